@@ -1,0 +1,98 @@
+// Package beater is wiring and order: what is built at the start, and in which order it stops. It decides nothing
+// about a batch.
+package beater
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/txn2/rtbeat/config"
+)
+
+// Options are what the command line knows and libbeat does not hand to a Beater.
+type Options struct {
+	// Root is the whole configuration, command line settings applied. New gets only the rtbeat section, and must
+	// judge the queue too.
+	Root *conf.C
+	// Check is set by commands that only build the Beater, such as "test config": nothing is bound, so that they
+	// work beside a running rtbeat.
+	Check bool
+}
+
+// Beater takes batches in over HTTP and answers for their delivery. libbeat runs it.
+type Beater struct {
+	config        config.Config
+	log           *logp.Logger
+	listener      net.Listener
+	pipeline      beat.Pipeline
+	closePipeline func() error
+
+	stop    context.CancelFunc
+	stopped context.Context //nolint:containedctx // the stop signal: Stop may come before Run
+}
+
+// New reads the configuration, binds the listener and guards the pipeline. A configuration that is wrong and a port
+// that is taken are errors here, on the command line.
+func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
+	c, warnings, err := config.Load(section)
+	if err != nil {
+		return nil, fmt.Errorf("checking the configuration: %w", err)
+	}
+	log := b.Info.Logger.Named("rtbeat")
+	for _, warning := range warnings {
+		log.Warn(warning)
+	}
+	if err := checkQueue(options.Root, c.Timeout); err != nil {
+		return nil, fmt.Errorf("checking the configuration: %w", err)
+	}
+	bt := &Beater{config: c, log: log}
+	bt.stopped, bt.stop = context.WithCancel(context.Background())
+	if options.Check {
+		return bt, nil
+	}
+	var listen net.ListenConfig
+	bt.listener, err = listen.Listen(bt.stopped, "tcp", c.Address())
+	if err != nil {
+		bt.stop()
+		return nil, fmt.Errorf("cannot listen on %s (rtbeat.host and rtbeat.port): %w", c.Address(), err)
+	}
+	bt.pipeline, bt.closePipeline = guard(b)
+	return bt, nil
+}
+
+// Run serves until Stop is called or the listener fails, then stops in order. It returns nil after a Stop, however
+// much of the budget the stop took.
+func (bt *Beater) Run(*beat.Beat) error {
+	defer bt.stop()
+	a, err := bt.assemble()
+	if err != nil {
+		_ = bt.listener.Close() // the error that matters is err
+		_ = bt.closePipeline()
+		return err
+	}
+
+	served := make(chan error, 1)
+	var server sync.WaitGroup
+	server.Go(func() { served <- a.server.Serve(bt.listener) })
+	defer server.Wait()
+	bt.log.Infow("listening on "+bt.listener.Addr().String(),
+		"timeout", bt.config.Timeout.String(), "shutdown_timeout", bt.config.ShutdownTimeout.String(),
+		"max_body_bytes", int64(bt.config.MaxBodyBytes), "max_in_flight_bytes", int64(bt.config.MaxInFlightBytes))
+
+	select {
+	case <-bt.stopped.Done():
+	case err = <-served: // the listener broke; what is in flight still gets its chance
+		bt.log.Errorw("serving failed, stopping", "error.message", err.Error())
+	}
+	bt.shutdown(a)
+	return err
+}
+
+// Stop asks Run to stop. It returns at once, and may be called from any goroutine, more than once, and before Run.
+func (bt *Beater) Stop() { bt.stop() }

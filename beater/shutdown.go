@@ -1,0 +1,99 @@
+package beater
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// errBudgetSpent is why a step of the stop is cut short.
+var errBudgetSpent = errors.New("shutdown_timeout is spent")
+
+// closeTimeout bounds the closing steps, which come after the budget: libbeat's pipeline waits a second for what is
+// left in it (createBeater in libbeat/cmd/instance/beat.go), and its Logstash client cannot be closed at all while it
+// is blocked in sending to a stalled host (asyncClient in libbeat/outputs/logstash/async.go holds its lock then).
+const closeTimeout = 1500 * time.Millisecond
+
+var errCloseTimeout = errors.New("closing takes too long")
+
+// step is one step of the stop.
+type step struct {
+	name string
+	run  func(ctx context.Context) error
+}
+
+// shutdown stops in order. The order is the promise: every sender has its answer before anything can look like an
+// acknowledgement that is none, and the registry is sealed before the pipeline is closed. The steps up to "acks"
+// share shutdown_timeout; those from "seal" on run in any case, within closeTimeout.
+func (bt *Beater) shutdown(a *assembly) {
+	start := time.Now()
+	var account inflight.Account
+
+	budget, cancel := context.WithTimeoutCause(context.Background(), bt.config.ShutdownTimeout, errBudgetSpent)
+	defer cancel()
+	bt.take(budget,
+		step{"unready", func(ctx context.Context) error { return bt.leave(ctx, a) }},
+		step{"intake", a.server.Drain},
+		step{"acks", a.registry.WaitEmpty},
+	)
+	closing, cancel := context.WithTimeoutCause(context.Background(), closeTimeout, errCloseTimeout)
+	defer cancel()
+	bt.take(closing,
+		step{"seal", func(context.Context) error { account = a.registry.Seal(); return nil }},
+		step{"clients", func(context.Context) error { a.publisher.Close(); return nil }},
+		step{"pipeline", func(ctx context.Context) error { return within(ctx, bt.closePipeline) }},
+		step{"workers", a.publisher.Wait},
+	)
+
+	report := bt.log.Infow
+	if account.Unacknowledged.Batches > 0 {
+		report = bt.log.Warnw
+	}
+	report("stopped: every answer was given before the pipeline was closed",
+		"delivered_batches", account.Delivered.Batches, "delivered_events", account.Delivered.Events,
+		"unacknowledged_batches", account.Unacknowledged.Batches, "unacknowledged_events", account.Unacknowledged.Events,
+		"took", time.Since(start).String())
+}
+
+// take goes through steps, and logs those that fail or run out of time.
+func (bt *Beater) take(ctx context.Context, steps ...step) {
+	for _, s := range steps {
+		began := time.Now()
+		err := s.run(ctx)
+		args := []any{"step", s.name, "took", time.Since(began).String()}
+		if err != nil {
+			bt.log.Warnw("stopping: step cut short", append(args, "error.message", err.Error())...)
+			continue
+		}
+		bt.log.Debugw("stopping: step done", args...)
+	}
+}
+
+// within runs f, and does not wait for it beyond ctx: the process ends next, and f with it.
+func within(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// leave turns /readyz to 503 and goes on serving for shutdown_delay.
+func (bt *Beater) leave(ctx context.Context, a *assembly) error {
+	a.server.Leave()
+	if bt.config.ShutdownDelay == 0 {
+		return nil
+	}
+	bt.log.Infow("stopping: still serving, /readyz is 503", "shutdown_delay", bt.config.ShutdownDelay.String())
+	select {
+	case <-time.After(bt.config.ShutdownDelay):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

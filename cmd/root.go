@@ -1,0 +1,76 @@
+// Package cmd is the command line: libbeat's commands under rtbeat's name, and "rtbeat sink".
+package cmd
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/elastic/beats/v7/libbeat/asset"
+	"github.com/elastic/beats/v7/libbeat/beat"
+	libbeatcmd "github.com/elastic/beats/v7/libbeat/cmd"
+	"github.com/elastic/beats/v7/libbeat/cmd/instance"
+	"github.com/elastic/beats/v7/libbeat/publisher/processing"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/txn2/rtbeat/beater"
+)
+
+// Name is the name of the Beat: of its configuration file, its section there, and its index.
+const Name = "rtbeat"
+
+// version is rtbeat's own, beside libbeat's. The Makefile sets it at link time.
+var version = "0.0.0-dev"
+
+// New returns the root command. fieldsYML describes rtbeat's fields for "export template" and "setup".
+func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
+	err := asset.SetFields(Name, "fields.yml", asset.BeatFieldsPri, func() string {
+		encoded, err := asset.EncodeData(fieldsYML)
+		if err != nil { // compressing into memory does not fail
+			panic(err)
+		}
+		return encoded
+	})
+	if err != nil {
+		return nil, fmt.Errorf("registering the fields: %w", err)
+	}
+
+	var options beater.Options
+	root := libbeatcmd.GenRootCmdWithSettings(
+		func(b *beat.Beat, section *conf.C) (beat.Beater, error) { return beater.New(b, section, options) },
+		instance.Settings{
+			Name:            Name,
+			Version:         version,
+			ConfigOverrides: queueDefaults(),
+			Processing:      captureConfig(&options.Root),
+		})
+	root.Short = "rtbeat takes JSON batches over HTTP and answers 200 once the output has acknowledged every event"
+	root.AddCommand(newSinkCmd())
+
+	for _, c := range checkOnly(root) {
+		c.PreRun = func(*cobra.Command, []string) { options.Check = true }
+	}
+	return root, nil
+}
+
+// captureConfig is libbeat's default processing. It is the one hook that sees the whole configuration with the
+// settings of the command line applied (configure in libbeat/cmd/instance/beat.go), before the Beater is made.
+func captureConfig(root **conf.C) processing.SupportFactory {
+	support := processing.MakeDefaultBeatSupport(true)
+	return func(info beat.Info, log *logp.Logger, c *conf.C) (processing.Supporter, error) {
+		*root = c
+		return support(info, log, c)
+	}
+}
+
+// checkOnly returns the commands that build the Beater and never run it.
+func checkOnly(root *libbeatcmd.BeatsRootCmd) []*cobra.Command {
+	commands := []*cobra.Command{root.SetupCmd}
+	for _, c := range root.TestCmd.Commands() {
+		if c.Name() == "config" {
+			commands = append(commands, c)
+		}
+	}
+	return commands
+}

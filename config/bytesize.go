@@ -1,0 +1,39 @@
+package config
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/dustin/go-humanize"
+)
+
+// ByteSize is a number of bytes. In YAML it is a plain number of bytes, or carries a unit as elsewhere in Beats
+// ("32MiB" is 1024-based, "32MB" 1000-based).
+type ByteSize int64
+
+// Unpack reads a value of the configuration; ucfg calls it.
+func (s *ByteSize) Unpack(v any) error {
+	switch v := v.(type) {
+	case int64:
+		*s = ByteSize(v)
+	case uint64:
+		return s.set(v)
+	case string:
+		n, err := humanize.ParseBytes(v)
+		if err != nil {
+			return fmt.Errorf("%q is no size; write bytes as a number, or with a unit such as 32MiB", v)
+		}
+		return s.set(n)
+	default:
+		return fmt.Errorf("%v is no size; write bytes as a number, or with a unit such as 32MiB", v)
+	}
+	return nil
+}
+
+func (s *ByteSize) set(n uint64) error {
+	if n > math.MaxInt64 {
+		return fmt.Errorf("%d bytes are more than can be counted", n)
+	}
+	*s = ByteSize(n)
+	return nil
+}

@@ -1,0 +1,91 @@
+// Package config holds every setting under rtbeat:, its default and its rules. The comments of Config are the
+// manual; docs/configuration.md and rtbeat.reference.yml say the same, and a test holds the three together.
+package config
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/elastic/elastic-agent-libs/config"
+)
+
+// Config is the rtbeat section of rtbeat.yml. Durations are seconds when given as plain numbers, or carry a unit
+// ("1500ms", "2m"). Sizes are bytes when given as plain numbers, or carry a unit ("32MiB").
+type Config struct {
+	// Host is the address to listen on: a name or an IP address. Empty means every address of the machine.
+	Host string `config:"host"`
+
+	// Port is the TCP port to listen on. 0 takes any free port; the log line "listening on" tells which.
+	Port int `config:"port"`
+
+	// Timeout is how long a request waits for the output to acknowledge its batch, counted from the moment the body
+	// has been read. When it passes, the answer is 504 and the sender is to send the batch again. Keep it below the
+	// sender's own timeout (60 s in rxtx). Zero or less falls back to the default, with a warning.
+	Timeout time.Duration `config:"timeout"`
+
+	// ShutdownTimeout is the one budget for stopping: from the signal on, through ShutdownDelay, the requests in
+	// flight and the acknowledgements still to come. Closing what is left afterwards takes up to 2 s more, so give
+	// systemd (TimeoutStopSec) and Kubernetes (terminationGracePeriodSeconds) at least 5 s on top. Zero or less falls
+	// back to the default, with a warning.
+	ShutdownTimeout time.Duration `config:"shutdown_timeout"`
+
+	// ShutdownDelay is how long rtbeat goes on serving after the signal, with /readyz already at 503, so that load
+	// balancers notice before the port closes. It is a part of ShutdownTimeout and must be shorter. 0 closes at once.
+	ShutdownDelay time.Duration `config:"shutdown_delay"`
+
+	// MaxBodyBytes is the largest body that is read; a larger one is answered 413. A sender such as rxtx that repeats
+	// a refused batch is stuck until this is raised.
+	MaxBodyBytes ByteSize `config:"max_body_bytes"`
+
+	// MaxInFlightBytes limits the bytes of all bodies that are read, queued, or handed to the output and not yet
+	// acknowledged, answered or not. Over it, a request is answered 503 with Retry-After before anything of it is
+	// published. One batch larger than the limit is admitted while nothing else is in flight. Memory used is a
+	// multiple of it: see docs/operations.md.
+	MaxInFlightBytes ByteSize `config:"max_in_flight_bytes"`
+
+	// ReadTimeout limits how long a sender may take for the headers of a request, and again for its body; a slower
+	// body is answered 408.
+	ReadTimeout time.Duration `config:"read_timeout"`
+
+	// IdleTimeout is how long an idle connection is kept open for the next request.
+	IdleTimeout time.Duration `config:"idle_timeout"`
+}
+
+// Default returns the settings that hold where the file says nothing.
+func Default() Config {
+	return Config{
+		Host:             "",
+		Port:             8081,
+		Timeout:          5 * time.Second,
+		ShutdownTimeout:  30 * time.Second,
+		ShutdownDelay:    0,
+		MaxBodyBytes:     32 << 20,
+		MaxInFlightBytes: 64 << 20,
+		ReadTimeout:      30 * time.Second,
+		IdleTimeout:      2 * time.Minute,
+	}
+}
+
+// Load reads the rtbeat section over the defaults. The warnings are for the log. An error names the key that is
+// wrong, or unknown.
+func Load(section *config.C) (c Config, warnings []string, err error) {
+	if err := checkKeys(section); err != nil {
+		return Config{}, nil, err
+	}
+	c = Default()
+	if err := section.Unpack(&c); err != nil {
+		return Config{}, nil, fmt.Errorf("reading the rtbeat section: %w", err)
+	}
+	warnings = c.fallBack()
+	if err := c.check(); err != nil {
+		return Config{}, nil, err
+	}
+	return c, warnings, nil
+}
+
+// Address is Host and Port as net.Listen takes them.
+func (c Config) Address() string {
+	return net.JoinHostPort(c.Host, strconv.Itoa(c.Port))
+}

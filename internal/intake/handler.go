@@ -1,0 +1,138 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// Publisher hands batches to the output's pipeline.
+type Publisher interface {
+	// Publish takes a batch and returns at once; the token tells what becomes of it.
+	Publish(b batch.Batch, received time.Time, clientIP string, token *inflight.BatchAck)
+	// Withdraw takes back what was not handed over yet, and tells whether the batch was delivered meanwhile.
+	Withdraw(token *inflight.BatchAck) (withdrawn int, delivered bool)
+}
+
+// Causes for which a waiting request ends without an acknowledgement.
+var (
+	errAckTimeout = errors.New("not acknowledged within timeout")
+	errStopping   = errors.New("stopping")
+)
+
+// handler serves POST /in.
+type handler struct {
+	admission   *inflight.Admission
+	registry    *inflight.Registry
+	publisher   Publisher
+	metrics     Metrics
+	draining    func() bool
+	timeout     time.Duration
+	readTimeout time.Duration
+	maxBody     int64
+}
+
+// serve is the walk: admit, read, decode, claim, publish, await; the caller replies. It returns delivered only when
+// the output is done with every event of the batch, or the batch is empty.
+func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
+	received := time.Now().UTC()
+
+	reservation, refusal := h.admit(req)
+	if reservation == nil {
+		return result{outcome: refusal}
+	}
+	var token *inflight.BatchAck
+	defer func() {
+		if token == nil { // else the reservation is the token's, until the output is done with the batch
+			reservation.Release()
+		}
+	}()
+	body, err := h.read(w, req, reservation)
+	if err != nil {
+		return result{outcome: readOutcome(req.Context(), err), err: err}
+	}
+	b, err := batch.Decode(body)
+	if err != nil {
+		return refused(err)
+	}
+	h.metrics.Batch(len(b.Messages), b.NumbersAsStrings)
+	if len(b.Messages) == 0 {
+		return deliveredResult(inflight.Progress{})
+	}
+	token, err = h.registry.Claim(len(b.Messages), reservation)
+	if err != nil {
+		return result{outcome: stopping, err: err}
+	}
+	h.publisher.Publish(b, received, clientIP(req), token)
+	return h.await(req.Context(), token)
+}
+
+// admit opens a reservation, or refuses before the body is read: then the reservation is nil.
+func (h *handler) admit(req *http.Request) (reservation *inflight.Reservation, refusal outcome) {
+	if h.draining() {
+		return nil, stopping
+	}
+	if refusal, refused := checkHeaders(req, h.maxBody); refused {
+		return nil, refusal
+	}
+	reservation, err := h.admission.Open(req.ContentLength)
+	if err != nil {
+		return nil, inFlightLimit
+	}
+	return reservation, 0
+}
+
+// await waits for the token, and withdraws the batch when it is not delivered in time or its sender is gone.
+func (h *handler) await(ctx context.Context, token *inflight.BatchAck) result {
+	start := time.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, h.timeout, errAckTimeout)
+	defer cancel()
+	err := token.Wait(ctx)
+	if err != nil {
+		withdrawn, delivered := h.publisher.Withdraw(token)
+		h.metrics.Withdrawn(withdrawn)
+		if delivered { // by the last acknowledgement, which came after ctx ended
+			err = nil
+		}
+	}
+	progress := token.Progress()
+	switch {
+	case err == nil:
+		h.metrics.Delivered(time.Since(start))
+		return deliveredResult(progress)
+	case errors.Is(err, errAckTimeout):
+		return result{outcome: ackTimeout, detail: detail{Messages: &progress.Messages, Acked: &progress.Acked, Filtered: &progress.Filtered}}
+	case errors.Is(err, context.Canceled):
+		return result{outcome: clientGone, err: err}
+	default: // dropped, withdrawn or sealed: all of them mean that the pipeline goes away
+		return result{outcome: stopping, err: err}
+	}
+}
+
+// deliveredResult is the only maker of a 200 for a batch.
+func deliveredResult(p inflight.Progress) result {
+	coalesced := 0
+	return result{outcome: delivered, detail: detail{
+		Ack:       "delivered",
+		Messages:  &p.Messages,
+		Coalesced: &coalesced,
+		Filtered:  &p.Filtered,
+	}}
+}
+
+// refused maps an error of the decoder, whose text holds nothing of the body.
+func refused(err error) result {
+	var decodeErr *batch.Error
+	if !errors.As(err, &decodeErr) {
+		return result{outcome: panicked, err: err}
+	}
+	res := result{outcome: refusals[decodeErr.Reason], err: err, detail: detail{Offset: &decodeErr.Offset}}
+	if decodeErr.Index >= 0 {
+		res.detail.Index = &decodeErr.Index
+	}
+	return res
+}

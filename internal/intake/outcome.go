@@ -1,0 +1,106 @@
+package intake
+
+import "github.com/txn2/rtbeat/internal/batch"
+
+// outcome is one way in which a request can end.
+type outcome int
+
+// Every way in which a request can end. The zero value is a bug, never a success.
+const (
+	panicked outcome = iota
+	delivered
+	ackTimeout
+	emptyBody
+	malformedJSON
+	tooDeep
+	wrongShape
+	sizeMismatch
+	bodyTruncated
+	notFound
+	methodNotAllowed
+	bodyTimeout
+	bodyTooLarge
+	unsupportedType
+	unsupportedEncoding
+	inFlightLimit
+	stopping
+	clientGone
+
+	// What health answers, which is not counted with the answers to senders.
+	alive
+	ready
+	starting
+	leaving
+)
+
+// level says who should look at it: nobody, somebody, or somebody must.
+type level int
+
+const (
+	quiet level = iota // debug
+	warn
+	failure // error
+)
+
+// outcomes is the one table of answers; docs/http-api.md shows it. Nothing else writes a status.
+//
+//   - status: the HTTP status code
+//   - word: the field "status" of the answer
+//   - reason: the field "reason", and the metric's label
+//   - phrase: the field "message"; a fixed text that never holds bytes of the request
+//   - retry: the same request may succeed later, so the answer carries Retry-After
+//   - close: the connection ends with the answer, because the rest of the request was not read, or to move the
+//     sender away
+var outcomes = [...]struct {
+	status int
+	word   string
+	reason string
+	phrase string
+	level  level
+	retry  bool
+	close  bool
+}{
+	panicked:            {500, fail, "internal_error", "rtbeat failed on this request; its log says how. Send the batch again", failure, false, true},
+	delivered:           {200, ok, "delivered", "", quiet, false, false},
+	ackTimeout:          {504, "TIMEOUT", "ack_timeout", "the output did not acknowledge every event in time. Keep the batch and send it again", warn, true, false},
+	emptyBody:           {400, fail, "empty_body", "there is no body. Send a JSON object with a messages array", warn, false, false},
+	malformedJSON:       {400, fail, "malformed_json", "the body is not valid JSON", warn, false, false},
+	tooDeep:             {400, fail, "too_deep", "the body is nested too deeply", warn, false, false},
+	wrongShape:          {400, fail, "wrong_shape", "the body is no batch. Send a JSON object with a messages array of objects", warn, false, false},
+	sizeMismatch:        {400, fail, "size_mismatch", "size is not the number of messages", warn, false, false},
+	bodyTruncated:       {400, fail, "body_truncated", "the body ended before it was complete. Send it again", warn, false, true},
+	notFound:            {404, fail, "not_found", "there is nothing here. Batches go to POST /in", quiet, false, false},
+	methodNotAllowed:    {405, fail, "method_not_allowed", "this path does not take this method; see the Allow header", quiet, false, false},
+	bodyTimeout:         {408, fail, "body_timeout", "the body came too slowly (rtbeat.read_timeout). Send it again", warn, false, true},
+	bodyTooLarge:        {413, fail, "body_too_large", "the body is larger than rtbeat.max_body_bytes. Send smaller batches or raise the limit", failure, false, true},
+	unsupportedType:     {415, fail, "unsupported_media_type", "the content type is not application/json", warn, false, false},
+	unsupportedEncoding: {415, fail, "unsupported_encoding", "the content encoding is not supported. Send the body as it is", warn, false, false},
+	inFlightLimit:       {503, fail, "in_flight_limit", "as much as rtbeat.max_in_flight_bytes allows waits for the output. Nothing of this batch was taken; send it again", warn, true, false},
+	stopping:            {503, fail, "stopping", "rtbeat is stopping. Send the batch again, to another instance or later", quiet, true, true},
+	clientGone:          {statusClientGone, "", "client_gone", "", quiet, false, true},
+	alive:               {200, ok, "alive", "", quiet, false, false},
+	ready:               {200, ok, "ready", "", quiet, false, false},
+	starting:            {503, fail, "starting", "rtbeat is starting", quiet, false, false},
+	leaving:             {503, fail, "stopping", "rtbeat is stopping", quiet, false, false},
+}
+
+const (
+	ok   = "OK"
+	fail = "FAIL"
+
+	// statusClientGone is what a request is counted as when its sender left before the answer; nothing is sent. The
+	// number is nginx's.
+	statusClientGone = 499
+)
+
+// health tells whether an outcome is an answer of /livez or /readyz.
+func (o outcome) health() bool { return o >= alive }
+
+// refusals maps the reasons of the decoder.
+var refusals = map[batch.Reason]outcome{
+	batch.EmptyBody:     emptyBody,
+	batch.MalformedJSON: malformedJSON,
+	batch.TooDeep:       tooDeep,
+	batch.WrongShape:    wrongShape,
+	batch.SizeMismatch:  sizeMismatch,
+}

@@ -1,0 +1,142 @@
+package intake
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// writeTimeout bounds the writing of an answer to a sender that does not read.
+	writeTimeout = 10 * time.Second
+	// A refused sender is asked to come back after retryAfterMin to retryAfterMax seconds, at random, so that those
+	// refused together do not come back together.
+	retryAfterMin = 1
+	retryAfterMax = 5
+	// logInterval is how often each outcome is logged at most; the line says how many were left out.
+	logInterval = time.Second
+)
+
+// result is how a request ended, and what is to be told of it: counts to the sender, err to the log alone.
+type result struct {
+	outcome outcome
+	err     error
+	detail  detail
+}
+
+// detail is the part of an answer that differs from request to request. It holds numbers and fixed phrases, and
+// nothing of the body.
+type detail struct {
+	Ack       string `json:"ack,omitempty"`
+	Messages  *int   `json:"messages,omitempty"`
+	Coalesced *int   `json:"coalesced,omitempty"`
+	Filtered  *int   `json:"filtered,omitempty"`
+	Acked     *int   `json:"acked,omitempty"`
+	Offset    *int64 `json:"offset,omitempty"`
+	Index     *int   `json:"index,omitempty"`
+}
+
+// answer is the JSON object of every answer.
+type answer struct {
+	Status  string `json:"status"`
+	Reason  string `json:"reason,omitempty"`
+	Message string `json:"message,omitempty"`
+	detail
+}
+
+// replier writes every answer, counts it and logs it.
+type replier struct {
+	log     Logger
+	metrics Metrics
+	logged  [len(outcomes)]struct {
+		now        rate.Sometimes
+		suppressed atomic.Int64
+	}
+}
+
+func newReplier(log Logger, metrics Metrics) *replier {
+	r := &replier{log: log, metrics: metrics}
+	for i := range r.logged {
+		r.logged[i].now.Interval = logInterval
+	}
+	return r
+}
+
+// reply ends a request. It is the only place that writes a status.
+func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
+	o := outcomes[res.outcome]
+	if !res.outcome.health() {
+		r.metrics.Answer(o.status, o.reason)
+		r.logResult(req, res)
+	}
+	if res.outcome == clientGone {
+		panic(http.ErrAbortHandler) // closes the connection without an answer, and without a stack in the log
+	}
+
+	body := answer{Status: o.word, Message: o.phrase, detail: res.detail}
+	if o.word != ok {
+		body.Reason = o.reason
+	}
+	encoded, err := json.Marshal(body)
+	if err != nil { // it holds strings and numbers only
+		r.log.Errorw("encoding an answer failed", "error", err)
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Length", strconv.Itoa(len(encoded)+1))
+	if o.retry {
+		header.Set("Retry-After", strconv.Itoa(retryAfterMin+rand.IntN(retryAfterMax-retryAfterMin+1))) //nolint:gosec // jitter, no secret
+	}
+	if o.close {
+		header.Set("Connection", "close")
+	}
+	if o.status == http.StatusUnsupportedMediaType {
+		header.Set("Accept-Encoding", "identity")
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // no deadline in a test's recorder
+	w.WriteHeader(o.status)
+	_, _ = w.Write(append(encoded, '\n')) // the sender left, or does not read: there is nobody to tell
+}
+
+// logResult writes a line for an outcome that somebody should look at, each outcome once in logInterval.
+func (r *replier) logResult(req *http.Request, res result) {
+	o := outcomes[res.outcome]
+	if o.level == quiet {
+		r.log.Debugw("request ended", fields(req, res)...)
+		return
+	}
+	gate := &r.logged[res.outcome]
+	said := false
+	gate.now.Do(func() {
+		said = true
+		args := append(fields(req, res), "suppressed", gate.suppressed.Swap(0))
+		if o.level == failure {
+			r.log.Errorw("request failed: "+o.phrase, args...)
+		} else {
+			r.log.Warnw("request refused: "+o.phrase, args...)
+		}
+	})
+	if !said {
+		gate.suppressed.Add(1)
+	}
+}
+
+// fields are the key-value pairs of a log line. The path and the headers are the sender's words and stay out.
+func fields(req *http.Request, res result) []any {
+	o := outcomes[res.outcome]
+	args := []any{"reason", o.reason, "http.response.status_code", o.status, "client.address", clientIP(req)}
+	if res.err != nil {
+		args = append(args, "error.message", res.err.Error())
+	}
+	if res.detail.Messages != nil {
+		args = append(args, "messages", *res.detail.Messages)
+	}
+	return args
+}

@@ -1,0 +1,156 @@
+// Package intake is the HTTP side: the server, its routes, the limits on a request, the walk of a batch through
+// admit, read, decode, claim, publish, await and reply, health, and the one table of answers.
+//
+// It knows nothing of libbeat: what publishes is an interface.
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// Settings are the limits of the server, all positive.
+type Settings struct {
+	Timeout     time.Duration // how long a request waits for the acknowledgement of its batch
+	ReadTimeout time.Duration // for the headers of a request, and again for its body
+	IdleTimeout time.Duration // until an idle connection is closed
+	MaxBody     int64         // bytes
+}
+
+// Metrics is what the intake reports.
+type Metrics interface {
+	// Request counts a request in, and out when done is called.
+	Request() (done func())
+	// Read counts bytes of a body.
+	Read(bytes int)
+	// Batch counts a decoded batch.
+	Batch(messages, numbersAsStrings int)
+	// Withdrawn counts messages taken back.
+	Withdrawn(messages int)
+	// Delivered records how long a batch took that is answered 200.
+	Delivered(after time.Duration)
+	// Answer counts an answer.
+	Answer(code int, reason string)
+}
+
+// Logger is the part of logp.Logger that the intake needs.
+type Logger interface {
+	Debugw(msg string, keysAndValues ...any)
+	Warnw(msg string, keysAndValues ...any)
+	Errorw(msg string, keysAndValues ...any)
+}
+
+// Parts are what the server works with.
+type Parts struct {
+	Admission      *inflight.Admission
+	Registry       *inflight.Registry
+	Publisher      Publisher
+	Metrics        Metrics
+	MetricsHandler http.Handler // serves GET /metrics
+	Log            Logger
+}
+
+// phase is where the server stands between start and end. It only grows.
+type phase int32
+
+const (
+	phaseStarting phase = iota
+	phaseServing
+	phaseLeaving  // serves, but asks load balancers to go elsewhere
+	phaseDraining // refuses new batches
+)
+
+// maxHeaderBytes bounds the headers of a request; net/http answers 431 beyond it.
+const maxHeaderBytes = 64 << 10
+
+// abortGrace is how long answers may take to leave after Drain ran out of time.
+const abortGrace = 250 * time.Millisecond
+
+// Server is the HTTP server. Make it with New, then Serve until Drain; each once.
+type Server struct {
+	http  *http.Server
+	phase atomic.Int32
+	abort context.CancelCauseFunc
+}
+
+// New returns a server that does not listen yet.
+func New(settings Settings, parts Parts) *Server {
+	base, abort := context.WithCancelCause(context.Background())
+	s := &Server{abort: abort}
+	h := &handler{
+		admission:   parts.Admission,
+		registry:    parts.Registry,
+		publisher:   parts.Publisher,
+		metrics:     parts.Metrics,
+		draining:    func() bool { return s.at(phaseDraining) },
+		timeout:     settings.Timeout,
+		readTimeout: settings.ReadTimeout,
+		maxBody:     settings.MaxBody,
+	}
+	s.http = &http.Server{
+		Handler: s.routes(h, newReplier(parts.Log, parts.Metrics), parts.MetricsHandler),
+		// ReadTimeout stays 0: it would go on running while a request waits for its acknowledgement, and end it.
+		ReadHeaderTimeout: settings.ReadTimeout,
+		IdleTimeout:       settings.IdleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ErrorLog:          log.New(errorLog{parts.Log}, "", 0),
+	}
+	return s
+}
+
+// Serve accepts connections until Drain is called (nil) or the listener fails.
+func (s *Server) Serve(listener net.Listener) error {
+	s.advance(phaseServing)
+	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving HTTP: %w", err)
+	}
+	return nil
+}
+
+// Leave turns /readyz to 503, while batches are still taken.
+func (s *Server) Leave() { s.advance(phaseLeaving) }
+
+// Drain refuses new batches, closes the listener and waits for the requests that are being served. When ctx ends
+// first, those that still wait are answered 503, and what does not end by itself then is cut: that takes abortGrace
+// more at most, and the cause of ctx is returned.
+func (s *Server) Drain(ctx context.Context) error {
+	s.advance(phaseDraining)
+	err := s.http.Shutdown(ctx)
+	s.abort(errStopping)
+	if err == nil {
+		return nil
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortGrace)
+	defer cancel()
+	if s.http.Shutdown(grace) != nil {
+		_ = s.http.Close() // its errors are those of closing connections that are of no more use
+	}
+	return context.Cause(ctx)
+}
+
+func (s *Server) at(p phase) bool { return phase(s.phase.Load()) >= p }
+
+func (s *Server) advance(p phase) {
+	for current := s.phase.Load(); current < int32(p); current = s.phase.Load() {
+		if s.phase.CompareAndSwap(current, int32(p)) {
+			return
+		}
+	}
+}
+
+// errorLog brings what net/http complains of, mostly about senders, to the one logger.
+type errorLog struct{ log Logger }
+
+func (l errorLog) Write(line []byte) (int, error) {
+	l.log.Debugw("http server", "error.message", string(line))
+	return len(line), nil
+}

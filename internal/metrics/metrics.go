@@ -1,0 +1,138 @@
+// Package metrics holds every metric of rtbeat: names, help and labels in one place, made for one instance on a
+// registry that is passed in. docs/metrics.md lists them; a test holds the two together.
+package metrics
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics is what the rooms along the walk report to. Its methods are safe for use from any goroutine.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	batches   prometheus.Counter
+	messages  prometheus.Counter
+	acks      prometheus.Counter
+	lastAck   prometheus.Gauge
+	bytes     prometheus.Counter
+	requests  prometheus.Gauge
+	answers   *prometheus.CounterVec
+	ackTime   prometheus.Histogram
+	filtered  prometheus.Counter
+	withdrawn prometheus.Counter
+	dropped   prometheus.Counter
+	asStrings prometheus.Counter
+}
+
+// InFlight is where the gauges of what is in flight look when they are scraped.
+type InFlight struct {
+	Bytes      func() int64
+	BytesLimit func() int64
+	Events     func() int64
+	Queued     func() int // batches that wait for a publishing worker
+}
+
+// New registers all metrics on registry, with those of the Go runtime and the process.
+func New(registry *prometheus.Registry, inFlight InFlight) *Metrics {
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	factory := promauto.With(registry)
+	counter := func(name, help string) prometheus.Counter {
+		return factory.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return factory.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
+	gaugeFunc := func(name, help string, value func() float64) {
+		factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+	}
+
+	gaugeFunc("rtbeat_in_flight_bytes", "Bytes of bodies taken in and not yet acknowledged by the output or withdrawn.",
+		func() float64 { return float64(inFlight.Bytes()) })
+	gaugeFunc("rtbeat_in_flight_bytes_limit", "The limit of rtbeat_in_flight_bytes (max_in_flight_bytes).",
+		func() float64 { return float64(inFlight.BytesLimit()) })
+	gaugeFunc("rtbeat_in_flight_events", "Events handed to the pipeline and not yet acknowledged by the output.",
+		func() float64 { return float64(inFlight.Events()) })
+	gaugeFunc("rtbeat_publish_queue_batches", "Batches that wait for a publishing worker.",
+		func() float64 { return float64(inFlight.Queued()) })
+
+	return &Metrics{
+		registry: registry,
+		// The four names of the first rtbeat stay, although new ones would end in _total.
+		batches:  counter("rtbeat_batches_received", "Batches decoded."),
+		messages: counter("rtbeat_messages_parsed", "Messages in the batches decoded."),
+		acks:     counter("rtbeat_acks_received", "Events acknowledged by the output."),
+		lastAck:  gauge("rtbeat_current_acks", "Events in the newest acknowledgement of the output."),
+
+		bytes:    counter("rtbeat_received_bytes_total", "Bytes of request bodies read."),
+		requests: gauge("rtbeat_in_flight_requests", "Requests to /in that are being served."),
+		answers: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "rtbeat_answers_total",
+			Help: "Answers by status code and reason.",
+		}, []string{"code", "reason"}),
+		ackTime: factory.NewHistogram(prometheus.HistogramOpts{
+			Name: "rtbeat_ack_duration_seconds",
+			Help: "Time from the hand-over of a batch for publishing to its last acknowledgement, for batches answered 200.",
+			// Dense around the default timeout of 5 s, where 200 turns into 504.
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 15, 30, 60},
+		}),
+		filtered:  counter("rtbeat_events_filtered_total", "Events that a processor dropped, answered as filtered."),
+		withdrawn: counter("rtbeat_events_withdrawn_total", "Messages taken back before the pipeline had them, because their sender was answered."),
+		dropped:   counter("rtbeat_events_dropped_total", "Events that a closing pipeline refused."),
+		asStrings: counter("rtbeat_numbers_as_strings_total", "Numbers kept as strings of their exact digits, because no 64-bit number holds them."),
+	}
+}
+
+// Handler serves the registry in the Prometheus text format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// Request counts a request in; the function that it returns counts it out.
+func (m *Metrics) Request() (done func()) {
+	m.requests.Inc()
+	return m.requests.Dec
+}
+
+// Batch counts a decoded batch.
+func (m *Metrics) Batch(messages, numbersAsStrings int) {
+	m.batches.Inc()
+	m.messages.Add(float64(messages))
+	m.asStrings.Add(float64(numbersAsStrings))
+}
+
+// Read counts bytes of a body.
+func (m *Metrics) Read(bytes int) { m.bytes.Add(float64(bytes)) }
+
+// Answer counts an answer. code is the HTTP status, 499 when the client had left; reason is one of the few words
+// of the outcome table, so that the number of series stays bounded.
+func (m *Metrics) Answer(code int, reason string) {
+	m.answers.WithLabelValues(strconv.Itoa(code), reason).Inc()
+}
+
+// Delivered records how long a batch that is answered 200 took.
+func (m *Metrics) Delivered(after time.Duration) { m.ackTime.Observe(after.Seconds()) }
+
+// Acks counts events in one acknowledgement of the output.
+func (m *Metrics) Acks(events int) {
+	m.acks.Add(float64(events))
+	m.lastAck.Set(float64(events))
+}
+
+// Filtered counts an event that a processor dropped.
+func (m *Metrics) Filtered() { m.filtered.Inc() }
+
+// Withdrawn counts messages that were taken back.
+func (m *Metrics) Withdrawn(messages int) { m.withdrawn.Add(float64(messages)) }
+
+// Dropped counts an event that a closing pipeline refused.
+func (m *Metrics) Dropped() { m.dropped.Inc() }

@@ -1,0 +1,81 @@
+package publish
+
+import (
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/common/acker"
+
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// Metrics is what publishing reports.
+type Metrics interface {
+	// Acks counts events in one acknowledgement of the output.
+	Acks(events int)
+	// Filtered counts an event that a processor dropped.
+	Filtered()
+	// Dropped counts an event that a closing pipeline refused.
+	Dropped()
+}
+
+// ackListener brings the acknowledgements of one pipeline client back to the tokens. libbeat calls AddEvent from
+// the publishing worker and ACKEvents from the goroutine of the queue.
+type ackListener struct {
+	beat.EventListener
+	metrics Metrics
+}
+
+func newAckListener(metrics Metrics) *ackListener {
+	return &ackListener{
+		EventListener: acker.EventPrivateReporter(func(acked int, data []any) {
+			if ackTokens(data) > 0 && acked > 0 {
+				metrics.Acks(acked)
+			}
+		}),
+		metrics: metrics,
+	}
+}
+
+// AddEvent tells the token of a filtered event so before the reporter may report it as done. The reporter's own
+// count of filtered events (len(data) - acked) cannot be used for that: it does not say which ones they are.
+func (l *ackListener) AddEvent(event beat.Event, published bool) {
+	if token, ok := event.Private.(*inflight.BatchAck); ok && !published {
+		token.Filter()
+		l.metrics.Filtered()
+	}
+	l.EventListener.AddEvent(event, published)
+}
+
+// ackTokens reports runs of the same token in one go and returns how many events counted: one callback may carry
+// the ends of many batches, and one batch may come in many callbacks.
+func ackTokens(data []any) (counted int) {
+	for start := 0; start < len(data); {
+		end := start + 1
+		for end < len(data) && data[end] == data[start] {
+			end++
+		}
+		if token, ok := data[start].(*inflight.BatchAck); ok {
+			counted += token.Ack(end - start)
+		}
+		start = end
+	}
+	return counted
+}
+
+// dropListener hears of events that a closing pipeline refuses. All other calls are of no interest here.
+type dropListener struct {
+	metrics Metrics
+}
+
+// DroppedOnPublish fails the token at once, for no acknowledgement will ever come.
+func (l dropListener) DroppedOnPublish(event beat.Event) {
+	if token, ok := event.Private.(*inflight.BatchAck); ok {
+		token.Drop()
+		l.metrics.Dropped()
+	}
+}
+
+func (dropListener) Closing()   {}
+func (dropListener) Closed()    {}
+func (dropListener) NewEvent()  {}
+func (dropListener) Filtered()  {}
+func (dropListener) Published() {}

@@ -1,0 +1,115 @@
+// Package publish is the only room that knows libbeat's pipeline client: events go out, acknowledgements come in.
+//
+// libbeat's Publish blocks while the queue is full and cannot be cancelled. It is therefore never called from a
+// handler: a few workers, each with its own client, take batches from a line, message by message, so that a batch
+// whose time is up withdraws all that no worker has handed over yet. However many senders retry against a dead
+// output, what stays blocked is one event for each worker.
+package publish
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// Publisher hands batches to the pipeline. It is safe for use from any goroutine.
+type Publisher struct {
+	queue   *queue
+	clients []beat.Client
+	workers sync.WaitGroup
+	ended   chan struct{} // closed when all workers have ended
+}
+
+// New connects workers clients to the pipeline and starts a worker for each. Close and then Wait end them.
+func New(pipeline beat.Pipeline, workers int, metrics Metrics) (*Publisher, error) {
+	p := &Publisher{queue: newQueue(), ended: make(chan struct{})}
+	for range workers {
+		client, err := pipeline.ConnectWith(clientConfig(metrics))
+		if err != nil {
+			p.Close()
+			p.workers.Wait()
+			return nil, fmt.Errorf("connecting to the publisher pipeline: %w", err)
+		}
+		p.clients = append(p.clients, client)
+		p.workers.Go(func() { p.work(client) })
+	}
+	go func() {
+		p.workers.Wait()
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+func clientConfig(metrics Metrics) beat.ClientConfig {
+	// Off: the decoder yields plain types already, and normalising walks each event once more to drop its nulls.
+	normalize := false
+	return beat.ClientConfig{
+		PublishMode: beat.GuaranteedSend,
+		Processing: beat.ProcessingConfig{
+			EventNormalization: &normalize,
+			KeepNull:           true,
+		},
+		// WaitClose stays 0. libbeat fixes it when the client connects, and could wait for its whole length at the
+		// end of a budget that is spent. The registry waits instead, exactly for what is left (beater/shutdown.go).
+		EventListener:  newAckListener(metrics),
+		ClientListener: dropListener{metrics},
+	}
+}
+
+// Publish puts a batch in line and returns at once. What becomes of it is the token's to tell.
+func (p *Publisher) Publish(b batch.Batch, received time.Time, clientIP string, token *inflight.BatchAck) {
+	j := &job{token: token, received: received, clientIP: clientIP, messages: b.Messages}
+	if !p.queue.push(j) {
+		token.Withdraw()
+	}
+}
+
+// Withdraw takes back what of the token's batch was not handed to the pipeline yet. It returns how many messages
+// that were, and whether the batch was delivered after all in the meantime.
+func (p *Publisher) Withdraw(token *inflight.BatchAck) (withdrawn int, delivered bool) {
+	withdrawn, delivered = token.Withdraw()
+	p.queue.remove(token)
+	return withdrawn, delivered
+}
+
+// Queued is the number of batches that wait for a worker.
+func (p *Publisher) Queued() int { return p.queue.len() }
+
+// Close ends the line and closes the clients, without waiting. Seal the registry before: an event that is refused
+// from here on fails its batch. A worker that is blocked on a full queue goes on when the pipeline is closed.
+func (p *Publisher) Close() {
+	p.queue.close()
+	for _, client := range p.clients {
+		_ = client.Close() // always nil (libbeat/publisher/pipeline/client.go)
+	}
+}
+
+// Wait blocks until all workers have ended (nil) or ctx ends (its cause). Call it after Close, and after the
+// pipeline was closed.
+func (p *Publisher) Wait(ctx context.Context) error {
+	select {
+	case <-p.ended:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (p *Publisher) work(client beat.Client) {
+	for j := p.queue.pop(); j != nil; j = p.queue.pop() {
+		for {
+			m, ok := j.next()
+			if !ok {
+				break
+			}
+			client.Publish(newEvent(m, j.received, j.clientIP, j.token))
+		}
+		p.queue.finish(j)
+	}
+}

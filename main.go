@@ -1,0 +1,25 @@
+// Command rtbeat takes JSON batches over HTTP, ships each message through libbeat's outputs, and answers 200 once
+// the output has acknowledged every event of the batch.
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"os"
+
+	"github.com/txn2/rtbeat/cmd"
+)
+
+//go:embed _meta/fields.yml
+var fieldsYML string
+
+func main() {
+	root, err := cmd.New(fieldsYML)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "rtbeat:", err)
+		os.Exit(1)
+	}
+	if err := root.Execute(); err != nil {
+		os.Exit(1)
+	}
+}
