@@ -3,6 +3,7 @@ package beater
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/txn2/rtbeat/internal/inflight"
@@ -47,13 +48,15 @@ func (bt *Beater) shutdown(a *assembly) {
 		step{"workers", a.publisher.Wait},
 	)
 
+	done, open := account.Delivered, account.Unacknowledged
 	report := bt.log.Infow
-	if account.Unacknowledged.Batches > 0 {
+	if open.Batches > 0 {
 		report = bt.log.Warnw
 	}
-	report("stopped: every answer was given before the pipeline was closed",
-		"delivered_batches", account.Delivered.Batches, "delivered_events", account.Delivered.Events,
-		"unacknowledged_batches", account.Unacknowledged.Batches, "unacknowledged_events", account.Unacknowledged.Events,
+	report(fmt.Sprintf("stopped: %d events of %d batches delivered, %d events of %d batches unacknowledged",
+		done.Events, done.Batches, open.Events, open.Batches),
+		"delivered_batches", done.Batches, "delivered_events", done.Events,
+		"unacknowledged_batches", open.Batches, "unacknowledged_events", open.Events,
 		"took", time.Since(start).String())
 }
 

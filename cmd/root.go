@@ -11,6 +11,7 @@ import (
 	libbeatcmd "github.com/elastic/beats/v7/libbeat/cmd"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 	"github.com/elastic/beats/v7/libbeat/publisher/processing"
+	libbeatversion "github.com/elastic/beats/v7/libbeat/version"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 
@@ -51,7 +52,26 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	for _, c := range checkOnly(root) {
 		c.PreRun = func(*cobra.Command, []string) { options.Check = true }
 	}
+	if err := exportForCurrentElasticsearch(root.ExportCmd); err != nil {
+		return nil, err
+	}
 	return root, nil
+}
+
+// exportForCurrentElasticsearch makes libbeat's version the default of --es.version. libbeat takes the Beat's own for
+// it, which other Beats share with Elasticsearch and rtbeat does not.
+func exportForCurrentElasticsearch(export *cobra.Command) error {
+	for _, c := range export.Commands() {
+		f := c.Flags().Lookup("es.version")
+		if f == nil {
+			continue
+		}
+		f.DefValue = libbeatversion.GetDefaultVersion()
+		if err := f.Value.Set(f.DefValue); err != nil {
+			return fmt.Errorf("setting the default of --es.version: %w", err)
+		}
+	}
+	return nil
 }
 
 // captureConfig is libbeat's default processing. It is the one hook that sees the whole configuration with the

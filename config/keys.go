@@ -13,7 +13,7 @@ import (
 // silently ignored costs somebody data.
 func checkKeys(section *config.C) error {
 	known := Keys()
-	unknown := slices.DeleteFunc(section.FlattenedKeys(), func(key string) bool {
+	unknown := slices.DeleteFunc(section.GetFields(), func(key string) bool {
 		return slices.Contains(known, key)
 	})
 	if len(unknown) == 0 {

@@ -124,13 +124,13 @@ func deliveredResult(p inflight.Progress) result {
 	}}
 }
 
-// refused maps an error of the decoder, whose text holds nothing of the body.
+// refused maps an error of the decoder. Its text holds nothing of the body, so the sender may see it.
 func refused(err error) result {
 	var decodeErr *batch.Error
 	if !errors.As(err, &decodeErr) {
 		return result{outcome: panicked, err: err}
 	}
-	res := result{outcome: refusals[decodeErr.Reason], err: err, detail: detail{Offset: &decodeErr.Offset}}
+	res := result{outcome: refusals[decodeErr.Reason], say: decodeErr.Error(), err: err, detail: detail{Offset: &decodeErr.Offset}}
 	if decodeErr.Index >= 0 {
 		res.detail.Index = &decodeErr.Index
 	}

@@ -22,10 +22,11 @@ const (
 	logInterval = time.Second
 )
 
-// result is how a request ended, and what is to be told of it: counts to the sender, err to the log alone.
+// result is how a request ended, and what is to be told of it.
 type result struct {
 	outcome outcome
-	err     error
+	say     string // to the sender, behind the outcome's phrase; never holds bytes of the request
+	err     error  // to the log alone
 	detail  detail
 }
 
@@ -79,6 +80,9 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	}
 
 	body := answer{Status: o.word, Message: o.phrase, detail: res.detail}
+	if res.say != "" {
+		body.Message += ": " + res.say
+	}
 	if o.word != ok {
 		body.Reason = o.reason
 	}
