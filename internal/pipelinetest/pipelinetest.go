@@ -1,0 +1,96 @@
+// Package pipelinetest gives tests a real libbeat pipeline, queue and processors included, around an output that
+// does what the test says: the layer between fakes and the real binary.
+package pipelinetest
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/outputs"
+	_ "github.com/elastic/beats/v7/libbeat/processors/actions" // drop_event
+	"github.com/elastic/beats/v7/libbeat/publisher"
+	"github.com/elastic/beats/v7/libbeat/publisher/pipeline"
+	"github.com/elastic/beats/v7/libbeat/publisher/processing"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+)
+
+// Output is an output client whose batches the test decides on. Its zero value hands each batch to the test through
+// Next.
+type Output struct {
+	// OnBatch, when set, decides on each batch at once, in the output's goroutine.
+	OnBatch func(publisher.Batch)
+
+	mu      sync.Mutex
+	arrived sync.Cond
+	batches []publisher.Batch
+}
+
+// Publish is called by libbeat.
+func (o *Output) Publish(_ context.Context, batch publisher.Batch) error {
+	if o.OnBatch != nil {
+		o.OnBatch(batch)
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.batches = append(o.batches, batch)
+	o.arrived.Broadcast()
+	return nil
+}
+
+// Next waits for the next batch that reached the output.
+func (o *Output) Next() publisher.Batch {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.batches) == 0 {
+		o.arrived.Wait()
+	}
+	batch := o.batches[0]
+	o.batches = o.batches[1:]
+	return batch
+}
+
+// Close is called by libbeat.
+func (*Output) Close() error { return nil }
+
+// String is called by libbeat.
+func (*Output) String() string { return "pipelinetest" }
+
+// New returns a pipeline around output. settings is YAML: "queue.mem" and "processors" as in rtbeat.yml. A window
+// holds batchSize events at most. The test must close the pipeline.
+func New(t *testing.T, output *Output, batchSize int, settings string) *pipeline.Pipeline {
+	t.Helper()
+	output.arrived.L = &output.mu
+
+	config, err := conf.NewConfigWithYAML([]byte(settings), "test")
+	require.NoError(t, err)
+	defaults := conf.MustNewConfigFrom(map[string]any{"queue.mem.flush.timeout": "0s"})
+	config, err = conf.MergeConfigs(defaults, config)
+	require.NoError(t, err)
+
+	info := beat.Info{Beat: "rtbeat", Name: "test", Logger: logp.NewNopLogger()}
+	processors, err := processing.MakeDefaultBeatSupport(true)(info, info.Logger, config)
+	require.NoError(t, err)
+	var queue struct {
+		Queue conf.Namespace `config:"queue"`
+	}
+	require.NoError(t, config.Unpack(&queue))
+
+	p, err := pipeline.New(info, pipeline.Monitors{Logger: info.Logger}, queue.Queue,
+		outputs.Group{Clients: []outputs.Client{output}, BatchSize: batchSize},
+		pipeline.Settings{
+			Processors: processors,
+			// Forced, other than in a real Beat: there the process ends, and the goroutines of a queue that is not empty
+			// with it.
+			WaitClose:     100 * time.Millisecond,
+			WaitCloseMode: pipeline.WaitOnPipelineCloseThenForce,
+		})
+	require.NoError(t, err)
+	return p
+}

@@ -1,0 +1,118 @@
+package publish_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/beats/v7/libbeat/publisher"
+
+	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/pipelinetest"
+)
+
+const smallQueue = "queue.mem: {events: 32, flush.min_events: 16}"
+
+func TestFullQueueBlocksNoBatchThatIsWithdrawn(t *testing.T) {
+	output := &pipelinetest.Output{}
+	r := newRig(t, output, 2, 16, smallQueue)
+	var tokens []*inflight.BatchAck
+	for range 6 {
+		tokens = append(tokens, r.publish(numbered(200)...))
+	}
+	// Two workers fill the queue and block; the other four batches stand in line.
+	require.Eventually(t, func() bool { return r.publisher.Queued() == 4 && r.registry.Events() >= 32 }, patience, time.Millisecond)
+
+	handed := 0
+	for _, token := range tokens {
+		withdrawn, delivered := r.publisher.Withdraw(token)
+		require.False(t, delivered)
+		handed += 200 - withdrawn
+	}
+	require.Zero(t, r.publisher.Queued())
+	// The queue, its input channel (20, memqueue/broker.go), and one event for each worker.
+	require.LessOrEqual(t, handed, 32+20+2)
+	require.EqualValues(t, handed, r.registry.Events())
+
+	// The output wakes up: what was handed over is delivered, and nothing else.
+	arrived := 0
+	for arrived < handed {
+		window := output.Next()
+		arrived += len(window.Events())
+		window.ACK()
+	}
+	require.Equal(t, handed, arrived)
+	r.requireEmpty()
+}
+
+func TestRetriesAgainstADeadOutputPileNothingUp(t *testing.T) {
+	output := &pipelinetest.Output{}
+	r := newRig(t, output, 2, 16, smallQueue)
+	first := r.publish(numbered(100)...)
+	second := r.publish(numbered(100)...)
+	require.Eventually(t, func() bool { return r.registry.Events() >= 32 }, patience, time.Millisecond)
+	r.publisher.Withdraw(first)
+	r.publisher.Withdraw(second)
+	held := r.admission.Used()
+	for range 500 {
+		r.publisher.Withdraw(r.publish(numbered(100)...))
+	}
+	require.Zero(t, r.publisher.Queued())
+	require.LessOrEqual(t, r.admission.Used(), held+64, "bytes") // a worker may have handed over one more event
+	require.LessOrEqual(t, r.registry.Events(), int64(32+20+2))
+}
+
+// The trap that cost others data: closing the pipeline reports what it drops as acknowledged.
+func TestClosingThePipelineResolvesNobody(t *testing.T) {
+	output := &pipelinetest.Output{}
+	r := newRig(t, output, 1, 16, "")
+	token := r.publish(numbered(5)...)
+	var windows []publisher.Batch
+	for held := 0; held < 5; {
+		window := output.Next()
+		held += len(window.Events())
+		windows = append(windows, window)
+	}
+	account := r.registry.Seal()
+	require.Equal(t, inflight.Tally{Batches: 1, Events: 5}, account.Unacknowledged)
+	for _, window := range windows {
+		window.Drop() // what the closing consumer does (libbeat/publisher/pipeline/consumer.go)
+	}
+	r.close()
+	ctx, cancel := r.patient()
+	defer cancel()
+	require.ErrorIs(t, token.Wait(ctx), inflight.ErrSealed)
+	require.Zero(t, r.metrics.acks.Load(), "nothing was acknowledged")
+}
+
+func TestCloseEndsAWorkerThatIsBlockedOnAFullQueue(t *testing.T) {
+	r := newRig(t, &pipelinetest.Output{}, 2, 16, smallQueue)
+	token := r.publish(numbered(200)...)
+	require.Eventually(t, func() bool { return r.registry.Events() >= 32 }, patience, time.Millisecond)
+	r.close() // waits for the workers
+	ctx, cancel := r.patient()
+	defer cancel()
+	require.ErrorIs(t, token.Wait(ctx), inflight.ErrSealed)
+}
+
+func TestEventsRefusedByAClosingClientFailTheirBatchAtOnce(t *testing.T) {
+	r := newRig(t, &pipelinetest.Output{}, 1, 16, smallQueue)
+	token := r.publish(numbered(200)...)
+	require.Eventually(t, func() bool { return r.registry.Events() >= 32 }, patience, time.Millisecond)
+	r.publisher.Close() // without a seal: what would happen if the pipeline went away by itself
+	require.NoError(t, r.closePipeline())
+	ctx, cancel := r.patient()
+	defer cancel()
+	require.ErrorIs(t, token.Wait(ctx), inflight.ErrDropped)
+	require.Positive(t, r.metrics.dropped.Load())
+}
+
+func TestABatchAfterCloseIsWithdrawn(t *testing.T) {
+	r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 1, 16, "")
+	r.publisher.Close()
+	ctx, cancel := r.patient()
+	defer cancel()
+	require.ErrorIs(t, r.publish(numbered(3)...).Wait(ctx), inflight.ErrWithdrawn)
+	r.requireEmpty()
+}

@@ -1,0 +1,263 @@
+package publish_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/elastic/beats/v7/libbeat/publisher"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/pipelinetest"
+	"github.com/txn2/rtbeat/internal/publish"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// patience bounds every wait for something that must happen.
+const patience = 20 * time.Second
+
+var errPatience = errors.New("did not happen in time")
+
+type metrics struct{ acks, filtered, dropped atomic.Int64 }
+
+func (m *metrics) Acks(events int) { m.acks.Add(int64(events)) }
+func (m *metrics) Filtered()       { m.filtered.Add(1) }
+func (m *metrics) Dropped()        { m.dropped.Add(1) }
+
+// rig is a publisher on a real pipeline.
+type rig struct {
+	t         *testing.T
+	publisher *publish.Publisher
+	admission *inflight.Admission
+	registry  *inflight.Registry
+	metrics   metrics
+	// closePipeline may be called again, unlike that of libbeat.
+	closePipeline func() error
+}
+
+func newRig(t *testing.T, output *pipelinetest.Output, workers, window int, settings string) *rig {
+	t.Helper()
+	pipeline := pipelinetest.New(t, output, window, settings)
+	r := &rig{
+		t:             t,
+		admission:     inflight.NewAdmission(1 << 20),
+		registry:      inflight.NewRegistry(),
+		closePipeline: sync.OnceValue(pipeline.Close),
+	}
+	var err error
+	r.publisher, err = publish.New(pipeline, workers, &r.metrics)
+	require.NoError(t, err)
+	t.Cleanup(r.close)
+	return r
+}
+
+// close stops in the order of the beater: seal, clients, pipeline, workers.
+func (r *rig) close() {
+	r.registry.Seal()
+	r.publisher.Close()
+	require.NoError(r.t, r.closePipeline())
+	ctx, cancel := r.patient()
+	defer cancel()
+	require.NoError(r.t, r.publisher.Wait(ctx))
+}
+
+func (r *rig) patient() (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(context.Background(), patience, errPatience)
+}
+
+func (r *rig) publish(messages ...string) *inflight.BatchAck {
+	r.t.Helper()
+	body := `{"messages":[` + strings.Join(messages, ",") + `]}`
+	reservation, err := r.admission.Open(int64(len(body)))
+	require.NoError(r.t, err)
+	require.NoError(r.t, reservation.Grow(int64(len(body))))
+	b, err := batch.Decode([]byte(body))
+	require.NoError(r.t, err)
+	token, err := r.registry.Claim(len(b.Messages), reservation)
+	require.NoError(r.t, err)
+	r.publisher.Publish(b, time.Now(), "192.0.2.7", token)
+	return token
+}
+
+func (r *rig) requireDelivered(token *inflight.BatchAck, want inflight.Progress) {
+	r.t.Helper()
+	ctx, cancel := r.patient()
+	defer cancel()
+	require.NoError(r.t, token.Wait(ctx))
+	require.Equal(r.t, want, token.Progress())
+}
+
+// requireEmpty is the invariant at the end: nothing in flight, no byte held.
+func (r *rig) requireEmpty() {
+	r.t.Helper()
+	ctx, cancel := r.patient()
+	defer cancel()
+	require.NoError(r.t, r.registry.WaitEmpty(ctx))
+	require.Zero(r.t, r.registry.Events())
+	require.Zero(r.t, r.admission.Used())
+	require.Zero(r.t, r.publisher.Queued())
+}
+
+func numbered(n int) []string {
+	messages := make([]string, n)
+	for i := range messages {
+		messages[i] = fmt.Sprintf(`{"n":%d}`, i)
+	}
+	return messages
+}
+
+func ackAll(b publisher.Batch) { b.ACK() }
+
+func TestEventIsTheMessageAsItWasSent(t *testing.T) {
+	output := &pipelinetest.Output{}
+	r := newRig(t, output, 1, 10, "")
+	const message = `{"big":9007199254740993,"uint":18446744073709551615,"nothing":null,"a.b":{"":[1,2.5,"x",null,true]}}`
+	token := r.publish(message)
+
+	window := output.Next()
+	event := window.Events()[0].Content
+	require.WithinDuration(t, time.Now(), event.Timestamp, time.Minute)
+	require.Equal(t, "rtbeat", event.Fields["type"])
+	require.Equal(t, "192.0.2.7", event.Fields["clientIp"])
+	encoded, err := json.Marshal(event.Fields["rxtxMsg"])
+	require.NoError(t, err)
+	require.JSONEq(t, message, string(encoded))
+	require.Contains(t, string(encoded), "9007199254740993", "exact beyond 2^53")
+	require.Contains(t, string(encoded), `"nothing":null`, "null is kept")
+
+	window.ACK()
+	r.requireDelivered(token, inflight.Progress{Messages: 1, Acked: 1})
+	r.requireEmpty()
+}
+
+func TestFragmentedAcksMakeOneDelivery(t *testing.T) {
+	output := &pipelinetest.Output{}
+	r := newRig(t, output, 1, 1, "")
+	token := r.publish(numbered(20)...)
+	for range 19 {
+		output.Next().ACK()
+	}
+	last := output.Next()
+	require.Less(t, token.Progress().Acked, 20)
+	last.ACK()
+	r.requireDelivered(token, inflight.Progress{Messages: 20, Acked: 20})
+	require.EqualValues(t, 20, r.metrics.acks.Load())
+	r.requireEmpty()
+}
+
+func TestOneAckMayCarryManyBatches(t *testing.T) {
+	output := &pipelinetest.Output{}
+	r := newRig(t, output, 1, 100, "queue.mem: {flush.timeout: 1h, flush.min_events: 30, events: 100}")
+	tokens := make([]*inflight.BatchAck, 10)
+	for i := range tokens {
+		tokens[i] = r.publish(numbered(3)...)
+	}
+	window := output.Next() // the queue held all of it back until it was full
+	require.Len(t, window.Events(), 30)
+	window.ACK()
+	for _, token := range tokens {
+		r.requireDelivered(token, inflight.Progress{Messages: 3, Acked: 3})
+	}
+	r.requireEmpty()
+}
+
+func TestRetriedSplitAndCancelledWindowsAreAckedOnce(t *testing.T) {
+	var calls atomic.Int64
+	output := &pipelinetest.Output{OnBatch: func(b publisher.Batch) {
+		switch n := len(b.Events()); calls.Add(1) {
+		case 1:
+			b.Retry()
+		case 2:
+			b.Cancelled()
+		case 3:
+			require.True(t, b.SplitRetry() || n == 1)
+			if n == 1 {
+				b.ACK()
+			}
+		case 4:
+			b.RetryEvents(b.Events()[n/2:]) // the first half is through
+		default:
+			b.ACK()
+		}
+	}}
+	r := newRig(t, output, 1, 16, "")
+	token := r.publish(numbered(50)...)
+	r.requireDelivered(token, inflight.Progress{Messages: 50, Acked: 50})
+	require.EqualValues(t, 50, r.metrics.acks.Load())
+	r.requireEmpty()
+}
+
+// An output that gives up on a batch of guaranteed events is out of order, but libbeat retries them without end, so
+// that many failures lose nothing.
+func TestManyFailuresLoseNothing(t *testing.T) {
+	var failures atomic.Int64
+	output := &pipelinetest.Output{OnBatch: func(b publisher.Batch) {
+		if failures.Add(1) <= 30 {
+			b.Retry()
+			return
+		}
+		b.ACK()
+	}}
+	r := newRig(t, output, 1, 16, "")
+	r.requireDelivered(r.publish(numbered(10)...), inflight.Progress{Messages: 10, Acked: 10})
+	r.requireEmpty()
+}
+
+func TestFilteredEventsAreCountedWhereverTheyStand(t *testing.T) {
+	const drop, keep = `{"label":"drop"}`, `{"label":"keep"}`
+	for name, messages := range map[string][]string{
+		"head":   {drop, drop, keep, keep},
+		"tail":   {keep, keep, drop, drop},
+		"middle": {keep, drop, drop, keep},
+		"all":    {drop, drop},
+		"none":   {keep},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 1, 10,
+				`processors: [{drop_event.when.equals.rxtxMsg.label: drop}]`)
+			filtered := strings.Count(strings.Join(messages, ""), "drop")
+			r.requireDelivered(r.publish(messages...), inflight.Progress{Messages: len(messages), Acked: len(messages), Filtered: filtered})
+			require.EqualValues(t, filtered, r.metrics.filtered.Load())
+			r.requireEmpty()
+		})
+	}
+}
+
+// The reporter of libbeat says how many events of a run were filtered, not which. Batches that come and go at the
+// same time must each get their own count.
+func TestFilteredCountsDoNotWanderBetweenBatches(t *testing.T) {
+	r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 2, 7,
+		`processors: [{drop_event.when.equals.rxtxMsg.label: drop}]`)
+	type expected struct {
+		token    *inflight.BatchAck
+		filtered int
+	}
+	var batches []expected
+	for i := range 400 {
+		messages := make([]string, 4)
+		for j := range messages {
+			messages[j] = `{"label":"keep"}`
+			if j < i%5 {
+				messages[j] = `{"label":"drop"}`
+			}
+		}
+		batches = append(batches, expected{r.publish(messages...), i % 5})
+	}
+	for _, b := range batches {
+		r.requireDelivered(b.token, inflight.Progress{Messages: 4, Acked: 4, Filtered: b.filtered})
+	}
+	r.requireEmpty()
+}
