@@ -81,7 +81,7 @@ func (bt *Beater) Run(*beat.Beat) error {
 	var server sync.WaitGroup
 	server.Go(func() { served <- a.server.Serve(bt.listener) })
 	defer server.Wait()
-	bt.log.Infow("listening on "+bt.listener.Addr().String(),
+	bt.log.Infow("listening on "+bt.Address(),
 		"timeout", bt.config.Timeout.String(), "shutdown_timeout", bt.config.ShutdownTimeout.String(),
 		"max_body_bytes", int64(bt.config.MaxBodyBytes), "max_in_flight_bytes", int64(bt.config.MaxInFlightBytes))
 
@@ -93,6 +93,9 @@ func (bt *Beater) Run(*beat.Beat) error {
 	bt.shutdown(a)
 	return err
 }
+
+// Address is the address that New bound, with the port in force where the configuration says 0.
+func (bt *Beater) Address() string { return bt.listener.Addr().String() }
 
 // Stop asks Run to stop. It returns at once, and may be called from any goroutine, more than once, and before Run.
 func (bt *Beater) Stop() { bt.stop() }

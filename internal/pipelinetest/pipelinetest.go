@@ -25,6 +25,8 @@ import (
 type Output struct {
 	// OnBatch, when set, decides on each batch at once, in the output's goroutine.
 	OnBatch func(publisher.Batch)
+	// OnClose, when set, is called as the pipeline closes the output.
+	OnClose func()
 
 	mu      sync.Mutex
 	arrived sync.Cond
@@ -57,7 +59,12 @@ func (o *Output) Next() publisher.Batch {
 }
 
 // Close is called by libbeat.
-func (*Output) Close() error { return nil }
+func (o *Output) Close() error {
+	if o.OnClose != nil {
+		o.OnClose()
+	}
+	return nil
+}
 
 // String is called by libbeat.
 func (*Output) String() string { return "pipelinetest" }

@@ -1,0 +1,70 @@
+package cmd
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/beats/v7/libbeat/asset"
+	libbeatversion "github.com/elastic/beats/v7/libbeat/version"
+	conf "github.com/elastic/elastic-agent-libs/config"
+)
+
+func TestRootCommand(t *testing.T) {
+	root, err := New("- key: rtbeat\n  title: rtbeat\n")
+	require.NoError(t, err)
+	require.Equal(t, "rtbeat", root.Name())
+
+	fields, err := asset.GetFields(Name)
+	require.NoError(t, err)
+	require.Contains(t, string(fields), "title: rtbeat")
+
+	sink, _, err := root.Find([]string{"sink"})
+	require.NoError(t, err)
+	require.Equal(t, "sink", sink.Name())
+
+	template, _, err := root.Find([]string{"export", "template"})
+	require.NoError(t, err)
+	require.Equal(t, libbeatversion.GetDefaultVersion(), template.Flag("es.version").Value.String(),
+		"rtbeat's own version is none of Elasticsearch's")
+
+	for _, path := range [][]string{{"test", "config"}, {"setup"}} {
+		c, _, err := root.Find(path)
+		require.NoError(t, err)
+		require.NotNilf(t, c.PreRun, "%v must not bind the port", path)
+	}
+}
+
+func TestQueueDefaultStaysOutOfTheWay(t *testing.T) {
+	const top = "queue.mem.flush.timeout"
+	for name, test := range map[string]struct {
+		file string
+		want map[string]string // what the defaults set, by path
+	}{
+		"nothing chosen":       {"output.logstash.hosts: [a]", map[string]string{top: "0s"}},
+		"memory queue":         {"queue.mem.events: 64", map[string]string{top: "0s"}},
+		"disk queue":           {"queue.disk.max_size: 10GB", nil},
+		"disk in the output":   {"output.logstash.queue.disk.max_size: 10GB", nil},
+		"memory in the output": {"output.kafka.queue.mem.events: 64", map[string]string{"output.kafka.queue.mem.flush.timeout": "0s"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, err := conf.NewConfigWithYAML([]byte(test.file), "test")
+			require.NoError(t, err)
+			got := map[string]string{}
+			for _, override := range queueDefaults() {
+				if !override.Check(file) {
+					continue
+				}
+				for _, key := range override.Config.FlattenedKeys() {
+					value, err := override.Config.String(key, -1)
+					require.NoError(t, err)
+					got[key] = value
+				}
+			}
+			if test.want == nil {
+				test.want = map[string]string{}
+			}
+			require.Equal(t, test.want, got)
+		})
+	}
+}

@@ -1,0 +1,86 @@
+// Package test holds what is true of the project as a whole.
+package test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/txn2/rtbeat"
+
+// mayImport is the walk: each room, and the rooms of this module that it may import. Whatever is not here may import
+// nothing of the module.
+var mayImport = map[string][]string{
+	"":                      {"cmd"},
+	"cmd":                   {"beater", "internal/lumbersink"},
+	"beater":                {"config", "internal/inflight", "internal/intake", "internal/metrics", "internal/publish"},
+	"internal/intake":       {"internal/batch", "internal/inflight"},
+	"internal/publish":      {"internal/batch", "internal/inflight"},
+	"internal/inflight":     {"internal/batch"},
+	"internal/pipelinetest": {},
+}
+
+// freeOfLibbeat are the rooms that build and test in a second, because they do not pull in libbeat.
+var freeOfLibbeat = []string{"internal/batch", "internal/inflight", "internal/intake", "internal/metrics", "internal/lumbersink"}
+
+// stdlibAnd are the rooms that use nothing but the standard library, this module and what is named.
+var stdlibAnd = map[string][]string{
+	"internal/batch":    {"github.com/go-json-experiment/json"},
+	"internal/inflight": {"github.com/go-json-experiment/json"},
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	for room, allowed := range mayImport {
+		for _, imported := range list(t, "{{join .Imports \"\\n\"}}", "./"+room) {
+			inner, ours := strings.CutPrefix(imported, module+"/")
+			if ours && !slices.Contains(allowed, inner) {
+				require.Failf(t, "import against the walk", "%q imports %q", room, inner)
+			}
+		}
+	}
+}
+
+func TestEveryRoomIsKnown(t *testing.T) {
+	for _, path := range list(t, "{{.ImportPath}} {{join .Imports \",\"}}", "./...") {
+		path, imports, _ := strings.Cut(path, " ")
+		room := strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
+		if _, known := mayImport[room]; known || strings.HasPrefix(room, "test") || strings.HasPrefix(room, "examples") {
+			continue
+		}
+		require.NotContainsf(t, imports, module+"/", "%q imports from the module; give it a place in the walk", room)
+	}
+}
+
+func TestSmallRoomsAreFreeOfLibbeat(t *testing.T) {
+	for _, room := range freeOfLibbeat {
+		for _, dep := range list(t, "{{.ImportPath}}", "-deps", "./"+room) {
+			require.Falsef(t, strings.HasPrefix(dep, "github.com/elastic/beats/"), "%s depends on %s", room, dep)
+		}
+	}
+	for room, allowed := range stdlibAnd {
+		for _, dep := range list(t, "{{if not .Standard}}{{.ImportPath}}{{end}}", "-deps", "./"+room) {
+			ours := strings.HasPrefix(dep, module+"/")
+			named := slices.ContainsFunc(allowed, func(prefix string) bool { return strings.HasPrefix(dep, prefix) })
+			require.Truef(t, ours || named, "%s depends on %s", room, dep)
+		}
+	}
+}
+
+func TestNothingOfElasticsOwnLicenceIsLinked(t *testing.T) {
+	for _, dep := range list(t, "{{.ImportPath}}", "-deps", ".") {
+		require.NotContains(t, dep, "elastic/beats/v7/x-pack")
+	}
+}
+
+func list(t *testing.T, format string, args ...string) []string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", append([]string{"list", "-f", format}, args...)...)
+	command.Dir = ".."
+	out, err := command.Output()
+	require.NoError(t, err)
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == '\n' })
+}
