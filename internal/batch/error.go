@@ -1,0 +1,106 @@
+package batch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Reason is a stable word for why a body was refused, fit for a metric label.
+type Reason string
+
+// The reasons. All of them mean that sending the same bytes again will fail again.
+const (
+	EmptyBody     Reason = "empty_body"     // no bytes, or only white space
+	MalformedJSON Reason = "malformed_json" // not JSON, or not I-JSON
+	TooDeep       Reason = "too_deep"       // nested deeper than MaxDepth
+	WrongShape    Reason = "wrong_shape"    // JSON, but not a batch
+	SizeMismatch  Reason = "size_mismatch"  // a batch whose size is not its number of messages
+)
+
+// Error is the only kind of error that Decode returns. It never holds bytes of the body, so that it may be
+// shown to a client and logged. The one thing it repeats is a size that is a number, written anew.
+//
+// A body is judged in reading order and the first problem is reported, with two exceptions: a value that is
+// wrong as a whole (its shape, or its key, which was there before) is read to its end first, so that text which
+// is not even JSON is called malformed; and what only the body as a whole can show (no messages, another size)
+// comes last.
+type Error struct {
+	// Reason says what kind of problem it is.
+	Reason Reason
+
+	// Offset counts the bytes of the body before the offending one: the byte that cannot stand there, the
+	// backslash of a bad escape, the quote that opens a repeated key, the bracket that nests too deep, the
+	// first byte of a value that has the wrong shape. It is the length of the body when the body ends too
+	// soon or is empty.
+	Offset int64
+
+	// Index is the message the problem lies in, counting from 0; -1 if it lies outside of any message.
+	Index int
+
+	// Msg says in a few words what is wrong, without saying where.
+	Msg string
+}
+
+// The phrases of Msg for malformed JSON.
+const (
+	msgTruncated = "the JSON text ends too soon"
+	msgBOM       = "a byte order mark, which JSON does not allow"
+	msgUTF8      = "invalid UTF-8"
+	msgControl   = "a control character that is not escaped"
+	msgEscape    = "an invalid escape, or half of a surrogate pair"
+	msgName      = "an object key that is no string"
+	msgDuplicate = "an object has the same key twice"
+	msgTrailing  = "data after the end of the JSON value"
+	msgCharacter = "unexpected character"
+)
+
+// Error returns the position and the message in one line.
+func (e *Error) Error() string {
+	switch {
+	case e.Reason == EmptyBody:
+		return e.Msg
+	case e.Index < 0:
+		return fmt.Sprintf("byte %d: %s", e.Offset, e.Msg)
+	default:
+		return fmt.Sprintf("byte %d, message %d: %s", e.Offset, e.Index, e.Msg)
+	}
+}
+
+// fail makes the error for a problem at offset, in the message being read.
+func (d *decoder) fail(reason Reason, offset int64, msg string) error {
+	return &Error{Reason: reason, Offset: offset, Index: d.index, Msg: msg}
+}
+
+// malformed translates an error of jsontext. That error quotes the input, characters as well as object keys,
+// so nothing but its position is taken from it: the phrase comes from the byte found there. Each phrase is
+// true of its byte wherever that stands, in a string or between values.
+func (d *decoder) malformed(err error) error {
+	offset := int64(len(d.body))
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		offset = min(syntax.ByteOffset, offset)
+	}
+	rest := d.body[offset:]
+
+	msg := msgCharacter
+	switch r, n := utf8.DecodeRune(rest); {
+	case len(rest) == 0:
+		msg = msgTruncated
+	case errors.Is(err, jsontext.ErrNonStringName):
+		msg = msgName
+	case offset == 0 && bytes.HasPrefix(rest, []byte("\uFEFF")):
+		msg = msgBOM
+	case r == utf8.RuneError && n == 1:
+		msg = msgUTF8
+	case r < ' ':
+		msg = msgControl
+	case r == '\\':
+		msg = msgEscape
+	}
+	return d.fail(MalformedJSON, offset, msg)
+}

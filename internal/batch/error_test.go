@@ -1,0 +1,182 @@
+package batch
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestDecodeRefuses(t *testing.T) {
+	type want struct {
+		reason Reason
+		offset int64 // -1 for the length of the body
+		index  int
+		msg    string
+	}
+	truncated := want{MalformedJSON, -1, -1, msgTruncated}
+
+	for _, c := range []struct {
+		name string
+		body string
+		want want
+	}{
+		{"no body", "", want{EmptyBody, 0, -1, "the body is empty"}},
+		{"white space", " \r\n\t", want{EmptyBody, 4, -1, "the body is empty"}},
+
+		{"cut in the object", `{`, truncated},
+		{"cut in a key", `{"messages`, truncated},
+		{"cut before the colon", `{"messages"`, truncated},
+		{"cut after the colon", `{"messages": `, truncated},
+		{"cut in the array", `{"messages":[`, truncated},
+		{"cut after a message", `{"messages":[{}`, truncated},
+		{"cut after a comma", `{"messages":[{}, `, truncated},
+		{"cut after the array", `{"messages":[{}] `, truncated},
+		{"cut in a literal", `{"messages":nul`, truncated},
+		{"cut in a message", `{"messages":[{},{"a":`, want{MalformedJSON, -1, 1, msgTruncated}},
+		{"cut in a number", `{"messages":[{"a":-`, want{MalformedJSON, -1, 0, msgTruncated}},
+		{"cut in a fraction", `{"messages":[{"a":1.`, want{MalformedJSON, -1, 0, msgTruncated}},
+		{"cut in an exponent", `{"messages":[{"a":1e+`, want{MalformedJSON, -1, 0, msgTruncated}},
+		{"cut in an escape", `{"messages":[{"a":"\u00`, want{MalformedJSON, -1, 0, msgTruncated}},
+		{"cut in a surrogate pair", `{"messages":[{"a":"\ud83d\ude`, want{MalformedJSON, -1, 0, msgTruncated}},
+		{"cut in a character", "{\"messages\":[{\"a\":\"\xf0\x9f\x98", want{MalformedJSON, -1, 0, msgTruncated}},
+
+		{"no JSON", `hello`, want{MalformedJSON, 0, -1, msgCharacter}},
+		{"byte order mark", "\xef\xbb\xbf{}", want{MalformedJSON, 0, -1, msgBOM}},
+		{"replacement character", "\ufffd", want{MalformedJSON, 0, -1, msgCharacter}},
+		{"UTF-16", "\xff\xfe{\x00}\x00", want{MalformedJSON, 0, -1, msgUTF8}},
+		{"bad literal", `{"messages":nulL}`, want{MalformedJSON, 15, -1, msgCharacter}},
+		{"bad literal in a message", `{"messages":[{"a":tru3}]}`, want{MalformedJSON, 21, 0, msgCharacter}},
+		{"bad literal for a message", `{"messages":[{},falsy]}`, want{MalformedJSON, 20, 1, msgCharacter}},
+		{"bad literal for the body", `nil`, want{MalformedJSON, 1, -1, msgCharacter}},
+		{"leading zero", `{"messages":[{"a":01}]}`, want{MalformedJSON, 19, 0, msgCharacter}},
+		{"leading plus", `{"messages":[{"a":+1}]}`, want{MalformedJSON, 18, 0, msgCharacter}},
+		{"no digit after the point", `{"messages":[{"a":1.}]}`, want{MalformedJSON, 20, 0, msgCharacter}},
+		{"not a number", `{"messages":[{"a":NaN}]}`, want{MalformedJSON, 18, 0, msgCharacter}},
+		{"single quotes", `{'messages':[]}`, want{MalformedJSON, 1, -1, msgCharacter}},
+		{"no colon", `{"messages" []}`, want{MalformedJSON, 12, -1, msgCharacter}},
+		{"no comma", `{"messages":[{} {}]}`, want{MalformedJSON, 16, -1, msgCharacter}},
+		{"trailing comma in the array", `{"messages":[{},]}`, want{MalformedJSON, 15, -1, msgCharacter}},
+		{"trailing comma in a message", `{"messages":[{"a":1,}]}`, want{MalformedJSON, 19, 0, msgCharacter}},
+		{"leading comma", `{,"messages":[]}`, want{MalformedJSON, 1, -1, msgCharacter}},
+		{"wrong bracket", `{"messages":[{"a":[1}]}`, want{MalformedJSON, 20, 0, msgCharacter}},
+		{"no value", `{"messages":}`, want{MalformedJSON, 12, -1, msgCharacter}},
+		{"key that is a number", `{"messages":[{1:2}]}`, want{MalformedJSON, 14, 0, msgName}},
+		{"key that is an object", `{{"a":1}:2}`, want{MalformedJSON, 1, -1, msgName}},
+		{"comment", `{"messages":[]/**/}`, want{MalformedJSON, 14, -1, msgCharacter}},
+		{"bad escape", `{"messages":[{"a":"b\x41"}]}`, want{MalformedJSON, 20, 0, msgEscape}},
+		{"bad escape in a key", `{"\q":1,"messages":[]}`, want{MalformedJSON, 2, -1, msgEscape}},
+		{"bad hex escape", `{"messages":[{"a":"\u00g0"}]}`, want{MalformedJSON, 19, 0, msgEscape}},
+		{"high surrogate alone", `{"messages":[{"a":"\ud83d"}]}`, want{MalformedJSON, 19, 0, msgEscape}},
+		{"high surrogate and a letter", `{"messages":[{"a":"\ud83d\u0041"}]}`, want{MalformedJSON, 19, 0, msgEscape}},
+		{"low surrogate alone", `{"messages":[{"a":"x\ude00 long enough"}]}`, want{MalformedJSON, 20, 0, msgEscape}},
+		{"control character", "{\"messages\":[{\"a\":\"x\ny\"}]}", want{MalformedJSON, 20, 0, msgControl}},
+		{"invalid UTF-8", "{\"messages\":[{\"a\":\"x\xffy\"}]}", want{MalformedJSON, 20, 0, msgUTF8}},
+		{"overlong UTF-8", "{\"messages\":[{\"a\":\"\xc0\x80\"}]}", want{MalformedJSON, 19, 0, msgUTF8}},
+		{"surrogate in UTF-8", "{\"messages\":[{\"a\":\"\xed\xa0\x80\"}]}", want{MalformedJSON, 19, 0, msgUTF8}},
+		{"invalid UTF-8 in a key", "{\"messages\":[{\"\xff\":1}]}", want{MalformedJSON, 15, 0, msgUTF8}},
+		{"invalid UTF-8 passed over", "{\"v\":[\"\xff\"],\"messages\":[]}", want{MalformedJSON, 7, -1, msgUTF8}},
+
+		{"key twice", `{"messages":[{},{"a":1,"b":2,"a":1}]}`, want{MalformedJSON, 29, 1, msgDuplicate}},
+		{"key twice by an escape", `{"messages":[{"a":1, "\u0061":2}]}`, want{MalformedJSON, 21, 0, msgDuplicate}},
+		{"key twice, nested", `{"messages":[{"a":[{"b":1,"b":null}]}]}`, want{MalformedJSON, 26, 0, msgDuplicate}},
+		{"messages twice", `{"messages":[],"messages":[]}`, want{MalformedJSON, 15, -1, msgDuplicate}},
+		{"key twice, passed over", `{"v":{"b":1,"b":1},"messages":[]}`, want{MalformedJSON, 12, -1, msgDuplicate}},
+
+		{"trailing garbage", `{"messages":[]} x`, want{MalformedJSON, 16, -1, msgTrailing}},
+		{"trailing bracket", `{"messages":[]}}`, want{MalformedJSON, 15, -1, msgTrailing}},
+		{"a second value", "{\"messages\":[]}\n{\"messages\":[]}", want{MalformedJSON, 16, -1, msgTrailing}},
+		{"trailing zero byte", "{\"messages\":[]}\x00", want{MalformedJSON, 15, -1, msgTrailing}},
+
+		{"array", ` [{"a":1}]`, want{WrongShape, 1, -1, "the body is no JSON object"}},
+		{"null", `null`, want{WrongShape, 0, -1, "the body is no JSON object"}},
+		{"string", `"messages"`, want{WrongShape, 0, -1, "the body is no JSON object"}},
+		{"no messages", ` {"size":1}`, want{WrongShape, 1, -1, "there is no key messages"}},
+		{"messages in other letters", `{"Messages":[]}`, want{WrongShape, 0, -1, "there is no key messages"}},
+		{"messages an object", `{"messages": {}}`, want{WrongShape, 13, -1, "messages is no array"}},
+		{"messages false", `{"messages":false}`, want{WrongShape, 12, -1, "messages is no array"}},
+		{"message null", `{"messages":[{}, null]}`, want{WrongShape, 17, 1, "a message is no object"}},
+		{"message an array", `{"messages":[[]]}`, want{WrongShape, 13, 0, "a message is no object"}},
+		{"message a string", `{"messages":[{},{},"{}"]}`, want{WrongShape, 19, 2, "a message is no object"}},
+		{"size a string", `{"size":"0","messages":[]}`, want{WrongShape, 8, -1, "size is no number"}},
+		{"size true", `{"size": true,"messages":[]}`, want{WrongShape, 9, -1, "size is no number"}},
+
+		{
+			"size too large", `{"size":2,"messages":[{}]}`,
+			want{SizeMismatch, 8, -1, "size is 2, but the number of messages is 1"},
+		},
+		{
+			"size too small, after", `{"messages":[{},{}],"size": 1}`,
+			want{SizeMismatch, 28, -1, "size is 1, but the number of messages is 2"},
+		},
+		{
+			"size negative", `{"size":-1,"messages":[{}]}`,
+			want{SizeMismatch, 8, -1, "size is -1, but the number of messages is 1"},
+		},
+		{
+			"size with a fraction", `{"size":1.50,"messages":[{}]}`,
+			want{SizeMismatch, 8, -1, "size is 1.5, but the number of messages is 1"},
+		},
+		{
+			"size of 64 bits", `{"size":18446744073709551615,"messages":[]}`,
+			want{SizeMismatch, 8, -1, "size is 18446744073709551615, but the number of messages is 0"},
+		},
+		{
+			"size beyond 64 bits", `{"size":18446744073709551616,"messages":[]}`,
+			want{SizeMismatch, 8, -1, "size is a number beyond 64 bits, but the number of messages is 0"},
+		},
+		{
+			"size and null", `{"size":1,"messages":null}`,
+			want{SizeMismatch, 8, -1, "size is 1, but the number of messages is 0"},
+		},
+
+		{"too deep by arrays", `{"messages":[{"a":` + strings.Repeat("[", MaxDepth), want{TooDeep, 18 + MaxDepth - 1, 0, ""}},
+		{
+			"too deep by objects", `{"messages":[{},{"a":` + strings.Repeat(`{"a":`, MaxDepth),
+			want{TooDeep, 21 + 5*(MaxDepth-1), 1, ""},
+		},
+		{"too deep, passed over", `{"v":` + strings.Repeat("[", 1<<20), want{TooDeep, 5 + MaxDepth, -1, ""}},
+		{"too deep for the body", strings.Repeat("[", 1<<20), want{TooDeep, MaxDepth, -1, ""}},
+		{"too deep for a message", `{"messages":` + strings.Repeat("[", 1<<20), want{TooDeep, 13 + MaxDepth, 0, ""}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := Decode([]byte(c.body))
+			require.Zero(t, got)
+			var e *Error
+			require.ErrorAs(t, err, &e)
+			if c.want.offset < 0 {
+				c.want.offset = int64(len(c.body))
+			}
+			if c.want.reason == TooDeep {
+				c.want.msg = fmt.Sprintf("nested deeper than %d levels", MaxDepth)
+			}
+			require.Equal(t, c.want, want{e.Reason, e.Offset, e.Index, e.Msg})
+		})
+	}
+}
+
+// Wherever a body is cut, the error says so and where.
+func TestDecodeRefusesEveryPrefix(t *testing.T) {
+	body := []byte(`{"uuid":"b","size":2,"messages":[{"a":"\ud83d\ude00é","b":[-1.5e+3,true,null]},{"c":{"d":""}}],"v":0}`)
+	_, err := Decode(body)
+	require.NoError(t, err)
+	for n := 1; n < len(body); n++ {
+		_, err := Decode(body[:n])
+		var e *Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, MalformedJSON, e.Reason, "%s", body[:n])
+		require.Equal(t, int64(n), e.Offset, "%s", body[:n])
+		require.Equal(t, msgTruncated, e.Msg)
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	for want, e := range map[string]Error{
+		"the body is empty":                 {Reason: EmptyBody, Offset: 3, Index: -1, Msg: "the body is empty"},
+		"byte 17: unexpected character":     {Reason: MalformedJSON, Offset: 17, Index: -1, Msg: msgCharacter},
+		"byte 17, message 0: invalid UTF-8": {Reason: MalformedJSON, Offset: 17, Index: 0, Msg: msgUTF8},
+	} {
+		require.EqualError(t, &e, want)
+	}
+}

@@ -1,0 +1,195 @@
+package batch
+
+import (
+	"math"
+	"math/bits"
+	"strconv"
+)
+
+// number returns the value of a JSON number literal that is already known to keep the grammar. An integer becomes
+// an int64, else a uint64; a number with a fraction or an exponent becomes a float64. It is exact: when the value
+// is written in its shortest form, as libbeat's encoders do, the same decimal value comes out. Where that cannot
+// be had, number returns the literal itself as a string and reports false.
+//
+// The work is linear in the length of the literal, whatever its exponent.
+func number(literal []byte) (v any, exact bool) {
+	if whole(literal) {
+		v, exact = integer(literal)
+	} else if d, ok := parseDecimal(literal); ok {
+		v, exact = d.float()
+	}
+	if !exact {
+		return string(literal), false
+	}
+	return v, true
+}
+
+// whole reports whether a literal has neither fraction nor exponent.
+func whole(literal []byte) bool {
+	for _, c := range literal {
+		if c == '.' || c == 'e' || c == 'E' {
+			return false
+		}
+	}
+	return true
+}
+
+// integer reads a whole number, unless it is beyond 64 bits.
+func integer(literal []byte) (any, bool) {
+	negative := literal[0] == '-'
+	digits := literal
+	if negative {
+		digits = literal[1:]
+	}
+	var n uint64
+	for _, c := range digits {
+		high, low := bits.Mul64(n, 10)
+		sum, carry := bits.Add64(low, uint64(c-'0'), 0)
+		if high != 0 || carry != 0 {
+			return nil, false
+		}
+		n = sum
+	}
+	switch {
+	case negative && n == 0:
+		return math.Copysign(0, -1), true // only a float keeps the sign of -0
+	case negative && n <= math.MaxInt64:
+		return -int64(n), true
+	case negative && n == -math.MinInt64:
+		return int64(math.MinInt64), true
+	case negative:
+		return nil, false
+	case n <= math.MaxInt64:
+		return int64(n), true
+	default:
+		return n, true
+	}
+}
+
+// maxDigits is how many significant digits the shortest form of a float64 has at most. A number with more of them
+// is therefore never the shortest form of any.
+const maxDigits = 17
+
+// decimal is the number ±mantissa × 10^exponent. The mantissa does not end in a zero, so that two decimals are
+// equal in value exactly if they are equal; zero has no exponent.
+type decimal struct {
+	negative bool
+	mantissa uint64
+	digits   int // of the mantissa
+	exponent int64
+}
+
+// parseDecimal reads a literal, unless it has more than maxDigits significant digits.
+func parseDecimal(literal []byte) (decimal, bool) {
+	var (
+		d        decimal
+		zeros    int64 // seen since the last other digit
+		fraction bool
+		i        int
+	)
+	if literal[0] == '-' {
+		d.negative = true
+		i++
+	}
+	for ; i < len(literal) && literal[i] != 'e' && literal[i] != 'E'; i++ {
+		c := literal[i]
+		if c == '.' {
+			fraction = true
+			continue
+		}
+		if fraction {
+			d.exponent--
+		}
+		if c == '0' {
+			zeros++
+			continue
+		}
+		if d.mantissa == 0 {
+			zeros = 0 // leading zeros count for nothing
+		}
+		if int64(d.digits)+zeros+1 > maxDigits {
+			return decimal{}, false
+		}
+		for ; zeros > 0; zeros-- {
+			d.mantissa *= 10
+			d.digits++
+		}
+		d.mantissa = 10*d.mantissa + uint64(c-'0')
+		d.digits++
+	}
+	if d.mantissa == 0 {
+		return decimal{negative: d.negative}, true
+	}
+	d.exponent += zeros
+	if i < len(literal) {
+		d.exponent += parseExponent(literal[i+1:])
+	}
+	return d, true
+}
+
+// parseExponent reads what follows the e. It stops at a size that no number of digits in a body can make up for.
+func parseExponent(text []byte) int64 {
+	const enough = 1 << 50
+	var n int64
+	for _, c := range text {
+		if c == '+' || c == '-' {
+			continue
+		}
+		if n = 10*n + int64(c-'0'); n > enough {
+			n = enough
+			break
+		}
+	}
+	if text[0] == '-' {
+		return -n
+	}
+	return n
+}
+
+const (
+	// safeDigits is how many significant digits survive the way from decimal to float64 and back in any case.
+	safeDigits = 15
+	// safeExponent is the largest power of ten that a float64 holds exactly.
+	safeExponent = 22
+	// The exponents of the largest and the smallest float64, for a number written as d.ddd × 10^n.
+	maxExponent = 308
+	minExponent = -324
+)
+
+// float returns the float64 whose shortest form has the value of d, if there is one.
+func (d decimal) float() (float64, bool) {
+	f, ok := d.magnitude()
+	if d.negative {
+		f = -f
+	}
+	return f, ok
+}
+
+// magnitude is float without the sign.
+func (d decimal) magnitude() (float64, bool) {
+	if d.mantissa == 0 {
+		return 0, true
+	}
+	// Mantissa and power are exact here, so a single operation gives the float64 that is nearest.
+	if d.digits <= safeDigits && -safeExponent <= d.exponent && d.exponent <= safeExponent {
+		if d.exponent < 0 {
+			return float64(d.mantissa) / math.Pow10(int(-d.exponent)), true
+		}
+		return float64(d.mantissa) * math.Pow10(int(d.exponent)), true
+	}
+	if first := d.exponent + int64(d.digits) - 1; first < minExponent || first > maxExponent {
+		return 0, false
+	}
+
+	// strconv reads no more than a few digits of an exponent, so it is given the normalised number and not the
+	// literal. The rest is what the promise says: write it, and see whether the same value comes out.
+	var buf [32]byte
+	text := strconv.AppendUint(buf[:0], d.mantissa, 10)
+	text = strconv.AppendInt(append(text, 'e'), d.exponent, 10)
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil {
+		return 0, false
+	}
+	back, ok := parseDecimal(strconv.AppendFloat(buf[:0], f, 'e', -1, 64))
+	return f, ok && back.mantissa == d.mantissa && back.exponent == d.exponent
+}
