@@ -2,6 +2,8 @@
 package cmd
 
 import (
+	"errors"
+	"flag"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -39,7 +41,12 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 
 	var options beater.Options
 	root := libbeatcmd.GenRootCmdWithSettings(
-		func(b *beat.Beat, section *conf.C) (beat.Beater, error) { return beater.New(b, section, options) },
+		func(b *beat.Beat, section *conf.C) (beat.Beater, error) {
+			if publishingDisabled() {
+				return nil, errPublishingDisabled
+			}
+			return beater.New(b, section, options)
+		},
 		instance.Settings{
 			Name:            Name,
 			Version:         version,
@@ -56,6 +63,15 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 		return nil, err
 	}
 	return root, nil
+}
+
+// errPublishingDisabled refuses libbeat's -N: it drops every event as if a processor had, and senders would be
+// answered 200 for batches that went nowhere.
+var errPublishingDisabled = errors.New("-N (--N) disables publishing, and rtbeat answers for delivery; to try it without Logstash, run \"rtbeat sink\"")
+
+func publishingDisabled() bool {
+	f := flag.Lookup("N") // libbeat/publisher/pipeline/module.go
+	return f != nil && f.Value.String() == "true"
 }
 
 // exportForCurrentElasticsearch makes libbeat's version the default of --es.version. libbeat takes the Beat's own for

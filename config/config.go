@@ -41,8 +41,11 @@ type Config struct {
 
 	// MaxInFlightBytes limits the bytes of all bodies that are read, queued, or handed to the output and not yet
 	// acknowledged, answered or not. Over it, a request is answered 503 with Retry-After before anything of it is
-	// published. One batch larger than the limit is admitted while nothing else is in flight. Memory used is a
-	// multiple of it: see docs/operations.md.
+	// published. One batch larger than the limit is admitted while nothing else is in flight.
+	//
+	// Memory used is a multiple of it, because what waits is decoded: about ten-fold at the worst that was measured
+	// (docs/operations.md). The default keeps rtbeat under 512 MiB, and still holds one body of MaxBodyBytes, or some
+	// 170 batches of 500 messages as rxtx sends them.
 	MaxInFlightBytes ByteSize `config:"max_in_flight_bytes"`
 
 	// ReadTimeout limits how long a sender may take for the headers of a request, and again for its body; a slower
@@ -62,7 +65,7 @@ func Default() Config {
 		ShutdownTimeout:  30 * time.Second,
 		ShutdownDelay:    0,
 		MaxBodyBytes:     32 << 20,
-		MaxInFlightBytes: 64 << 20,
+		MaxInFlightBytes: 32 << 20,
 		ReadTimeout:      30 * time.Second,
 		IdleTimeout:      2 * time.Minute,
 	}

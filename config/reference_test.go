@@ -1,0 +1,210 @@
+package config_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	conf "github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/txn2/rtbeat/config"
+)
+
+const (
+	reference = "../rtbeat.reference.yml"
+	shipped   = "../rtbeat.yml"
+	manual    = "../docs/configuration.md"
+)
+
+// setting is a key under rtbeat: as a file states it.
+type setting struct {
+	key     string
+	value   string // as it is written
+	comment string // the lines above, as one
+}
+
+// The reference file has every setting once, in the order of Config, with its default, and explains it in the words of
+// Config. Further paragraphs of a comment there are for readers of the code; a file may go on in its own words.
+func TestReferenceFile(t *testing.T) {
+	stated := settingsOf(t, reference)
+	require.Equal(t, config.Keys(), keysOf(stated))
+
+	c, warnings, err := config.Load(sectionOf(t, reference))
+	require.NoError(t, err)
+	require.Equal(t, config.Default(), c)
+	require.Empty(t, warnings)
+	// Load takes a default for what the file leaves out, so that a key without a value would look right.
+	for _, s := range stated {
+		require.NotEmpty(t, s.value, s.key)
+	}
+
+	comments := commentsOfConfig(t)
+	for _, s := range stated {
+		words := s.comment[:min(len(s.comment), len(comments[s.key]))]
+		require.Equal(t, comments[s.key], words, "config.go (first) and %s say different things about %s", reference, s.key)
+	}
+}
+
+// The file that is shipped states defaults only, so that taking a line out of it changes nothing; and what it says of
+// libbeat's settings, the reference says too.
+func TestShippedFile(t *testing.T) {
+	stated := settingsOf(t, shipped)
+	require.NotEmpty(t, stated)
+	defaults := settingsOf(t, reference)
+	for _, s := range stated {
+		i := slices.IndexFunc(defaults, func(d setting) bool { return d.key == s.key })
+		require.GreaterOrEqual(t, i, 0, s.key)
+		require.Equal(t, defaults[i].value, s.value, s.key)
+	}
+	c, warnings, err := config.Load(sectionOf(t, shipped))
+	require.NoError(t, err)
+	require.Equal(t, config.Default(), c)
+	require.Empty(t, warnings)
+
+	referenced := flat(t, reference)
+	for key, value := range flat(t, shipped) {
+		require.Contains(t, referenced, key)
+		require.Equal(t, referenced[key], value, key)
+	}
+}
+
+// What the reference file shows in comments is YAML as well once it is taken out of them.
+func TestReferenceFileUncommented(t *testing.T) {
+	data, err := os.ReadFile(reference)
+	require.NoError(t, err)
+	// Settings stand directly behind the #, or indented by two more; words stand one space behind it.
+	commented := regexp.MustCompile(`(?m)^( *)#(\w|  )`)
+	require.Regexp(t, commented, string(data))
+	c, err := conf.NewConfigWithYAML(commented.ReplaceAll(data, []byte("$1$2")), reference)
+	require.NoError(t, err)
+	for _, key := range []string{"queue.mem.flush.timeout", "output.logstash.bulk_max_size", "processors"} {
+		found, err := c.Has(key, -1)
+		require.NoError(t, err)
+		require.True(t, found, key)
+	}
+}
+
+// The manual's table has every setting in the order of Config, with its default as the reference file writes it.
+func TestManual(t *testing.T) {
+	data, err := os.ReadFile(manual)
+	require.NoError(t, err)
+	var stated []setting
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\| `([^`]+)` \\| (.+) \\|$").FindAllStringSubmatch(section(t, string(data), "Settings under rtbeat:"), -1) {
+		stated = append(stated, setting{key: row[1], value: row[2]})
+		require.NotEmpty(t, strings.TrimSpace(row[3]), row[1])
+	}
+	require.Equal(t, config.Keys(), keysOf(stated))
+	for i, s := range settingsOf(t, reference) {
+		require.Equal(t, s.value, stated[i].value, s.key)
+	}
+}
+
+// section is the text under a heading of the second level, up to the next one.
+func section(t *testing.T, text, heading string) string {
+	t.Helper()
+	_, after, found := strings.Cut(text, "\n## "+heading+"\n")
+	require.True(t, found, heading)
+	body, _, _ := strings.Cut(after, "\n## ")
+	return body
+}
+
+// settingsOf reads the rtbeat section of a file line by line: a YAML parser would not tell values and comments as
+// they are written.
+func settingsOf(t *testing.T, path string) []setting {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	_, lines, found := strings.Cut(string(data), "\nrtbeat:\n")
+	require.True(t, found, path)
+	var (
+		stated  []setting
+		comment []string
+	)
+	for line := range strings.Lines(lines) {
+		text := strings.TrimSpace(line)
+		switch {
+		case text != "" && !strings.HasPrefix(line, " "): // the next section
+			return stated
+		case text == "":
+			comment = nil
+		case strings.HasPrefix(text, "#"):
+			comment = append(comment, strings.TrimSpace(text[1:]))
+		default:
+			key, value, _ := strings.Cut(text, ":")
+			stated = append(stated, setting{key, strings.TrimSpace(value), strings.Join(comment, " ")})
+		}
+	}
+	return stated
+}
+
+func keysOf(settings []setting) []string {
+	var keys []string
+	for _, s := range settings {
+		keys = append(keys, s.key)
+	}
+	return keys
+}
+
+// flat is a whole file as paths and values.
+func flat(t *testing.T, path string) map[string]any {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	file, err := conf.NewConfigWithYAML(data, path)
+	require.NoError(t, err)
+	var tree map[string]any
+	require.NoError(t, file.Unpack(&tree))
+	leaves := make(map[string]any)
+	var walk func(prefix string, v any)
+	walk = func(prefix string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for key, child := range v {
+				walk(prefix+"."+key, child)
+			}
+		default:
+			leaves[prefix] = v
+		}
+	}
+	walk("", tree)
+	return leaves
+}
+
+// commentsOfConfig returns the first paragraphs of the comments of Config's fields by key, worded as a file would:
+// "Host is the address" is "The address" there, and fields have the names of their keys.
+func commentsOfConfig(t *testing.T) map[string]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
+	require.NoError(t, err)
+	docs := make(map[string]string)
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.TypeSpec); ok && spec.Name.Name == "Config" {
+			for _, field := range spec.Type.(*ast.StructType).Fields.List {
+				paragraph, _, _ := strings.Cut(field.Doc.Text(), "\n\n")
+				docs[field.Names[0].Name] = strings.Join(strings.Fields(paragraph), " ")
+			}
+		}
+		return true
+	})
+
+	comments := make(map[string]string)
+	for field := range reflect.TypeFor[config.Config]().Fields() {
+		text, found := strings.CutPrefix(docs[field.Name], field.Name+" ")
+		require.True(t, found, "the comment of %s begins with its name", field.Name)
+		text = strings.TrimPrefix(text, "is ")
+		text = strings.ToUpper(text[:1]) + text[1:]
+		for other := range reflect.TypeFor[config.Config]().Fields() {
+			text = regexp.MustCompile(`\b`+other.Name+`\b`).ReplaceAllString(text, other.Tag.Get("config"))
+		}
+		comments[field.Tag.Get("config")] = text
+	}
+	return comments
+}
