@@ -42,6 +42,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 	}
 
 	server := intake.New(intake.Settings{
+		Ack:         bt.ack,
 		Timeout:     bt.config.Timeout,
 		ReadTimeout: bt.config.ReadTimeout,
 		IdleTimeout: bt.config.IdleTimeout,

@@ -13,6 +13,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/intake"
 )
 
 // Options are what the command line knows and libbeat does not hand to a Beater.
@@ -29,6 +30,7 @@ type Options struct {
 type Beater struct {
 	config        config.Config
 	log           *logp.Logger
+	ack           intake.Ack
 	listener      net.Listener
 	pipeline      beat.Pipeline
 	closePipeline func() error
@@ -48,10 +50,14 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	for _, warning := range warnings {
 		log.Warn(warning)
 	}
-	if err := checkQueue(options.Root, c.Timeout); err != nil {
+	ack, err := checkQueue(options.Root, c.Timeout)
+	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
-	bt := &Beater{config: c, log: log}
+	if ack == intake.AckPersisted {
+		log.Warn("the disk queue is configured: a 200 means that a batch is on the local disk, not that the output has it; answers say so with ack persisted")
+	}
+	bt := &Beater{config: c, log: log, ack: ack}
 	bt.stopped, bt.stop = context.WithCancel(context.Background())
 	if options.Check {
 		return bt, nil
@@ -82,7 +88,7 @@ func (bt *Beater) Run(*beat.Beat) error {
 	server.Go(func() { served <- a.server.Serve(bt.listener) })
 	defer server.Wait()
 	bt.log.Infow("listening on "+bt.Address(),
-		"timeout", bt.config.Timeout.String(), "shutdown_timeout", bt.config.ShutdownTimeout.String(),
+		"ack", bt.ack, "timeout", bt.config.Timeout.String(), "shutdown_timeout", bt.config.ShutdownTimeout.String(),
 		"max_body_bytes", int64(bt.config.MaxBodyBytes), "max_in_flight_bytes", int64(bt.config.MaxInFlightBytes))
 
 	select {

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,15 +8,17 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/textproto"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// readChunk is how much is read between two reservations.
-const readChunk = 64 << 10
+// readStart is the size of the buffer that a body is read into at first.
+const readStart = 4 << 10
 
 // checkHeaders refuses, before the body is read, what its headers already rule out.
 func checkHeaders(req *http.Request, maxBody int64) (refusal outcome, refused bool) {
@@ -39,43 +40,45 @@ func checkHeaders(req *http.Request, maxBody int64) (refusal outcome, refused bo
 	return 0, false
 }
 
-// read reads the whole body into memory. Each chunk is reserved as it arrives, so that what is held is what
-// was really sent, chunked or not.
+// read reads the whole body into memory. What arrives is reserved as it arrives, and the buffer grows only with it:
+// a sender that announces much and sends little holds little.
 func (h *handler) read(w http.ResponseWriter, req *http.Request, reservation *inflight.Reservation) ([]byte, error) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(h.readTimeout)) // not supported by a test's recorder
-	// Without a deadline again: net/http goes on reading, to notice that the sender leaves while it waits.
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 
-	var body bytes.Buffer
-	if n := req.ContentLength; n > 0 {
-		body.Grow(int(min(n, 1<<20)) + bytes.MinRead) // a promise is not trusted with more than 1 MiB
-	}
+	source := http.MaxBytesReader(w, req.Body, h.maxBody) // tells net/http to close the connection after the answer
+	body := make([]byte, 0, readStart)
+	defer func() { h.metrics.Read(len(body)) }()
 	for {
-		n, err := io.CopyN(&body, req.Body, readChunk)
-		h.metrics.Read(int(n))
-		if int64(body.Len()) > h.maxBody {
-			return nil, errBodyTooLarge
+		if len(body) == cap(body) {
+			body = slices.Grow(body, len(body))
 		}
-		if growErr := reservation.Grow(n); growErr != nil {
+		n, err := source.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		if growErr := reservation.Grow(int64(n)); growErr != nil {
 			return nil, growErr
 		}
 		switch {
 		case errors.Is(err, io.EOF):
-			return body.Bytes(), nil
+			// Without a deadline again: net/http goes on reading, to notice that the sender leaves while it waits.
+			// After a failure it stays: net/http reads what is left of the body, and must not do so for ever.
+			_ = control.SetReadDeadline(time.Time{})
+			return body, nil
+		case errors.As(err, new(textproto.ProtocolError)): // its text quotes the trailer
+			return nil, errBadTrailer
 		case err != nil:
 			return nil, fmt.Errorf("reading the body: %w", err)
 		}
 	}
 }
 
-var errBodyTooLarge = errors.New("body larger than the limit")
+var errBadTrailer = errors.New("malformed trailer after the body")
 
 // readOutcome maps an error of read.
 func readOutcome(ctx context.Context, err error) outcome {
 	var netErr net.Error
 	switch {
-	case errors.Is(err, errBodyTooLarge):
+	case errors.As(err, new(*http.MaxBytesError)):
 		return bodyTooLarge
 	case errors.Is(err, inflight.ErrFull):
 		return inFlightLimit

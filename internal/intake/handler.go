@@ -31,6 +31,7 @@ type handler struct {
 	publisher   Publisher
 	metrics     Metrics
 	draining    func() bool
+	ack         Ack
 	timeout     time.Duration
 	readTimeout time.Duration
 	maxBody     int64
@@ -47,9 +48,13 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	}
 	var token *inflight.BatchAck
 	defer func() {
-		if token == nil { // else the reservation is the token's, until the output is done with the batch
+		if token == nil {
 			reservation.Release()
+			return
 		}
+		// The reservation is the token's now, until the output is done with the batch. After a panic nobody waits for
+		// that batch, so what is not handed over must not be; otherwise there is nothing left to withdraw.
+		token.Withdraw()
 	}()
 	body, err := h.read(w, req, reservation)
 	if err != nil {
@@ -61,7 +66,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	}
 	h.metrics.Batch(len(b.Messages), b.NumbersAsStrings)
 	if len(b.Messages) == 0 {
-		return deliveredResult(inflight.Progress{})
+		return h.delivered(inflight.Progress{})
 	}
 	token, err = h.registry.Claim(len(b.Messages), reservation)
 	if err != nil {
@@ -103,7 +108,7 @@ func (h *handler) await(ctx context.Context, token *inflight.BatchAck) result {
 	switch {
 	case err == nil:
 		h.metrics.Delivered(time.Since(start))
-		return deliveredResult(progress)
+		return h.delivered(progress)
 	case errors.Is(err, errAckTimeout):
 		return result{outcome: ackTimeout, detail: detail{Messages: &progress.Messages, Acked: &progress.Acked, Filtered: &progress.Filtered}}
 	case errors.Is(err, context.Canceled):
@@ -113,11 +118,11 @@ func (h *handler) await(ctx context.Context, token *inflight.BatchAck) result {
 	}
 }
 
-// deliveredResult is the only maker of a 200 for a batch.
-func deliveredResult(p inflight.Progress) result {
+// delivered is the only maker of a 200 for a batch.
+func (h *handler) delivered(p inflight.Progress) result {
 	coalesced := 0
 	return result{outcome: delivered, detail: detail{
-		Ack:       "delivered",
+		Ack:       h.ack,
 		Messages:  &p.Messages,
 		Coalesced: &coalesced,
 		Filtered:  &p.Filtered,

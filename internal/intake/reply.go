@@ -33,7 +33,7 @@ type result struct {
 // detail is the part of an answer that differs from request to request. It holds numbers and fixed phrases, and
 // nothing of the body.
 type detail struct {
-	Ack       string `json:"ack,omitempty"`
+	Ack       Ack    `json:"ack,omitempty"`
 	Messages  *int   `json:"messages,omitempty"`
 	Coalesced *int   `json:"coalesced,omitempty"`
 	Filtered  *int   `json:"filtered,omitempty"`
@@ -104,7 +104,11 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	if o.status == http.StatusUnsupportedMediaType {
 		header.Set("Accept-Encoding", "identity")
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // no deadline in a test's recorder
+	control := http.NewResponseController(w) // a test's recorder knows no deadlines
+	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if o.close { // else net/http reads what is left of the body first
+		_ = control.SetReadDeadline(time.Now())
+	}
 	w.WriteHeader(o.status)
 	_, _ = w.Write(append(encoded, '\n')) // the sender left, or does not read: there is nobody to tell
 }

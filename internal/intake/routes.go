@@ -25,7 +25,7 @@ func (s *Server) routes(h *handler, r *replier, metrics http.Handler) http.Handl
 		})
 	}
 
-	router := mux.NewRouter()
+	router := mux.NewRouter().SkipClean(true) // else //in is a redirect, which makes a GET of a POST
 	for _, route := range []struct {
 		path    string
 		methods []string

@@ -17,8 +17,19 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// Settings are the limits of the server, all positive.
+// Ack is what an acknowledgement is worth: the field "ack" of a 200.
+type Ack string
+
+const (
+	// AckDelivered says that the output acknowledged every event.
+	AckDelivered Ack = "delivered"
+	// AckPersisted says that every event is on the local disk: libbeat's disk queue acknowledges then.
+	AckPersisted Ack = "persisted"
+)
+
+// Settings are what the server promises, and its limits, all positive.
 type Settings struct {
+	Ack         Ack
 	Timeout     time.Duration // how long a request waits for the acknowledgement of its batch
 	ReadTimeout time.Duration // for the headers of a request, and again for its body
 	IdleTimeout time.Duration // until an idle connection is closed
@@ -91,18 +102,24 @@ func New(settings Settings, parts Parts) *Server {
 		publisher:   parts.Publisher,
 		metrics:     parts.Metrics,
 		draining:    func() bool { return s.at(phaseDraining) },
+		ack:         settings.Ack,
 		timeout:     settings.Timeout,
 		readTimeout: settings.ReadTimeout,
 		maxBody:     settings.MaxBody,
 	}
 	s.http = &http.Server{
 		Handler: s.routes(h, newReplier(parts.Log, parts.Metrics), parts.MetricsHandler),
-		// ReadTimeout stays 0: it would go on running while a request waits for its acknowledgement, and end it.
+		// What is left of a refused request net/http reads before it lets the answer go: ReadTimeout bounds that. A
+		// body that is taken in gets a deadline of its own, which ends with it (handler.read): none may run while a
+		// request waits for its acknowledgement.
+		ReadTimeout:       settings.ReadTimeout,
 		ReadHeaderTimeout: settings.ReadTimeout,
 		IdleTimeout:       settings.IdleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		BaseContext:       func(net.Listener) context.Context { return base },
-		ErrorLog:          log.New(errorLog{parts.Log}, "", 0),
+		// net/http would answer OPTIONS * with a 200.
+		DisableGeneralOptionsHandler: true,
+		BaseContext:                  func(net.Listener) context.Context { return base },
+		ErrorLog:                     log.New(errorLog{parts.Log}, "", 0),
 	}
 	return s
 }

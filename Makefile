@@ -1,0 +1,95 @@
+# rtbeat needs Go, make and git. `make` lists the targets.
+
+# Where a target leaves files: the binary, profiles, coverage.
+OUT := build
+
+# Empty it (make unit RACE=) to test where there is no C compiler.
+RACE ?= -race
+# How long `make fuzz` tries each fuzz test.
+FUZZTIME ?= 20s
+
+# Binaries without cgo run on any Linux, also in an image with nothing else in it. -trimpath keeps the builder's
+# folders out of them; lint, cover and bench use the same settings so that they find libbeat compiled already.
+BUILD_ENV := CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath"
+# The race detector is the one thing here that needs cgo.
+TEST_ENV := CGO_ENABLED=$(if $(RACE),1,0) GOFLAGS="$$(go env GOFLAGS) $(RACE)"
+# A module file of its own keeps the linter's few hundred modules out of go.mod, and pins it all the same.
+LINT := $(BUILD_ENV) go tool -modfile=golangci-lint.mod golangci-lint
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+# One at a time: go uses all cores by itself, and e2e measures time.
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Build, then run the demo: rtbeat, a Logstash stand-in and a sender
+	go run ./examples/demo
+
+.PHONY: build
+build: ## Build build/rtbeat
+	@mkdir -p $(OUT)
+	@$(BUILD_ENV) scripts/compile.sh . -buildvcs=false -ldflags "$$(scripts/ldflags.sh)" -o $(OUT)/rtbeat
+
+.PHONY: test
+test: unit e2e ## Run all tests: unit, then e2e
+
+.PHONY: unit race
+unit: deps ## Run the unit tests, with the race detector
+	@$(TEST_ENV) scripts/compile.sh "$$(go list -f '{{if and .GoFiles (ne .Name "main")}}{{.ImportPath}}{{end}}' ./...)"
+	$(TEST_ENV) go test -timeout 10m ./...
+race: unit ## The same: the unit tests always run with the race detector
+
+.PHONY: e2e
+e2e: build ## Run the real binary against a real lumberjack server
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags e2e -count=1 -timeout 15m -v ./test/e2e/...
+
+.PHONY: deps
+deps: ## Install what the race detector needs: a C compiler and libc's headers
+	@[ -z "$(RACE)" ] || scripts/ccompiler.sh
+
+.PHONY: lint
+lint: ## Run golangci-lint, which includes go vet (the first run compiles it, a minute or two)
+	@$(LINT) run
+
+.PHONY: fmt
+fmt: ## Format the code as lint wants it
+	@$(LINT) fmt
+
+# go mod verify is left out: it looks for files changed in the module cache since their download, and what is
+# downloaded is checked against go.sum anyway.
+.PHONY: tidy-check
+tidy-check: ## Fail when go.mod or go.sum is not tidy
+	go mod tidy -diff
+
+.PHONY: notice
+notice: ## Write NOTICE from the modules that the binary links
+	go run ./internal/notice
+
+.PHONY: generate-check
+generate-check: ## Fail when a generated file is out of date
+	go run ./internal/notice -check
+
+.PHONY: bench
+bench: ## Run the benchmarks of the internal packages
+	$(BUILD_ENV) go test -run '^$$' -bench . -benchmem ./internal/...
+
+.PHONY: fuzz
+fuzz: ## Fuzz the decoder, FUZZTIME=20s for each fuzz test
+	@for name in $$(go test -list '^Fuzz' ./internal/batch | grep '^Fuzz'); do \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./internal/batch || exit 1; \
+	done
+
+.PHONY: cover
+cover: ## Measure the unit tests' coverage; build/cover.html shows it line by line
+	@mkdir -p $(OUT)
+	$(BUILD_ENV) go test -timeout 10m -coverprofile=$(OUT)/cover.out ./...
+	go tool cover -html=$(OUT)/cover.out -o $(OUT)/cover.html
+	@go tool cover -func=$(OUT)/cover.out | tail -n 1
+
+.PHONY: clean
+clean: ## Remove what was built and what a run left in the folder
+	rm -rf $(OUT) dist data logs

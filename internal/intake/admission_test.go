@@ -1,0 +1,140 @@
+package intake
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+)
+
+// batchOf is a batch of one message whose body has n bytes.
+func batchOf(n int) string {
+	body := `{"messages":[{"pad":""}]}`
+	return strings.Replace(body, `""`, `"`+strings.Repeat("x", n-len(body))+`"`, 1)
+}
+
+// tight leaves room for 1000 bytes in flight, in bodies of any size.
+func tight(l *limits) { l.InFlight, l.MaxBody = 1000, 1<<20 }
+
+func TestOverTheInFlightLimitABatchIsRefused(t *testing.T) {
+	for name, tt := range map[string]struct {
+		announced bool
+		unread    int
+	}{
+		"before reading, when it says how long it is": {announced: true, unread: 600},
+		"while reading, when it does not":             {announced: false, unread: 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, tight)
+				first := r.start(r.request(batchOf(500)))
+				job := r.publisher.next(t)
+				first.requireWaiting()
+
+				body := strings.NewReader(batchOf(600))
+				req := r.chunked(body)
+				if tt.announced {
+					req.ContentLength = 600
+				}
+				refused := r.do(req)
+				refused.requireAnswer(inFlightLimit)
+				require.Equal(t, tt.unread, body.Len(), "bytes left")
+				require.EqualValues(t, 500, r.admission.Used(), "those of the first")
+				require.Empty(t, r.publisher.batches)
+
+				job.deliver()
+				first.requireAnswer(delivered)
+				r.publisher.onPublish = published.deliver
+				r.do(r.request(batchOf(600))).requireAnswer(delivered)
+				r.requireAnswers("200 delivered", "200 delivered", "503 in_flight_limit")
+			})
+		})
+	}
+}
+
+func TestWhatWasReadOfARefusedBatchIsGivenBackAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(l *limits) { l.InFlight, l.MaxBody = 3000, 1<<20 })
+		first := r.start(r.request(batchOf(1000)))
+		job := r.publisher.next(t)
+
+		body, sender := io.Pipe()
+		second := r.start(r.chunked(body))
+		write := func(n int) {
+			_, err := sender.Write(make([]byte, n))
+			require.NoError(t, err)
+			synctest.Wait()
+		}
+		write(1000)
+		require.EqualValues(t, 2000, r.admission.Used(), "reserved as it arrives")
+		write(1000)
+		require.EqualValues(t, 3000, r.admission.Used())
+		second.requireWaiting()
+		write(1)
+		second.requireAnswer(inFlightLimit)
+		require.EqualValues(t, 1000, r.admission.Used())
+
+		job.deliver()
+		first.requireAnswer(delivered)
+	})
+}
+
+func TestAPromisedLengthHoldsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, tight)
+		r.publisher.onPublish = published.deliver
+		body, sender := io.Pipe()
+		req := r.chunked(body)
+		req.ContentLength = 1000
+		slow := r.start(req)
+		slow.requireWaiting()
+		require.Zero(t, r.admission.Used())
+		r.do(r.request(batchOf(1000))).requireAnswer(delivered)
+		sender.CloseWithError(io.ErrUnexpectedEOF)
+		slow.requireAnswer(bodyTruncated)
+	})
+}
+
+func TestABatchLargerThanTheLimitIsTakenWhenAlone(t *testing.T) {
+	for name, announced := range map[string]bool{"announced": true, "chunked": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, tight)
+				body := batchOf(100_000)
+				req := r.request(body)
+				if !announced {
+					req = r.chunked(strings.NewReader(body))
+				}
+				large := r.start(req)
+				job := r.publisher.next(t)
+				require.EqualValues(t, len(body), r.admission.Used())
+				r.do(r.request(batchOf(100))).requireAnswer(inFlightLimit)
+				job.deliver()
+				large.requireAnswer(delivered)
+
+				small := r.start(r.request(batchOf(100)))
+				job = r.publisher.next(t)
+				r.do(r.request(body)).requireAnswer(inFlightLimit)
+				job.deliver()
+				small.requireAnswer(delivered)
+			})
+		})
+	}
+}
+
+func TestABatchThatWasAnswered504StillCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, tight)
+		late := r.start(r.request(batchOf(800)))
+		job := r.publisher.next(t)
+		job.handOver(1)
+		late.requireAnswer(ackTimeout)
+
+		r.do(r.request(batchOf(300))).requireAnswer(inFlightLimit)
+		job.token.Ack(1)
+		r.publisher.onPublish = published.deliver
+		r.do(r.request(batchOf(300))).requireAnswer(delivered)
+	})
+}

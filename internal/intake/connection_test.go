@@ -1,0 +1,246 @@
+package intake
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestABatchOverTCP(t *testing.T) {
+	for name, request := range map[string]string{
+		"announced": post(messages(2)),
+		"chunked":   head("Transfer-Encoding: chunked") + "5\r\n{\"mes\r\n1c\r\n" + `sages":[{"seq":0},{"seq":1}]` + "\r\n1\r\n}\r\n0\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, quick)
+			w := dial(t, r.serve())
+			w.send(request)
+			job := r.publisher.next(t)
+			require.Len(t, job.Messages, 2)
+			require.Equal(t, "127.0.0.1", job.clientIP)
+			job.handOver(2)
+			job.token.Ack(1)
+			<-time.After(2 * short) // longer than read_timeout, which must not end a request that waits
+			require.Zero(t, w.reader.Buffered())
+			job.token.Ack(1)
+			require.False(t, w.requireAnswer(delivered))
+			w.requireReusable(r)
+		})
+	}
+}
+
+func TestAConnectionIsReusedAfterEveryAnswerThatReadTheRequest(t *testing.T) {
+	r := newRig(t, func(l *limits) { l.Timeout, l.InFlight = short, 500 })
+	w := dial(t, r.serve())
+	w.requireReusable(r)
+
+	w.send(post("{"))
+	require.False(t, w.requireAnswer(malformedJSON))
+	w.requireReusable(r)
+
+	w.send(post(messages(1), "Content-Type: text/plain"))
+	require.False(t, w.requireAnswer(unsupportedType))
+	w.requireReusable(r)
+
+	w.send("POST /nowhere HTTP/1.1\r\nHost: rtbeat\r\nContent-Length: 3\r\n\r\nabc")
+	require.False(t, w.requireAnswer(notFound))
+	w.requireReusable(r)
+
+	w.send(post(batchOf(400)))
+	job := r.publisher.next(t)
+	job.handOver(1)
+	require.False(t, w.requireAnswer(ackTimeout))
+	w.send(post(batchOf(400)))
+	require.False(t, w.requireAnswer(inFlightLimit))
+	job.token.Ack(1)
+	w.requireReusable(r)
+}
+
+func TestPipelinedRequestsAreAnsweredInTheirOrder(t *testing.T) {
+	r := newRig(t, quick)
+	w := dial(t, r.serve())
+	w.send(post(messages(1)) + post("{") + post(messages(3)))
+	first := r.publisher.next(t)
+	require.Len(t, first.Messages, 1)
+	<-time.After(short / 5)
+	require.Empty(t, r.publisher.batches, "the next is taken when the first is answered")
+	first.deliver()
+	w.requireAnswer(delivered)
+	w.requireAnswer(malformedJSON)
+	third := r.publisher.next(t)
+	require.Len(t, third.Messages, 3)
+	third.deliver()
+	w.requireAnswer(delivered)
+}
+
+func TestASlowBodyIsA408AndTheEndOfTheConnection(t *testing.T) {
+	for name, begin := range map[string]string{
+		"announced": head("Content-Length: 100") + `{"mess`,
+		"chunked":   head("Transfer-Encoding: chunked") + "6\r\n" + `{"mess` + "\r\n",
+		"expecting": head("Content-Length: 100", "Expect: 100-continue"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, quick)
+			w := dial(t, r.serve())
+			start := time.Now()
+			w.send(begin)
+			if name == "expecting" {
+				answer, _ := w.status()
+				require.Equal(t, 100, answer.StatusCode)
+			}
+			w.requireLastAnswer(bodyTimeout)
+			require.GreaterOrEqual(t, time.Since(start), short)
+			require.Less(t, time.Since(start), brief)
+			r.requireAnswers("408 body_timeout")
+		})
+	}
+}
+
+// net/http reads what is left of a refused request before it lets the answer go. A sender that keeps it back must
+// not keep the answer and the connection with it.
+func TestARefusedSenderThatHoldsItsBodyBackIsNotWaitedForLong(t *testing.T) {
+	const chunked = "Transfer-Encoding: chunked"
+	chunk := fmt.Sprintf("%x\r\n%s\r\n", 5000, strings.Repeat(" ", 5000))
+	for name, tt := range map[string]struct {
+		begin string
+		want  outcome
+	}{
+		"media type":                       {head("Content-Type: text/plain", "Content-Length: 100"), unsupportedType},
+		"no room":                          {head("Content-Length: 600"), inFlightLimit},
+		"no room, noticed while reading":   {head(chunked) + chunk, inFlightLimit},
+		"too large, noticed while reading": {head(chunked) + "1\r\n \r\n" + chunk + chunk, bodyTooLarge},
+		"path":                             {"POST /nowhere HTTP/1.1\r\nHost: rtbeat\r\nContent-Length: 100\r\n\r\n", notFound},
+		"method":                           {"PUT /in HTTP/1.1\r\nHost: rtbeat\r\nContent-Length: 100\r\n\r\n", methodNotAllowed},
+		"health":                           {"GET /livez HTTP/1.1\r\nHost: rtbeat\r\nContent-Length: 100\r\n\r\n", alive},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, quick, func(l *limits) { l.MaxBody = 10_000 })
+			if tt.want == inFlightLimit {
+				other, err := r.admission.Open(1)
+				require.NoError(t, err)
+				require.NoError(t, other.Grow(9500))
+				defer other.Release()
+			}
+			w := dial(t, r.serve())
+			start := time.Now()
+			w.send(tt.begin)
+			w.requireLastAnswer(tt.want)
+			require.Less(t, time.Since(start), brief)
+		})
+	}
+}
+
+func TestSlowHeadersAreCutOff(t *testing.T) {
+	for name, begin := range map[string]string{
+		"nothing at all":   "",
+		"half the headers": "POST /in HTTP/1.1\r\nHost: rt",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, quick)
+			w := dial(t, r.serve())
+			start := time.Now()
+			w.send(begin)
+			w.requireClosed()
+			require.Less(t, time.Since(start), brief)
+			r.requireAnswers()
+		})
+	}
+}
+
+func TestAnIdleConnectionIsClosed(t *testing.T) {
+	r := newRig(t, quick, func(l *limits) { l.IdleTimeout = short })
+	w := dial(t, r.serve())
+	w.requireReusable(r)
+	start := time.Now()
+	w.requireClosed()
+	require.Less(t, time.Since(start), brief)
+}
+
+func TestABodyThatIsCutOffIsA400AndTheEndOfTheConnection(t *testing.T) {
+	for name, begin := range map[string]string{
+		"announced":       head("Content-Length: 100") + `{"messages":[]}`,
+		"chunked":         head("Transfer-Encoding: chunked") + "f\r\n" + `{"messages":[]}`,
+		"no last chunk":   head("Transfer-Encoding: chunked") + "f\r\n" + `{"messages":[]}` + "\r\n",
+		"no end of it":    head("Transfer-Encoding: chunked") + "f\r\n" + `{"messages":[]}` + "\r\n0\r\n",
+		"malformed chunk": head("Transfer-Encoding: chunked") + marker + "\r\n",
+		"malformed trailer": head("Transfer-Encoding: chunked", "Trailer: X") +
+			"f\r\n" + `{"messages":[]}` + "\r\n0\r\n" + marker + "\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, quick)
+			w := dial(t, r.serve())
+			w.send(begin)
+			require.NoError(t, w.conn.CloseWrite())
+			w.requireLastAnswer(bodyTruncated)
+			r.publisher.requireUntouched(t)
+			require.NotContains(t, r.log.text(), marker)
+		})
+	}
+}
+
+func TestExpectContinue(t *testing.T) {
+	t.Run("a refused body is not sent", func(t *testing.T) {
+		r := newRig(t, quick)
+		addr := r.serve()
+		for headers, want := range map[string]outcome{
+			"Content-Length: 1001":                             bodyTooLarge,
+			"Content-Length: 100\r\nContent-Type: text/plain":  unsupportedType,
+			"Content-Length: 100\r\nContent-Encoding: deflate": unsupportedEncoding,
+		} {
+			w := dial(t, addr)
+			w.send(head(headers, "Expect: 100-continue"))
+			w.requireLastAnswer(want)
+		}
+		require.Zero(t, r.metrics.bytesRead())
+	})
+	t.Run("a welcome body is asked for", func(t *testing.T) {
+		r := newRig(t, quick)
+		w := dial(t, r.serve())
+		body := messages(1)
+		w.send(head(fmt.Sprintf("Content-Length: %d", len(body)), "Expect: 100-continue"))
+		answer, _ := w.status()
+		require.Equal(t, 100, answer.StatusCode)
+		w.send(body)
+		r.publisher.next(t).deliver()
+		w.requireAnswer(delivered)
+		w.requireReusable(r)
+	})
+}
+
+func TestABodyOverTheLimitEndsTheConnection(t *testing.T) {
+	r := newRig(t, quick)
+	addr := r.serve()
+	w := dial(t, addr)
+	w.send(post(batchOf(1001)))
+	w.requireLastAnswer(bodyTooLarge)
+
+	w = dial(t, addr)
+	w.send(head("Transfer-Encoding: chunked") + "3e9\r\n" + batchOf(1001) + "\r\n0\r\n\r\n")
+	w.requireLastAnswer(bodyTooLarge)
+	r.publisher.requireUntouched(t)
+}
+
+func TestHeadersOverTheLimitAreRefused(t *testing.T) {
+	r := newRig(t, quick)
+	w := dial(t, r.serve())
+	w.send("POST /in HTTP/1.1\r\nX: " + strings.Repeat("x", maxHeaderBytes+8192))
+	answer, _ := w.status()
+	require.Equal(t, 431, answer.StatusCode)
+	w.requireClosed()
+}
+
+func TestASenderThatHangsUpIsNoticed(t *testing.T) {
+	r := newRig(t, quick)
+	w := dial(t, r.serve())
+	w.send(post(messages(2)))
+	job := r.publisher.next(t)
+	job.handOver(1)
+	w.conn.Close()
+	require.Eventually(t, func() bool { return r.publisher.withdrawals.Load() == 1 }, brief, time.Millisecond)
+	require.False(t, job.token.HandOver())
+	job.token.Ack(1)
+	require.Eventually(t, func() bool { return r.metrics.answered()["499 client_gone"] == 1 }, brief, time.Millisecond)
+}

@@ -1,0 +1,240 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var errBudget = errors.New("the budget is spent")
+
+// drain starts a Drain with this budget.
+func (r *rig) drain(budget time.Duration) (ended chan error) {
+	ended = make(chan error, 1)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), budget, errBudget)
+	go func() {
+		defer cancel()
+		ended <- r.server.Drain(ctx)
+	}()
+	require.Eventually(r.t, func() bool { return r.server.at(phaseDraining) }, patience, time.Millisecond)
+	return ended
+}
+
+// requireRefused waits until nothing listens on addr any more.
+func requireRefused(t *testing.T, addr string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	}, patience, 5*time.Millisecond)
+}
+
+func TestARequestThatWaitsDuringDrainGetsIts200(t *testing.T) {
+	r := newRig(t, quick)
+	addr := r.serve()
+	w := dial(t, addr)
+	w.send(post(messages(1)))
+	job := r.publisher.next(t)
+	drained := r.drain(patience)
+	requireRefused(t, addr)
+	require.Empty(t, drained, "a request is being served")
+
+	job.deliver()
+	require.True(t, w.requireAnswer(delivered), "Connection: close")
+	w.requireClosed()
+	require.NoError(t, within(t, drained))
+}
+
+func TestARequestThatStillWaitsWhenTheBudgetEndsGetsA503(t *testing.T) {
+	r := newRig(t, quick)
+	w := dial(t, r.serve())
+	w.send(post(messages(2)))
+	job := r.publisher.next(t)
+	job.handOver(1)
+	start := time.Now()
+	drained := r.drain(short)
+	w.requireLastAnswer(stopping)
+	require.GreaterOrEqual(t, time.Since(start), short)
+	require.ErrorIs(t, within(t, drained), errBudget)
+	require.Less(t, time.Since(start), short+abortGrace+brief)
+
+	require.False(t, job.token.HandOver())
+	job.token.Ack(1)
+	r.requireAnswers("503 stopping")
+}
+
+func TestDrainWithAnEndedContextAnswersAtOnce(t *testing.T) {
+	r := newRig(t, quick)
+	w := dial(t, r.serve())
+	w.send(post(messages(1)))
+	r.publisher.next(t)
+	start := time.Now()
+	drained := r.drain(0)
+	w.requireLastAnswer(stopping)
+	require.ErrorIs(t, within(t, drained), errBudget)
+	require.Less(t, time.Since(start), brief)
+}
+
+func TestASenderThatDoesNotFinishDoesNotHoldDrainUp(t *testing.T) {
+	r := newRig(t, quick, func(l *limits) { l.ReadTimeout = patience })
+	w := dial(t, r.serve())
+	w.send(head("Content-Length: 100") + `{"mess`)
+	require.Eventually(t, func() bool { return r.metrics.serving() == 1 }, patience, time.Millisecond)
+	start := time.Now()
+	drained := r.drain(short)
+	require.ErrorIs(t, within(t, drained), errBudget)
+	require.GreaterOrEqual(t, time.Since(start), short+abortGrace)
+	require.Less(t, time.Since(start), short+abortGrace+brief)
+	w.requireClosed()
+	r.publisher.requireUntouched(t)
+	require.Eventually(t, func() bool { return r.metrics.answered()["503 stopping"] == 1 }, patience, time.Millisecond)
+}
+
+// net/http closes what is idle, and what is not yet a request when Shutdown begins. A sender may as well be told.
+func TestARequestThatComesDuringDrainIsNotTaken(t *testing.T) {
+	r := newRig(t, quick, func(l *limits) { l.ReadTimeout = patience })
+	addr := r.serve()
+	waiting := dial(t, addr)
+	waiting.send(post(messages(1)))
+	job := r.publisher.next(t)
+	batch := post(messages(1))
+	fresh, kept, begun := dial(t, addr), dial(t, addr), dial(t, addr)
+	for _, w := range []*wire{kept, begun} {
+		w.requireReusable(r)
+	}
+	begun.send(batch[:10])
+	fresh.send(batch[:10])
+
+	drained := r.drain(patience)
+	requireRefused(t, addr)
+	for w, rest := range map[*wire]string{fresh: batch[10:], kept: batch, begun: batch[10:]} {
+		_, _ = io.WriteString(w.conn, rest) // fails when the connection is closed already
+		answer, err := http.ReadResponse(w.reader, nil)
+		if err == nil {
+			answer.Body.Close()
+			require.Equal(t, http.StatusServiceUnavailable, answer.StatusCode)
+			require.True(t, answer.Close, "Connection: close")
+		}
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "neither answered nor closed")
+	}
+	require.Empty(t, r.publisher.batches)
+	job.deliver()
+	waiting.requireLastAnswer(delivered)
+	require.NoError(t, within(t, drained))
+}
+
+func TestDrainOfAnIdleServerEndsAtOnce(t *testing.T) {
+	r := newRig(t, quick)
+	addr := r.serve()
+	dial(t, addr).requireReusable(r)
+	start := time.Now()
+	require.NoError(t, within(t, r.drain(patience)))
+	require.Less(t, time.Since(start), brief)
+	require.NoError(t, within(t, r.drain(patience)), "again")
+}
+
+func TestDrainBeforeServe(t *testing.T) {
+	r := newRig(t)
+	require.NoError(t, within(t, r.drain(patience)))
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, r.server.Serve(listener))
+	requireRefused(t, listener.Addr().String())
+	require.True(t, r.server.at(phaseDraining), "a phase does not go back")
+}
+
+// Many senders go on while the server stops under them, with an output that acknowledges some batches soon, some
+// late and some never. Every 200 must be a batch that was acknowledged, and every batch that was not must be none.
+func TestNoAnswerIsFalseWhileStopping(t *testing.T) {
+	const senders = 12
+	r := newRig(t, quick, func(l *limits) { l.Timeout = short })
+	var (
+		acked   sync.Map // by uuid
+		output  sync.WaitGroup
+		stopped = make(chan struct{})
+		answers = make(chan string, 10_000) // "code uuid"
+	)
+	r.publisher.batches = make(chan published, 10_000)
+	r.publisher.onPublish = func(job published) {
+		fate := rand.IntN(4)
+		output.Go(func() {
+			handed := 0
+			for job.token.HandOver() {
+				handed++
+			}
+			switch fate {
+			case 0:
+				<-stopped // late: its sender is answered by then
+			case 1:
+				<-time.After(rand.N(2 * short))
+			}
+			if handed == len(job.Messages) {
+				acked.Store(job.UUID, true)
+			}
+			job.token.Ack(handed)
+		})
+	}
+	url, c := "http://"+r.serve()+"/in", client(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	for sender := range senders {
+		running.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				uuid := fmt.Sprintf("%d-%d", sender, n)
+				code, err := send(ctx, c, url, strings.Replace(messages(2), `{`, `{"uuid":"`+uuid+`",`, 1))
+				if err != nil {
+					return // the door is closed
+				}
+				answers <- fmt.Sprintf("%d %s", code, uuid)
+			}
+		})
+	}
+	<-time.After(2 * short)
+	within(t, r.drain(short/2))
+	stop()
+	running.Wait()
+	r.seal()
+	close(stopped)
+	output.Wait()
+
+	close(answers)
+	codes := make(map[string]int)
+	for answer := range answers {
+		code, uuid, _ := strings.Cut(answer, " ")
+		codes[code]++
+		if code == "200" {
+			_, really := acked.Load(uuid)
+			require.True(t, really, "a false 200 for %s", uuid)
+		}
+	}
+	require.Positive(t, codes["200"], codes)
+	require.Positive(t, codes["504"], codes)
+}
+
+func send(ctx context.Context, c *http.Client, url, body string) (code int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	answer, err := c.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	_, err = io.Copy(io.Discard, answer.Body)
+	return answer.StatusCode, err
+}

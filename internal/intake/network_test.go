@@ -1,0 +1,130 @@
+package intake
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// short is a time that is waited for; brief tells that something took no longer than it had to.
+const (
+	short = 250 * time.Millisecond
+	brief = 5 * time.Second
+)
+
+// quick makes all times of a rig short but the one for the acknowledgement.
+func quick(l *limits) { l.Timeout, l.ReadTimeout, l.IdleTimeout = patience, short, patience }
+
+// serve lets the rig serve on a free port and returns its address.
+func (r *rig) serve() string {
+	r.t.Helper()
+	listener, err := new(net.ListenConfig).Listen(r.t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(r.t, err)
+	served := make(chan error, 1)
+	go func() { served <- r.server.Serve(listener) }()
+	require.Eventually(r.t, func() bool { return r.server.at(phaseServing) }, patience, time.Millisecond)
+	r.t.Cleanup(func() {
+		r.server.http.Close()
+		require.NoError(r.t, within(r.t, served), "Serve ends without an error")
+		require.Eventually(r.t, func() bool { return r.metrics.serving() == 0 }, patience, time.Millisecond, "requests still served")
+	})
+	return listener.Addr().String()
+}
+
+// within receives from c, and not for ever.
+func within[T any](t *testing.T, c <-chan T) T {
+	t.Helper()
+	select {
+	case value := <-c:
+		return value
+	case <-time.After(patience):
+		require.FailNow(t, "waited too long")
+		panic("not reached")
+	}
+}
+
+// wire is a raw connection to a rig.
+type wire struct {
+	t      *testing.T
+	conn   *net.TCPConn
+	reader *bufio.Reader
+}
+
+func dial(t *testing.T, addr string) *wire {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(2*patience)))
+	return &wire{t: t, conn: conn.(*net.TCPConn), reader: bufio.NewReader(conn)} //nolint:forcetypeassert // dialled as tcp
+}
+
+func (w *wire) send(text string) {
+	w.t.Helper()
+	_, err := io.WriteString(w.conn, text)
+	require.NoError(w.t, err)
+}
+
+// head is a POST up to the end of its headers.
+func head(headers ...string) string {
+	return "POST /in HTTP/1.1\r\nHost: rtbeat\r\n" + strings.Join(append(headers, "", ""), "\r\n")
+}
+
+// post is a whole POST of a body.
+func post(body string, headers ...string) string {
+	return head(append(headers, fmt.Sprintf("Content-Length: %d", len(body)))...) + body
+}
+
+// status reads one answer of any kind.
+func (w *wire) status() (answer *http.Response, body string) {
+	w.t.Helper()
+	answer, err := http.ReadResponse(w.reader, nil)
+	require.NoError(w.t, err)
+	defer answer.Body.Close()
+	read, err := io.ReadAll(answer.Body)
+	require.NoError(w.t, err)
+	return answer, string(read)
+}
+
+// requireAnswer reads an answer, checks that it is this outcome, and tells whether it closes the connection.
+func (w *wire) requireAnswer(want outcome) (closes bool) {
+	w.t.Helper()
+	answer, body := w.status()
+	requireAnswer(w.t, want, answer.StatusCode, answer.Header, body)
+	if outcomes[want].close {
+		require.True(w.t, answer.Close, "Connection: close")
+	}
+	return answer.Close
+}
+
+// requireClosed checks that nothing more comes and the connection ends.
+func (w *wire) requireClosed() {
+	w.t.Helper()
+	n, err := w.reader.Read(make([]byte, 1))
+	require.Zero(w.t, n, "bytes after the last answer")
+	require.Error(w.t, err)
+	require.NotErrorIs(w.t, err, os.ErrDeadlineExceeded, "the connection stays open")
+}
+
+// requireLastAnswer checks that the connection ends with this answer.
+func (w *wire) requireLastAnswer(want outcome) {
+	w.t.Helper()
+	require.True(w.t, w.requireAnswer(want), "Connection: close")
+	w.requireClosed()
+}
+
+// requireReusable checks that the connection takes another batch.
+func (w *wire) requireReusable(r *rig) {
+	w.t.Helper()
+	w.send(post(messages(1)))
+	r.publisher.next(w.t).deliver()
+	require.False(w.t, w.requireAnswer(delivered), "Connection: close")
+}

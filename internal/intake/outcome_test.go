@@ -1,0 +1,161 @@
+package intake
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/batch"
+)
+
+// constants lists the constants of a type in a Go file, with the text of their values.
+func constants(t *testing.T, file, typeName string) (names, values []string) {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+	require.NoError(t, err)
+	for _, decl := range parsed.Decls {
+		group, isGroup := decl.(*ast.GenDecl)
+		if !isGroup || group.Tok != token.CONST {
+			continue
+		}
+		of := ""
+		for _, spec := range group.Specs {
+			value := spec.(*ast.ValueSpec) //nolint:forcetypeassert // a const declaration holds nothing else
+			if name, named := value.Type.(*ast.Ident); named {
+				of = name.Name
+			} else if len(value.Values) > 0 {
+				of = ""
+			}
+			if of != typeName {
+				continue
+			}
+			names = append(names, value.Names[0].Name)
+			if len(value.Values) > 0 {
+				if literal, isLiteral := value.Values[0].(*ast.BasicLit); isLiteral {
+					text, err := strconv.Unquote(literal.Value)
+					require.NoError(t, err)
+					values = append(values, text)
+				}
+			}
+		}
+	}
+	return names, values
+}
+
+// The contract with senders: a change of any of these lines breaks one of them.
+func TestTheOutcomesAreTheContract(t *testing.T) {
+	want := `
+500 FAIL internal_error close
+200 OK delivered
+504 TIMEOUT ack_timeout retry
+400 FAIL empty_body
+400 FAIL malformed_json
+400 FAIL too_deep
+400 FAIL wrong_shape
+400 FAIL size_mismatch
+400 FAIL body_truncated close
+404 FAIL not_found
+405 FAIL method_not_allowed
+408 FAIL body_timeout close
+413 FAIL body_too_large close
+415 FAIL unsupported_media_type
+415 FAIL unsupported_encoding
+503 FAIL in_flight_limit retry
+503 FAIL stopping retry close
+499  client_gone close
+200 OK alive
+200 OK ready
+503 FAIL starting
+503 FAIL stopping
+`
+	var got strings.Builder
+	got.WriteByte('\n')
+	for _, o := range outcomes {
+		fmt.Fprint(&got, o.status, " ", o.word, " ", o.reason)
+		if o.retry {
+			got.WriteString(" retry")
+		}
+		if o.close {
+			got.WriteString(" close")
+		}
+		got.WriteByte('\n')
+	}
+	require.Equal(t, want, got.String())
+}
+
+func TestTheTableOfOutcomesHasNoHole(t *testing.T) {
+	names, _ := constants(t, "outcome.go", "outcome")
+	require.Len(t, outcomes, len(names), "one row for each constant")
+
+	reasons := make(map[string]outcome)
+	for i, o := range outcomes {
+		name := names[i]
+		require.NotZero(t, o.status, name)
+		require.NotEmpty(t, o.reason, name)
+		require.Regexp(t, `^[a-z_]+$`, o.reason, "a metric label")
+		if o.status != 200 && outcome(i) != clientGone {
+			require.NotEmpty(t, o.phrase, name)
+			require.NotEqual(t, ok, o.word, name)
+		}
+		if outcome(i) == leaving {
+			require.Equal(t, outcomes[stopping].reason, o.reason, "the same word on /readyz as on /in")
+			continue
+		}
+		require.NotContains(t, reasons, o.reason)
+		reasons[o.reason] = outcome(i)
+	}
+}
+
+func TestOnlyDeliveryIsASuccess(t *testing.T) {
+	require.Equal(t, panicked, outcome(0), "forgetting to say how a request ended is no success")
+	for i, o := range outcomes {
+		if o.status < 300 && !outcome(i).health() {
+			require.Equal(t, delivered, outcome(i), "rxtx removes the batch on this answer")
+		}
+	}
+}
+
+func TestEveryReasonOfTheDecoderHasAnOutcome(t *testing.T) {
+	_, reasons := constants(t, filepath.Join("..", "batch", "error.go"), "Reason")
+	require.NotEmpty(t, reasons)
+	require.Len(t, refusals, len(reasons))
+	for _, reason := range reasons {
+		o, known := refusals[batch.Reason(reason)]
+		require.True(t, known, reason)
+		require.Equal(t, 400, outcomes[o].status)
+		require.Equal(t, reason, outcomes[o].reason, "one word for it everywhere")
+	}
+}
+
+// One place that writes a status is what makes the table the truth.
+func TestNothingButReplyWritesAStatus(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	var writers []string
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if call, isCall := n.(*ast.CallExpr); isCall {
+				if name, isSelector := call.Fun.(*ast.SelectorExpr); isSelector {
+					switch name.Sel.Name {
+					case "WriteHeader", "Redirect", "NotFound", "NotFoundHandler", "TimeoutHandler":
+						writers = append(writers, file+" "+name.Sel.Name)
+					}
+				}
+			}
+			return true
+		})
+	}
+	require.Equal(t, []string{"reply.go WriteHeader"}, writers)
+}

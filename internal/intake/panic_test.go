@@ -1,0 +1,66 @@
+package intake
+
+import (
+	"io"
+	"net/http"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+func TestAPanicIsA500WithItsStackInTheLog(t *testing.T) {
+	for name, breakIt := range map[string]func(*rig, *http.Request){
+		"while reading":       func(_ *rig, req *http.Request) { req.Body = io.NopCloser(panicReader{}) },
+		"after decoding":      func(r *rig, _ *http.Request) { r.metrics.onBatch = func() { panic("broken") } },
+		"in publishing":       func(r *rig, _ *http.Request) { r.publisher.onPublish = func(published) { panic("broken") } },
+		"with net/http's own": func(r *rig, _ *http.Request) { r.metrics.onBatch = func() { panic(http.ErrAbortHandler) } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			req := r.request(messages(2))
+			breakIt(r, req)
+			r.do(req).requireAnswer(panicked)
+			require.Contains(t, r.log.text(), "panic while serving a request")
+			require.Contains(t, r.log.text(), "(*handler).serve", "the stack")
+			require.Len(t, r.log.about(panicked), 1)
+			r.requireAnswers("500 internal_error")
+		})
+	}
+}
+
+type panicReader struct{}
+
+func (panicReader) Read([]byte) (int, error) { panic("broken") }
+
+func TestAPanicKeepsTheBytesOfWhatThePipelineHas(t *testing.T) {
+	r := newRig(t)
+	body := messages(2)
+	r.publisher.onPublish = func(job published) {
+		job.handOver(1)
+		panic("broken")
+	}
+	r.do(r.request(body)).requireAnswer(panicked)
+	job := r.publisher.next(t)
+	require.False(t, job.token.HandOver(), "nobody waits for the rest of it")
+	require.EqualValues(t, len(body)/2, r.admission.Used())
+	job.token.Ack(1)
+	r.requireAtRest()
+}
+
+func TestAPanicWhileWithdrawingGivesTheBytesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.publisher.onWithdraw = func(*inflight.BatchAck) { panic("broken") }
+		r.do(r.request(messages(2))).requireAnswer(panicked)
+	})
+}
+
+func TestAHandlerThatSaysNothingIsNoSuccess(t *testing.T) {
+	r := newRig(t)
+	handler := newReplier(r.log, r.metrics).handle(func(http.ResponseWriter, *http.Request) result { return result{} })
+	c := start(t, handler, r.request(messages(1)))
+	c.requireAnswer(panicked)
+}

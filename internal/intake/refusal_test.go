@@ -1,0 +1,206 @@
+package intake
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// marker stands in bodies and headers that are refused, and must come out nowhere.
+const marker = "s3cr3t"
+
+// requireNoMarker checks that nothing of the request is in the answer or in the log.
+func requireNoMarker(t *testing.T, r *rig, c *call) {
+	t.Helper()
+	require.NotContains(t, c.recorder.Body.String(), marker)
+	require.NotContains(t, fmt.Sprint(c.recorder.Header()), marker)
+	require.NotContains(t, r.log.text(), marker)
+}
+
+func TestABodyThatIsNoBatchIsA400WithItsPlace(t *testing.T) {
+	deep := `{"messages":[` + strings.Repeat(`{"`+marker+`":`, 129) + `1` + strings.Repeat(`}`, 129) + `]}`
+	for name, tt := range map[string]struct {
+		body  string
+		want  outcome
+		place string
+	}{
+		"no bytes":            {"", emptyBody, `"offset":0}`},
+		"white space":         {" \n\t", emptyBody, `"offset":3}`},
+		"not JSON":            {marker, malformedJSON, `"offset":0}`},
+		"cut off":             {`{"messages":[{"uuid":"` + marker + `"}`, malformedJSON, `"offset":30}`},
+		"cut off in a string": {`{"messages":[{},{"uuid":"` + marker, malformedJSON, `"offset":31,"index":1}`},
+		"a stray word":        {`{"messages":[{},{"a":` + marker + `}]}`, malformedJSON, `"offset":21,"index":1}`},
+		"a key twice":         {`{"messages":[{"` + marker + `":1,"` + marker + `":2}]}`, malformedJSON, `"offset":25,"index":0}`},
+		"an invalid escape":   {`{"messages":[{"a":"` + marker + `\q"}]}`, malformedJSON, `"offset":25,"index":0}`},
+		"invalid UTF-8":       {`{"messages":[{"a":"` + marker + "\xff" + `"}]}`, malformedJSON, `"offset":25,"index":0}`},
+		"a control character": {`{"messages":[{"a":"` + marker + "\x01" + `"}]}`, malformedJSON, `"offset":25,"index":0}`},
+		"more behind it":      {`{"messages":[]} ` + marker, malformedJSON, `"offset":16}`},
+		"too deep":            {deep, tooDeep, `"offset":1293,"index":0}`},
+		"an array":            {`["` + marker + `"]`, wrongShape, `"offset":0}`},
+		"a string":            {`"` + marker + `"`, wrongShape, `"offset":0}`},
+		"no messages":         {`{"` + marker + `":[]}`, wrongShape, `"offset":0}`},
+		"messages no array":   {`{"messages":"` + marker + `"}`, wrongShape, `"offset":12}`},
+		"a message no object": {`{"messages":[{},"` + marker + `"]}`, wrongShape, `"offset":16,"index":1}`},
+		"size no number":      {`{"size":"` + marker + `","messages":[]}`, wrongShape, `"offset":8}`},
+		"another size":        {`{"size":2,"messages":[{"uuid":"` + marker + `"}]}`, sizeMismatch, `"offset":8}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, announced := range []bool{true, false} {
+				r := newRig(t, func(l *limits) { l.MaxBody = 10_000 })
+				req := r.request(tt.body)
+				if !announced {
+					req = r.chunked(strings.NewReader(tt.body))
+				}
+				c := r.do(req)
+				body := c.requireAnswer(tt.want)
+				require.Equal(t, http.StatusBadRequest, c.recorder.Code)
+				require.True(t, strings.HasSuffix(body, tt.place+"\n"), body)
+				requireNoMarker(t, r, c)
+				require.Len(t, r.log.about(tt.want), 1)
+				r.publisher.requireUntouched(t)
+				r.requireAnswers("400 " + outcomes[tt.want].reason)
+			}
+		})
+	}
+}
+
+func TestWhatTheHeadersRuleOutIsRefusedUnread(t *testing.T) {
+	header := func(pairs ...string) http.Header {
+		h := make(http.Header)
+		for i := 0; i < len(pairs); i += 2 {
+			h.Add(pairs[i], pairs[i+1])
+		}
+		return h
+	}
+	const taken = delivered
+	for name, tt := range map[string]struct {
+		header http.Header
+		want   outcome
+	}{
+		"nothing said":         {nil, taken},
+		"JSON":                 {header("Content-Type", "application/json"), taken},
+		"JSON in capitals":     {header("Content-Type", "Application/JSON"), taken},
+		"UTF-8":                {header("Content-Type", "application/json; charset=utf-8"), taken},
+		"UTF-8 in capitals":    {header("Content-Type", "application/json;charset=UTF-8"), taken},
+		"UTF-8 in quotes":      {header("Content-Type", `application/json; charset="Utf-8"`), taken},
+		"another parameter":    {header("Content-Type", "application/json; v=1"), taken},
+		"identity":             {header("Content-Encoding", "identity"), taken},
+		"Identity":             {header("Content-Encoding", "Identity"), taken},
+		"text":                 {header("Content-Type", "text/"+marker), unsupportedType},
+		"a form":               {header("Content-Type", "application/x-www-form-urlencoded"), unsupportedType},
+		"JSON of another kind": {header("Content-Type", "application/json+"+marker), unsupportedType},
+		"a list":               {header("Content-Type", "application/json, text/plain"), unsupportedType},
+		"no type":              {header("Content-Type", ";"+marker), unsupportedType},
+		"a broken parameter":   {header("Content-Type", "application/json; charset"), unsupportedType},
+		"another charset":      {header("Content-Type", "application/json; charset="+marker), unsupportedType},
+		"UTF-16":               {header("Content-Type", "application/json; charset=utf-16"), unsupportedType},
+		"another encoding":     {header("Content-Encoding", marker), unsupportedEncoding},
+		"two encodings":        {header("Content-Encoding", "identity, gzip"), unsupportedEncoding},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.publisher.onPublish = published.deliver
+			body := strings.NewReader(messages(1))
+			req := r.chunked(body)
+			req.Header = tt.header
+			c := r.do(req)
+			c.requireAnswer(tt.want)
+			requireNoMarker(t, r, c)
+			if tt.want != taken {
+				require.Equal(t, len(messages(1)), body.Len(), "bytes left")
+				r.publisher.requireUntouched(t)
+			}
+		})
+	}
+}
+
+// spaces is a body without end that counts what is read of it.
+type spaces struct{ read int }
+
+func (s *spaces) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	s.read += len(p)
+	return len(p), nil
+}
+
+func TestABodyOverTheLimitIsA413(t *testing.T) {
+	const limit = 100_000
+	small := func(l *limits) { l.MaxBody, l.InFlight = limit, 10*limit }
+
+	t.Run("by its announced length, unread", func(t *testing.T) {
+		r := newRig(t, small)
+		body := &spaces{}
+		req := r.chunked(body)
+		req.ContentLength = limit + 1
+		r.do(req).requireAnswer(bodyTooLarge)
+		require.Zero(t, body.read)
+	})
+	t.Run("by counting, read no further than it takes to know", func(t *testing.T) {
+		r := newRig(t, small)
+		body := &spaces{}
+		r.do(r.chunked(body)).requireAnswer(bodyTooLarge)
+		require.LessOrEqual(t, body.read, limit+1)
+		require.Equal(t, limit, r.metrics.bytesRead(), "the byte that is too much is none of the body's")
+		r.publisher.requireUntouched(t)
+		require.Len(t, r.log.about(bodyTooLarge), 1)
+		r.requireAnswers("413 body_too_large")
+	})
+	for extra, want := range map[int]outcome{0: delivered, 1: bodyTooLarge} {
+		for _, announced := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%d bytes over it, announced: %v", extra, announced), func(t *testing.T) {
+				r := newRig(t, small)
+				body := `{"messages":[]}`
+				body += strings.Repeat(" ", limit+extra-len(body))
+				req := r.request(body)
+				if !announced {
+					req = r.chunked(strings.NewReader(body))
+				}
+				r.do(req).requireAnswer(want)
+			})
+		}
+	}
+}
+
+func TestTheLargestLimitIsOne(t *testing.T) {
+	r := newRig(t, func(l *limits) { l.MaxBody, l.InFlight = math.MaxInt64, math.MaxInt64 })
+	r.publisher.onPublish = published.deliver
+	r.do(r.request(batchOf(10_000))).requireAnswer(delivered)
+	r.do(r.chunked(strings.NewReader(batchOf(10_000)))).requireAnswer(delivered)
+}
+
+func TestABodyThatBreaksOffIsA400(t *testing.T) {
+	r := newRig(t)
+	body := io.MultiReader(strings.NewReader(messages(1)), brokenReader{io.ErrUnexpectedEOF})
+	r.do(r.chunked(body)).requireAnswer(bodyTruncated)
+	r.publisher.requireUntouched(t)
+	require.Contains(t, r.log.text(), "unexpected EOF")
+	r.requireAnswers("400 body_truncated")
+}
+
+func TestABodyThatDrainCutsOffIsA503(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		body, sender := io.Pipe()
+		c := r.start(r.chunked(body).WithContext(r.server.http.BaseContext(nil)))
+		_, err := sender.Write([]byte(`{"messages":`))
+		require.NoError(t, err)
+		c.requireWaiting()
+		require.NoError(t, r.server.Drain(t.Context()))
+		<-time.After(time.Second)
+		sender.CloseWithError(io.ErrUnexpectedEOF)
+		c.requireAnswer(stopping)
+	})
+}
+
+type brokenReader struct{ err error }
+
+func (b brokenReader) Read([]byte) (int, error) { return 0, b.err }

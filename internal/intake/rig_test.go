@@ -1,0 +1,220 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait for something that is to happen at once.
+const patience = 10 * time.Second
+
+// rig is a whole server with nothing behind it, and without a network unless serve is called.
+type rig struct {
+	t         *testing.T
+	admission *inflight.Admission
+	registry  *inflight.Registry
+	publisher *fakePublisher
+	metrics   *fakeMetrics
+	log       *fakeLog
+	server    *Server
+	sealed    bool
+}
+
+// limits are the settings of a rig.
+type limits struct {
+	Settings
+	InFlight int64
+}
+
+// newRig makes a rig of small limits. Its test must leave it at rest.
+func newRig(t *testing.T, changes ...func(*limits)) *rig {
+	t.Helper()
+	l := limits{
+		Settings: Settings{
+			Ack: AckDelivered, Timeout: 5 * time.Second, ReadTimeout: 2 * time.Second, IdleTimeout: time.Minute, MaxBody: 1000,
+		},
+		InFlight: 10_000,
+	}
+	for _, change := range changes {
+		change(&l)
+	}
+	r := &rig{
+		t:         t,
+		admission: inflight.NewAdmission(l.InFlight),
+		registry:  inflight.NewRegistry(),
+		publisher: newFakePublisher(),
+		metrics:   newFakeMetrics(),
+		log:       &fakeLog{},
+	}
+	r.server = New(l.Settings, Parts{
+		Admission:      r.admission,
+		Registry:       r.registry,
+		Publisher:      r.publisher,
+		Metrics:        r.metrics,
+		MetricsHandler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "metrics") }),
+		Log:            r.log,
+	})
+	t.Cleanup(func() {
+		r.server.abort(nil)
+		if !t.Failed() {
+			r.requireAtRest()
+		}
+	})
+	return r
+}
+
+// requireAtRest is the invariant behind every story, and checked at the end of each: however a request ended,
+// nothing of it is held any more.
+func (r *rig) requireAtRest() {
+	r.t.Helper()
+	require.Zero(r.t, r.admission.Used(), "bytes in flight")
+	require.Zero(r.t, r.registry.Events(), "events in flight")
+	require.Zero(r.t, r.metrics.serving(), "requests counted in and not out")
+	if !r.sealed { // a sealed registry does not forget its tokens
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		require.NoError(r.t, r.registry.WaitEmpty(ended), "open tokens")
+	}
+}
+
+func (r *rig) seal() {
+	r.registry.Seal()
+	r.sealed = true
+}
+
+// requireAnswers checks which answers were counted, as "code reason".
+func (r *rig) requireAnswers(want ...string) {
+	r.t.Helper()
+	counted := make(map[string]int)
+	for _, answer := range want {
+		counted[answer]++
+	}
+	require.Equal(r.t, counted, r.metrics.answered())
+}
+
+// labels is what an ending is counted as.
+func labels(o outcome) string { return fmt.Sprint(outcomes[o].status, " ", outcomes[o].reason) }
+
+// messages is a batch of n small messages.
+func messages(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf(`{"seq":%d}`, i)
+	}
+	return `{"messages":[` + strings.Join(list, ",") + `]}`
+}
+
+// request is a POST of a batch whose length is announced.
+func (r *rig) request(body string) *http.Request {
+	return httptest.NewRequestWithContext(r.t.Context(), http.MethodPost, "/in", strings.NewReader(body))
+}
+
+// chunked is a POST whose length is not announced.
+func (r *rig) chunked(body io.Reader) *http.Request {
+	return httptest.NewRequestWithContext(r.t.Context(), http.MethodPost, "/in", io.NopCloser(body))
+}
+
+// call is one request on its way through the handler.
+type call struct {
+	t        *testing.T
+	recorder *httptest.ResponseRecorder
+	ended    chan struct{}
+	took     time.Duration
+	panicked any
+}
+
+// start serves a request in the background.
+func (r *rig) start(req *http.Request) *call {
+	return start(r.t, r.server.http.Handler, req)
+}
+
+func start(t *testing.T, handler http.Handler, req *http.Request) *call {
+	t.Helper()
+	c := &call{t: t, recorder: httptest.NewRecorder(), ended: make(chan struct{})}
+	start := time.Now()
+	go func() {
+		defer close(c.ended)
+		defer func() { c.panicked = recover() }()
+		defer func() { c.took = time.Since(start) }()
+		handler.ServeHTTP(c.recorder, req)
+	}()
+	return c
+}
+
+// do serves a request to its end.
+func (r *rig) do(req *http.Request) *call {
+	r.t.Helper()
+	c := r.start(req)
+	c.wait()
+	return c
+}
+
+func (c *call) wait() {
+	c.t.Helper()
+	select {
+	case <-c.ended:
+	case <-time.After(time.Hour): // a moment in a synctest bubble
+		require.FailNow(c.t, "no answer")
+	}
+}
+
+// requireWaiting checks that the request is not answered yet. For synctest bubbles.
+func (c *call) requireWaiting() {
+	c.t.Helper()
+	synctest.Wait()
+	select {
+	case <-c.ended:
+		require.FailNow(c.t, "answered already", "%d %s", c.recorder.Code, c.recorder.Body)
+	default:
+	}
+}
+
+// requireAnswer checks that the request ended with this outcome, and returns the body of the answer.
+func (c *call) requireAnswer(want outcome) string {
+	c.t.Helper()
+	c.wait()
+	require.Nil(c.t, c.panicked)
+	header := c.recorder.Header()
+	requireAnswer(c.t, want, c.recorder.Code, header, c.recorder.Body.String())
+	require.Equal(c.t, outcomes[want].close, header.Get("Connection") == "close", "Connection: close")
+	return c.recorder.Body.String()
+}
+
+// requireAnswer checks all that answers with this outcome have in common.
+func requireAnswer(t *testing.T, want outcome, code int, header http.Header, body string) {
+	t.Helper()
+	o := outcomes[want]
+	require.Equal(t, o.status, code, body)
+	var said struct{ Status, Reason, Message string }
+	require.NoError(t, json.Unmarshal([]byte(body), &said), body)
+	require.Equal(t, o.word, said.Status)
+	if o.word == ok {
+		require.Empty(t, said.Reason)
+	} else {
+		require.Equal(t, o.reason, said.Reason)
+	}
+	require.True(t, strings.HasPrefix(said.Message, o.phrase), said.Message)
+
+	require.Equal(t, "application/json", header.Get("Content-Type"))
+	require.Equal(t, "nosniff", header.Get("X-Content-Type-Options"))
+	require.Equal(t, "no-store", header.Get("Cache-Control"))
+	require.Equal(t, strconv.Itoa(len(body)), header.Get("Content-Length"))
+	require.Equal(t, code == http.StatusUnsupportedMediaType, header.Get("Accept-Encoding") == "identity", "Accept-Encoding")
+	require.Equal(t, o.retry, header.Get("Retry-After") != "", "Retry-After")
+}

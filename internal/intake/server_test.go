@@ -1,0 +1,171 @@
+package intake
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// client is an HTTP client that follows no redirects.
+func client(t *testing.T) *http.Client {
+	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       patience,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// ask sends a request and reads its answer.
+func ask(t *testing.T, c *http.Client, method, url, body string) (answer *http.Response, said string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	require.NoError(t, err)
+	answer, err = c.Do(req)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	read, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return answer, string(read)
+}
+
+func TestPathsAndMethods(t *testing.T) {
+	r := newRig(t)
+	r.publisher.onPublish = published.deliver
+	url, c := "http://"+r.serve(), client(t)
+	for _, tt := range []struct {
+		method, path string
+		want         outcome
+		allow        string
+	}{
+		{http.MethodPost, "/in", delivered, ""},
+		{http.MethodPost, "/in?a=b", delivered, ""},
+		{http.MethodGet, "/in", methodNotAllowed, "POST"},
+		{http.MethodPut, "/in", methodNotAllowed, "POST"},
+		{http.MethodOptions, "/in", methodNotAllowed, "POST"},
+		{"POSTS", "/in", methodNotAllowed, "POST"},
+		{http.MethodGet, "/livez", alive, ""},
+		{http.MethodPost, "/livez", methodNotAllowed, "GET, HEAD"},
+		{http.MethodGet, "/readyz", ready, ""},
+		{http.MethodDelete, "/readyz", methodNotAllowed, "GET, HEAD"},
+		{http.MethodPost, "/metrics", methodNotAllowed, "GET, HEAD"},
+		{http.MethodPost, "/", notFound, ""},
+		{http.MethodPost, "/in/", notFound, ""},
+		{http.MethodPost, "/IN", notFound, ""},
+		{http.MethodPost, "//in", notFound, ""},
+		{http.MethodPost, "/x/../in", notFound, ""},
+		{http.MethodGet, "/metrics/" + marker, notFound, ""},
+	} {
+		t.Run(tt.method+" "+tt.path, func(t *testing.T) {
+			answer, body := ask(t, c, tt.method, url+tt.path, messages(1))
+			requireAnswer(t, tt.want, answer.StatusCode, answer.Header, body)
+			require.Equal(t, tt.allow, answer.Header.Get("Allow"))
+			require.NotContains(t, body, marker)
+			require.NotContains(t, r.log.text(), marker)
+		})
+	}
+	answer, body := ask(t, c, http.MethodGet, url+"/metrics", "")
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	require.Equal(t, "metrics", body)
+}
+
+func TestHeadIsGetWithoutTheBody(t *testing.T) {
+	r := newRig(t)
+	url, c := "http://"+r.serve(), client(t)
+	for _, path := range []string{"/livez", "/readyz"} {
+		get, body := ask(t, c, http.MethodGet, url+path, "")
+		head, nothing := ask(t, c, http.MethodHead, url+path, "")
+		require.Equal(t, get.StatusCode, head.StatusCode)
+		require.EqualValues(t, len(body), head.ContentLength)
+		require.Empty(t, nothing)
+	}
+	answer, _ := ask(t, c, http.MethodHead, url+"/in", "")
+	require.Equal(t, http.StatusMethodNotAllowed, answer.StatusCode)
+}
+
+func TestOptionsOfTheWholeServerAreNoSuccess(t *testing.T) {
+	w := dial(t, newRig(t).serve())
+	w.send("OPTIONS * HTTP/1.1\r\nHost: rtbeat\r\n\r\n")
+	w.requireAnswer(notFound)
+}
+
+func TestReadinessFollowsThePhases(t *testing.T) {
+	r := newRig(t)
+	readyz := func() *call {
+		req := r.request("")
+		req.Method, req.URL.Path = http.MethodGet, "/readyz"
+		return r.do(req)
+	}
+	r.publisher.onPublish = published.deliver
+	readyz().requireAnswer(starting)
+	r.serve()
+	readyz().requireAnswer(ready)
+	r.server.Leave()
+	require.JSONEq(t, `{"status":"FAIL","reason":"stopping","message":"rtbeat is stopping"}`, readyz().requireAnswer(leaving))
+	r.do(r.request(messages(1))).requireAnswer(delivered)
+
+	require.NoError(t, r.server.Drain(t.Context()))
+	readyz().requireAnswer(leaving)
+	r.do(r.request(messages(1))).requireAnswer(stopping)
+	r.server.Leave()
+	r.do(r.request(messages(1))).requireAnswer(stopping)
+
+	livez := r.request("")
+	livez.Method, livez.URL.Path = http.MethodGet, "/livez"
+	r.do(livez).requireAnswer(alive)
+}
+
+func TestAFailingListenerIsAnErrorOfServe(t *testing.T) {
+	r := newRig(t)
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- r.server.Serve(listener) }()
+	require.Eventually(t, func() bool { return r.server.at(phaseServing) }, patience, time.Millisecond)
+	listener.Close()
+	require.ErrorIs(t, within(t, served), net.ErrClosed)
+}
+
+// net/http writes a 200 for a handler that returns without writing. None of these can get that far.
+func TestNoBrokenHandlerIsA200(t *testing.T) {
+	for name, serve := range map[string]func(http.ResponseWriter, *http.Request) result{
+		"says nothing":  func(http.ResponseWriter, *http.Request) result { return result{} },
+		"panics":        func(http.ResponseWriter, *http.Request) result { panic("broken") },
+		"aborts itself": func(http.ResponseWriter, *http.Request) result { panic(http.ErrAbortHandler) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.server.http.Handler = newReplier(r.log, r.metrics).handle(serve)
+			w := dial(t, r.serve())
+			w.send(post(messages(1)))
+			w.requireLastAnswer(panicked)
+		})
+	}
+	t.Run("ends its goroutine", func(t *testing.T) {
+		r := newRig(t)
+		r.server.http.Handler = newReplier(r.log, r.metrics).handle(func(http.ResponseWriter, *http.Request) result {
+			runtime.Goexit()
+			return result{}
+		})
+		w := dial(t, r.serve())
+		w.send(post(messages(1)))
+		w.requireClosed()
+	})
+	t.Run("waits for a sender that is gone", func(t *testing.T) {
+		r := newRig(t)
+		r.server.http.Handler = newReplier(r.log, r.metrics).handle(func(http.ResponseWriter, *http.Request) result {
+			return result{outcome: clientGone}
+		})
+		w := dial(t, r.serve())
+		w.send(post(messages(1)))
+		w.requireClosed()
+	})
+}

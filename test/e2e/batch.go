@@ -1,0 +1,63 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Message is one message with the id that its sender keeps across retries.
+type Message struct {
+	ID  string
+	Raw json.RawMessage
+}
+
+// Batch is what one POST carries, in the shape of rxtx.
+type Batch []Message
+
+// Body is the batch on the wire, under a batch uuid of its own: rxtx, too, makes a new one for every attempt.
+func (b Batch) Body() []byte {
+	var buf bytes.Buffer
+	fmt.Fprintf(&buf, `{"uuid":%q,"size":%d,"messages":[`, rand.Text(), len(b))
+	for i, m := range b {
+		if i > 0 {
+			buf.WriteByte(',')
+		}
+		buf.Write(m.Raw)
+	}
+	buf.WriteString("]}")
+	return buf.Bytes()
+}
+
+// newBatch makes n messages called name-0, name-1, … of a little over 150 bytes each.
+func newBatch(name string, n int) Batch {
+	return newLabelledBatch(name, n, func(int) string { return "keep" })
+}
+
+// newLabelledBatch lets a story choose each message's label, which its processors look at.
+func newLabelledBatch(name string, n int, label func(i int) string) Batch {
+	b := make(Batch, n)
+	for i := range b {
+		id := fmt.Sprintf("%s-%d", name, i)
+		b[i] = Message{ID: id, Raw: json.RawMessage(fmt.Sprintf(
+			`{"seq":%q,"time":"2024-05-06T07:08:09Z","uuid":%q,"producer":"e2e","label":%q,"key":"k","payload":{"n":%d}}`,
+			fmt.Sprint(i), id, label(i), i))}
+	}
+	return b
+}
+
+// padded is newBatch with a payload that makes each message at least size bytes long.
+func padded(name string, n, size int) Batch {
+	b := newBatch(name, n)
+	for i, m := range b {
+		if missing := size - len(m.Raw); missing > 0 {
+			b[i].Raw = bytes.Replace(m.Raw, []byte(`"payload":{`),
+				[]byte(`"payload":{"pad":"`+strings.Repeat("x", missing)+`",`), 1)
+		}
+	}
+	return b
+}

@@ -1,0 +1,116 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+)
+
+// stallEnv shortens (or lengthens) the long stall, as a Go duration.
+const stallEnv = "RTBEAT_E2E_STALL"
+
+const (
+	stallSenders  = 16
+	stallMessages = 500
+	// retryPause is the senders' interval between two attempts; rxtx has one, too.
+	retryPause = 100 * time.Millisecond
+)
+
+func stallTime(t testing.TB) time.Duration {
+	t.Helper()
+	text := os.Getenv(stallEnv)
+	if text == "" {
+		return 30 * time.Second
+	}
+	d, err := time.ParseDuration(text)
+	require.NoError(t, err, stallEnv)
+	return d
+}
+
+// level is the highest value of each figure over a stretch of time.
+type level struct {
+	goroutines, memory, inFlight float64
+}
+
+func (l *level) sample(m map[string]float64) {
+	l.goroutines = max(l.goroutines, m["go_goroutines"])
+	l.memory = max(l.memory, m["process_resident_memory_bytes"])
+	l.inFlight = max(l.inFlight, m["rtbeat_in_flight_bytes"])
+}
+
+// The sink stalls and every sender retries: the process must come to rest, and recover without help.
+func TestLongStallIsBounded(t *testing.T) {
+	stall := stallTime(t)
+	batches := make([]Batch, stallSenders)
+	for i := range batches {
+		batches[i] = newBatch(fmt.Sprintf("storm-%d", i), stallMessages)
+	}
+	oneBatch := len(batches[stallSenders-1].Body())
+	// The first wave fits, a second one does not: retries meet both the timeout and the limit.
+	limit := oneBatch * (stallSenders + 4)
+
+	sink := startSink(t, lumbersink.Never())
+	b := startBeat(t, Settings{
+		Sink:   sink.Addr(),
+		Rtbeat: map[string]any{"timeout": 1, "max_in_flight_bytes": limit},
+	})
+	l := newLedger(t)
+
+	var answers tally
+	var senders sync.WaitGroup
+	for _, batch := range batches {
+		senders.Go(func() {
+			for t.Context().Err() == nil {
+				a := l.Post(t.Context(), b.Addr, batch)
+				answers.add(a)
+				if a.Code == http.StatusOK {
+					return
+				}
+				pause(t.Context(), retryPause)
+			}
+		})
+	}
+
+	var first, second level
+	for half, begin := range []*level{&first, &second} {
+		end := time.Now().Add(stall / 2)
+		for time.Now().Before(end) {
+			begin.sample(b.Metrics())
+			pause(t.Context(), 250*time.Millisecond)
+		}
+		t.Logf("half %d: %.0f goroutines, %.1f MB resident, %.0f bytes in flight of %d; answers %v",
+			half+1, begin.goroutines, begin.memory/1e6, begin.inFlight, limit, answers.counts())
+	}
+
+	// During the stall nobody was told anything but 503 and 504, and both were told.
+	codes := answers.counts()
+	require.Positive(t, codes["503"])
+	require.Positive(t, codes["504"])
+	require.Len(t, codes, 2, "answers during the stall: %v", codes)
+
+	// At rest the number of goroutines is given by the senders' open requests, of which each has one or two at any
+	// moment. One leaked by each attempt that is answered 504 would be a dozen a second, 180 in the second half.
+	require.LessOrEqual(t, second.goroutines, first.goroutines+stallSenders, "goroutines")
+	// A batch of 500 events is about half a megabyte as decoded values. Left behind with every attempt that is
+	// answered 504, that made 110 MB in the second half when it was tried. The heap, which is collected when it has
+	// doubled, may still rise by a few tens.
+	require.LessOrEqual(t, second.memory, first.memory+64e6, "resident memory")
+	require.LessOrEqual(t, max(first.inFlight, second.inFlight), float64(limit+oneBatch), "in-flight bytes")
+
+	recoverSink(sink)
+	await(t, 30*time.Second, "a 200 for every sender", func() bool { return answers.counts()["200"] == stallSenders })
+	senders.Wait()
+	for _, gauge := range []string{"rtbeat_in_flight_bytes", "rtbeat_in_flight_events", "rtbeat_in_flight_requests"} {
+		await(t, prompt, gauge+" at zero", func() bool { return b.Metric(gauge) == 0 })
+	}
+	l.Check(t, sink)
+}

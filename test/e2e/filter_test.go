@@ -1,0 +1,93 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+)
+
+// Processors may drop events. That is the operator's wish and no failure, but the answer says how many it were.
+func TestFilteredEventsAreCountedInTheAnswer(t *testing.T) {
+	t.Parallel()
+	const messages = 12
+	tests := []struct {
+		name string
+		drop []int
+	}{
+		{"at the head", []int{0, 1, 2}},
+		{"at the tail", []int{9, 10, 11}},
+		{"in the middle", []int{4, 7}},
+		{"all but the first", []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}},
+		{"all but the last", []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
+		{"every one", []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}},
+		{"none", nil},
+	}
+	sink := startSink(t, lumbersink.Immediate())
+	b := startBeat(t, Settings{Sink: sink.Addr(), Processors: []any{
+		map[string]any{"drop_event": map[string]any{"when": map[string]any{
+			"equals": map[string]any{"rxtxMsg.label": "noise"},
+		}}},
+	}})
+	l := newLedger(t)
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			batch := newLabelledBatch(tt.name, messages, func(i int) string {
+				if slices.Contains(tt.drop, i) {
+					return "noise"
+				}
+				return "signal"
+			})
+			for _, i := range tt.drop {
+				l.WillDrop(batch[i].ID)
+			}
+			a := l.Post(t.Context(), b.Addr, batch)
+			requireDelivered(t, a, messages)
+			require.Equal(t, len(tt.drop), a.Body.Filtered, "%s", a)
+			require.Less(t, a.Took(), prompt, "a dropped event must not be waited for")
+		})
+	}
+	l.CheckOnce(t, sink)
+}
+
+// A batch of which nothing is left may have to wait for its turn behind others, but is not forgotten there.
+func TestFilteredBatchBehindAStalledOne(t *testing.T) {
+	t.Parallel()
+	sink := startSink(t, lumbersink.Never())
+	b := startBeat(t, Settings{
+		Sink:   sink.Addr(),
+		Rtbeat: map[string]any{"timeout": 20},
+		Processors: []any{map[string]any{"drop_event": map[string]any{"when": map[string]any{
+			"equals": map[string]any{"rxtxMsg.label": "noise"},
+		}}}},
+	})
+	l := newLedger(t)
+
+	kept := newBatch("kept", 1)
+	first := l.Go(t.Context(), b.Addr, kept)
+	arrived(t, sink, len(kept))
+	var answers []<-chan Answer
+	for i := range 4 {
+		noise := newLabelledBatch(fmt.Sprintf("noise-%d", i), 3, func(int) string { return "noise" })
+		for _, m := range noise {
+			l.WillDrop(m.ID)
+		}
+		answers = append(answers, l.Go(t.Context(), b.Addr, noise))
+	}
+	await(t, prompt, "all batches inside", func() bool { return b.Metric("rtbeat_batches_received") == 5 })
+
+	recoverSink(sink)
+	requireDelivered(t, <-first, len(kept))
+	for _, answer := range answers {
+		a := <-answer
+		requireDelivered(t, a, 3)
+		require.Equal(t, 3, a.Body.Filtered, "%s", a)
+	}
+	l.CheckOnce(t, sink)
+}

@@ -1,0 +1,93 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+)
+
+func requireInFlightLimit(t testing.TB, a Answer) {
+	t.Helper()
+	requireFail(t, a, http.StatusServiceUnavailable, "in_flight_limit")
+	require.NotEmpty(t, a.Header.Get("Retry-After"), "%s", a)
+	require.Less(t, a.Took(), prompt, "a refusal must not wait")
+}
+
+// The limit counts bytes until their ack. The answer 504 frees none: they are still in the process.
+func TestInFlightLimitHoldsUntilTheAck(t *testing.T) {
+	const limit = 8 << 10
+	sink := startSink(t, lumbersink.Never())
+	b := startBeat(t, Settings{
+		Sink:   sink.Addr(),
+		Rtbeat: map[string]any{"timeout": 2, "max_in_flight_bytes": limit},
+	})
+	l := newLedger(t)
+	first, second := padded("first", 5, 1<<10), padded("second", 5, 1<<10)
+
+	answer := l.Go(t.Context(), b.Addr, first)
+	arrived(t, sink, 1)
+	requireInFlightLimit(t, l.Post(t.Context(), b.Addr, second))
+	require.GreaterOrEqual(t, b.Metric("rtbeat_in_flight_bytes"), float64(5<<10))
+
+	requireTimeout(t, <-answer, len(first))
+	require.GreaterOrEqual(t, b.Metric("rtbeat_in_flight_bytes"), float64(5<<10), "bytes after the 504")
+	requireInFlightLimit(t, l.Post(t.Context(), b.Addr, second))
+	require.Equal(t, 2, b.Answers(http.StatusServiceUnavailable, "in_flight_limit"))
+
+	l.Check(t, sink)
+
+	// What is too much now is welcome later.
+	recoverSink(sink)
+	await(t, prompt, "no bytes in flight", func() bool { return b.Metric("rtbeat_in_flight_bytes") == 0 })
+	requireDelivered(t, l.Post(t.Context(), b.Addr, second), len(second))
+	l.CheckOnce(t, sink)
+}
+
+// A batch larger than the whole limit could never be sent if it had to fit; alone, it is let in.
+func TestBatchLargerThanTheLimit(t *testing.T) {
+	t.Parallel()
+	const limit = 4 << 10
+	sink := startSink(t, lumbersink.Delay(300*time.Millisecond))
+	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_in_flight_bytes": limit}})
+	l := newLedger(t)
+
+	large, small := padded("large", 10, 1<<10), newBatch("small", 1)
+	answer := l.Go(t.Context(), b.Addr, large)
+	arrived(t, sink, 1)
+	requireInFlightLimit(t, l.Post(t.Context(), b.Addr, small))
+
+	requireDelivered(t, <-answer, len(large))
+	requireDelivered(t, l.Post(t.Context(), b.Addr, small), len(small))
+	l.CheckOnce(t, sink)
+}
+
+// Bytes count from their arrival, not from the end of their body: else many senders that stop in the middle hold any
+// amount of memory, whatever the limit says.
+func TestBodiesUnderWayCount(t *testing.T) {
+	const limit, senders, announced, sent = 1_000_000, 100, 900_000, 60_000
+	sink := startSink(t, lumbersink.Immediate())
+	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_in_flight_bytes": limit}})
+	before := b.Metric("go_memstats_heap_inuse_bytes")
+
+	part := fmt.Sprintf("POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", announced) +
+		`{"messages":[{"pad":"` + strings.Repeat("x", sent)
+	for range senders {
+		dial(t, b.Addr, part)
+	}
+	await(t, prompt, "senders refused at the limit", func() bool {
+		return b.Answers(http.StatusServiceUnavailable, "in_flight_limit") > 0
+	})
+	inFlight := b.Metric("rtbeat_in_flight_bytes")
+	require.Positive(t, inFlight)
+	require.LessOrEqual(t, inFlight, float64(limit))
+	// A connection costs some 20 kB, and reading doubles a buffer now and then. What was announced would be 90 MB.
+	require.Less(t, b.Metric("go_memstats_heap_inuse_bytes")-before, 30e6, "heap taken by bodies under way")
+}

@@ -1,0 +1,65 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Settings is the part of rtbeat.yml that a story is about; everything left out is the program's own default.
+type Settings struct {
+	// Rtbeat is what stands under `rtbeat:`; host and port default to 127.0.0.1 and a free port.
+	Rtbeat map[string]any
+	// Sink is the address of the lumberjack server.
+	Sink string
+	// Output is what else stands under `output.logstash:`.
+	Output map[string]any
+	// Queue is what stands under `queue.mem:`.
+	Queue map[string]any
+	// Processors is the list under `processors:`.
+	Processors []any
+	// Home is the directory for path.home, data and logs; empty means a new one. A restart passes the old one.
+	Home string
+}
+
+// writeConfig writes the settings as a file and returns its path. JSON is YAML, and needs no library here.
+func (s Settings) writeConfig(t testing.TB, home string) string {
+	t.Helper()
+	rtbeat := map[string]any{"host": "127.0.0.1", "port": 0}
+	maps.Copy(rtbeat, s.Rtbeat)
+	output := map[string]any{"hosts": []string{s.Sink}}
+	maps.Copy(output, s.Output)
+	doc := map[string]any{
+		"rtbeat":          rtbeat,
+		"output.logstash": output,
+		// The periodic report would only make the log of a failed test longer.
+		"logging.metrics.enabled": false,
+	}
+	if s.Queue != nil {
+		doc["queue.mem"] = s.Queue
+	}
+	if s.Processors != nil {
+		doc["processors"] = s.Processors
+	}
+	text, err := json.MarshalIndent(doc, "", "  ")
+	require.NoError(t, err)
+	path := filepath.Join(home, "rtbeat-under-test.yml")
+	require.NoError(t, os.WriteFile(path, text, 0o600))
+	return path
+}
+
+// pathArgs keeps everything a process writes inside home.
+func pathArgs(home string) []string {
+	return []string{
+		"--path.home", home,
+		"--path.data", filepath.Join(home, "data"),
+		"--path.logs", filepath.Join(home, "logs"),
+		"--strict.perms=false",
+	}
+}

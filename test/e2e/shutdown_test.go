@@ -1,0 +1,222 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+)
+
+// requireRefusedStop is a 503 because the process is stopping.
+func requireRefusedStop(t testing.TB, a Answer) {
+	t.Helper()
+	require.NoError(t, a.Err)
+	require.Equal(t, http.StatusServiceUnavailable, a.Code, "%s", a)
+	require.Equal(t, "FAIL", a.Body.Status, "%s", a)
+	require.Equal(t, "stopping", a.Body.Reason, "%s", a)
+	require.NotEmpty(t, a.Header.Get("Retry-After"), "%s", a)
+}
+
+// requireAccount holds the last words of a process against the events it should have counted.
+func requireAccount(t testing.TB, b *Beat, delivered, unacknowledged int) {
+	t.Helper()
+	entry, ok := b.Log.Find("stopped: ")
+	require.True(t, ok, "no account in the log:\n%s", b.Log.Tail(20))
+	require.Equal(t, 1, strings.Count(b.Log.String(), `"stopped: `), "one account:\n%s", b.Log.Tail(20))
+	require.EqualValues(t, delivered, entry.Fields["delivered_events"], "%s", entry.Line)
+	require.EqualValues(t, unacknowledged, entry.Fields["unacknowledged_events"], "%s", entry.Line)
+}
+
+// The budget holds in the worst state, too: the queue full, workers blocked on it, batches waiting for the workers.
+func TestSIGTERMWhileTheQueueIsFull(t *testing.T) {
+	const budget, senders, messages = 2 * time.Second, 6, 500
+	sink := startSink(t, lumbersink.Never())
+	b := startBeat(t, Settings{
+		Sink:   sink.Addr(),
+		Rtbeat: map[string]any{"timeout": 30, "shutdown_timeout": 2},
+		Queue:  map[string]any{"events": 64, "flush.min_events": 32},
+	})
+	l := newLedger(t)
+
+	var answers []<-chan Answer
+	for i := range senders {
+		answers = append(answers, l.Go(t.Context(), b.Addr, newBatch(fmt.Sprintf("blocked-%d", i), messages)))
+	}
+	await(t, prompt, "all batches inside", func() bool { return b.Metric("rtbeat_batches_received") == senders })
+	await(t, prompt, "a full queue", func() bool { return b.Metric("rtbeat_in_flight_events") >= 64 })
+	signalled := b.Terminate()
+
+	for _, answer := range answers {
+		requireRefusedStop(t, <-answer)
+	}
+	code, exited := b.WaitExit(budget + slack)
+	require.Zero(t, code)
+	require.Less(t, exited.Sub(signalled), budget+2*time.Second)
+	l.Check(t, sink)
+}
+
+// refusesConnections says whether the listener is gone.
+func refusesConnections(addr string) bool {
+	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return true
+	}
+	_ = conn.Close()
+	return false
+}
+
+// The ack comes after the signal: the sender gets its 200, and not a moment before the ack.
+func TestSIGTERMWaitsForALateAck(t *testing.T) {
+	const delay, budget = 1500 * time.Millisecond, 10 * time.Second
+	sink := startSink(t, lumbersink.Delay(delay))
+	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 8, "shutdown_timeout": 10}})
+	l := newLedger(t)
+
+	batch := newBatch("late-ack", 1)
+	answer := l.Go(t.Context(), b.Addr, batch)
+	arrived(t, sink, len(batch))
+	signalled := b.Terminate()
+
+	requireDelivered(t, <-answer, len(batch))
+	code, exited := b.WaitExit(budget)
+	require.Zero(t, code)
+	require.True(t, exited.After(lastAck(sink)), "exit before the ack")
+	// Nothing is left to wait for after the ack, so the budget must not be used up.
+	require.Less(t, exited.Sub(signalled), delay+slack)
+	requireAccount(t, b, len(batch), 0)
+	l.CheckOnce(t, sink)
+}
+
+// The ack never comes: the sender is told so, and the budget holds.
+func TestSIGTERMGivesUpOnASilentSink(t *testing.T) {
+	const budget = 3 * time.Second
+	sink := startSink(t, lumbersink.Never())
+	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 30, "shutdown_timeout": 3}})
+	l := newLedger(t)
+
+	batch := newBatch("never-acked", 3)
+	answer := l.Go(t.Context(), b.Addr, batch)
+	arrived(t, sink, 1)
+	signalled := b.Terminate()
+
+	requireRefusedStop(t, <-answer)
+	code, exited := b.WaitExit(budget + 2*time.Second)
+	require.Zero(t, code)
+	require.Less(t, exited.Sub(signalled), budget+2*time.Second)
+	requireAccount(t, b, 0, len(batch))
+	l.Check(t, sink)
+}
+
+// An impatient supervisor signals again; the drain goes on as if it had not.
+func TestSecondSIGTERMDoesNoHarm(t *testing.T) {
+	const delay = 2 * time.Second
+	sink := startSink(t, lumbersink.Delay(delay))
+	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 8, "shutdown_timeout": 10}})
+	l := newLedger(t)
+
+	batch := newBatch("twice", 1)
+	answer := l.Go(t.Context(), b.Addr, batch)
+	arrived(t, sink, len(batch))
+	signalled := b.Terminate()
+	await(t, prompt, "the listener to close", func() bool { return refusesConnections(b.Addr) })
+	require.Empty(t, answer, "the second signal has to meet the drain")
+	b.Terminate()
+
+	requireDelivered(t, <-answer, len(batch))
+	code, exited := b.WaitExit(10 * time.Second)
+	require.Zero(t, code)
+	require.Less(t, exited.Sub(signalled), delay+slack)
+	l.CheckOnce(t, sink)
+}
+
+// Senders that do not know of the stop keep posting through it: each attempt has an honest end.
+func TestSendersPostThroughSIGTERM(t *testing.T) {
+	const senders, messages = 6, 10
+	sink := startSink(t, lumbersink.Delay(30*time.Millisecond))
+	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 5, "shutdown_timeout": 10}})
+	l := newLedger(t)
+
+	var answers tally
+	var refused sync.Map
+	var running sync.WaitGroup
+	for s := range senders {
+		running.Go(func() {
+			for n := 0; t.Context().Err() == nil; n++ {
+				batch := newBatch(fmt.Sprintf("through-%d-%d", s, n), messages)
+				a := l.Post(t.Context(), b.Addr, batch)
+				answers.add(a)
+				if a.Code == http.StatusServiceUnavailable {
+					for _, m := range batch {
+						refused.Store(m.ID, a.String())
+					}
+				}
+				select {
+				case <-b.done:
+					return
+				default:
+				}
+				if a.Err != nil {
+					pause(t.Context(), 10*time.Millisecond)
+				}
+			}
+		})
+	}
+	await(t, arriveWithin, "some answers", func() bool { return answers.counts()["200"] >= 5*senders })
+	signalled := b.Terminate()
+	code, exited := b.WaitExit(12 * time.Second)
+	running.Wait()
+
+	require.Zero(t, code)
+	require.Less(t, exited.Sub(signalled), slack, "a working sink needs no budget")
+	t.Logf("answers: %v", answers.counts())
+	for status := range answers.counts() {
+		require.Contains(t, []string{"200", "503", "error"}, status)
+	}
+	l.CheckOnce(t, sink)
+
+	events := sink.Events()
+	for _, e := range events {
+		require.False(t, e.Received.After(exited), "an event arrived after the exit")
+		id, _, err := messageOf(e.Raw)
+		require.NoError(t, err)
+		answer, told := refused.Load(id)
+		require.False(t, told, "%s was refused with %v and is at the sink", id, answer)
+	}
+	requireAccount(t, b, len(events), 0)
+	// Watching is the only way to see that nothing comes.
+	require.Never(t, func() bool { return sink.Received() != len(events) }, 500*time.Millisecond, 50*time.Millisecond)
+}
+
+// A balancer needs to see the process leave before it does: not ready, yet still serving.
+func TestNotReadyBeforeTheDoorCloses(t *testing.T) {
+	const delay = 3 * time.Second
+	sink := startSink(t, lumbersink.Immediate())
+	b := startBeat(t, Settings{
+		Sink:   sink.Addr(),
+		Rtbeat: map[string]any{"shutdown_delay": "3s", "shutdown_timeout": 10},
+	})
+	l := newLedger(t)
+	await(t, prompt, "ready", func() bool { return b.Get("/readyz").Code == http.StatusOK })
+
+	signalled := b.Terminate()
+	await(t, delay/2, "not ready", func() bool { return b.Get("/readyz").Code == http.StatusServiceUnavailable })
+	require.Equal(t, http.StatusOK, b.Get("/livez").Code, "alive all the same")
+	batch := newBatch("during-the-delay", 2)
+	a := l.Post(t.Context(), b.Addr, batch)
+	requireDelivered(t, a, len(batch))
+	require.Less(t, a.At.Sub(signalled), delay, "the story needs an answer within the delay")
+
+	code, exited := b.WaitExit(delay + slack)
+	require.Zero(t, code)
+	require.GreaterOrEqual(t, exited.Sub(signalled), delay, "the delay was cut short")
+	l.CheckOnce(t, sink)
+}

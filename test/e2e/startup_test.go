@@ -1,0 +1,154 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+)
+
+// failToStart runs the program with settings that it must refuse, without -e, as an operator at a prompt would.
+func failToStart(t testing.TB, s Settings) Result {
+	t.Helper()
+	home := t.TempDir()
+	r := command(t, home, "", "-c", s.writeConfig(t, home))
+	require.Equal(t, 1, r.Code, "exit code; stderr:\n%s", r.Stderr)
+	require.NotContains(t, r.Stderr, "goroutine ", "a stack trace is no message")
+	require.NotContains(t, r.Stderr, "panic", "a stack trace is no message")
+	return r
+}
+
+func TestTakenPortIsOneClearLine(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+
+	r := failToStart(t, Settings{
+		Sink:   deadAddress(t),
+		Rtbeat: map[string]any{"port": taken.Addr().(*net.TCPAddr).Port},
+	})
+	require.Len(t, r.Lines(), 1, "stderr:\n%s", r.Stderr)
+	require.Contains(t, r.Stderr, taken.Addr().String())
+	require.Contains(t, r.Stderr, "address already in use")
+}
+
+func TestNonsenseIsRefusedAtStart(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		settings Settings
+		names    string // the setting that stderr has to name
+	}{
+		"unknown key": {
+			Settings{Rtbeat: map[string]any{"max_body_byte": 10}}, "max_body_byte",
+		},
+		"unknown key in a section": {
+			Settings{Rtbeat: map[string]any{"nonsense": map[string]any{"on": true}}}, "nonsense",
+		},
+		"negative limit": {
+			Settings{Rtbeat: map[string]any{"max_in_flight_bytes": -1}}, "max_in_flight_bytes",
+		},
+		"no port": {
+			Settings{Rtbeat: map[string]any{"port": 70000}}, "port",
+		},
+		"delay beyond the budget": {
+			Settings{Rtbeat: map[string]any{"shutdown_delay": 10, "shutdown_timeout": 5}}, "shutdown_delay",
+		},
+		// A batch that waits in the queue for longer than its sender does can only be answered 504.
+		"flush timeout reaches timeout": {
+			Settings{
+				Rtbeat: map[string]any{"timeout": 5},
+				Queue:  map[string]any{"flush.timeout": "5s"},
+			}, "queue.mem.flush.timeout",
+		},
+		"flush timeout of the output's own queue": {
+			Settings{
+				Rtbeat: map[string]any{"timeout": 5},
+				Output: map[string]any{"queue.mem": map[string]any{"flush.timeout": "10s"}},
+			}, "queue.mem.flush.timeout",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.settings.Sink = deadAddress(t)
+			require.Contains(t, failToStart(t, tt.settings).Stderr, tt.names)
+		})
+	}
+}
+
+// The file that is shipped, as it is but for addresses: one small message is confirmed at once. libbeat's own
+// default holds a small batch back for 10 s, which is the double of our timeout.
+func TestShippedConfigDeliversASmallBatch(t *testing.T) {
+	t.Parallel()
+	shipped, err := filepath.Abs(filepath.Join(repoRoot, "rtbeat.yml"))
+	require.NoError(t, err)
+	sink := startSink(t, lumbersink.Immediate())
+	b := startBeatArgs(t, t.TempDir(), "-c", shipped,
+		"-E", "rtbeat.host=127.0.0.1",
+		"-E", "rtbeat.port=0",
+		"-E", fmt.Sprintf("output.logstash.hosts=[%q]", sink.Addr()),
+	)
+	l := newLedger(t)
+
+	batch := newBatch("small", 1)
+	a := l.Post(t.Context(), b.Addr, batch)
+	requireDelivered(t, a, len(batch))
+	require.Less(t, a.Took(), prompt)
+	l.CheckOnce(t, sink)
+	b.Stop()
+}
+
+// The same holds for a file that says nothing of a queue at all, and for one that changes another of its settings.
+func TestNoQueueSettingHoldsASmallBatchBack(t *testing.T) {
+	t.Parallel()
+	for name, queue := range map[string]map[string]any{
+		"no queue settings":     nil,
+		"another queue setting": {"events": 8192},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sink := startSink(t, lumbersink.Immediate())
+			b := startBeat(t, Settings{Sink: sink.Addr(), Queue: queue})
+			l := newLedger(t)
+			a := l.Post(t.Context(), b.Addr, newBatch("small", 1))
+			requireDelivered(t, a, 1)
+			require.Less(t, a.Took(), prompt)
+			l.CheckOnce(t, sink)
+		})
+	}
+}
+
+// A queue on disk acknowledges what it has stored. That is worth a 200, but never one that says delivered.
+func TestDiskQueueDoesNotClaimDelivery(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	config := Settings{Sink: deadAddress(t)}.writeConfig(t, home)
+	b := startBeatArgs(t, home, "-c", config, "-E", "queue.disk.max_size=50MB")
+
+	a := newClient(t).Post(t.Context(), b.Addr, newBatch("stored", 1).Body())
+	require.NoError(t, a.Err)
+	require.Equal(t, http.StatusOK, a.Code, "%s", a)
+	require.Equal(t, "persisted", a.Body.Ack, "%s", a)
+}
+
+// Zero is no waiting time: the default is taken, and the log says so.
+func TestZeroTimeoutFallsBackWithAWarning(t *testing.T) {
+	t.Parallel()
+	sink := startSink(t, lumbersink.Delay(200*time.Millisecond))
+	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 0, "shutdown_timeout": -1}})
+	l := newLedger(t)
+	requireDelivered(t, l.Post(t.Context(), b.Addr, newBatch("fallback", 1)), 1)
+	for _, key := range []string{"rtbeat.timeout", "rtbeat.shutdown_timeout"} {
+		entry, ok := b.Log.Find(key)
+		require.True(t, ok, "no line about %s", key)
+		require.Contains(t, strings.ToLower(entry.Line), "warn")
+	}
+	l.CheckOnce(t, sink)
+}

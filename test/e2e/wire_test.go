@@ -1,0 +1,175 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+)
+
+// Wire is a bare connection. What http.Client hides shows here: when the answer comes although the body does not,
+// and whether the connection ends with it.
+type Wire struct {
+	t    testing.TB
+	conn net.Conn
+	r    *bufio.Reader
+	sent time.Time
+}
+
+// dial connects and sends the text.
+func dial(t testing.TB, addr, text string) *Wire {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	sent := time.Now()
+	_, err = io.WriteString(conn, text)
+	require.NoError(t, err)
+	return &Wire{t: t, conn: conn, r: bufio.NewReader(conn), sent: sent}
+}
+
+// Status reads the answer and says how long after the request it came.
+func (w *Wire) Status() (code int, took time.Duration) {
+	w.t.Helper()
+	require.NoError(w.t, w.conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+	resp, err := http.ReadResponse(w.r, nil)
+	require.NoError(w.t, err)
+	took = time.Since(w.sent)
+	_, err = io.Copy(io.Discard, resp.Body)
+	require.NoError(w.t, err)
+	require.NoError(w.t, resp.Body.Close())
+	return resp.StatusCode, took
+}
+
+// requireClosed waits for the other side to close.
+func (w *Wire) requireClosed(within time.Duration) {
+	w.t.Helper()
+	require.NoError(w.t, w.conn.SetReadDeadline(time.Now().Add(within)))
+	_, err := w.r.ReadByte()
+	require.Error(w.t, err, "there is more to read")
+	require.NotErrorIs(w.t, err, os.ErrDeadlineExceeded, "the connection is still open")
+}
+
+// halfARequest is one whose body stops in the middle.
+const halfARequest = "POST /in HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n" +
+	`{"messages":[`
+
+// A sender that stops in the middle of its body holds a connection and its bytes only for read_timeout.
+func TestSlowBodyIs408(t *testing.T) {
+	sink := startSink(t, lumbersink.Immediate())
+	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"read_timeout": 1}})
+
+	w := dial(t, b.Addr, halfARequest)
+	code, took := w.Status()
+	require.Equal(t, http.StatusRequestTimeout, code)
+	require.GreaterOrEqual(t, took, time.Second)
+	require.Less(t, took, time.Second+slack)
+	w.requireClosed(prompt)
+	require.Zero(t, b.Metric("rtbeat_in_flight_bytes"), "bytes of a body that was given up")
+	require.Zero(t, sink.Received())
+}
+
+// What is over the limit is not read: the answer comes, the connection goes.
+func TestTooLargeBodyEndsTheConnection(t *testing.T) {
+	t.Parallel()
+	const limit = 1024
+	sink := startSink(t, lumbersink.Immediate())
+	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_body_bytes": limit}})
+
+	const head = "POST /in HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+	body := `{"messages":[{"pad":"` + strings.Repeat("x", 2*limit) + `"}]}`
+	for name, request := range map[string]string{
+		// Not one byte of the body is needed to know.
+		"announced": head + fmt.Sprintf("Content-Length: %d\r\n\r\n", 1<<30),
+		"chunked":   head + "Transfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n", len(body), body),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := dial(t, b.Addr, request)
+			code, took := w.Status()
+			require.Equal(t, http.StatusRequestEntityTooLarge, code)
+			require.Less(t, took, prompt)
+			w.requireClosed(prompt)
+		})
+	}
+	require.Zero(t, b.Metric("rtbeat_in_flight_bytes"))
+	require.Zero(t, sink.Received())
+}
+
+// What the headers rule out is answered without the body, and a sender that never sends it holds nothing for long.
+func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
+	t.Parallel()
+	const limit = 4 << 10
+	sink := startSink(t, lumbersink.Never())
+	b := startBeat(t, Settings{
+		Sink:   sink.Addr(),
+		Rtbeat: map[string]any{"timeout": 1, "read_timeout": 1, "max_in_flight_bytes": limit},
+	})
+	l := newLedger(t)
+	// What is left of this batch fills the limit for as long as the sink is silent.
+	requireTimeout(t, l.Post(t.Context(), b.Addr, padded("full", 4, 1<<10)), 4)
+
+	for name, tt := range map[string]struct {
+		request string
+		code    int
+	}{
+		"wrong type":   {strings.Replace(halfARequest, "application/json", "text/csv", 1), http.StatusUnsupportedMediaType},
+		"wrong path":   {strings.Replace(halfARequest, "/in", "/out", 1), http.StatusNotFound},
+		"wrong method": {strings.Replace(halfARequest, "POST", "PUT", 1), http.StatusMethodNotAllowed},
+		"no room":      {halfARequest, http.StatusServiceUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := dial(t, b.Addr, tt.request)
+			code, took := w.Status()
+			require.Equal(t, tt.code, code)
+			require.Less(t, took, time.Second+slack)
+			w.requireClosed(time.Second + slack)
+		})
+	}
+	l.Check(t, sink)
+}
+
+// A sender that was answered and neither sends the rest of its body nor leaves must not hold up the stop, let alone
+// for the whole of shutdown_timeout.
+func TestAnsweredSenderDoesNotHoldUpTheStop(t *testing.T) {
+	sink := startSink(t, lumbersink.Immediate())
+	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"read_timeout": 1, "shutdown_timeout": 20}})
+
+	code, _ := dial(t, b.Addr, halfARequest).Status()
+	require.Equal(t, http.StatusRequestTimeout, code)
+	b.Terminate()
+	exit, _ := b.WaitExit(time.Second + slack)
+	require.Zero(t, exit)
+}
+
+// A sender that leaves in the middle of its body, or of its wait, leaves nothing behind.
+func TestSenderThatLeaves(t *testing.T) {
+	t.Parallel()
+	sink := startSink(t, lumbersink.Never())
+	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 30}})
+
+	half := dial(t, b.Addr, halfARequest)
+	batch := newBatch("left", 1)
+	body := batch.Body()
+	waiting := dial(t, b.Addr, fmt.Sprintf("POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+	arrived(t, sink, len(batch))
+	await(t, prompt, "two requests inside", func() bool { return b.Metric("rtbeat_in_flight_requests") == 2 })
+
+	require.NoError(t, half.conn.Close())
+	require.NoError(t, waiting.conn.Close())
+	await(t, prompt, "no request inside", func() bool { return b.Metric("rtbeat_in_flight_requests") == 0 })
+	// The events are out; only their ack ends their stay.
+	require.Positive(t, b.Metric("rtbeat_in_flight_bytes"))
+	recoverSink(sink)
+	await(t, prompt, "no bytes in flight", func() bool { return b.Metric("rtbeat_in_flight_bytes") == 0 })
+}
