@@ -140,6 +140,7 @@ func TestStopAnswers503WhenTheOutputNeverAcks(t *testing.T) {
 		for _, window := range held {
 			window.Drop() // as libbeat does when it closes; it looks like an ack
 		}
+		<-time.After(100 * time.Millisecond) // closing takes its time, and those acks come in meanwhile
 	}}
 	r := start(t, output, "timeout: 10m\nshutdown_timeout: 300ms")
 	answer := r.post()

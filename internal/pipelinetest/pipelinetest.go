@@ -25,7 +25,8 @@ import (
 type Output struct {
 	// OnBatch, when set, decides on each batch at once, in the output's goroutine.
 	OnBatch func(publisher.Batch)
-	// OnClose, when set, is called as the pipeline closes the output.
+	// OnClose, when set, is called as the pipeline closes the output. It must be done with every window, else goroutines
+	// of the queue stay behind: the pipeline is closed as in a real Beat then, and not by force.
 	OnClose func()
 
 	mu      sync.Mutex
@@ -92,12 +93,19 @@ func New(t *testing.T, output *Output, batchSize int, settings string) *pipeline
 	p, err := pipeline.New(info, pipeline.Monitors{Logger: info.Logger}, queue.Queue,
 		outputs.Group{Clients: []outputs.Client{output}, BatchSize: batchSize},
 		pipeline.Settings{
-			Processors: processors,
-			// Forced, other than in a real Beat: there the process ends, and the goroutines of a queue that is not empty
-			// with it.
+			Processors:    processors,
 			WaitClose:     100 * time.Millisecond,
-			WaitCloseMode: pipeline.WaitOnPipelineCloseThenForce,
+			WaitCloseMode: closeMode(output),
 		})
 	require.NoError(t, err)
 	return p
+}
+
+// closeMode forces the queue of a test to end. In a real Beat the process ends, and the goroutines of a queue that is
+// not empty with it.
+func closeMode(output *Output) pipeline.WaitCloseMode {
+	if output.OnClose != nil {
+		return pipeline.WaitOnPipelineClose
+	}
+	return pipeline.WaitOnPipelineCloseThenForce
 }
