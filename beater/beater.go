@@ -57,6 +57,9 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	if ack == intake.AckPersisted {
 		log.Warn("the disk queue is configured: a 200 means that a batch is on the local disk, not that the output has it; answers say so with ack persisted")
 	}
+	if output := b.Config; output != nil && output.Output.Name() != "logstash" {
+		log.Warnf("the output is %s: rtbeat is made and tested for logstash; what this output drops by itself it also acknowledges, and a 200 covers it (docs/delivery.md)", output.Output.Name())
+	}
 	bt := &Beater{config: c, log: log, ack: ack}
 	bt.stopped, bt.stop = context.WithCancel(context.Background())
 	if options.Check {

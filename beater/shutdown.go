@@ -44,8 +44,12 @@ func (bt *Beater) shutdown(a *assembly) {
 	bt.take(closing,
 		step{"seal", func(context.Context) error { account = a.registry.Seal(); return nil }},
 		step{"clients", func(context.Context) error { a.publisher.Close(); return nil }},
-		step{"pipeline", func(ctx context.Context) error { return within(ctx, bt.closePipeline) }},
-		step{"workers", a.publisher.Wait},
+		step{"pipeline", func(ctx context.Context) error {
+			if err := within(ctx, bt.closePipeline); err != nil {
+				return err
+			}
+			return a.publisher.Wait(ctx) // closing it ends a worker that was blocked on a full queue
+		}},
 	)
 
 	done, open := account.Delivered, account.Unacknowledged

@@ -82,6 +82,7 @@ func TestLoadAccepts(t *testing.T) {
 		},
 	}
 	eachFile(t, "testdata/accepted", slices.Sorted(maps.Keys(cases)), func(t *testing.T, name string, section *conf.C) {
+		t.Helper()
 		want := config.Default()
 		cases[name].change(&want)
 		c, warnings, err := config.Load(section)
@@ -111,7 +112,7 @@ func TestLoadRejects(t *testing.T) {
 		"timeout-too-long.yml":    "rtbeat.timeout is 25h0m0s; it may be 24h0m0s at most (plain numbers are seconds)",
 
 		"shutdown-timeout-too-long.yml":   "rtbeat.shutdown_timeout is 25h0m0s; it may be 24h0m0s at most (plain numbers are seconds)",
-		"shutdown-delay-negative.yml":     "rtbeat.shutdown_delay is -1s; it must be a positive duration, such as 5 (seconds) or 1500ms",
+		"shutdown-delay-negative.yml":     "rtbeat.shutdown_delay is -1s; it must be zero or a positive duration, such as 5 (seconds) or 1500ms",
 		"shutdown-delay-fills-budget.yml": "rtbeat.shutdown_delay (10s) must be shorter than rtbeat.shutdown_timeout (10s), of which it is a part",
 		"read-timeout-zero.yml":           "rtbeat.read_timeout is 0s; it must be a positive duration, such as 5 (seconds) or 1500ms",
 		"idle-timeout-zero.yml":           "rtbeat.idle_timeout is 0s; it must be a positive duration, such as 5 (seconds) or 1500ms",
@@ -126,6 +127,7 @@ func TestLoadRejects(t *testing.T) {
 		"max-in-flight-list.yml":      reading + "[1 2] is no size; write bytes as a number, or with a unit such as 32MiB accessing 'rtbeat.max_in_flight_bytes' (source:'rtbeat.yml')",
 	}
 	eachFile(t, "testdata/rejected", slices.Sorted(maps.Keys(cases)), func(t *testing.T, name string, section *conf.C) {
+		t.Helper()
 		c, warnings, err := config.Load(section)
 		require.EqualError(t, err, cases[name])
 		require.Zero(t, c)

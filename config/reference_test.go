@@ -81,7 +81,7 @@ func TestReferenceFileUncommented(t *testing.T) {
 	data, err := os.ReadFile(reference)
 	require.NoError(t, err)
 	// Settings stand directly behind the #, or indented by two more; words stand one space behind it.
-	commented := regexp.MustCompile(`(?m)^( *)#(\w|  )`)
+	commented := regexp.MustCompile(`(?m)^( *)#(\w| {2})`)
 	require.Regexp(t, commented, string(data))
 	c, err := conf.NewConfigWithYAML(commented.ReplaceAll(data, []byte("$1$2")), reference)
 	require.NoError(t, err)

@@ -42,15 +42,16 @@ func (c *Config) check() error {
 		key   string
 		value time.Duration
 		min   time.Duration
+		what  string
 	}{
-		{"timeout", c.Timeout, 1},
-		{"shutdown_timeout", c.ShutdownTimeout, 1},
-		{"shutdown_delay", c.ShutdownDelay, 0},
-		{"read_timeout", c.ReadTimeout, 1},
-		{"idle_timeout", c.IdleTimeout, 1},
+		{"timeout", c.Timeout, 1, "a positive duration"},
+		{"shutdown_timeout", c.ShutdownTimeout, 1, "a positive duration"},
+		{"shutdown_delay", c.ShutdownDelay, 0, "zero or a positive duration"},
+		{"read_timeout", c.ReadTimeout, 1, "a positive duration"},
+		{"idle_timeout", c.IdleTimeout, 1, "a positive duration"},
 	} {
 		if s.value < s.min {
-			return fmt.Errorf("rtbeat.%s is %s; it must be a positive duration, such as 5 (seconds) or 1500ms", s.key, s.value)
+			return fmt.Errorf("rtbeat.%s is %s; it must be %s, such as 5 (seconds) or 1500ms", s.key, s.value, s.what)
 		}
 		if s.value > maxDuration {
 			return fmt.Errorf("rtbeat.%s is %s; it may be %s at most (plain numbers are seconds)", s.key, s.value, maxDuration)

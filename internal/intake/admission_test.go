@@ -2,9 +2,11 @@ package intake
 
 import (
 	"io"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -95,6 +97,22 @@ func TestAPromisedLengthHoldsNothing(t *testing.T) {
 		sender.CloseWithError(io.ErrUnexpectedEOF)
 		slow.requireAnswer(bodyTruncated)
 	})
+}
+
+func TestMemoryGrowsWithWhatArrives(t *testing.T) {
+	for _, n := range []int{0, 10, 5000, 100_000} {
+		r := newRig(t)
+		reservation, err := r.admission.Open(0)
+		require.NoError(t, err)
+		req := r.request(strings.Repeat("x", n))
+		req.ContentLength = 1 << 20 // announced
+		h := &handler{metrics: r.metrics, readTimeout: time.Second, maxBody: 1 << 20}
+		body, err := h.read(httptest.NewRecorder(), req, reservation)
+		require.NoError(t, err)
+		require.Len(t, body, n)
+		require.LessOrEqual(t, cap(body), 3*n+(8<<10))
+		reservation.Release()
+	}
 }
 
 func TestABatchLargerThanTheLimitIsTakenWhenAlone(t *testing.T) {

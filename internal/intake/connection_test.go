@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -10,11 +11,13 @@ import (
 )
 
 func TestABatchOverTCP(t *testing.T) {
+	t.Parallel()
 	for name, request := range map[string]string{
 		"announced": post(messages(2)),
 		"chunked":   head("Transfer-Encoding: chunked") + "5\r\n{\"mes\r\n1c\r\n" + `sages":[{"seq":0},{"seq":1}]` + "\r\n1\r\n}\r\n0\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, quick)
 			w := dial(t, r.serve())
 			w.send(request)
@@ -33,6 +36,7 @@ func TestABatchOverTCP(t *testing.T) {
 }
 
 func TestAConnectionIsReusedAfterEveryAnswerThatReadTheRequest(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, func(l *limits) { l.Timeout, l.InFlight = short, 500 })
 	w := dial(t, r.serve())
 	w.requireReusable(r)
@@ -77,12 +81,14 @@ func TestPipelinedRequestsAreAnsweredInTheirOrder(t *testing.T) {
 }
 
 func TestASlowBodyIsA408AndTheEndOfTheConnection(t *testing.T) {
+	t.Parallel()
 	for name, begin := range map[string]string{
 		"announced": head("Content-Length: 100") + `{"mess`,
 		"chunked":   head("Transfer-Encoding: chunked") + "6\r\n" + `{"mess` + "\r\n",
 		"expecting": head("Content-Length: 100", "Expect: 100-continue"),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, quick)
 			w := dial(t, r.serve())
 			start := time.Now()
@@ -102,6 +108,7 @@ func TestASlowBodyIsA408AndTheEndOfTheConnection(t *testing.T) {
 // net/http reads what is left of a refused request before it lets the answer go. A sender that keeps it back must
 // not keep the answer and the connection with it.
 func TestARefusedSenderThatHoldsItsBodyBackIsNotWaitedForLong(t *testing.T) {
+	t.Parallel()
 	const chunked = "Transfer-Encoding: chunked"
 	chunk := fmt.Sprintf("%x\r\n%s\r\n", 5000, strings.Repeat(" ", 5000))
 	for name, tt := range map[string]struct {
@@ -117,6 +124,7 @@ func TestARefusedSenderThatHoldsItsBodyBackIsNotWaitedForLong(t *testing.T) {
 		"health":                           {"GET /livez HTTP/1.1\r\nHost: rtbeat\r\nContent-Length: 100\r\n\r\n", alive},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, quick, func(l *limits) { l.MaxBody = 10_000 })
 			if tt.want == inFlightLimit {
 				other, err := r.admission.Open(1)
@@ -134,11 +142,13 @@ func TestARefusedSenderThatHoldsItsBodyBackIsNotWaitedForLong(t *testing.T) {
 }
 
 func TestSlowHeadersAreCutOff(t *testing.T) {
+	t.Parallel()
 	for name, begin := range map[string]string{
 		"nothing at all":   "",
 		"half the headers": "POST /in HTTP/1.1\r\nHost: rt",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, quick)
 			w := dial(t, r.serve())
 			start := time.Now()
@@ -151,12 +161,22 @@ func TestSlowHeadersAreCutOff(t *testing.T) {
 }
 
 func TestAnIdleConnectionIsClosed(t *testing.T) {
-	r := newRig(t, quick, func(l *limits) { l.IdleTimeout = short })
+	t.Parallel()
+	r := newRig(t, func(l *limits) { l.ReadTimeout, l.IdleTimeout = patience, short })
 	w := dial(t, r.serve())
 	w.requireReusable(r)
 	start := time.Now()
 	w.requireClosed()
 	require.Less(t, time.Since(start), brief)
+}
+
+func TestAnIdleConnectionStaysOpenLongerThanARequestMayTake(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, quick)
+	w := dial(t, r.serve())
+	w.requireReusable(r)
+	<-time.After(2 * short)
+	w.requireReusable(r)
 }
 
 func TestABodyThatIsCutOffIsA400AndTheEndOfTheConnection(t *testing.T) {
@@ -182,7 +202,9 @@ func TestABodyThatIsCutOffIsA400AndTheEndOfTheConnection(t *testing.T) {
 }
 
 func TestExpectContinue(t *testing.T) {
+	t.Parallel()
 	t.Run("a refused body is not sent", func(t *testing.T) {
+		t.Parallel()
 		r := newRig(t, quick)
 		addr := r.serve()
 		for headers, want := range map[string]outcome{
@@ -197,6 +219,7 @@ func TestExpectContinue(t *testing.T) {
 		require.Zero(t, r.metrics.bytesRead())
 	})
 	t.Run("a welcome body is asked for", func(t *testing.T) {
+		t.Parallel()
 		r := newRig(t, quick)
 		w := dial(t, r.serve())
 		body := messages(1)
@@ -211,6 +234,7 @@ func TestExpectContinue(t *testing.T) {
 }
 
 func TestABodyOverTheLimitEndsTheConnection(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, quick)
 	addr := r.serve()
 	w := dial(t, addr)
@@ -223,7 +247,26 @@ func TestABodyOverTheLimitEndsTheConnection(t *testing.T) {
 	r.publisher.requireUntouched(t)
 }
 
+// A connection that is closed with unread bytes is reset, and the answer may be lost with it.
+func TestASenderOfABodyThatIsNotReadGetsItsAnswer(t *testing.T) {
+	for want, refuse := range map[outcome]func(*rig){
+		bodyTooLarge: func(*rig) {},
+		stopping:     func(r *rig) { r.server.advance(phaseDraining) },
+	} {
+		t.Run(outcomes[want].reason, func(t *testing.T) {
+			r := newRig(t)
+			refuse(r)
+			url := "http://" + r.serve() + "/in"
+			for range 100 {
+				answer, body := ask(t, client(t), http.MethodPost, url, batchOf(250_000))
+				requireAnswer(t, want, answer.StatusCode, answer.Header, body)
+			}
+		})
+	}
+}
+
 func TestHeadersOverTheLimitAreRefused(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, quick)
 	w := dial(t, r.serve())
 	w.send("POST /in HTTP/1.1\r\nX: " + strings.Repeat("x", maxHeaderBytes+8192))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,15 +29,34 @@ func (r *rig) serve() string {
 	r.t.Helper()
 	listener, err := new(net.ListenConfig).Listen(r.t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(r.t, err)
+	var open atomic.Int32
+	r.server.http.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+		default:
+		}
+	}
 	served := make(chan error, 1)
 	go func() { served <- r.server.Serve(listener) }()
 	require.Eventually(r.t, func() bool { return r.server.at(phaseServing) }, patience, time.Millisecond)
 	r.t.Cleanup(func() {
 		r.server.http.Close()
 		require.NoError(r.t, within(r.t, served), "Serve ends without an error")
-		require.Eventually(r.t, func() bool { return r.metrics.serving() == 0 }, patience, time.Millisecond, "requests still served")
+		require.Eventually(r.t, func() bool { return open.Load() == 0 }, patience, time.Millisecond, "connections still served")
 	})
 	return listener.Addr().String()
+}
+
+type serveFunc = func(http.ResponseWriter, *http.Request) result
+
+// serveWith is serve, with another handler in the place of all.
+func (r *rig) serveWith(serve serveFunc) string {
+	r.t.Helper()
+	r.server.http.Handler = newReplier(r.log, r.metrics).handle(serve)
+	return r.serve()
 }
 
 // within receives from c, and not for ever.

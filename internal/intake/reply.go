@@ -14,6 +14,8 @@ import (
 const (
 	// writeTimeout bounds the writing of an answer to a sender that does not read.
 	writeTimeout = 10 * time.Second
+	// lingerTimeout bounds how long a connection that is to be closed stays open for the rest of its request.
+	lingerTimeout = time.Second
 	// A refused sender is asked to come back after retryAfterMin to retryAfterMax seconds, at random, so that those
 	// refused together do not come back together.
 	retryAfterMin = 1
@@ -106,8 +108,8 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	}
 	control := http.NewResponseController(w) // a test's recorder knows no deadlines
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if o.close { // else net/http reads what is left of the body first
-		_ = control.SetReadDeadline(time.Now())
+	if o.close { // net/http reads what is left of the body before it closes, else the sender may lose the answer
+		_ = control.SetReadDeadline(time.Now().Add(lingerTimeout))
 	}
 	w.WriteHeader(o.status)
 	_, _ = w.Write(append(encoded, '\n')) // the sender left, or does not read: there is nobody to tell

@@ -136,36 +136,27 @@ func TestAFailingListenerIsAnErrorOfServe(t *testing.T) {
 
 // net/http writes a 200 for a handler that returns without writing. None of these can get that far.
 func TestNoBrokenHandlerIsA200(t *testing.T) {
-	for name, serve := range map[string]func(http.ResponseWriter, *http.Request) result{
+	for name, serve := range map[string]serveFunc{
 		"says nothing":  func(http.ResponseWriter, *http.Request) result { return result{} },
 		"panics":        func(http.ResponseWriter, *http.Request) result { panic("broken") },
 		"aborts itself": func(http.ResponseWriter, *http.Request) result { panic(http.ErrAbortHandler) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
-			r.server.http.Handler = newReplier(r.log, r.metrics).handle(serve)
-			w := dial(t, r.serve())
+			w := dial(t, newRig(t).serveWith(serve))
 			w.send(post(messages(1)))
 			w.requireLastAnswer(panicked)
 		})
 	}
-	t.Run("ends its goroutine", func(t *testing.T) {
-		r := newRig(t)
-		r.server.http.Handler = newReplier(r.log, r.metrics).handle(func(http.ResponseWriter, *http.Request) result {
-			runtime.Goexit()
-			return result{}
+	for name, serve := range map[string]serveFunc{
+		"ends its goroutine":        func(http.ResponseWriter, *http.Request) result { runtime.Goexit(); return result{} },
+		"finds its sender gone":     func(http.ResponseWriter, *http.Request) result { return result{outcome: clientGone} },
+		"names an unknown outcome":  func(http.ResponseWriter, *http.Request) result { return result{outcome: -1} },
+		"names one beyond the last": func(http.ResponseWriter, *http.Request) result { return result{outcome: outcome(len(outcomes))} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := dial(t, newRig(t).serveWith(serve))
+			w.send(post(messages(1)))
+			w.requireClosed()
 		})
-		w := dial(t, r.serve())
-		w.send(post(messages(1)))
-		w.requireClosed()
-	})
-	t.Run("waits for a sender that is gone", func(t *testing.T) {
-		r := newRig(t)
-		r.server.http.Handler = newReplier(r.log, r.metrics).handle(func(http.ResponseWriter, *http.Request) result {
-			return result{outcome: clientGone}
-		})
-		w := dial(t, r.serve())
-		w.send(post(messages(1)))
-		w.requireClosed()
-	})
+	}
 }
