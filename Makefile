@@ -13,6 +13,9 @@ FUZZTIME ?= 20s
 BUILD_ENV := CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath"
 # The race detector is the one thing here that needs cgo.
 TEST_ENV := CGO_ENABLED=$(if $(RACE),1,0) GOFLAGS="$$(go env GOFLAGS) $(RACE)"
+# What to compile ahead of go test and the linter, to show progress: all but programs, which would be linked, and
+# folders with tests only.
+PACKAGES := $$(go list -f '{{if and .GoFiles (ne .Name "main")}}{{.ImportPath}}{{end}}' ./...)
 # A module file of its own keeps the linter's few hundred modules out of go.mod, and pins it all the same.
 LINT := $(BUILD_ENV) go tool -modfile=golangci-lint.mod golangci-lint
 
@@ -35,11 +38,11 @@ build: ## Build build/rtbeat
 	@$(BUILD_ENV) scripts/compile.sh . -buildvcs=false -ldflags "$$(scripts/ldflags.sh)" -o $(OUT)/rtbeat
 
 .PHONY: test
-test: unit e2e ## Run all tests: unit, then e2e
+test: tidy-check generate-check unit e2e lint ## Run all checks: generated files, unit tests, e2e, lint
 
 .PHONY: unit race
 unit: deps ## Run the unit tests, with the race detector
-	@$(TEST_ENV) scripts/compile.sh "$$(go list -f '{{if and .GoFiles (ne .Name "main")}}{{.ImportPath}}{{end}}' ./...)"
+	@$(TEST_ENV) scripts/compile.sh "$(PACKAGES)"
 	$(TEST_ENV) go test -timeout 10m ./...
 race: unit ## The same: the unit tests always run with the race detector
 
@@ -52,7 +55,8 @@ deps: ## Install what the race detector needs: a C compiler and libc's headers
 	@[ -z "$(RACE)" ] || scripts/ccompiler.sh
 
 .PHONY: lint
-lint: ## Run golangci-lint, which includes go vet (the first run compiles it, a minute or two)
+lint: ## Run golangci-lint, which includes go vet (the first run compiles the linter: two minutes)
+	@$(BUILD_ENV) scripts/compile.sh "$(PACKAGES)"
 	@$(LINT) run
 
 .PHONY: fmt
@@ -74,7 +78,8 @@ generate-check: ## Fail when a generated file is out of date
 	go run ./internal/notice -check
 
 .PHONY: bench
-bench: ## Run the benchmarks of the internal packages
+bench: build ## Measure latency and throughput of the real binary, then run the micro-benchmarks
+	go run ./test/bench -binary $(OUT)/rtbeat
 	$(BUILD_ENV) go test -run '^$$' -bench . -benchmem ./internal/...
 
 .PHONY: fuzz

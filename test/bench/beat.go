@@ -32,7 +32,7 @@ type beat struct {
 }
 
 func startBeat(binary, home, sink string) (*beat, error) {
-	process := exec.Command(binary, "-e", "--strict.perms=false", "--path.home", home, "-c", home+"/rtbeat.yml") //nolint:gosec,noctx // stopped by stop
+	process := exec.Command(binary, "-e", "--strict.perms=false", "--path.home", home, "-c", home+"/rtbeat.yml") //nolint:noctx // ended by stop
 	settings := fmt.Sprintf("rtbeat: {host: 127.0.0.1, port: 0}\noutput.logstash.hosts: [%q]\n", sink)
 	if err := os.WriteFile(home+"/rtbeat.yml", []byte(settings), 0o600); err != nil {
 		return nil, fmt.Errorf("writing the configuration: %w", err)

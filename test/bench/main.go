@@ -43,7 +43,7 @@ func run(binary string, posts, senders, messages int, duration time.Duration) er
 	if err != nil {
 		return fmt.Errorf("making a home for rtbeat: %w", err)
 	}
-	defer os.RemoveAll(home)
+	defer func() { _ = os.RemoveAll(home) }() // what is left is in the folder for such things
 	binary, err = filepath.Abs(binary)
 	if err != nil {
 		return fmt.Errorf("finding the binary: %w", err)
