@@ -94,8 +94,7 @@ func TestASlowBodyIsA408AndTheEndOfTheConnection(t *testing.T) {
 			start := time.Now()
 			w.send(begin)
 			if name == "expecting" {
-				answer, _ := w.status()
-				require.Equal(t, 100, answer.StatusCode)
+				require.Equal(t, 100, w.receive().code)
 			}
 			w.requireLastAnswer(bodyTimeout)
 			require.GreaterOrEqual(t, time.Since(start), short)
@@ -224,8 +223,7 @@ func TestExpectContinue(t *testing.T) {
 		w := dial(t, r.serve())
 		body := messages(1)
 		w.send(head(fmt.Sprintf("Content-Length: %d", len(body)), "Expect: 100-continue"))
-		answer, _ := w.status()
-		require.Equal(t, 100, answer.StatusCode)
+		require.Equal(t, 100, w.receive().code)
 		w.send(body)
 		r.publisher.next(t).deliver()
 		w.requireAnswer(delivered)
@@ -258,8 +256,8 @@ func TestASenderOfABodyThatIsNotReadGetsItsAnswer(t *testing.T) {
 			refuse(r)
 			url := "http://" + r.serve() + "/in"
 			for range 100 {
-				answer, body := ask(t, client(t), http.MethodPost, url, batchOf(250_000))
-				requireAnswer(t, want, answer.StatusCode, answer.Header, body)
+				got := ask(t, client(t), http.MethodPost, url, batchOf(250_000))
+				requireAnswer(t, want, got.code, got.header, got.body)
 			}
 		})
 	}
@@ -270,8 +268,7 @@ func TestHeadersOverTheLimitAreRefused(t *testing.T) {
 	r := newRig(t, quick)
 	w := dial(t, r.serve())
 	w.send("POST /in HTTP/1.1\r\nX: " + strings.Repeat("x", maxHeaderBytes+8192))
-	answer, _ := w.status()
-	require.Equal(t, 431, answer.StatusCode)
+	require.Equal(t, 431, w.receive().code)
 	w.requireClosed()
 }
 

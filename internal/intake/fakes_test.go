@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -141,11 +142,7 @@ func (m *fakeMetrics) Answer(code int, reason string) {
 func (m *fakeMetrics) answered() map[string]int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	answers := make(map[string]int, len(m.answers))
-	for answer, n := range m.answers {
-		answers[answer] = n
-	}
-	return answers
+	return maps.Clone(m.answers)
 }
 
 func (m *fakeMetrics) serving() int {
@@ -180,7 +177,7 @@ func (l *fakeLog) Errorw(msg string, pairs ...any) { l.add("error", msg, pairs) 
 func (l *fakeLog) add(level, msg string, pairs []any) {
 	fields := make(map[string]any)
 	for i := 0; i < len(pairs); i += 2 {
-		fields[pairs[i].(string)] = pairs[i+1] //nolint:forcetypeassert // a panic is what a wrong key deserves
+		fields[pairs[i].(string)] = pairs[i+1]
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

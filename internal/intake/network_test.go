@@ -84,7 +84,7 @@ func dial(t *testing.T, addr string) *wire {
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(2*patience)))
-	return &wire{t: t, conn: conn.(*net.TCPConn), reader: bufio.NewReader(conn)} //nolint:forcetypeassert // dialled as tcp
+	return &wire{t: t, conn: conn.(*net.TCPConn), reader: bufio.NewReader(conn)}
 }
 
 func (w *wire) send(text string) {
@@ -103,26 +103,40 @@ func post(body string, headers ...string) string {
 	return head(append(headers, fmt.Sprintf("Content-Length: %d", len(body)))...) + body
 }
 
-// status reads one answer of any kind.
-func (w *wire) status() (answer *http.Response, body string) {
+// received is an answer, read to its end.
+type received struct {
+	code   int
+	header http.Header
+	length int64
+	body   string
+	closes bool // the connection
+}
+
+func receive(t *testing.T, answer *http.Response) received {
+	t.Helper()
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return received{answer.StatusCode, answer.Header, answer.ContentLength, string(body), answer.Close}
+}
+
+// receive reads one answer of any kind.
+func (w *wire) receive() received {
 	w.t.Helper()
 	answer, err := http.ReadResponse(w.reader, nil)
 	require.NoError(w.t, err)
-	defer answer.Body.Close()
-	read, err := io.ReadAll(answer.Body)
-	require.NoError(w.t, err)
-	return answer, string(read)
+	return receive(w.t, answer)
 }
 
 // requireAnswer reads an answer, checks that it is this outcome, and tells whether it closes the connection.
 func (w *wire) requireAnswer(want outcome) (closes bool) {
 	w.t.Helper()
-	answer, body := w.status()
-	requireAnswer(w.t, want, answer.StatusCode, answer.Header, body)
+	got := w.receive()
+	requireAnswer(w.t, want, got.code, got.header, got.body)
 	if outcomes[want].close {
-		require.True(w.t, answer.Close, "Connection: close")
+		require.True(w.t, got.closes, "Connection: close")
 	}
-	return answer.Close
+	return got.closes
 }
 
 // requireClosed checks that nothing more comes and the connection ends.

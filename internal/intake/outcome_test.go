@@ -27,7 +27,7 @@ func constants(t *testing.T, file, typeName string) (names, values []string) {
 		}
 		of := ""
 		for _, spec := range group.Specs {
-			value := spec.(*ast.ValueSpec) //nolint:forcetypeassert // a const declaration holds nothing else
+			value := spec.(*ast.ValueSpec)
 			if name, named := value.Type.(*ast.Ident); named {
 				of = name.Name
 			} else if len(value.Values) > 0 {

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"io"
 	"net"
 	"net/http"
 	"runtime"
@@ -25,16 +24,13 @@ func client(t *testing.T) *http.Client {
 }
 
 // ask sends a request and reads its answer.
-func ask(t *testing.T, c *http.Client, method, url, body string) (answer *http.Response, said string) {
+func ask(t *testing.T, c *http.Client, method, url, body string) received {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	require.NoError(t, err)
-	answer, err = c.Do(req)
+	answer, err := c.Do(req)
 	require.NoError(t, err)
-	defer answer.Body.Close()
-	read, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
-	return answer, string(read)
+	return receive(t, answer)
 }
 
 func TestPathsAndMethods(t *testing.T) {
@@ -65,30 +61,29 @@ func TestPathsAndMethods(t *testing.T) {
 		{http.MethodGet, "/metrics/" + marker, notFound, ""},
 	} {
 		t.Run(tt.method+" "+tt.path, func(t *testing.T) {
-			answer, body := ask(t, c, tt.method, url+tt.path, messages(1))
-			requireAnswer(t, tt.want, answer.StatusCode, answer.Header, body)
-			require.Equal(t, tt.allow, answer.Header.Get("Allow"))
-			require.NotContains(t, body, marker)
+			got := ask(t, c, tt.method, url+tt.path, messages(1))
+			requireAnswer(t, tt.want, got.code, got.header, got.body)
+			require.Equal(t, tt.allow, got.header.Get("Allow"))
+			require.NotContains(t, got.body, marker)
 			require.NotContains(t, r.log.text(), marker)
 		})
 	}
-	answer, body := ask(t, c, http.MethodGet, url+"/metrics", "")
-	require.Equal(t, http.StatusOK, answer.StatusCode)
-	require.Equal(t, "metrics", body)
+	got := ask(t, c, http.MethodGet, url+"/metrics", "")
+	require.Equal(t, http.StatusOK, got.code)
+	require.Equal(t, "metrics", got.body)
 }
 
 func TestHeadIsGetWithoutTheBody(t *testing.T) {
 	r := newRig(t)
 	url, c := "http://"+r.serve(), client(t)
 	for _, path := range []string{"/livez", "/readyz"} {
-		get, body := ask(t, c, http.MethodGet, url+path, "")
-		head, nothing := ask(t, c, http.MethodHead, url+path, "")
-		require.Equal(t, get.StatusCode, head.StatusCode)
-		require.EqualValues(t, len(body), head.ContentLength)
-		require.Empty(t, nothing)
+		get := ask(t, c, http.MethodGet, url+path, "")
+		head := ask(t, c, http.MethodHead, url+path, "")
+		require.Equal(t, get.code, head.code)
+		require.EqualValues(t, len(get.body), head.length)
+		require.Empty(t, head.body)
 	}
-	answer, _ := ask(t, c, http.MethodHead, url+"/in", "")
-	require.Equal(t, http.StatusMethodNotAllowed, answer.StatusCode)
+	require.Equal(t, http.StatusMethodNotAllowed, ask(t, c, http.MethodHead, url+"/in", "").code)
 }
 
 func TestOptionsOfTheWholeServerAreNoSuccess(t *testing.T) {
