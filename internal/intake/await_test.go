@@ -178,14 +178,14 @@ func TestASenderThatLeavesIsWrittenNothing(t *testing.T) {
 func TestDrainEndsWaitingRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		ctx := r.server.http.BaseContext(nil) // no connections, so Drain does not wait before it aborts
+		ctx := r.server.http.BaseContext(nil)
 		c := r.start(r.request(messages(2)).WithContext(ctx))
 		job := r.publisher.next(t)
 		job.handOver(1)
 		c.requireWaiting()
-		require.NoError(t, r.server.Drain(t.Context()))
+		require.ErrorIs(t, within(t, r.drain(time.Second)), errBudget)
 		c.requireAnswer(stopping)
-		require.Zero(t, c.took)
+		require.Equal(t, time.Second, c.took)
 		require.Equal(t, 1, r.metrics.withdrawn)
 		r.requireAnswers("503 stopping")
 		job.token.Ack(1)

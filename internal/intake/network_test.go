@@ -55,7 +55,7 @@ type serveFunc = func(http.ResponseWriter, *http.Request) result
 // serveWith is serve, with another handler in the place of all.
 func (r *rig) serveWith(serve serveFunc) string {
 	r.t.Helper()
-	r.server.http.Handler = newReplier(r.log, r.metrics).handle(serve)
+	r.server.http.Handler = r.replier().handle(serve)
 	return r.serve()
 }
 

@@ -60,7 +60,7 @@ func TestAPanicWhileWithdrawingGivesTheBytesBack(t *testing.T) {
 
 func TestAHandlerThatSaysNothingIsNoSuccess(t *testing.T) {
 	r := newRig(t)
-	handler := newReplier(r.log, r.metrics).handle(func(http.ResponseWriter, *http.Request) result { return result{} })
+	handler := r.replier().handle(func(http.ResponseWriter, *http.Request) result { return result{} })
 	c := start(t, handler, r.request(messages(1)))
 	c.requireAnswer(panicked)
 }

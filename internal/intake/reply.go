@@ -56,14 +56,15 @@ type answer struct {
 type replier struct {
 	log     Logger
 	metrics Metrics
+	closing func() bool // whether each answer is to be the last of its connection
 	logged  [len(outcomes)]struct {
 		now        rate.Sometimes
 		suppressed atomic.Int64
 	}
 }
 
-func newReplier(log Logger, metrics Metrics) *replier {
-	r := &replier{log: log, metrics: metrics}
+func newReplier(log Logger, metrics Metrics, closing func() bool) *replier {
+	r := &replier{log: log, metrics: metrics, closing: closing}
 	for i := range r.logged {
 		r.logged[i].now.Interval = logInterval
 	}
@@ -100,7 +101,8 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	if o.retry {
 		header.Set("Retry-After", strconv.Itoa(retryAfterMin+rand.IntN(retryAfterMax-retryAfterMin+1))) //nolint:gosec // jitter, no secret
 	}
-	if o.close {
+	last := o.close || r.closing()
+	if last {
 		header.Set("Connection", "close")
 	}
 	if o.status == http.StatusUnsupportedMediaType {
@@ -108,7 +110,7 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	}
 	control := http.NewResponseController(w) // a test's recorder knows no deadlines
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if o.close { // net/http reads what is left of the body before it closes, else the sender may lose the answer
+	if last { // net/http reads what is left of the body before it closes, else the sender may lose the answer
 		_ = control.SetReadDeadline(time.Now().Add(lingerTimeout))
 	}
 	w.WriteHeader(o.status)

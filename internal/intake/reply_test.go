@@ -22,7 +22,7 @@ func TestEveryOutcomeIsAnsweredAsTheTableSays(t *testing.T) {
 	for i, o := range outcomes {
 		t.Run(o.reason, func(t *testing.T) {
 			r := newRig(t)
-			c := r.reply(newReplier(r.log, r.metrics), result{outcome: outcome(i)})
+			c := r.reply(r.replier(), result{outcome: outcome(i)})
 			if outcome(i) == clientGone {
 				require.Equal(t, http.ErrAbortHandler, c.panicked)
 				require.Empty(t, c.recorder.Body.String())
@@ -42,7 +42,7 @@ func TestEveryOutcomeIsAnsweredAsTheTableSays(t *testing.T) {
 func TestWhatIsSaidFollowsThePhraseAndTheErrorStaysInTheLog(t *testing.T) {
 	r := newRig(t)
 	index, offset := 3, int64(70)
-	c := r.reply(newReplier(r.log, r.metrics), result{
+	c := r.reply(r.replier(), result{
 		outcome: wrongShape,
 		say:     "a message is no object",
 		err:     errors.New("for the log alone"),
@@ -68,7 +68,7 @@ func TestWhatIsSaidFollowsThePhraseAndTheErrorStaysInTheLog(t *testing.T) {
 
 func TestRetryAfterIsSpreadOverItsWholeRange(t *testing.T) {
 	r := newRig(t)
-	replier := newReplier(r.log, r.metrics)
+	replier := r.replier()
 	seen := make(map[int]bool)
 	for range 500 {
 		header := r.reply(replier, result{outcome: inFlightLimit}).recorder.Header()
@@ -88,7 +88,7 @@ func TestEachOutcomeIsLoggedAtItsLevel(t *testing.T) {
 			continue
 		}
 		r := newRig(t)
-		r.reply(newReplier(r.log, r.metrics), result{outcome: outcome(i)})
+		r.reply(r.replier(), result{outcome: outcome(i)})
 		lines := r.log.about(outcome(i))
 		require.Len(t, lines, 1, o.reason)
 		require.Equal(t, want[o.level], lines[0].level, o.reason)
@@ -98,7 +98,7 @@ func TestEachOutcomeIsLoggedAtItsLevel(t *testing.T) {
 func TestAFloodOfRefusalsIsOneLineASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		replier := newReplier(r.log, r.metrics)
+		replier := r.replier()
 		refuse := func(o outcome, times int) {
 			for range times {
 				r.reply(replier, result{outcome: o})

@@ -32,7 +32,7 @@ func (s *Server) routes(h *handler, r *replier, metrics http.Handler) http.Handl
 		allow   string
 		handler http.Handler
 	}{
-		{"/in", []string{http.MethodPost}, "POST", r.handle(in)},
+		{"/in", []string{http.MethodPost}, "POST", s.serving.track(r.handle(in))},
 		{"/livez", []string{http.MethodGet, http.MethodHead}, "GET, HEAD", r.handle(livez)},
 		{"/readyz", []string{http.MethodGet, http.MethodHead}, "GET, HEAD", r.handle(readyz)},
 		{"/metrics", []string{http.MethodGet, http.MethodHead}, "GET, HEAD", withWriteTimeout(metrics)},

@@ -11,6 +11,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -82,20 +83,22 @@ const (
 // maxHeaderBytes bounds the headers of a request; net/http answers 431 beyond it.
 const maxHeaderBytes = 64 << 10
 
-// abortGrace is how long answers may take to leave after Drain ran out of time.
-const abortGrace = 250 * time.Millisecond
-
 // Server is the HTTP server. Make it with New, then Serve until Drain; each once.
 type Server struct {
-	http  *http.Server
-	phase atomic.Int32
-	abort context.CancelCauseFunc
+	http    *http.Server
+	phase   atomic.Int32
+	serving *tracker
+	abort   context.CancelCauseFunc // ends the requests that wait
+
+	mu       sync.Mutex
+	listener net.Listener
+	drained  bool
 }
 
 // New returns a server that does not listen yet.
 func New(settings Settings, parts Parts) *Server {
 	base, abort := context.WithCancelCause(context.Background())
-	s := &Server{abort: abort}
+	s := &Server{abort: abort, serving: newTracker()}
 	h := &handler{
 		admission:   parts.Admission,
 		registry:    parts.Registry,
@@ -108,7 +111,7 @@ func New(settings Settings, parts Parts) *Server {
 		maxBody:     settings.MaxBody,
 	}
 	s.http = &http.Server{
-		Handler: s.routes(h, newReplier(parts.Log, parts.Metrics), parts.MetricsHandler),
+		Handler: s.routes(h, newReplier(parts.Log, parts.Metrics, h.draining), parts.MetricsHandler),
 		// What is left of a refused request net/http reads before it lets the answer go: ReadTimeout bounds that. A
 		// body that is taken in gets a deadline of its own, which ends with it (handler.read): none may run while a
 		// request waits for its acknowledgement.
@@ -126,8 +129,14 @@ func New(settings Settings, parts Parts) *Server {
 
 // Serve accepts connections until Drain is called (nil) or the listener fails.
 func (s *Server) Serve(listener net.Listener) error {
+	s.mu.Lock()
+	s.listener = listener
+	if s.drained { // and found no listener to close
+		_ = listener.Close()
+	}
+	s.mu.Unlock()
 	s.advance(phaseServing)
-	if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(listener); !s.at(phaseDraining) && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving HTTP: %w", err)
 	}
 	return nil
@@ -135,24 +144,6 @@ func (s *Server) Serve(listener net.Listener) error {
 
 // Leave turns /readyz to 503, while batches are still taken.
 func (s *Server) Leave() { s.advance(phaseLeaving) }
-
-// Drain refuses new batches, closes the listener and waits for the requests that are being served. When ctx ends
-// first, those that still wait are answered 503, and what does not end by itself then is cut: that takes abortGrace
-// more at most, and the cause of ctx is returned.
-func (s *Server) Drain(ctx context.Context) error {
-	s.advance(phaseDraining)
-	err := s.http.Shutdown(ctx)
-	s.abort(errStopping)
-	if err == nil {
-		return nil
-	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortGrace)
-	defer cancel()
-	if s.http.Shutdown(grace) != nil {
-		_ = s.http.Close() // its errors are those of closing connections that are of no more use
-	}
-	return context.Cause(ctx)
-}
 
 func (s *Server) at(p phase) bool { return phase(s.phase.Load()) >= p }
 
