@@ -30,7 +30,8 @@ help: ## List the targets
 
 .PHONY: run
 run: build ## Build, then run the demo: rtbeat, a Logstash stand-in and a sender
-	go run ./examples/demo
+	@go build -o $(OUT)/rtbeat-demo ./examples/demo
+	@$(OUT)/rtbeat-demo
 
 .PHONY: build
 build: ## Build build/rtbeat

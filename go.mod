@@ -187,3 +187,5 @@ require (
 replace github.com/dop251/goja => github.com/elastic/goja v0.0.0-20190128172624-dd2ac4456e20
 
 replace github.com/fsnotify/fsnotify => github.com/elastic/fsnotify v1.6.1-0.20240920222514-49f82bdbc9e3
+
+replace github.com/elastic/elastic-agent-client/v7 => ./third_party/elastic-agent-client

@@ -12,8 +12,9 @@ works && exit
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 	echo "Installing gcc and libc6-dev: the race detector needs a C compiler."
 	export DEBIAN_FRONTEND=noninteractive
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev >/dev/null || true
-	works && exit
+	if apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev >/dev/null; then
+		works && exit
+	fi
 fi
 cat >&2 <<END
 The race detector needs a C compiler and libc's headers ($(go env CC) does not build a program here).

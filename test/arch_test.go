@@ -71,8 +71,11 @@ func TestSmallRoomsAreFreeOfLibbeat(t *testing.T) {
 }
 
 func TestNothingOfElasticsOwnLicenceIsLinked(t *testing.T) {
-	for _, dep := range list(t, "{{.ImportPath}}", "-deps", ".") {
+	for _, dep := range list(t, "{{.ImportPath}} {{with .Module}}{{with .Replace}}{{.Path}}{{end}}{{end}}", "-deps", ".") {
 		require.NotContains(t, dep, "elastic/beats/v7/x-pack")
+		if strings.HasPrefix(dep, "github.com/elastic/elastic-agent-client/") {
+			require.Contains(t, dep, "third_party", "the module itself is under the Elastic License")
+		}
 	}
 }
 

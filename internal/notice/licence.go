@@ -12,18 +12,11 @@ import (
 // had, which the module path and version in the list answer.
 var permissive = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0"}
 
-const (
-	agentClient    = "github.com/elastic/elastic-agent-client/v7"
-	elasticLicense = "LicenseRef-Elastic-License"
-)
-
 // reviewed holds what a person decided about modules whose files do not speak for themselves. An entry that is no
 // longer linked is an error, so that the table cannot outlive its reasons.
 var reviewed = map[string]string{
 	// Everything outside x-pack/ is Apache-2.0, says its LICENSE.txt; collect refuses packages from x-pack.
 	"github.com/elastic/beats/v7": "Apache-2.0",
-	// Not open source, but this libbeat does not compile without it: NOTICE says so above the list.
-	agentClient: elasticLicense,
 	// "One or the other" of BSD-3-Clause and GPL-2.0: the first is chosen.
 	"kernel.org/pub/linux/libs/security/libcap/cap": "BSD-3-Clause",
 	"kernel.org/pub/linux/libs/security/libcap/psx": "BSD-3-Clause",
@@ -36,7 +29,7 @@ var marks = []struct{ phrase, id string }{
 	{"permission to use copy modify and or distribute this software for any purpose", "ISC"},
 	{"permission to use copy modify and distribute this software for any purpose", "ISC"},
 	{"mozilla public license version 2 0", "MPL-2.0"},
-	{"elastic license", elasticLicense},
+	{"elastic license", "LicenseRef-Elastic-License"},
 	{"gpl v2 0", "GPL-2.0-only"},
 	{"everyone is permitted to copy and distribute verbatim copies of this license document", "GNU"},
 	{"commons clause", "Commons-Clause"},

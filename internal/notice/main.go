@@ -191,19 +191,10 @@ The binary is built from the modules below. "go mod download -json PATH@VERSION"
 of each; not every platform needs all of them.
 `
 
-const elasticNote = `
-` + agentClient + ` is not open source: it is under the Elastic License,
-printed below. This version of libbeat does not compile without it. Read that licence before you pass
-on a binary.
-`
-
 // render writes the list, the upstream notices and the licence texts.
 func render(modules []*module) []byte {
 	var b bytes.Buffer
 	b.WriteString(header)
-	if slices.ContainsFunc(modules, func(m *module) bool { return m.licence == elasticLicense }) {
-		b.WriteString(elasticNote)
-	}
 	b.WriteString("\n")
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, m := range modules {

@@ -30,7 +30,7 @@ func TestSPDX(t *testing.T) {
 		"isc":               {"Permission to use, copy, modify, and/or distribute this software for any purpose", []string{"ISC"}},
 		"mpl":               {"Mozilla Public License, version 2.0", []string{"MPL-2.0"}},
 		"several":           {mit + apache, []string{"Apache-2.0", "MIT"}},
-		"elastic":           {"ELASTIC LICENSE AGREEMENT", []string{elasticLicense}},
+		"elastic":           {"ELASTIC LICENSE AGREEMENT", []string{"LicenseRef-Elastic-License"}},
 		"unknown":           {"You may do what you please on Tuesdays.", nil},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, spdx(c.text)) })
@@ -82,6 +82,4 @@ func TestRenderPrintsATextOnceForAllItsModules(t *testing.T) {
 	require.Contains(t, out, "made by C")
 	require.NotContains(t, out, apache)
 	require.NotContains(t, out, "Mozilla")
-	require.NotContains(t, out, "not open source")
-	require.Contains(t, string(render([]*module{{path: agentClient, licence: elasticLicense}})), "not open source")
 }
