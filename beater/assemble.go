@@ -36,13 +36,12 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Queued:     func() int { return publisher.Queued() },
 	})
 
-	publisher, err := publish.New(bt.pipeline, min(runtime.GOMAXPROCS(0), maxWorkers), m)
+	publisher, err := publish.New(bt.pipeline, min(runtime.GOMAXPROCS(0), maxWorkers), m, bt.log.Named("publish"))
 	if err != nil {
 		return nil, fmt.Errorf("starting to publish: %w", err)
 	}
 
 	server := intake.New(intake.Settings{
-		Ack:         bt.ack,
 		Timeout:     bt.config.Timeout,
 		ReadTimeout: bt.config.ReadTimeout,
 		IdleTimeout: bt.config.IdleTimeout,

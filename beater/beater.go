@@ -13,7 +13,6 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/txn2/rtbeat/config"
-	"github.com/txn2/rtbeat/internal/intake"
 )
 
 // Options are what the command line knows and libbeat does not hand to a Beater.
@@ -30,7 +29,6 @@ type Options struct {
 type Beater struct {
 	config        config.Config
 	log           *logp.Logger
-	ack           intake.Ack
 	listener      net.Listener
 	pipeline      beat.Pipeline
 	closePipeline func() error
@@ -50,17 +48,13 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	for _, warning := range warnings {
 		log.Warn(warning)
 	}
-	ack, err := checkQueue(options.Root, c.Timeout)
-	if err != nil {
+	if err := checkQueue(options.Root, c.Timeout); err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
-	}
-	if ack == intake.AckPersisted {
-		log.Warn("the disk queue is configured: a 200 means that a batch is on the local disk, not that the output has it; answers say so with ack persisted")
 	}
 	if output := b.Config; output != nil && output.Output.Name() != "logstash" {
 		log.Warnf("the output is %s: rtbeat is made and tested for logstash; what this output drops by itself it also acknowledges, and a 200 covers it (docs/delivery.md)", output.Output.Name())
 	}
-	bt := &Beater{config: c, log: log, ack: ack}
+	bt := &Beater{config: c, log: log}
 	bt.stopped, bt.stop = context.WithCancel(context.Background())
 	if options.Check {
 		return bt, nil
@@ -91,7 +85,7 @@ func (bt *Beater) Run(*beat.Beat) error {
 	server.Go(func() { served <- a.server.Serve(bt.listener) })
 	defer server.Wait()
 	bt.log.Infow("listening on "+bt.Address(),
-		"ack", bt.ack, "timeout", bt.config.Timeout.String(), "shutdown_timeout", bt.config.ShutdownTimeout.String(),
+		"timeout", bt.config.Timeout.String(), "shutdown_timeout", bt.config.ShutdownTimeout.String(),
 		"max_body_bytes", int64(bt.config.MaxBodyBytes), "max_in_flight_bytes", int64(bt.config.MaxInFlightBytes))
 
 	select {

@@ -36,7 +36,11 @@ func hasOtherQueue(c *conf.C) bool {
 			return true
 		}
 	}
-	return has(c, "queue") && !has(c, "queue.mem")
+	if has(c, "queue.mem") {
+		return false
+	}
+	queue, err := c.Child("queue", -1)
+	return err == nil && len(queue.GetFields()) > 0 // "queue:" with nothing under it chooses nothing
 }
 
 // withFlags is the configuration file with the -E settings over it, which libbeat merges only later.

@@ -43,6 +43,7 @@ func TestQueueDefaultStaysOutOfTheWay(t *testing.T) {
 	}{
 		"nothing chosen":       {"output.logstash.hosts: [a]", map[string]string{top: "0s"}},
 		"memory queue":         {"queue.mem.events: 64", map[string]string{top: "0s"}},
+		"an empty queue":       {"queue:\noutput.logstash.hosts: [a]", map[string]string{top: "0s"}},
 		"disk queue":           {"queue.disk.max_size: 10GB", nil},
 		"disk in the output":   {"output.logstash.queue.disk.max_size: 10GB", nil},
 		"memory in the output": {"output.kafka.queue.mem.events: 64", map[string]string{"output.kafka.queue.mem.flush.timeout": "0s"}},

@@ -43,9 +43,9 @@ type Config struct {
 	// acknowledged, answered or not. Over it, a request is answered 503 with Retry-After before anything of it is
 	// published. One batch larger than the limit is admitted while nothing else is in flight.
 	//
-	// Memory used is a multiple of it, because what waits is decoded: about ten-fold at the worst that was measured
-	// (docs/operations.md). The default keeps rtbeat under 512 MiB, and still holds one body of MaxBodyBytes, or some
-	// 170 batches of 500 messages as rxtx sends them.
+	// Memory used is a multiple of it, because what waits is decoded: about ten-fold for messages as rxtx sends them,
+	// more for tiny ones (docs/operations.md). The default keeps rtbeat under 512 MiB with the former, and still holds
+	// two bodies of MaxBodyBytes, or some 170 batches of 500 messages.
 	MaxInFlightBytes ByteSize `config:"max_in_flight_bytes"`
 
 	// ReadTimeout limits how long a sender may take for the headers of a request, and again for its body; a slower
@@ -64,7 +64,7 @@ func Default() Config {
 		Timeout:          5 * time.Second,
 		ShutdownTimeout:  30 * time.Second,
 		ShutdownDelay:    0,
-		MaxBodyBytes:     32 << 20,
+		MaxBodyBytes:     16 << 20,
 		MaxInFlightBytes: 32 << 20,
 		ReadTimeout:      30 * time.Second,
 		IdleTimeout:      2 * time.Minute,

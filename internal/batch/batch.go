@@ -59,4 +59,7 @@ type Message struct {
 
 	// UUID is the value of the message's own key "uuid" when that is a string, else "".
 	UUID string
+
+	// Size is the length of the message in the body, in bytes.
+	Size int
 }

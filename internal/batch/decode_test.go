@@ -46,8 +46,20 @@ func TestDecodeAccepts(t *testing.T) {
 			if len(got.Messages) == 0 {
 				got.Messages = nil // none is none, be the slice nil or empty
 			}
+			for i := range got.Messages {
+				got.Messages[i].Size = 0 // TestMessageSize is about it
+			}
 			require.Equal(t, c.want, got)
 		})
+	}
+}
+
+func TestMessageSize(t *testing.T) {
+	b, err := Decode([]byte(`{"messages" : [ {} , {"a":[1, 2]} ,{ "\u0061" : "é" }]}`))
+	require.NoError(t, err)
+	require.Len(t, b.Messages, 3)
+	for i, message := range []string{`{}`, `{"a":[1, 2]}`, `{ "\u0061" : "é" }`} {
+		require.Equal(t, len(message), b.Messages[i].Size, message)
 	}
 }
 

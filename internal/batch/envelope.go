@@ -105,12 +105,13 @@ func (d *decoder) message() (Message, error) {
 	if d.text.PeekKind() != '{' {
 		return Message{}, d.wrong(d.offset(), "a message is no object")
 	}
+	start := d.offset()
 	fields, err := d.object()
 	if err != nil {
 		return Message{}, err
 	}
 	uuid, _ := fields["uuid"].(string)
-	return Message{Fields: fields, UUID: uuid}, nil
+	return Message{Fields: fields, UUID: uuid, Size: int(d.text.InputOffset() - start)}, nil
 }
 
 // batchUUID reads the value of the key uuid.

@@ -60,14 +60,14 @@ func (r *Reservation) Grow(n int64) error {
 	return nil
 }
 
-// shrink keeps numerator/denominator of what is held and gives the rest back.
-func (r *Reservation) shrink(numerator, denominator int) {
+// shrink keeps bytes of what is held and gives the rest back.
+func (r *Reservation) shrink(bytes int64) {
 	a := r.admission
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	keep := r.held * int64(numerator) / int64(denominator)
-	a.used -= r.held - keep
-	r.held = keep
+	bytes = min(bytes, r.held)
+	a.used -= r.held - bytes
+	r.held = bytes
 }
 
 // Release gives everything back. More calls do nothing.

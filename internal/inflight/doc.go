@@ -16,6 +16,8 @@ var (
 	ErrFull = errors.New("in-flight limit reached")
 	// ErrDropped says that the pipeline refused an event because it is closing.
 	ErrDropped = errors.New("pipeline is closing")
+	// ErrUnpublishable says that an event could not be processed.
+	ErrUnpublishable = errors.New("an event could not be processed")
 	// ErrWithdrawn says that a part of the batch was taken back before the pipeline had it.
 	ErrWithdrawn = errors.New("withdrawn before it was published")
 	// ErrSealed says that the registry was sealed before the output acknowledged everything.

@@ -52,8 +52,8 @@ func TestSealedTokenHandsNothingOver(t *testing.T) {
 	r := newRig(t)
 	token := r.claim(1, 1)
 	r.registry.Seal()
-	require.False(t, token.HandOver())
-	token.Drop() // a worker that was in the middle of it
+	require.False(t, token.HandOver(100))
+	token.Drop(inflight.ErrDropped) // a worker that was in the middle of it
 	require.Zero(t, r.registry.Events())
 }
 
@@ -94,10 +94,10 @@ func TestEveryInterleavingEndsEmpty(t *testing.T) {
 				var acker sync.WaitGroup
 				handed := 0
 				acker.Go(func() {
-					for token.HandOver() {
+					for token.HandOver(100) {
 						handed++
 						if worker == 0 && i%7 == 0 && handed == 4 {
-							token.Drop()
+							token.Drop(inflight.ErrDropped)
 							continue
 						}
 						token.Ack(1)

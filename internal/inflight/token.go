@@ -17,10 +17,11 @@ type BatchAck struct {
 	total       int
 
 	mu        sync.Mutex
-	handed    int // given to the pipeline
-	done      int // acknowledged by the output, or filtered by a processor; done <= handed
-	filtered  int // of done or of what will be: dropped by a processor
-	lost      int // handed over, but refused by a closing pipeline
+	handed    int   // given to the pipeline
+	size      int64 // bytes of what was given to the pipeline
+	done      int   // acknowledged by the output, or filtered by a processor; done <= handed
+	filtered  int   // of done or of what will be: dropped by a processor
+	lost      int   // handed over, but never entered the pipeline
 	withdrawn bool
 	cause     error // why the batch will not become delivered; the first cause stays
 	settled   bool
@@ -36,7 +37,7 @@ type Progress struct {
 }
 
 // Wait blocks until the output is done with every message (nil), the batch can no longer become delivered
-// (ErrDropped, ErrWithdrawn, ErrSealed), or ctx ends (its cause). When several are true at once, delivery wins: it is a fact.
+// (ErrDropped, ErrUnpublishable, ErrWithdrawn, ErrSealed), or ctx ends (its cause). When several are true at once, delivery wins: it is a fact.
 func (t *BatchAck) Wait(ctx context.Context) error {
 	select {
 	case <-t.resolved:
@@ -60,21 +61,22 @@ func (t *BatchAck) Progress() Progress {
 	return Progress{Messages: t.total, Acked: t.done, Filtered: min(t.filtered, t.done)}
 }
 
-// HandOver counts one more message as given to the pipeline. It returns false when the batch was withdrawn or has
+// HandOver counts one more message, of size bytes, as given to the pipeline. It returns false when the batch was withdrawn or has
 // failed: then the message must not be published.
-func (t *BatchAck) HandOver() bool {
+func (t *BatchAck) HandOver(size int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.withdrawn || t.cause != nil || t.handed == t.total {
 		return false
 	}
 	t.handed++
+	t.size += int64(size)
 	t.registry.events.Add(1)
 	return true
 }
 
 // Withdraw takes back what was not handed over yet and returns how many messages that were, and whether the batch
-// was delivered after all in the meantime. What the pipeline has stays in flight, with its share of the bytes.
+// was delivered after all in the meantime. What the pipeline has stays in flight, with its bytes.
 func (t *BatchAck) Withdraw() (withdrawn int, delivered bool) {
 	t.mu.Lock()
 	if !t.withdrawn && !t.settled {
@@ -82,7 +84,7 @@ func (t *BatchAck) Withdraw() (withdrawn int, delivered bool) {
 		withdrawn = t.total - t.handed
 	}
 	if withdrawn > 0 {
-		t.reservation.shrink(t.handed, t.total)
+		t.reservation.shrink(t.size)
 		t.resolveLocked(ErrWithdrawn)
 	}
 	delivered = t.done == t.total
@@ -121,15 +123,16 @@ func (t *BatchAck) Filter() {
 	t.filtered++
 }
 
-// Drop says that a closing pipeline refused one message that was handed over. The batch fails with ErrDropped.
-func (t *BatchAck) Drop() {
+// Drop says that one message that was handed over never entered the pipeline: ErrDropped, or ErrUnpublishable. The
+// batch fails with that cause at once.
+func (t *BatchAck) Drop(cause error) {
 	t.mu.Lock()
 	if t.settled {
 		t.mu.Unlock()
 		return
 	}
 	t.lost++
-	t.resolveLocked(ErrDropped)
+	t.resolveLocked(cause)
 	settled := t.settleLocked()
 	t.mu.Unlock()
 	t.registry.events.Add(-1)

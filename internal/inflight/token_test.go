@@ -48,7 +48,7 @@ func (r *rig) publish(n int, bytes int64) *inflight.BatchAck {
 func handOver(t *testing.T, token *inflight.BatchAck, n int) {
 	t.Helper()
 	for range n {
-		require.True(t, token.HandOver())
+		require.True(t, token.HandOver(100))
 	}
 }
 
@@ -158,7 +158,7 @@ func TestWithdrawBeforeAnythingWasHandedOver(t *testing.T) {
 		withdrawn, delivered := token.Withdraw()
 		require.Equal(t, 5, withdrawn)
 		require.False(t, delivered)
-		require.False(t, token.HandOver(), "a withdrawn message must not be published")
+		require.False(t, token.HandOver(100), "a withdrawn message must not be published")
 		require.ErrorIs(t, wait(t, token, time.Second), inflight.ErrWithdrawn)
 		r.requireEmpty()
 	})
@@ -184,12 +184,23 @@ func TestWithdrawInTheMiddleKeepsTheShareOfWhatThePipelineHas(t *testing.T) {
 	})
 }
 
+// A queue full of the large messages of batches whose small ones were withdrawn must not look small.
+func TestWithdrawKeepsTheBytesOfWhatThePipelineHas(t *testing.T) {
+	r := newRig(t)
+	token := r.claim(3, 1000)
+	require.True(t, token.HandOver(940))
+	token.Withdraw()
+	require.EqualValues(t, 940, r.admission.Used())
+	token.Ack(1)
+	r.requireEmpty()
+}
+
 func TestFilteredAtHeadAndTail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		token := r.claim(4, 400)
 		for _, dropped := range []bool{true, false, false, true} {
-			require.True(t, token.HandOver())
+			require.True(t, token.HandOver(100))
 			if dropped {
 				token.Filter()
 			}
@@ -208,11 +219,11 @@ func TestDroppedOnPublishFailsAtOnce(t *testing.T) {
 		r := newRig(t)
 		token := r.claim(3, 300)
 		handOver(t, token, 2)
-		token.Drop()
+		token.Drop(inflight.ErrDropped)
 		start := time.Now()
 		require.ErrorIs(t, wait(t, token, time.Hour), inflight.ErrDropped)
 		require.Zero(t, time.Since(start), "no waiting for a timeout")
-		require.False(t, token.HandOver())
+		require.False(t, token.HandOver(100))
 		require.EqualValues(t, 300, r.admission.Used(), "one event is still in the pipeline")
 
 		token.Ack(1)

@@ -69,13 +69,17 @@ func TestAnEmptyBatchIsDeliveredAtOnce(t *testing.T) {
 	}
 }
 
-func TestWhatAnAckIsWorthIsInTheAnswer(t *testing.T) {
-	r := newRig(t, func(l *limits) { l.Ack = AckPersisted })
-	r.publisher.onPublish = published.deliver
-	for body, n := range map[string]string{messages(0): "0", messages(1): "1"} {
-		require.JSONEq(t, `{"status":"OK","ack":"persisted","messages":`+n+`,"coalesced":0,"filtered":0}`,
-			r.do(r.request(body)).requireAnswer(delivered))
-	}
+func TestAnEventThatCannotBeProcessedIsA500(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		c := r.start(r.request(messages(3)))
+		job := r.publisher.next(t)
+		job.handOver(2)
+		job.token.Drop(inflight.ErrUnpublishable)
+		c.requireAnswer(panicked)
+		require.Zero(t, c.took, "at once")
+		job.token.Ack(1)
+	})
 }
 
 func TestFilteredEventsAreDoneAndSaidToBeFiltered(t *testing.T) {
@@ -121,6 +125,16 @@ func TestThe504ComesAtTheTimeoutAndTheBytesStayUntilTheAck(t *testing.T) {
 	})
 }
 
+func TestTheTimeoutRunsFromTheEndOfTheBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.metrics.onBatch = func() { time.Sleep(2 * time.Second) } // as long as a large body takes to decode
+		c := r.do(r.request(messages(1)))
+		c.requireAnswer(ackTimeout)
+		require.Equal(t, 5*time.Second, c.took)
+	})
+}
+
 func TestA504WithdrawsWhatThePipelineDoesNotHave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -130,8 +144,8 @@ func TestA504WithdrawsWhatThePipelineDoesNotHave(t *testing.T) {
 		job.handOver(1)
 		c.requireAnswer(ackTimeout)
 		require.Equal(t, 3, r.metrics.withdrawn)
-		require.False(t, job.token.HandOver(), "a withdrawn message is not published any more")
-		require.EqualValues(t, len(body)/4, r.admission.Used())
+		require.False(t, job.token.HandOver(messageSize), "a withdrawn message is not published any more")
+		require.EqualValues(t, messageSize, r.admission.Used())
 
 		job.token.Ack(1)
 		r.requireAtRest()
@@ -231,11 +245,11 @@ func TestAnEventDroppedOnPublishIsA503AtOnce(t *testing.T) {
 		c := r.start(r.request(messages(4)))
 		job := r.publisher.next(t)
 		job.handOver(2)
-		job.token.Drop()
+		job.token.Drop(inflight.ErrDropped)
 		c.requireAnswer(stopping)
 		require.Zero(t, c.took)
 		require.Equal(t, 2, r.metrics.withdrawn)
-		require.EqualValues(t, len(messages(4))/2, r.admission.Used(), "one of the two is in the pipeline still")
+		require.EqualValues(t, 2*messageSize, r.admission.Used(), "one of the two is in the pipeline still")
 
 		job.token.Ack(1)
 		r.requireAtRest()

@@ -280,7 +280,7 @@ func TestASenderThatHangsUpIsNoticed(t *testing.T) {
 	job.handOver(1)
 	w.conn.Close()
 	require.Eventually(t, func() bool { return r.publisher.withdrawals.Load() == 1 }, brief, time.Millisecond)
-	require.False(t, job.token.HandOver())
+	require.False(t, job.token.HandOver(messageSize))
 	job.token.Ack(1)
 	require.Eventually(t, func() bool { return r.metrics.answered()["499 client_gone"] == 1 }, brief, time.Millisecond)
 }

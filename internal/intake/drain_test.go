@@ -71,7 +71,7 @@ func TestARequestThatStillWaitsWhenTheBudgetEndsGetsA503(t *testing.T) {
 	require.ErrorIs(t, within(t, drained), errBudget)
 	require.Less(t, time.Since(start), short+abortGrace+brief)
 
-	require.False(t, job.token.HandOver())
+	require.False(t, job.token.HandOver(messageSize))
 	job.token.Ack(1)
 	r.requireAnswers("503 stopping")
 }
@@ -166,7 +166,7 @@ func TestNoAnswerIsFalseWhileStopping(t *testing.T) {
 		fate := rand.IntN(4)
 		output.Go(func() {
 			handed := 0
-			for job.token.HandOver() {
+			for job.token.HandOver(messageSize) {
 				handed++
 			}
 			switch fate {

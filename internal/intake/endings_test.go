@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/inflight"
 )
 
 // endings has a request for each way in which a batch can end. None of them leaves anything in the pipeline.
@@ -58,7 +60,7 @@ func (r *rig) endings() map[outcome]func() *call {
 		},
 		stopping: publishing(func(job published) {
 			job.handOver(1)
-			job.token.Drop()
+			job.token.Drop(inflight.ErrDropped)
 		}),
 		clientGone: func() *call {
 			ctx, leave := context.WithCancel(r.t.Context())

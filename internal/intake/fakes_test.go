@@ -75,7 +75,7 @@ func (p *fakePublisher) requireUntouched(t *testing.T) {
 // handOver gives n messages to the pipeline, as a worker does.
 func (j published) handOver(n int) {
 	for range n {
-		if !j.token.HandOver() {
+		if !j.token.HandOver(messageSize) {
 			panic("the token refused a message")
 		}
 	}

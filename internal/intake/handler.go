@@ -31,7 +31,6 @@ type handler struct {
 	publisher   Publisher
 	metrics     Metrics
 	draining    func() bool
-	ack         Ack
 	timeout     time.Duration
 	readTimeout time.Duration
 	maxBody     int64
@@ -60,6 +59,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	if err != nil {
 		return result{outcome: readOutcome(req.Context(), err), err: err}
 	}
+	start := time.Now() // of the wait: decoding a large body counts
 	b, err := batch.Decode(body)
 	if err != nil {
 		return refused(err)
@@ -73,7 +73,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 		return result{outcome: stopping, err: err}
 	}
 	h.publisher.Publish(b, received, clientIP(req), token)
-	return h.await(req.Context(), token)
+	return h.await(req.Context(), token, start)
 }
 
 // admit opens a reservation, or refuses before the body is read: then the reservation is nil.
@@ -92,9 +92,8 @@ func (h *handler) admit(req *http.Request) (reservation *inflight.Reservation, r
 }
 
 // await waits for the token, and withdraws the batch when it is not delivered in time or its sender is gone.
-func (h *handler) await(ctx context.Context, token *inflight.BatchAck) result {
-	start := time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, h.timeout, errAckTimeout)
+func (h *handler) await(ctx context.Context, token *inflight.BatchAck, start time.Time) result {
+	ctx, cancel := context.WithDeadlineCause(ctx, start.Add(h.timeout), errAckTimeout)
 	defer cancel()
 	err := token.Wait(ctx)
 	if err != nil {
@@ -113,6 +112,8 @@ func (h *handler) await(ctx context.Context, token *inflight.BatchAck) result {
 		return result{outcome: ackTimeout, detail: detail{Messages: &progress.Messages, Acked: &progress.Acked, Filtered: &progress.Filtered}}
 	case errors.Is(err, context.Canceled):
 		return result{outcome: clientGone, err: err}
+	case errors.Is(err, inflight.ErrUnpublishable):
+		return result{outcome: panicked, err: err}
 	default: // dropped, withdrawn or sealed: all of them mean that the pipeline goes away
 		return result{outcome: stopping, err: err}
 	}
@@ -122,7 +123,7 @@ func (h *handler) await(ctx context.Context, token *inflight.BatchAck) result {
 func (h *handler) delivered(p inflight.Progress) result {
 	coalesced := 0
 	return result{outcome: delivered, detail: detail{
-		Ack:       h.ack,
+		Ack:       "delivered",
 		Messages:  &p.Messages,
 		Coalesced: &coalesced,
 		Filtered:  &p.Filtered,

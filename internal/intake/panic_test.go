@@ -44,8 +44,8 @@ func TestAPanicKeepsTheBytesOfWhatThePipelineHas(t *testing.T) {
 	}
 	r.do(r.request(body)).requireAnswer(panicked)
 	job := r.publisher.next(t)
-	require.False(t, job.token.HandOver(), "nobody waits for the rest of it")
-	require.EqualValues(t, len(body)/2, r.admission.Used())
+	require.False(t, job.token.HandOver(messageSize), "nobody waits for the rest of it")
+	require.EqualValues(t, messageSize, r.admission.Used())
 	job.token.Ack(1)
 	r.requireAtRest()
 }

@@ -35,7 +35,7 @@ type result struct {
 // detail is the part of an answer that differs from request to request. It holds numbers and fixed phrases, and
 // nothing of the body.
 type detail struct {
-	Ack       Ack    `json:"ack,omitempty"`
+	Ack       string `json:"ack,omitempty"`
 	Messages  *int   `json:"messages,omitempty"`
 	Coalesced *int   `json:"coalesced,omitempty"`
 	Filtered  *int   `json:"filtered,omitempty"`

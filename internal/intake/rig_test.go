@@ -47,7 +47,7 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 	t.Helper()
 	l := limits{
 		Settings: Settings{
-			Ack: AckDelivered, Timeout: 5 * time.Second, ReadTimeout: 2 * time.Second, IdleTimeout: time.Minute, MaxBody: 1000,
+			Timeout: 5 * time.Second, ReadTimeout: 2 * time.Second, IdleTimeout: time.Minute, MaxBody: 1000,
 		},
 		InFlight: 10_000,
 	}
@@ -110,6 +110,9 @@ func (r *rig) requireAnswers(want ...string) {
 
 // labels is what an ending is counted as.
 func labels(o outcome) string { return fmt.Sprint(outcomes[o].status, " ", outcomes[o].reason) }
+
+// messageSize is the length of one message of messages.
+const messageSize = len(`{"seq":0}`)
 
 // messages is a batch of n small messages.
 func messages(n int) string {

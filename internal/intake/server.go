@@ -18,19 +18,8 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// Ack is what an acknowledgement is worth: the field "ack" of a 200.
-type Ack string
-
-const (
-	// AckDelivered says that the output acknowledged every event.
-	AckDelivered Ack = "delivered"
-	// AckPersisted says that every event is on the local disk: libbeat's disk queue acknowledges then.
-	AckPersisted Ack = "persisted"
-)
-
-// Settings are what the server promises, and its limits, all positive.
+// Settings are the limits of the server, all positive.
 type Settings struct {
-	Ack         Ack
 	Timeout     time.Duration // how long a request waits for the acknowledgement of its batch
 	ReadTimeout time.Duration // for the headers of a request, and again for its body
 	IdleTimeout time.Duration // until an idle connection is closed
@@ -105,7 +94,6 @@ func New(settings Settings, parts Parts) *Server {
 		publisher:   parts.Publisher,
 		metrics:     parts.Metrics,
 		draining:    func() bool { return s.at(phaseDraining) },
-		ack:         settings.Ack,
 		timeout:     settings.Timeout,
 		readTimeout: settings.ReadTimeout,
 		maxBody:     settings.MaxBody,

@@ -81,13 +81,13 @@ func New(registry *prometheus.Registry, inFlight InFlight) *Metrics {
 		}, []string{"code", "reason"}),
 		ackTime: factory.NewHistogram(prometheus.HistogramOpts{
 			Name: "rtbeat_ack_duration_seconds",
-			Help: "Time from the hand-over of a batch for publishing to its last acknowledgement, for batches answered 200.",
+			Help: "Time from the end of a body to the last acknowledgement of its batch, for batches answered 200.",
 			// Dense around the default timeout of 5 s, where 200 turns into 504.
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 15, 30, 60},
 		}),
 		filtered:  counter("rtbeat_events_filtered_total", "Events that a processor dropped, answered as filtered."),
 		withdrawn: counter("rtbeat_events_withdrawn_total", "Messages taken back before the pipeline had them, because their sender was answered."),
-		dropped:   counter("rtbeat_events_dropped_total", "Events that a closing pipeline refused."),
+		dropped:   counter("rtbeat_events_dropped_total", "Events that never entered the pipeline: a processor failed badly, or the pipeline was closing."),
 		asStrings: counter("rtbeat_numbers_as_strings_total", "Numbers kept as strings of their exact digits, because no 64-bit number holds them."),
 	}
 }
@@ -134,5 +134,5 @@ func (m *Metrics) Filtered() { m.filtered.Inc() }
 // Withdrawn counts messages that were taken back.
 func (m *Metrics) Withdrawn(messages int) { m.withdrawn.Add(float64(messages)) }
 
-// Dropped counts an event that a closing pipeline refused.
+// Dropped counts an event that never entered the pipeline.
 func (m *Metrics) Dropped() { m.dropped.Inc() }

@@ -12,7 +12,8 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/outputs"
-	_ "github.com/elastic/beats/v7/libbeat/processors/actions" // drop_event
+	_ "github.com/elastic/beats/v7/libbeat/processors/actions"       // drop_event
+	_ "github.com/elastic/beats/v7/libbeat/processors/extract_array" // extract_array
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/beats/v7/libbeat/publisher/pipeline"
 	"github.com/elastic/beats/v7/libbeat/publisher/processing"

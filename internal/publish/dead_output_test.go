@@ -108,6 +108,24 @@ func TestEventsRefusedByAClosingClientFailTheirBatchAtOnce(t *testing.T) {
 	require.Positive(t, r.metrics.dropped.Load())
 }
 
+// extract_array of libbeat panics at a null. What a stranger sends must not end the process.
+func TestAProcessorThatPanicsFailsItsBatchOnly(t *testing.T) {
+	r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 1, 16,
+		`processors: [{extract_array: {field: rxtxMsg.a, mappings: {b: 0}, ignore_missing: true, fail_on_error: false}}]`)
+	before := r.publish(numbered(5)...)
+	broken := r.publish(`{"n":1}`, `{"a":null}`, `{"n":2}`)
+	after := r.publish(numbered(5)...)
+	ctx, cancel := r.patient()
+	defer cancel()
+	require.ErrorIs(t, broken.Wait(ctx), inflight.ErrUnpublishable)
+	r.publisher.Withdraw(broken)
+	for _, token := range []*inflight.BatchAck{before, after} {
+		r.requireDelivered(token, inflight.Progress{Messages: 5, Acked: 5})
+	}
+	require.EqualValues(t, 1, r.metrics.dropped.Load())
+	r.requireEmpty()
+}
+
 func TestABatchAfterCloseIsWithdrawn(t *testing.T) {
 	r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 1, 16, "")
 	r.publisher.Close()

@@ -13,7 +13,7 @@ type Metrics interface {
 	Acks(events int)
 	// Filtered counts an event that a processor dropped.
 	Filtered()
-	// Dropped counts an event that a closing pipeline refused.
+	// Dropped counts an event that never entered the pipeline.
 	Dropped()
 }
 
@@ -69,7 +69,7 @@ type dropListener struct {
 // DroppedOnPublish fails the token at once, for no acknowledgement will ever come.
 func (l dropListener) DroppedOnPublish(event beat.Event) {
 	if token, ok := event.Private.(*inflight.BatchAck); ok {
-		token.Drop()
+		token.Drop(inflight.ErrDropped)
 		l.metrics.Dropped()
 	}
 }

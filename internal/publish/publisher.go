@@ -9,6 +9,7 @@ package publish
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -18,17 +19,24 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
+// Logger is the part of logp.Logger that publishing needs.
+type Logger interface {
+	Errorw(msg string, keysAndValues ...any)
+}
+
 // Publisher hands batches to the pipeline. It is safe for use from any goroutine.
 type Publisher struct {
 	queue   *queue
 	clients []beat.Client
+	metrics Metrics
+	log     Logger
 	workers sync.WaitGroup
 	ended   chan struct{} // closed when all workers have ended
 }
 
 // New connects workers clients to the pipeline and starts a worker for each. Close and then Wait end them.
-func New(pipeline beat.Pipeline, workers int, metrics Metrics) (*Publisher, error) {
-	p := &Publisher{queue: newQueue(), ended: make(chan struct{})}
+func New(pipeline beat.Pipeline, workers int, metrics Metrics, log Logger) (*Publisher, error) {
+	p := &Publisher{queue: newQueue(), metrics: metrics, log: log, ended: make(chan struct{})}
 	for range workers {
 		client, err := pipeline.ConnectWith(clientConfig(metrics))
 		if err != nil {
@@ -101,6 +109,21 @@ func (p *Publisher) Wait(ctx context.Context) error {
 	}
 }
 
+// publish hands one event to libbeat. A processor that panics must not take the process down, and with it all that is
+// in flight, again and again as the sender repeats its batch. libbeat runs the processors before it counts the event
+// (client.publish in libbeat/publisher/pipeline/client.go), so that no acknowledgement will come for it, and those of
+// its neighbours stay in order.
+func (p *Publisher) publish(client beat.Client, event beat.Event, token *inflight.BatchAck) {
+	defer func() {
+		if r := recover(); r != nil {
+			p.log.Errorw("panic in a processor: its event cannot be published", "error.message", fmt.Sprint(r), "error.stack_trace", string(debug.Stack()))
+			token.Drop(inflight.ErrUnpublishable)
+			p.metrics.Dropped()
+		}
+	}()
+	client.Publish(event)
+}
+
 func (p *Publisher) work(client beat.Client) {
 	for j := p.queue.pop(); j != nil; j = p.queue.pop() {
 		for {
@@ -108,7 +131,7 @@ func (p *Publisher) work(client beat.Client) {
 			if !ok {
 				break
 			}
-			client.Publish(newEvent(m, j.received, j.clientIP, j.token))
+			p.publish(client, newEvent(m, j.received, j.clientIP, j.token), j.token)
 		}
 		p.queue.finish(j)
 	}

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/elastic/beats/v7/libbeat/publisher"
+	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/inflight"
@@ -58,7 +59,7 @@ func newRig(t *testing.T, output *pipelinetest.Output, workers, window int, sett
 		closePipeline: sync.OnceValue(pipeline.Close),
 	}
 	var err error
-	r.publisher, err = publish.New(pipeline, workers, &r.metrics)
+	r.publisher, err = publish.New(pipeline, workers, &r.metrics, logp.NewNopLogger())
 	require.NoError(t, err)
 	t.Cleanup(r.close)
 	return r

@@ -23,7 +23,7 @@ type job struct {
 func (j *job) next() (batch.Message, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.messages) == 0 || !j.token.HandOver() {
+	if len(j.messages) == 0 || !j.token.HandOver(j.messages[0].Size) {
 		return batch.Message{}, false
 	}
 	m := j.messages[0]

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"testing"
 
@@ -89,5 +90,28 @@ func TestFilteredBatchBehindAStalledOne(t *testing.T) {
 		requireDelivered(t, a, 3)
 		require.Equal(t, 3, a.Body.Filtered, "%s", a)
 	}
+	l.CheckOnce(t, sink)
+}
+
+// extract_array of libbeat panics at a null, which anybody may send. That is one batch's misfortune, not the process's.
+func TestProcessorThatPanicsFailsOneBatch(t *testing.T) {
+	t.Parallel()
+	sink := startSink(t, lumbersink.Immediate())
+	b := startBeat(t, Settings{Sink: sink.Addr(), Processors: []any{
+		map[string]any{"extract_array": map[string]any{
+			"field": "rxtxMsg.list", "mappings": map[string]any{"first": 0}, "ignore_missing": true, "fail_on_error": false,
+		}},
+	}})
+	l := newLedger(t)
+	c := newClient(t)
+	for range 3 { // as a sender that repeats it
+		a := c.Post(t.Context(), b.Addr, []byte(`{"messages":[{"list":null}]}`))
+		require.NoError(t, a.Err)
+		require.Equal(t, http.StatusInternalServerError, a.Code, "%s", a)
+	}
+	requireDelivered(t, l.Post(t.Context(), b.Addr, newBatch("sound", 3)), 3)
+	require.Zero(t, b.Metric("rtbeat_in_flight_bytes"))
+	_, found := b.Log.Find("panic in a processor")
+	require.True(t, found, "no line in the log")
 	l.CheckOnce(t, sink)
 }

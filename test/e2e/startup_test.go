@@ -5,7 +5,6 @@ package e2e
 import (
 	"fmt"
 	"net"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -125,17 +124,15 @@ func TestNoQueueSettingHoldsASmallBatchBack(t *testing.T) {
 	}
 }
 
-// A queue on disk acknowledges what it has stored. That is worth a 200, but never one that says delivered.
-func TestDiskQueueDoesNotClaimDelivery(t *testing.T) {
+// A queue on disk acknowledges what it has stored, before anybody else has it.
+func TestDiskQueueIsRefused(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
 	config := Settings{Sink: deadAddress(t)}.writeConfig(t, home)
-	b := startBeatArgs(t, home, "-c", config, "-E", "queue.disk.max_size=50MB")
-
-	a := newClient(t).Post(t.Context(), b.Addr, newBatch("stored", 1).Body())
-	require.NoError(t, a.Err)
-	require.Equal(t, http.StatusOK, a.Code, "%s", a)
-	require.Equal(t, "persisted", a.Body.Ack, "%s", a)
+	r := command(t, home, "", "-c", config, "-E", "queue.disk.max_size=50MB")
+	require.Equal(t, 1, r.Code)
+	require.Contains(t, r.Stderr, "queue.disk is configured")
+	require.Contains(t, r.Stderr, "Remove it")
 }
 
 // Zero is no waiting time: the default is taken, and the log says so.
