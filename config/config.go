@@ -1,5 +1,6 @@
 // Package config holds every setting under rtbeat:, its default and its rules. The comments of Config are the
-// manual; docs/configuration.md and rtbeat.reference.yml say the same, and a test holds the three together.
+// manual; rtbeat.reference.yml repeats them and docs/configuration.md is shorter. A test holds their keys and defaults
+// together.
 package config
 
 import (
@@ -45,7 +46,7 @@ type Config struct {
 	//
 	// Memory used is a multiple of it, because what waits is decoded: about ten-fold for messages as rxtx sends them,
 	// more for tiny ones (docs/operations.md). The default keeps rtbeat under 512 MiB with the former, and still holds
-	// two bodies of MaxBodyBytes, or some 170 batches of 500 messages.
+	// two bodies of MaxBodyBytes, or some 180 batches of 500 messages.
 	MaxInFlightBytes ByteSize `config:"max_in_flight_bytes"`
 
 	// ReadTimeout limits how long a sender may take for the headers of a request, and again for its body; a slower

@@ -85,6 +85,7 @@ func (r *Registry) Seal() Account {
 			open.Batches++
 			open.Events += int64(events)
 		}
+		r.forgetLocked(t)
 	}
 	return Account{
 		Delivered:      Tally{Batches: r.deliveredBatches.Load(), Events: r.deliveredEvents.Load()},
@@ -105,6 +106,10 @@ func (r *Registry) acknowledged(n int, complete bool) {
 func (r *Registry) forget(t *BatchAck) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.forgetLocked(t)
+}
+
+func (r *Registry) forgetLocked(t *BatchAck) {
 	delete(r.open, t)
 	if len(r.open) == 0 && r.emptied != nil {
 		close(r.emptied)

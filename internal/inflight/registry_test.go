@@ -90,7 +90,7 @@ func TestEveryInterleavingEndsEmpty(t *testing.T) {
 	for worker := range 8 {
 		workers.Go(func() {
 			for i := range 300 {
-				token := r.claim(4, 10)
+				token := r.claim(4, 400)
 				var acker sync.WaitGroup
 				handed := 0
 				acker.Go(func() {

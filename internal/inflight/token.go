@@ -37,7 +37,8 @@ type Progress struct {
 }
 
 // Wait blocks until the output is done with every message (nil), the batch can no longer become delivered
-// (ErrDropped, ErrUnpublishable, ErrWithdrawn, ErrSealed), or ctx ends (its cause). When several are true at once, delivery wins: it is a fact.
+// (ErrDropped, ErrUnpublishable, ErrWithdrawn, ErrSealed), or ctx ends (its cause). When several are true at once,
+// delivery wins: it is a fact.
 func (t *BatchAck) Wait(ctx context.Context) error {
 	select {
 	case <-t.resolved:
@@ -61,8 +62,8 @@ func (t *BatchAck) Progress() Progress {
 	return Progress{Messages: t.total, Acked: t.done, Filtered: min(t.filtered, t.done)}
 }
 
-// HandOver counts one more message, of size bytes, as given to the pipeline. It returns false when the batch was withdrawn or has
-// failed: then the message must not be published.
+// HandOver counts one more message, of size bytes, as given to the pipeline. It returns false when the batch was
+// withdrawn or has failed, or all of it is given: then nothing must be published.
 func (t *BatchAck) HandOver(size int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -79,7 +80,7 @@ func (t *BatchAck) HandOver(size int) bool {
 // was delivered after all in the meantime. What the pipeline has stays in flight, with its bytes.
 func (t *BatchAck) Withdraw() (withdrawn int, delivered bool) {
 	t.mu.Lock()
-	if !t.withdrawn && !t.settled {
+	if !t.withdrawn {
 		t.withdrawn = true
 		withdrawn = t.total - t.handed
 	}
@@ -109,8 +110,8 @@ func (t *BatchAck) Ack(n int) int {
 		t.resolveLocked(nil)
 	}
 	settled := t.settleLocked()
+	t.registry.acknowledged(n, delivered) // under the lock, so that Seal finds each event on one side of its account
 	t.mu.Unlock()
-	t.registry.acknowledged(n, delivered)
 	t.after(settled)
 	return n
 }
@@ -134,8 +135,8 @@ func (t *BatchAck) Drop(cause error) {
 	t.lost++
 	t.resolveLocked(cause)
 	settled := t.settleLocked()
-	t.mu.Unlock()
 	t.registry.events.Add(-1)
+	t.mu.Unlock()
 	t.after(settled)
 }
 

@@ -14,7 +14,7 @@ import (
 
 var errTimeout = errors.New("timeout")
 
-// rig is a registry with an admission of 1000 bytes.
+// rig is a registry with an admission of 10,000 bytes.
 type rig struct {
 	t         *testing.T
 	admission *inflight.Admission
@@ -23,7 +23,7 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	return &rig{t: t, admission: inflight.NewAdmission(1000), registry: inflight.NewRegistry()}
+	return &rig{t: t, admission: inflight.NewAdmission(10_000), registry: inflight.NewRegistry()}
 }
 
 // claim takes n messages of bytes in all in.

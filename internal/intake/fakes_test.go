@@ -87,6 +87,9 @@ func (j published) deliver() {
 	j.token.Ack(len(j.Messages))
 }
 
+// Expect makes no difference here.
+func (*fakeMetrics) Expect(int, string) {}
+
 // fakeMetrics keeps what the intake reports.
 type fakeMetrics struct {
 	onBatch func() // called in Batch

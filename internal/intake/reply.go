@@ -67,6 +67,9 @@ func newReplier(log Logger, metrics Metrics, closing func() bool) *replier {
 	r := &replier{log: log, metrics: metrics, closing: closing}
 	for i := range r.logged {
 		r.logged[i].now.Interval = logInterval
+		if !outcome(i).health() {
+			metrics.Expect(outcomes[i].status, outcomes[i].reason)
+		}
 	}
 	return r
 }
@@ -110,7 +113,7 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	}
 	control := http.NewResponseController(w) // a test's recorder knows no deadlines
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if last { // net/http reads what is left of the body before it closes, else the sender may lose the answer
+	if last { // net/http reads up to 256 KiB of what is left of the body before it closes, else the sender may lose the answer
 		_ = control.SetReadDeadline(time.Now().Add(lingerTimeout))
 	}
 	w.WriteHeader(o.status)

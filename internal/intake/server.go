@@ -38,6 +38,8 @@ type Metrics interface {
 	Withdrawn(messages int)
 	// Delivered records how long a batch took that is answered 200.
 	Delivered(after time.Duration)
+	// Expect makes the series of an answer before it is first given.
+	Expect(code int, reason string)
 	// Answer counts an answer.
 	Answer(code int, reason string)
 }
@@ -72,7 +74,7 @@ const (
 // maxHeaderBytes bounds the headers of a request; net/http answers 431 beyond it.
 const maxHeaderBytes = 64 << 10
 
-// Server is the HTTP server. Make it with New, then Serve until Drain; each once.
+// Server is the HTTP server. Make it with New, then Serve until Drain. Serve once; Drain may be repeated.
 type Server struct {
 	http    *http.Server
 	phase   atomic.Int32
@@ -100,7 +102,7 @@ func New(settings Settings, parts Parts) *Server {
 	}
 	s.http = &http.Server{
 		Handler: s.routes(h, newReplier(parts.Log, parts.Metrics, h.draining), parts.MetricsHandler),
-		// What is left of a refused request net/http reads before it lets the answer go: ReadTimeout bounds that. A
+		// What is left of a refused request net/http reads, up to 256 KiB, before it lets the answer go: ReadTimeout bounds that. A
 		// body that is taken in gets a deadline of its own, which ends with it (handler.read): none may run while a
 		// request waits for its acknowledgement.
 		ReadTimeout:       settings.ReadTimeout,

@@ -67,7 +67,7 @@ func New(registry *prometheus.Registry, inFlight InFlight) *Metrics {
 
 	return &Metrics{
 		registry: registry,
-		// The four names of the first rtbeat stay, although new ones would end in _total.
+		// The four names of the first rtbeat stay, although counters would end in _total today.
 		batches:  counter("rtbeat_batches_received", "Batches decoded."),
 		messages: counter("rtbeat_messages_parsed", "Messages in the batches decoded."),
 		acks:     counter("rtbeat_acks_received", "Events acknowledged by the output."),
@@ -112,6 +112,11 @@ func (m *Metrics) Batch(messages, numbersAsStrings int) {
 
 // Read counts bytes of a body.
 func (m *Metrics) Read(bytes int) { m.bytes.Add(float64(bytes)) }
+
+// Expect makes the series of an answer before it is first given, so that its first increase is seen.
+func (m *Metrics) Expect(code int, reason string) {
+	m.answers.WithLabelValues(strconv.Itoa(code), reason)
+}
 
 // Answer counts an answer. code is the HTTP status, 499 when the client had left; reason is one of the few words
 // of the outcome table, so that the number of series stays bounded.

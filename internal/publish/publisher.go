@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/elastic/beats/v7/libbeat/beat"
 
 	"github.com/txn2/rtbeat/internal/batch"
@@ -30,13 +32,14 @@ type Publisher struct {
 	clients []beat.Client
 	metrics Metrics
 	log     Logger
+	panics  rate.Sometimes
 	workers sync.WaitGroup
 	ended   chan struct{} // closed when all workers have ended
 }
 
 // New connects workers clients to the pipeline and starts a worker for each. Close and then Wait end them.
 func New(pipeline beat.Pipeline, workers int, metrics Metrics, log Logger) (*Publisher, error) {
-	p := &Publisher{queue: newQueue(), metrics: metrics, log: log, ended: make(chan struct{})}
+	p := &Publisher{queue: newQueue(), metrics: metrics, log: log, panics: rate.Sometimes{Interval: time.Second}, ended: make(chan struct{})}
 	for range workers {
 		client, err := pipeline.ConnectWith(clientConfig(metrics))
 		if err != nil {
@@ -116,7 +119,10 @@ func (p *Publisher) Wait(ctx context.Context) error {
 func (p *Publisher) publish(client beat.Client, event beat.Event, token *inflight.BatchAck) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.log.Errorw("panic in a processor: its event cannot be published", "error.message", fmt.Sprint(r), "error.stack_trace", string(debug.Stack()))
+			// What the panic says is left out, for it may quote the event; and a sender can cause one with each request.
+			p.panics.Do(func() {
+				p.log.Errorw("panic in a processor: its event cannot be published", "error.stack_trace", string(debug.Stack()))
+			})
 			token.Drop(inflight.ErrUnpublishable)
 			p.metrics.Dropped()
 		}
