@@ -87,9 +87,6 @@ func (j published) deliver() {
 	j.token.Ack(len(j.Messages))
 }
 
-// Expect makes no difference here.
-func (*fakeMetrics) Expect(int, string) {}
-
 // fakeMetrics keeps what the intake reports.
 type fakeMetrics struct {
 	onBatch func() // called in Batch
@@ -104,6 +101,9 @@ type fakeMetrics struct {
 	deliveries []time.Duration
 	answers    map[string]int // by "code reason"
 }
+
+// Expect makes no difference here.
+func (*fakeMetrics) Expect(int, string) {}
 
 func newFakeMetrics() *fakeMetrics {
 	return &fakeMetrics{onBatch: func() {}, answers: make(map[string]int)}
