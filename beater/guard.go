@@ -30,9 +30,9 @@ func guard(b *beat.Beat) (pipeline beat.Pipeline, closePipeline func() error) {
 }
 
 func (g guardedPipeline) ConnectWith(c beat.ClientConfig) (beat.Client, error) {
-	return g.connect.ConnectWith(c) //nolint:wrapcheck // stands for the pipeline
+	return g.connect.ConnectWith(c)
 }
 
 func (g guardedPipeline) Connect() (beat.Client, error) {
-	return g.connect.Connect() //nolint:wrapcheck // stands for the pipeline
+	return g.connect.Connect()
 }

@@ -220,8 +220,6 @@ func (s *Sink) unsentLocked() bool {
 }
 
 // silenceGoLumber replaces the logger before the first connection uses it.
-//
-//nolint:gochecknoglobals // what it sets, once, is a global of go-lumber
 var silenceGoLumber = sync.OnceFunc(func() { log.Logger = silent{} })
 
 // silent is a go-lumber logger that says nothing.
