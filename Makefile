@@ -49,7 +49,7 @@ race: unit ## The same: the unit tests always run with the race detector
 
 .PHONY: e2e
 e2e: build ## Run the real binary against a real lumberjack server
-	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags e2e -count=1 -timeout 15m -v ./test/e2e/...
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags e2e -count=1 -timeout 15m -v ./test/harness ./test/e2e
 
 .PHONY: deps
 deps: ## Install what the race detector needs: a C compiler and libc's headers

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/txn2/rtbeat/config"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/intake"
 	"github.com/txn2/rtbeat/internal/metrics"
@@ -26,17 +27,27 @@ type assembly struct {
 // assemble builds the rooms along the walk, straight down the page.
 func (bt *Beater) assemble() (*assembly, error) {
 	admission := inflight.NewAdmission(int64(bt.config.MaxInFlightBytes))
-	registry := inflight.NewRegistry()
-
-	var publisher *publish.Publisher
-	m := metrics.New(prometheus.NewRegistry(), metrics.InFlight{
-		Bytes:      admission.Used,
-		BytesLimit: admission.Limit,
-		Events:     registry.Events,
-		Queued:     func() int { return publisher.Queued() },
+	registry := inflight.NewRegistry(inflight.Settings{
+		Join:       bt.config.Dedupe.Enabled,
+		Window:     bt.config.Dedupe.Window,
+		MaxEntries: bt.config.Dedupe.MaxEntries,
+		StallAfter: bt.config.StallAfter,
 	})
+	ack := intake.Delivered
+	m := metrics.New(prometheus.NewRegistry(), metrics.InFlight{
+		Bytes:        admission.Used,
+		BytesLimit:   admission.Limit,
+		Events:       registry.Events,
+		Queued:       registry.Queued,
+		Entries:      registry.Entries,
+		EntriesLimit: registry.Limit,
+		Stalled:      registry.Stalled,
+	}, string(ack))
 
-	publisher, err := publish.New(bt.pipeline, min(runtime.GOMAXPROCS(0), maxWorkers), m, bt.log.Named("publish"))
+	publisher, err := publish.New(bt.pipeline, registry, publish.Settings{
+		Workers:    min(runtime.GOMAXPROCS(0), maxWorkers),
+		DocumentID: bt.config.DocumentID == config.DocumentIDUUID,
+	}, m, bt.log.Named("publish"))
 	if err != nil {
 		return nil, fmt.Errorf("starting to publish: %w", err)
 	}
@@ -46,10 +57,10 @@ func (bt *Beater) assemble() (*assembly, error) {
 		ReadTimeout: bt.config.ReadTimeout,
 		IdleTimeout: bt.config.IdleTimeout,
 		MaxBody:     int64(bt.config.MaxBodyBytes),
+		Ack:         ack,
 	}, intake.Parts{
 		Admission:      admission,
 		Registry:       registry,
-		Publisher:      publisher,
 		Metrics:        m,
 		MetricsHandler: m.Handler(),
 		Log:            bt.log.Named("intake"),

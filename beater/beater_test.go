@@ -115,7 +115,7 @@ func TestAnswersOnlyAfterTheAck(t *testing.T) {
 	require.Contains(t, receive(t, answer), "200 OK")
 	r.beater.Stop()
 	require.NoError(t, receive(t, r.ended))
-	require.Contains(t, r.logs(), "stopped: 2 events of 1 batches delivered, 0 events of 0 batches unacknowledged")
+	require.Contains(t, r.logs(), "stopped: 2 events delivered, 1 batches answered 200; 0 events of 0 batches unacknowledged")
 }
 
 func TestStopWaitsForTheAckOfARequestInFlight(t *testing.T) {
@@ -148,7 +148,7 @@ func TestStopAnswers503WhenTheOutputNeverAcks(t *testing.T) {
 	r.beater.Stop()
 	require.Contains(t, receive(t, answer), "503 Service Unavailable")
 	require.NoError(t, receive(t, r.ended))
-	require.Contains(t, r.logs(), "stopped: 0 events of 0 batches delivered, 2 events of 1 batches unacknowledged")
+	require.Contains(t, r.logs(), "stopped: 0 events delivered, 0 batches answered 200; 2 events of 1 batches unacknowledged")
 }
 
 // The request was answered 504; its events are still with the output, and its sender may never come back. The stop
@@ -165,7 +165,7 @@ func TestStopWaitsForWhatWasAnswered504(t *testing.T) {
 		window.ACK()
 	}
 	require.NoError(t, receive(t, r.ended))
-	require.Contains(t, r.logs(), "stopped: 2 events of 1 batches delivered, 0 events of 0 batches unacknowledged")
+	require.Contains(t, r.logs(), "stopped: 2 events delivered, 0 batches answered 200; 0 events of 0 batches unacknowledged")
 }
 
 func TestStopBeforeRun(t *testing.T) {

@@ -57,7 +57,7 @@ func (bt *Beater) shutdown(a *assembly) {
 	if open.Batches > 0 {
 		report = bt.log.Warnw
 	}
-	report(fmt.Sprintf("stopped: %d events of %d batches delivered, %d events of %d batches unacknowledged",
+	report(fmt.Sprintf("stopped: %d events delivered, %d batches answered 200; %d events of %d batches unacknowledged",
 		done.Events, done.Batches, open.Events, open.Batches),
 		"delivered_batches", done.Batches, "delivered_events", done.Events,
 		"unacknowledged_batches", open.Batches, "unacknowledged_events", open.Events,

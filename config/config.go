@@ -55,6 +55,33 @@ type Config struct {
 
 	// IdleTimeout is how long an idle connection is kept open for the next request.
 	IdleTimeout time.Duration `config:"idle_timeout"`
+
+	// StallAfter is how long the output may go without any acknowledgement, with something in flight, before it counts
+	// as stalled: /readyz is 503 then, and a batch with messages that are not in flight is answered 503 at once. A
+	// batch that only repeats what is in flight may wait for it. The first acknowledgement ends the stall. 0 switches
+	// this off.
+	StallAfter time.Duration `config:"stall_after"`
+
+	// Dedupe is about messages that come again.
+	Dedupe Dedupe `config:"dedupe"`
+
+	// DocumentID is what an event's @metadata._id is made of, which makes a copy replace itself in Elasticsearch: uuid
+	// takes the uuid of the message, none sets no id. Messages without a uuid get none in any case.
+	DocumentID DocumentID `config:"document_id"`
+}
+
+// Dedupe is how messages that come again are joined to those that are in flight or were delivered.
+type Dedupe struct {
+	// Enabled is whether a message that comes again, with the same uuid and the same content, is joined to the one in
+	// flight or delivered before, and not published again. false publishes each attempt.
+	Enabled bool `config:"enabled"`
+
+	// Window is how long a delivered message is remembered. 0 forgets it at once: only what is in flight is joined.
+	Window time.Duration `config:"window"`
+
+	// MaxEntries is how many messages are known at most, those in flight included. Over it, the oldest of the delivered
+	// ones are forgotten before Window has passed. Messages in flight are always known; MaxInFlightBytes bounds them.
+	MaxEntries int `config:"max_entries"`
 }
 
 // Default returns the settings that hold where the file says nothing.
@@ -69,6 +96,9 @@ func Default() Config {
 		MaxInFlightBytes: 32 << 20,
 		ReadTimeout:      30 * time.Second,
 		IdleTimeout:      2 * time.Minute,
+		StallAfter:       30 * time.Second,
+		Dedupe:           Dedupe{Enabled: true, Window: 10 * time.Minute, MaxEntries: 1 << 18},
+		DocumentID:       DocumentIDUUID,
 	}
 }
 

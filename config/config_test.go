@@ -15,7 +15,8 @@ import (
 	"github.com/txn2/rtbeat/config"
 )
 
-const known = "(known: host, port, timeout, shutdown_timeout, shutdown_delay, max_body_bytes, max_in_flight_bytes, read_timeout, idle_timeout)"
+const known = "(known: host, port, timeout, shutdown_timeout, shutdown_delay, max_body_bytes, max_in_flight_bytes, read_timeout, idle_timeout, " +
+	"stall_after, dedupe.enabled, dedupe.window, dedupe.max_entries, document_id)"
 
 // Each file under testdata/accepted is a case: what it changes of the defaults, and the warnings that it earns.
 func TestLoadAccepts(t *testing.T) {
@@ -36,6 +37,9 @@ func TestLoadAccepts(t *testing.T) {
 				MaxInFlightBytes: 128 << 20,
 				ReadTimeout:      12 * time.Second,
 				IdleTimeout:      5 * time.Minute,
+				StallAfter:       40 * time.Second,
+				Dedupe:           config.Dedupe{Enabled: false, Window: 90 * time.Second, MaxEntries: 5000},
+				DocumentID:       config.DocumentIDNone,
 			}
 		}},
 		"durations.yml": {change: func(c *config.Config) {
@@ -44,6 +48,14 @@ func TestLoadAccepts(t *testing.T) {
 			c.ShutdownDelay = 250 * time.Millisecond
 			c.ReadTimeout = 2500 * time.Millisecond
 			c.IdleTimeout = 24 * time.Hour
+		}},
+		"dedupe-off.yml": {change: func(c *config.Config) {
+			c.Dedupe.Enabled = false
+			c.Dedupe.Window = time.Minute
+		}},
+		"dedupe-dotted.yml": {change: func(c *config.Config) { c.Dedupe.MaxEntries = 1 }},
+		"zero-durations.yml": {change: func(c *config.Config) {
+			c.StallAfter, c.Dedupe.Window = 0, 0
 		}},
 		"sizes.yml": {change: func(c *config.Config) {
 			c.MaxBodyBytes, c.MaxInFlightBytes = 512<<10, 3<<19
@@ -99,6 +111,8 @@ func TestLoadRejects(t *testing.T) {
 		"unknown-key.yml":     "rtbeat.timout is no setting of rtbeat " + known,
 		"unknown-keys.yml":    "rtbeat.brokers is no setting of rtbeat " + known,
 		"unknown-section.yml": "rtbeat.ssl is no setting of rtbeat " + known,
+		"unknown-nested.yml":  "rtbeat.dedupe.windw is no setting of rtbeat " + known,
+		"unknown-dotted.yml":  "rtbeat.dedupe.cache is no setting of rtbeat " + known,
 		"key-in-capitals.yml": "rtbeat.Port is no setting of rtbeat " + known,
 
 		"host-list.yml": reading + "can not convert 'object' into 'string' accessing 'rtbeat.host' (source:'rtbeat.yml')",
@@ -117,6 +131,19 @@ func TestLoadRejects(t *testing.T) {
 		"read-timeout-zero.yml":           "rtbeat.read_timeout is 0s; it must be a positive duration, such as 5 (seconds) or 1500ms",
 		"idle-timeout-zero.yml":           "rtbeat.idle_timeout is 0s; it must be a positive duration, such as 5 (seconds) or 1500ms",
 		"idle-timeout-too-long.yml":       "rtbeat.idle_timeout is 24h0m1s; it may be 24h0m0s at most (plain numbers are seconds)",
+
+		"stall-after-negative.yml":        "rtbeat.stall_after is -1s; it must be zero or a positive duration, such as 5 (seconds) or 1500ms",
+		"stall-after-too-long.yml":        "rtbeat.stall_after is 24h0m1s; it may be 24h0m0s at most (plain numbers are seconds)",
+		"dedupe-no-group.yml":             reading + "required 'object', but found 'bool' in field 'rtbeat.dedupe' (source:'rtbeat.yml')",
+		"dedupe-list.yml":                 "rtbeat.dedupe.0 is no setting of rtbeat " + known,
+		"dedupe-enabled-no-bool.yml":      reading + "can not convert 'string' into 'bool' accessing 'rtbeat.dedupe.enabled' (source:'rtbeat.yml')",
+		"dedupe-window-negative.yml":      "rtbeat.dedupe.window is -1s; it must be zero or a positive duration, such as 5 (seconds) or 1500ms",
+		"dedupe-window-too-long.yml":      "rtbeat.dedupe.window is 25h0m0s; it may be 24h0m0s at most (plain numbers are seconds)",
+		"dedupe-max-entries-zero.yml":     "rtbeat.dedupe.max_entries is 0; it must be a positive number",
+		"dedupe-max-entries-negative.yml": "rtbeat.dedupe.max_entries is -1; it must be a positive number",
+		"dedupe-max-entries-size.yml":     reading + "can not convert 'string' into 'int' accessing 'rtbeat.dedupe.max_entries' (source:'rtbeat.yml')",
+		"document-id-unknown.yml":         reading + `"fingerprint" is no document id; it must be uuid or none accessing 'rtbeat.document_id' (source:'rtbeat.yml')`,
+		"document-id-bool.yml":            reading + `"false" is no document id; it must be uuid or none accessing 'rtbeat.document_id' (source:'rtbeat.yml')`,
 
 		"max-body-zero.yml":           "rtbeat.max_body_bytes is 0; it must be a positive size, such as 33554432 or 32MiB",
 		"max-body-negative.yml":       "rtbeat.max_body_bytes is -1; it must be a positive size, such as 33554432 or 32MiB",

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"reflect"
 	"regexp"
@@ -117,7 +118,7 @@ func section(t *testing.T, text, heading string) string {
 }
 
 // settingsOf reads the rtbeat section of a file line by line: a YAML parser would not tell values and comments as
-// they are written.
+// they are written. The settings of a group have its name before theirs: "dedupe.window".
 func settingsOf(t *testing.T, path string) []setting {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -127,6 +128,7 @@ func settingsOf(t *testing.T, path string) []setting {
 	var (
 		stated  []setting
 		comment []string
+		group   string
 	)
 	for line := range strings.Lines(lines) {
 		text := strings.TrimSpace(line)
@@ -139,10 +141,22 @@ func settingsOf(t *testing.T, path string) []setting {
 			comment = append(comment, strings.TrimSpace(text[1:]))
 		default:
 			key, value, _ := strings.Cut(text, ":")
-			stated = append(stated, setting{key, strings.TrimSpace(value), strings.Join(comment, " ")})
+			if !strings.HasPrefix(line, "    ") {
+				group = ""
+			}
+			if value == "" && isGroup(key) {
+				group, comment = key+".", nil
+				continue
+			}
+			stated = append(stated, setting{group + key, strings.TrimSpace(value), strings.Join(comment, " ")})
 		}
 	}
 	return stated
+}
+
+// isGroup tells whether settings stand under key; a setting that has lost its value is none.
+func isGroup(key string) bool {
+	return slices.ContainsFunc(config.Keys(), func(known string) bool { return strings.HasPrefix(known, key+".") })
 }
 
 func keysOf(settings []setting) []string {
@@ -184,27 +198,46 @@ func commentsOfConfig(t *testing.T) map[string]string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
 	require.NoError(t, err)
-	docs := make(map[string]string)
+	docs := make(map[string]string) // by type and field
 	ast.Inspect(file, func(n ast.Node) bool {
-		if spec, ok := n.(*ast.TypeSpec); ok && spec.Name.Name == "Config" {
-			for _, field := range spec.Type.(*ast.StructType).Fields.List {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		if settings, ok := spec.Type.(*ast.StructType); ok {
+			for _, field := range settings.Fields.List {
 				paragraph, _, _ := strings.Cut(field.Doc.Text(), "\n\n")
-				docs[field.Names[0].Name] = strings.Join(strings.Fields(paragraph), " ")
+				docs[spec.Name.Name+"."+field.Names[0].Name] = strings.Join(strings.Fields(paragraph), " ")
 			}
 		}
 		return true
 	})
 
 	comments := make(map[string]string)
-	for field := range reflect.TypeFor[config.Config]().Fields() {
-		text, found := strings.CutPrefix(docs[field.Name], field.Name+" ")
-		require.True(t, found, "the comment of %s begins with its name", field.Name)
-		text = strings.TrimPrefix(text, "is ")
-		text = strings.ToUpper(text[:1]) + text[1:]
-		for other := range reflect.TypeFor[config.Config]().Fields() {
-			text = regexp.MustCompile(`\b`+other.Name+`\b`).ReplaceAllString(text, other.Tag.Get("config"))
+	var walk func(prefix string, settings reflect.Type, names map[string]string)
+	walk = func(prefix string, settings reflect.Type, names map[string]string) {
+		names = maps.Clone(names) // a group's own names stand over those around it
+		for field := range settings.Fields() {
+			names[field.Name] = field.Tag.Get("config")
 		}
-		comments[field.Tag.Get("config")] = text
+		for field := range settings.Fields() {
+			key := prefix + field.Tag.Get("config")
+			if field.Type.Kind() == reflect.Struct {
+				walk(key+".", field.Type, names)
+				continue
+			}
+			text, found := strings.CutPrefix(docs[settings.Name()+"."+field.Name], field.Name+" ")
+			require.True(t, found, "the comment of %s.%s begins with its name", settings.Name(), field.Name)
+			text = strings.TrimPrefix(text, "is ")
+			text = strings.ToUpper(text[:1]) + text[1:]
+			comments[key] = regexp.MustCompile(`\w+`).ReplaceAllStringFunc(text, func(word string) string {
+				if name, ok := names[word]; ok {
+					return name
+				}
+				return word
+			})
+		}
 	}
+	walk("", reflect.TypeFor[config.Config](), map[string]string{})
 	return comments
 }

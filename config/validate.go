@@ -49,6 +49,8 @@ func (c *Config) check() error {
 		{"shutdown_delay", c.ShutdownDelay, 0, "zero or a positive duration"},
 		{"read_timeout", c.ReadTimeout, 1, "a positive duration"},
 		{"idle_timeout", c.IdleTimeout, 1, "a positive duration"},
+		{"stall_after", c.StallAfter, 0, "zero or a positive duration"},
+		{"dedupe.window", c.Dedupe.Window, 0, "zero or a positive duration"},
 	} {
 		if s.value < s.min {
 			return fmt.Errorf("rtbeat.%s is %s; it must be %s, such as 5 (seconds) or 1500ms", s.key, s.value, s.what)
@@ -67,6 +69,9 @@ func (c *Config) check() error {
 		if s.value <= 0 {
 			return fmt.Errorf("rtbeat.%s is %d; it must be a positive size, such as 33554432 or 32MiB", s.key, s.value)
 		}
+	}
+	if c.Dedupe.MaxEntries <= 0 {
+		return fmt.Errorf("rtbeat.dedupe.max_entries is %d; it must be a positive number", c.Dedupe.MaxEntries)
 	}
 	if c.ShutdownDelay >= c.ShutdownTimeout {
 		return fmt.Errorf("rtbeat.shutdown_delay (%s) must be shorter than rtbeat.shutdown_timeout (%s), of which it is a part", c.ShutdownDelay, c.ShutdownTimeout)

@@ -13,8 +13,8 @@
 // messages is required: an array of objects, or null, which means none. size is optional, and so is a size
 // of null; when it is given it must be a number equal to the number of messages, because the sender removes
 // that many from its queue on success. JSON has one kind of number, so 2, 2.0 and 2e0 are the same size; the
-// string "2" is none. uuid is optional and only ever logged: a uuid that is no string is passed over, like
-// every key not named here. Their values must be well-formed all the same.
+// string "2" is none. Every other key is passed over, the uuid of the batch too, which rxtx makes anew for each attempt.
+// Their values must be well-formed all the same.
 //
 // # What is refused
 //
@@ -37,13 +37,8 @@ package batch
 // above any sane message and far below what would hurt a stack.
 const MaxDepth = 128
 
-// Batch is a decoded request body. It shares no memory with the body.
+// Batch is a decoded request body. It shares no memory with the body, but for Message.Raw.
 type Batch struct {
-	// UUID names the batch as its sender does, "" if it did not. rxtx makes a new one for each attempt, so it
-	// says nothing about what the messages are: it is for logs only. It may be of any length and hold any
-	// character.
-	UUID string
-
 	// Messages are in the order of the body. There may be none.
 	Messages []Message
 
@@ -60,6 +55,6 @@ type Message struct {
 	// UUID is the value of the message's own key "uuid" when that is a string, else "".
 	UUID string
 
-	// Size is the length of the message in the body, in bytes.
-	Size int
+	// Raw is the message as it was sent, a part of the body. Let go of it soon: it keeps the whole body in memory.
+	Raw []byte
 }

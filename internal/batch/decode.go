@@ -8,8 +8,8 @@ import (
 
 // Decode reads a batch from a request body.
 //
-// The body must not be changed meanwhile, but may be reused afterwards: nothing that is returned points into
-// it. Every error is an *Error, and comes with a zero Batch: there are no half-read batches. Decode keeps no state,
+// The body must not be changed meanwhile, nor as long as Message.Raw is needed, which points into it; nothing else that
+// is returned does. Every error is an *Error, and comes with a zero Batch: there are no half-read batches. Decode keeps no state,
 // so any number of goroutines may call it at once.
 //
 // Decode does not limit the length of the body, its caller does. A decoded batch takes about three times the memory

@@ -42,8 +42,6 @@ func (d *decoder) envelope() (Batch, error) {
 			b.Messages, err = d.messages(size.announced())
 		case "size":
 			size, err = d.size()
-		case "uuid":
-			b.UUID, err = d.batchUUID()
 		default:
 			err = d.ignored()
 		}
@@ -111,15 +109,7 @@ func (d *decoder) message() (Message, error) {
 		return Message{}, err
 	}
 	uuid, _ := fields["uuid"].(string)
-	return Message{Fields: fields, UUID: uuid, Size: int(d.text.InputOffset() - start)}, nil
-}
-
-// batchUUID reads the value of the key uuid.
-func (d *decoder) batchUUID() (string, error) {
-	if d.text.PeekKind() != '"' {
-		return "", d.ignored()
-	}
-	return d.string()
+	return Message{Fields: fields, UUID: uuid, Raw: d.body[start:d.text.InputOffset():d.text.InputOffset()]}, nil
 }
 
 // ignored reads a value that nobody needs, to see that it is well-formed.

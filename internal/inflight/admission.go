@@ -70,6 +70,16 @@ func (r *Reservation) shrink(bytes int64) {
 	r.held = bytes
 }
 
+// giveBack gives n bytes of what is held back.
+func (r *Reservation) giveBack(n int64) {
+	a := r.admission
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n = min(n, r.held)
+	a.used -= n
+	r.held -= n
+}
+
 // Release gives everything back. More calls do nothing.
 func (r *Reservation) Release() {
 	a := r.admission

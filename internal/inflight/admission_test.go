@@ -1,24 +1,12 @@
 package inflight_test
 
 import (
-	"context"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/txn2/rtbeat/internal/inflight"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func waitEmpty(t *testing.T, r *rig, timeout time.Duration) error {
-	t.Helper()
-	ctx, cancel := context.WithTimeoutCause(t.Context(), timeout, errTimeout)
-	defer cancel()
-	return r.registry.WaitEmpty(ctx)
-}
 
 func open(t *testing.T, a *inflight.Admission, n int64) *inflight.Reservation {
 	t.Helper()

@@ -1,19 +1,26 @@
-// Package inflight is the promise as one small state machine: what has been taken in, what of it the output
-// has acknowledged, and when nothing of a batch is left in the process.
+// Package inflight is the promise as one small state machine: what has been taken in, which batches wait for it, what
+// of it the output has acknowledged, and when nothing of a batch is left in the process.
 //
-// A batch that was admitted (Admission) gets one token (BatchAck) from the Registry. The token travels with each
-// event through the pipeline and comes back with the acknowledgements; the handler waits on it. A 200 rests on
-// BatchAck.Wait returning nil, and on nothing else.
+// A batch that was admitted (Admission) gets a token (BatchAck) from the Registry; each of its messages gets an
+// EventAck, unless the message is known already: then the batch waits for the EventAck of the batch that brought it
+// first, or counts it as delivered. Publishing workers take batches from the line (Registry.Take) and their messages
+// one by one (BatchAck.Next). The EventAck travels with its event through the pipeline and comes back with the
+// acknowledgement; the handler waits on its token. A 200 rests on BatchAck.Await returning nil, and on nothing else.
 //
-// The package knows neither HTTP nor libbeat. Its types are safe for use from any goroutine.
+// A message that no worker has taken yet is published only as long as somebody waits for it.
+//
+// The package knows neither HTTP nor libbeat. One lock, that of the Registry, guards all of the state, so that each call
+// is one step of the machine. Its types are safe for use from any goroutine.
 package inflight
 
 import "errors"
 
-// Causes for which a batch does not become delivered. Compare with errors.Is.
+// Causes for which a batch is not taken, or does not become delivered. Compare with errors.Is.
 var (
 	// ErrFull says that the in-flight limit leaves no room for what was to be taken in.
 	ErrFull = errors.New("in-flight limit reached")
+	// ErrStalled says that the output acknowledges nothing, and the batch has messages that are not in flight yet.
+	ErrStalled = errors.New("output stalled")
 	// ErrDropped says that the pipeline refused an event because it is closing.
 	ErrDropped = errors.New("pipeline is closing")
 	// ErrUnpublishable says that an event could not be processed.

@@ -1,55 +1,106 @@
 package inflight
 
 import (
+	"container/list"
 	"context"
 	"sync"
-	"sync/atomic"
+	"time"
+
+	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// Registry knows every token that is not settled. It is what a stop drains and seals.
-type Registry struct {
-	events           atomic.Int64 // handed over and not done
-	deliveredEvents  atomic.Int64
-	deliveredBatches atomic.Int64
+// Settings say how retries are joined, and when the output counts as stalled.
+type Settings struct {
+	// Join is whether a message that is known is not published again. A message is known by batch.Message.Key while it
+	// is in flight, and after its delivery as long as Window and MaxEntries allow.
+	Join       bool
+	Window     time.Duration // how long a delivered message is known; 0 is not at all
+	MaxEntries int           // messages known: those in flight always are, the oldest delivered ones make room
+	// StallAfter is how long the output may acknowledge nothing of what is in flight until it counts as stalled; 0 is
+	// for ever.
+	StallAfter time.Duration
+}
 
-	mu      sync.Mutex
-	open    map[*BatchAck]struct{}
-	sealed  bool
-	emptied chan struct{} // made by WaitEmpty; closed when open becomes empty
+// Registry knows every token that is not settled, and every message that is in flight or was delivered lately. It is
+// what a stop drains and seals.
+type Registry struct {
+	settings Settings
+	start    time.Time // what times are counted from
+
+	mu        sync.Mutex
+	open      map[*BatchAck]struct{}
+	known     map[batch.Key]*EventAck // in flight
+	delivered remembered
+	line      list.List // of *BatchAck, those that no worker took yet
+	lineReady sync.Cond
+	closed    bool // the line
+	sealed    bool
+	emptied   chan struct{} // made by WaitEmpty; closed when open becomes empty
+
+	events   int           // handed over and not done
+	progress time.Duration // when the output last acknowledged something, or had nothing to acknowledge
+	account  Tally         // delivered
 }
 
 // Tally counts batches and events.
 type Tally struct {
-	Batches int64
-	Events  int64
+	Batches int
+	Events  int
 }
 
 // Account is what Seal found: the figures of the last log line.
 type Account struct {
-	Delivered      Tally // batches of which every event is done, and all events that are, filtered ones included
-	Unacknowledged Tally // batches still open, and their events that the pipeline has
+	Delivered      Tally // batches whose every message was done while they waited; all events, filtered ones included
+	Unacknowledged Tally // batches still open, and the events that the pipeline has
 }
 
 // NewRegistry returns an empty registry.
-func NewRegistry() *Registry {
-	return &Registry{open: make(map[*BatchAck]struct{})}
+func NewRegistry(settings Settings) *Registry {
+	r := &Registry{
+		settings:  settings,
+		start:     time.Now(),
+		open:      make(map[*BatchAck]struct{}),
+		known:     make(map[batch.Key]*EventAck),
+		delivered: newRemembered(settings.Window),
+	}
+	r.lineReady.L = &r.mu
+	return r
 }
 
-// Claim returns the token of a batch of n > 0 messages. From here on the token owns the reservation and releases
-// it when it settles. After Seal the answer is ErrSealed, and the reservation stays the caller's.
-func (r *Registry) Claim(n int, reservation *Reservation) (*BatchAck, error) {
-	t := &BatchAck{registry: r, reservation: reservation, total: n, resolved: make(chan struct{})}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.sealed {
-		return nil, ErrSealed
-	}
-	r.open[t] = struct{}{}
-	return t, nil
-}
+// now is the time since the registry was made; it never goes back.
+func (r *Registry) now() time.Duration { return time.Since(r.start) }
 
 // Events is the number of events that the pipeline has and the output has not acknowledged.
-func (r *Registry) Events() int64 { return r.events.Load() }
+func (r *Registry) Events() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.events
+}
+
+// Entries is the number of messages by which retries are known, in flight and delivered.
+func (r *Registry) Entries() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.known) + r.delivered.len()
+}
+
+// Limit is the configured bound of Entries. Messages in flight may exceed it: the in-flight limit bounds them.
+func (r *Registry) Limit() int { return r.settings.MaxEntries }
+
+// Stalled tells for how long the output has acknowledged nothing of what it has, and whether that is longer than it may.
+func (r *Registry) Stalled() (age time.Duration, stalled bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stalledLocked()
+}
+
+func (r *Registry) stalledLocked() (age time.Duration, stalled bool) {
+	if r.events == 0 {
+		return 0, false
+	}
+	age = r.now() - r.progress
+	return age, r.settings.StallAfter > 0 && age >= r.settings.StallAfter
+}
 
 // WaitEmpty blocks until no token is open (nil) or ctx ends (its cause).
 func (r *Registry) WaitEmpty(ctx context.Context) error {
@@ -78,37 +129,20 @@ func (r *Registry) WaitEmpty(ctx context.Context) error {
 func (r *Registry) Seal() Account {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	account := Account{Delivered: r.account, Unacknowledged: Tally{Batches: len(r.open), Events: r.events}}
 	r.sealed = true
-	var open Tally
+	r.events = 0
 	for t := range r.open {
-		if events, ok := t.seal(); ok {
-			open.Batches++
-			open.Events += int64(events)
-		}
+		t.resolveLocked(ErrSealed)
+		t.reservation.Release()
+		r.leaveLineLocked(t)
 		r.forgetLocked(t)
 	}
-	return Account{
-		Delivered:      Tally{Batches: r.deliveredBatches.Load(), Events: r.deliveredEvents.Load()},
-		Unacknowledged: open,
-	}
+	clear(r.known)
+	return account
 }
 
-// acknowledged counts n events that the output is done with, and their batch when it is complete by that.
-func (r *Registry) acknowledged(n int, complete bool) {
-	r.events.Add(-int64(n))
-	r.deliveredEvents.Add(int64(n))
-	if complete && n > 0 {
-		r.deliveredBatches.Add(1)
-	}
-}
-
-// forget removes a settled token.
-func (r *Registry) forget(t *BatchAck) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.forgetLocked(t)
-}
-
+// forgetLocked removes a token that is settled.
 func (r *Registry) forgetLocked(t *BatchAck) {
 	delete(r.open, t)
 	if len(r.open) == 0 && r.emptied != nil {

@@ -1,7 +1,6 @@
 package inflight_test
 
 import (
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,10 +13,13 @@ import (
 func TestSealFailsWaitersAndIgnoresLaterAcks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		done := r.publish(2, 100)
-		done.Ack(2)
-		open := r.publish(3, 300)
-		open.Ack(1)
+		done, events := r.publish("a", "b")
+		r.ack(events...)
+		open, events := r.publish("c", "-d", "e")
+		r.ack(events[0])
+		joined := r.claim("e")
+		inLine := r.claim("f")
+		inLine.Publish()
 		waiting := make(chan error, 1)
 		go func() { waiting <- wait(t, open, time.Hour) }()
 		synctest.Wait()
@@ -26,45 +28,41 @@ func TestSealFailsWaitersAndIgnoresLaterAcks(t *testing.T) {
 		require.ErrorIs(t, <-waiting, inflight.ErrSealed)
 		require.Equal(t, inflight.Account{
 			Delivered:      inflight.Tally{Batches: 1, Events: 3},
-			Unacknowledged: inflight.Tally{Batches: 1, Events: 2},
+			Unacknowledged: inflight.Tally{Batches: 3, Events: 2},
 		}, account)
 
-		require.Zero(t, open.Ack(2), "what a closing pipeline reports as acknowledged was dropped")
-		require.ErrorIs(t, wait(t, open, time.Second), inflight.ErrSealed)
-		_, delivered := open.Withdraw()
-		require.False(t, delivered)
+		require.Zero(t, r.ack(events...), "what a closing pipeline reports as acknowledged was dropped")
+		for _, token := range []*inflight.BatchAck{open, joined, inLine} {
+			require.ErrorIs(t, wait(t, token, time.Second), inflight.ErrSealed)
+			_, delivered := token.Withdraw()
+			require.False(t, delivered)
+		}
+		drop(events[1], inflight.ErrDropped) // a worker that was in the middle of it
 		require.NoError(t, wait(t, done, time.Second), "what was delivered stays delivered")
-		require.Zero(t, r.admission.Used())
-		require.Zero(t, r.registry.Events())
+		r.requireEmpty()
 	})
 }
 
-func TestSealedRegistryRefusesClaims(t *testing.T) {
+func TestSealedRegistryRefusesClaimsAndHandsNothingOver(t *testing.T) {
 	r := newRig(t)
+	token := r.claim("a")
 	r.registry.Seal()
-	reservation, err := r.admission.Open(1)
-	require.NoError(t, err)
-	_, err = r.registry.Claim(1, reservation)
+	require.Empty(t, handOver(token, 1))
+	token.Publish()
+	require.Zero(t, r.registry.Queued())
+	_, err := r.tryClaim("b")
 	require.ErrorIs(t, err, inflight.ErrSealed)
-}
-
-func TestSealedTokenHandsNothingOver(t *testing.T) {
-	r := newRig(t)
-	token := r.claim(1, 1)
-	r.registry.Seal()
-	require.False(t, token.HandOver(100))
-	token.Drop(inflight.ErrDropped) // a worker that was in the middle of it
-	require.Zero(t, r.registry.Events())
+	r.requireEmpty()
 }
 
 func TestWaitEmptyWaitsForBatchesThatWereAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		token := r.publish(1, 100)
+		token, events := r.publish("a")
 		token.Withdraw() // answered 504; the event is in the pipeline still
 		go func() {
 			time.Sleep(3 * time.Second)
-			token.Ack(1)
+			r.ack(events...)
 		}()
 		start := time.Now()
 		require.NoError(t, r.registry.WaitEmpty(t.Context()))
@@ -75,51 +73,95 @@ func TestWaitEmptyWaitsForBatchesThatWereAnswered(t *testing.T) {
 func TestWaitEmptyEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		token := r.publish(1, 100)
-		require.ErrorIs(t, waitEmpty(t, r, time.Second), errTimeout)
-		token.Ack(1)
-		require.NoError(t, waitEmpty(t, r, time.Second))
+		_, events := r.publish("a")
+		require.ErrorIs(t, r.waitEmpty(time.Second), errTimeout)
+		r.ack(events...)
+		require.NoError(t, r.waitEmpty(time.Second))
 	})
 }
 
-// Many batches come and go from many goroutines, acknowledged, withdrawn and dropped at random moments; whatever the
-// interleaving, nothing is held in the end and no waiter is told a delivery that was none.
-func TestEveryInterleavingEndsEmpty(t *testing.T) {
-	r := newRig(t)
-	var workers sync.WaitGroup
-	for worker := range 8 {
-		workers.Go(func() {
-			for i := range 300 {
-				token := r.claim(4, 400)
-				var acker sync.WaitGroup
-				handed := 0
-				acker.Go(func() {
-					for token.HandOver(100) {
-						handed++
-						if worker == 0 && i%7 == 0 && handed == 4 {
-							token.Drop(inflight.ErrDropped)
-							continue
-						}
-						token.Ack(1)
-					}
-				})
-				withdrawn, delivered := 0, false
-				if i%2 == 0 {
-					withdrawn, delivered = token.Withdraw()
-				}
-				acker.Wait()
-				err := wait(t, token, time.Minute)
-				if delivered {
-					require.NoError(t, err)
-				}
-				if err == nil {
-					require.Equal(t, 4, handed)
-				} else {
-					require.True(t, withdrawn > 0 || handed == 4, "failed without a reason: %v", err)
-				}
-			}
-		})
-	}
-	workers.Wait()
-	r.requireEmpty()
+func TestTakeGivesBatchesInTurnUntilTheLineIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		first, second, third := r.claim("a"), r.claim("b"), r.claim("c")
+		for _, token := range []*inflight.BatchAck{first, second, third} {
+			token.Publish()
+		}
+		require.Equal(t, 3, r.registry.Queued())
+		require.Same(t, first, r.registry.Take())
+		second.Withdraw()
+		require.Equal(t, 1, r.registry.Queued(), "a withdrawn batch leaves the line wherever it stands")
+		require.Same(t, third, r.registry.Take())
+
+		taken := make(chan *inflight.BatchAck)
+		go func() { taken <- r.registry.Take() }()
+		synctest.Wait()
+		r.registry.CloseLine()
+		require.Nil(t, <-taken)
+		late := r.claim("d")
+		late.Publish()
+		require.ErrorIs(t, wait(t, late, time.Second), inflight.ErrWithdrawn, "nobody will take it")
+		for _, token := range []*inflight.BatchAck{first, third, late} {
+			token.Withdraw()
+		}
+		r.requireEmpty()
+	})
+}
+
+func TestStallIsNoAckWhileSomethingIsInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		stalled := func() (time.Duration, bool) { return r.registry.Stalled() }
+		requireStall := func(want bool, wantAge time.Duration) {
+			t.Helper()
+			age, is := stalled()
+			require.Equal(t, want, is)
+			require.Equal(t, wantAge, age)
+		}
+		time.Sleep(time.Hour)
+		requireStall(false, 0) // nothing is in flight
+		waiting := r.claim("x")
+		time.Sleep(time.Hour)
+		requireStall(false, 0) // nothing is with the output
+
+		_, first := r.publish("a")
+		time.Sleep(20 * time.Second)
+		token, events := r.publish("b", "c", "d")
+		time.Sleep(10*time.Second - 1)
+		requireStall(false, 30*time.Second-1)
+		time.Sleep(1)
+		requireStall(true, 30*time.Second)
+
+		_, err := r.tryClaim("a", "new")
+		require.ErrorIs(t, err, inflight.ErrStalled)
+		_, err = r.tryClaim("-1")
+		require.ErrorIs(t, err, inflight.ErrStalled, "without a uuid it is new each time")
+		repeated := r.claim("c", "b", "b")
+
+		filter(events[2])
+		r.ack(events[2])
+		requireStall(true, 30*time.Second) // a processor works without the output
+		r.ack(first...)
+		requireStall(false, 0)
+		r.claim("new").Withdraw()
+		r.ack(events[:2]...)
+		requireDelivered(t, token)
+		requireDelivered(t, repeated)
+		requireStall(false, 0)
+		waiting.Withdraw()
+		r.requireEmpty()
+	})
+}
+
+func TestStallAfterZeroIsOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(s *inflight.Settings) { s.StallAfter = 0 })
+		_, events := r.publish("a")
+		time.Sleep(24 * time.Hour)
+		age, stalled := r.registry.Stalled()
+		require.False(t, stalled)
+		require.Equal(t, 24*time.Hour, age)
+		r.claim("b").Withdraw()
+		r.ack(events...)
+	})
 }

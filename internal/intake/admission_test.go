@@ -32,7 +32,7 @@ func TestOverTheInFlightLimitABatchIsRefused(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, tight)
 				first := r.start(r.request(batchOf(500)))
-				job := r.publisher.next(t)
+				job := r.take()
 				first.requireWaiting()
 
 				body := strings.NewReader(batchOf(600))
@@ -44,11 +44,11 @@ func TestOverTheInFlightLimitABatchIsRefused(t *testing.T) {
 				refused.requireAnswer(inFlightLimit)
 				require.Equal(t, tt.unread, body.Len(), "bytes left")
 				require.EqualValues(t, 500, r.admission.Used(), "those of the first")
-				require.Empty(t, r.publisher.batches)
+				r.requireUntouched()
 
 				job.deliver()
 				first.requireAnswer(delivered)
-				r.publisher.onPublish = published.deliver
+				r.deliverAll()
 				r.do(r.request(batchOf(600))).requireAnswer(delivered)
 				r.requireAnswers("200 delivered", "200 delivered", "503 in_flight_limit")
 			})
@@ -60,7 +60,7 @@ func TestWhatWasReadOfARefusedBatchIsGivenBackAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(l *limits) { l.InFlight, l.MaxBody = 3000, 1<<20 })
 		first := r.start(r.request(batchOf(1000)))
-		job := r.publisher.next(t)
+		job := r.take()
 
 		body, sender := io.Pipe()
 		second := r.start(r.chunked(body))
@@ -86,7 +86,7 @@ func TestWhatWasReadOfARefusedBatchIsGivenBackAtOnce(t *testing.T) {
 func TestAPromisedLengthHoldsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, tight)
-		r.publisher.onPublish = published.deliver
+		r.deliverAll()
 		body, sender := io.Pipe()
 		req := r.chunked(body)
 		req.ContentLength = 1000
@@ -126,14 +126,14 @@ func TestABatchLargerThanTheLimitIsTakenWhenAlone(t *testing.T) {
 					req = r.chunked(strings.NewReader(body))
 				}
 				large := r.start(req)
-				job := r.publisher.next(t)
+				job := r.take()
 				require.EqualValues(t, len(body), r.admission.Used())
 				r.do(r.request(batchOf(100))).requireAnswer(inFlightLimit)
 				job.deliver()
 				large.requireAnswer(delivered)
 
 				small := r.start(r.request(batchOf(100)))
-				job = r.publisher.next(t)
+				job = r.take()
 				r.do(r.request(body)).requireAnswer(inFlightLimit)
 				job.deliver()
 				small.requireAnswer(delivered)
@@ -146,13 +146,13 @@ func TestABatchThatWasAnswered504StillCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, tight)
 		late := r.start(r.request(batchOf(800)))
-		job := r.publisher.next(t)
+		job := r.take()
 		job.handOver(1)
 		late.requireAnswer(ackTimeout)
 
 		r.do(r.request(batchOf(300))).requireAnswer(inFlightLimit)
-		job.token.Ack(1)
-		r.publisher.onPublish = published.deliver
+		job.ack(1)
+		r.deliverAll()
 		r.do(r.request(batchOf(300))).requireAnswer(delivered)
 	})
 }

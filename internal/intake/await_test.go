@@ -17,7 +17,7 @@ func TestThe200ComesWithTheLastAckAndNotBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		c := r.start(r.request(messages(3)))
-		job := r.publisher.next(t)
+		job := r.take()
 		c.requireWaiting()
 
 		for range 3 {
@@ -26,33 +26,32 @@ func TestThe200ComesWithTheLastAckAndNotBefore(t *testing.T) {
 		}
 		for range 2 {
 			<-time.After(time.Second)
-			job.token.Ack(1)
+			job.ack(1)
 			c.requireWaiting()
 		}
 		require.EqualValues(t, len(messages(3)), r.admission.Used(), "held until the last ack")
 		<-time.After(time.Second)
-		job.token.Ack(1)
+		job.ack(1)
 
 		require.JSONEq(t, `{"status":"OK","ack":"delivered","messages":3,"coalesced":0,"filtered":0}`, c.requireAnswer(delivered))
 		require.Equal(t, 3*time.Second, c.took)
 		require.Equal(t, []time.Duration{3 * time.Second}, r.metrics.deliveries)
-		require.Zero(t, r.publisher.withdrawals.Load())
 		r.requireAnswers("200 delivered")
 	})
 }
 
-func TestThePublisherGetsTheWholeBatch(t *testing.T) {
+func TestTheWholeBatchIsPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.publisher.onPublish = published.deliver
 		body := `{"uuid":"b1","size":2,"messages":[{"uuid":"m1","n":18446744073709551616},{"uuid":"m2"}]}`
-		r.do(r.request(body)).requireAnswer(delivered)
-
-		job := r.publisher.next(t)
-		require.Equal(t, time.Now().UTC(), job.received)
-		require.Equal(t, "192.0.2.1", job.clientIP, "the peer without its port")
-		require.Equal(t, "m1", job.Messages[0].UUID)
-		require.Equal(t, map[string]any{"uuid": "m2"}, job.Messages[1].Fields)
+		c := r.start(r.request(body))
+		job := r.take()
+		job.deliver()
+		c.requireAnswer(delivered)
+		require.Equal(t, time.Now().UTC(), job.Received)
+		require.Equal(t, "192.0.2.1", job.ClientIP, "the peer without its port")
+		require.Equal(t, "m1", job.messages[0].UUID)
+		require.Equal(t, map[string]any{"uuid": "m2"}, job.messages[1].Fields)
 		require.Equal(t, []int{len(body), 1, 2, 1}, []int{r.metrics.bytes, r.metrics.batches, r.metrics.messages, r.metrics.asStrings})
 	})
 }
@@ -64,7 +63,7 @@ func TestAnEmptyBatchIsDeliveredAtOnce(t *testing.T) {
 			c := r.do(r.request(body))
 			require.JSONEq(t, `{"status":"OK","ack":"delivered","messages":0,"coalesced":0,"filtered":0}`, c.requireAnswer(delivered))
 			require.Zero(t, c.took)
-			r.publisher.requireUntouched(t)
+			r.requireUntouched()
 		})
 	}
 }
@@ -73,12 +72,12 @@ func TestAnEventThatCannotBeProcessedIsA500(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		c := r.start(r.request(messages(3)))
-		job := r.publisher.next(t)
+		job := r.take()
 		job.handOver(2)
-		job.token.Drop(inflight.ErrUnpublishable)
+		job.event().Drop(inflight.ErrUnpublishable)
 		c.requireAnswer(panicked)
 		require.Zero(t, c.took, "at once")
-		job.token.Ack(1)
+		job.ack(1)
 	})
 }
 
@@ -86,13 +85,13 @@ func TestFilteredEventsAreDoneAndSaidToBeFiltered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		c := r.start(r.request(messages(3)))
-		job := r.publisher.next(t)
+		job := r.take()
 		job.handOver(1)
-		job.token.Filter()
+		job.event().Filter()
 		job.handOver(2)
-		job.token.Ack(1)
+		job.ack(1)
 		c.requireWaiting()
-		job.token.Ack(2)
+		job.ack(2)
 		require.JSONEq(t, `{"status":"OK","ack":"delivered","messages":3,"coalesced":0,"filtered":1}`, c.requireAnswer(delivered))
 	})
 }
@@ -101,26 +100,24 @@ func TestThe504ComesAtTheTimeoutAndTheBytesStayUntilTheAck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		c := r.start(r.request(messages(4)))
-		job := r.publisher.next(t)
+		job := r.take()
 		job.handOver(1)
-		job.token.Filter()
+		job.event().Filter()
 		job.handOver(3)
-		job.token.Ack(2)
+		job.ack(2)
 		<-time.After(5*time.Second - time.Nanosecond)
 		c.requireWaiting()
-		require.Zero(t, r.publisher.withdrawals.Load())
 		<-time.After(time.Nanosecond)
 
 		body := c.requireAnswer(ackTimeout)
 		require.Equal(t, 5*time.Second, c.took)
-		require.Contains(t, body, `"messages":4,"filtered":1,"acked":2`)
-		require.EqualValues(t, 1, r.publisher.withdrawals.Load())
-		require.EqualValues(t, len(messages(4)), r.admission.Used(), "the answer does not give bytes back")
+		require.Contains(t, body, `"messages":4,"coalesced":0,"filtered":1,"acked":2`)
+		require.EqualValues(t, 2*messageSize, r.admission.Used(), "the answer does not give back what the output still has")
 		require.EqualValues(t, 2, r.registry.Events())
 		require.Empty(t, r.metrics.deliveries)
 		r.requireAnswers("504 ack_timeout")
 
-		job.token.Ack(2)
+		job.ack(2)
 		r.requireAtRest()
 	})
 }
@@ -140,29 +137,15 @@ func TestA504WithdrawsWhatThePipelineDoesNotHave(t *testing.T) {
 		r := newRig(t)
 		body := messages(4)
 		c := r.start(r.request(body))
-		job := r.publisher.next(t)
+		job := r.take()
 		job.handOver(1)
 		c.requireAnswer(ackTimeout)
 		require.Equal(t, 3, r.metrics.withdrawn)
-		require.False(t, job.token.HandOver(messageSize), "a withdrawn message is not published any more")
+		job.requireNoMore(t)
 		require.EqualValues(t, messageSize, r.admission.Used())
 
-		job.token.Ack(1)
+		job.ack(1)
 		r.requireAtRest()
-	})
-}
-
-func TestAnAckBetweenTheDeadlineAndTheWithdrawalIsA200(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		r.publisher.onWithdraw = func(token *inflight.BatchAck) {
-			published{token: token}.handOver(1)
-			token.Ack(1)
-		}
-		c := r.do(r.request(messages(1)))
-		require.JSONEq(t, `{"status":"OK","ack":"delivered","messages":1,"coalesced":0,"filtered":0}`, c.requireAnswer(delivered))
-		require.Equal(t, 5*time.Second, c.took)
-		r.requireAnswers("200 delivered")
 	})
 }
 
@@ -171,7 +154,7 @@ func TestASenderThatLeavesIsWrittenNothing(t *testing.T) {
 		r := newRig(t)
 		ctx, leave := context.WithCancel(t.Context())
 		c := r.start(r.request(messages(3)).WithContext(ctx))
-		job := r.publisher.next(t)
+		job := r.take()
 		job.handOver(1)
 		<-time.After(time.Second)
 		leave()
@@ -180,11 +163,10 @@ func TestASenderThatLeavesIsWrittenNothing(t *testing.T) {
 		require.Equal(t, time.Second, c.took)
 		require.Empty(t, c.recorder.Body.String())
 		require.Empty(t, c.recorder.Header())
-		require.EqualValues(t, 1, r.publisher.withdrawals.Load())
 		require.Equal(t, 2, r.metrics.withdrawn)
 		r.requireAnswers("499 client_gone")
 
-		job.token.Ack(1)
+		job.ack(1)
 		r.requireAtRest()
 	})
 }
@@ -194,7 +176,7 @@ func TestDrainEndsWaitingRequests(t *testing.T) {
 		r := newRig(t)
 		ctx := r.server.http.BaseContext(nil)
 		c := r.start(r.request(messages(2)).WithContext(ctx))
-		job := r.publisher.next(t)
+		job := r.take()
 		job.handOver(1)
 		c.requireWaiting()
 		require.ErrorIs(t, within(t, r.drain(time.Second)), errBudget)
@@ -202,7 +184,7 @@ func TestDrainEndsWaitingRequests(t *testing.T) {
 		require.Equal(t, time.Second, c.took)
 		require.Equal(t, 1, r.metrics.withdrawn)
 		r.requireAnswers("503 stopping")
-		job.token.Ack(1)
+		job.ack(1)
 	})
 }
 
@@ -213,7 +195,7 @@ func TestBatchesAfterDrainAreRefusedUnread(t *testing.T) {
 		body := strings.NewReader(messages(1))
 		r.do(r.chunked(body)).requireAnswer(stopping)
 		require.Equal(t, len(messages(1)), body.Len(), "bytes left")
-		r.publisher.requireUntouched(t)
+		r.requireUntouched()
 	})
 }
 
@@ -222,17 +204,17 @@ func TestASealedRegistryIsA503(t *testing.T) {
 		r := newRig(t)
 		r.seal()
 		r.do(r.request(messages(1))).requireAnswer(stopping)
-		r.publisher.requireUntouched(t)
+		r.requireUntouched()
 	})
 	t.Run("while the batch waits, and acks after it are none", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t)
 			c := r.start(r.request(messages(2)))
-			job := r.publisher.next(t)
+			job := r.take()
 			job.handOver(2)
 			c.requireWaiting()
 			r.seal()
-			job.token.Ack(2)
+			job.ack(2)
 			c.requireAnswer(stopping)
 			require.Zero(t, c.took)
 		})
@@ -243,15 +225,15 @@ func TestAnEventDroppedOnPublishIsA503AtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		c := r.start(r.request(messages(4)))
-		job := r.publisher.next(t)
+		job := r.take()
 		job.handOver(2)
-		job.token.Drop(inflight.ErrDropped)
+		job.event().Drop(inflight.ErrDropped)
 		c.requireAnswer(stopping)
 		require.Zero(t, c.took)
 		require.Equal(t, 2, r.metrics.withdrawn)
-		require.EqualValues(t, 2*messageSize, r.admission.Used(), "one of the two is in the pipeline still")
+		require.EqualValues(t, messageSize, r.admission.Used(), "one of the two is in the pipeline still")
 
-		job.token.Ack(1)
+		job.ack(1)
 		r.requireAtRest()
 		r.requireAnswers("503 stopping")
 	})

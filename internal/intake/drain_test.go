@@ -47,7 +47,7 @@ func TestARequestThatWaitsDuringDrainGetsIts200(t *testing.T) {
 	addr := r.serve()
 	w := dial(t, addr)
 	w.send(post(messages(1)))
-	job := r.publisher.next(t)
+	job := r.take()
 	drained := r.drain(patience)
 	requireRefused(t, addr)
 	require.Empty(t, drained, "a request is being served")
@@ -62,7 +62,7 @@ func TestARequestThatStillWaitsWhenTheBudgetEndsGetsA503(t *testing.T) {
 	r := newRig(t, quick)
 	w := dial(t, r.serve())
 	w.send(post(messages(2)))
-	job := r.publisher.next(t)
+	job := r.take()
 	job.handOver(1)
 	start := time.Now()
 	drained := r.drain(short)
@@ -71,8 +71,8 @@ func TestARequestThatStillWaitsWhenTheBudgetEndsGetsA503(t *testing.T) {
 	require.ErrorIs(t, within(t, drained), errBudget)
 	require.Less(t, time.Since(start), short+abortGrace+brief)
 
-	require.False(t, job.token.HandOver(messageSize))
-	job.token.Ack(1)
+	job.requireNoMore(t)
+	job.ack(1)
 	r.requireAnswers("503 stopping")
 }
 
@@ -80,7 +80,7 @@ func TestDrainWithAnEndedContextAnswersAtOnce(t *testing.T) {
 	r := newRig(t, quick)
 	w := dial(t, r.serve())
 	w.send(post(messages(1)))
-	r.publisher.next(t)
+	r.take()
 	start := time.Now()
 	drained := r.drain(0)
 	w.requireLastAnswer(stopping)
@@ -99,7 +99,7 @@ func TestASenderThatDoesNotFinishDoesNotHoldDrainUp(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(start), short+abortGrace)
 	require.Less(t, time.Since(start), short+abortGrace+brief)
 	w.requireClosed()
-	r.publisher.requireUntouched(t)
+	r.requireUntouched()
 	require.Eventually(t, func() bool { return r.metrics.answered()["503 stopping"] == 1 }, patience, time.Millisecond)
 }
 
@@ -108,7 +108,7 @@ func TestARequestThatComesDuringDrainIsRefused(t *testing.T) {
 	addr := r.serve()
 	waiting := dial(t, addr)
 	waiting.send(post(messages(1)))
-	job := r.publisher.next(t)
+	job := r.take()
 	batch := post(messages(1))
 	fresh, kept, begun := dial(t, addr), dial(t, addr), dial(t, addr)
 	for _, w := range []*wire{kept, begun} {
@@ -124,7 +124,7 @@ func TestARequestThatComesDuringDrainIsRefused(t *testing.T) {
 		w.requireLastAnswer(stopping)
 	}
 	require.Empty(t, drained, "a batch that came before is still being served")
-	require.Empty(t, r.publisher.batches)
+	r.requireUntouched()
 	job.deliver()
 	waiting.requireLastAnswer(delivered)
 	require.NoError(t, within(t, drained))
@@ -162,26 +162,22 @@ func TestNoAnswerIsFalseWhileStopping(t *testing.T) {
 		answers = make(chan int, 10_000)
 		falsely = make(chan string, 10_000) // uuids answered 200 before their ack
 	)
-	r.publisher.batches = make(chan published, 10_000)
-	r.publisher.onPublish = func(job published) {
+	r.work(func(job *taken) {
 		fate := rand.IntN(4)
 		output.Go(func() {
-			handed := 0
-			for job.token.HandOver(messageSize) {
-				handed++
-			}
+			job.handOverAll()
 			switch fate {
 			case 0:
 				<-stopped // late: its sender is answered by then
 			case 1:
 				<-time.After(rand.N(2 * short))
 			}
-			if handed == len(job.Messages) {
-				acked.Store(job.UUID, true)
+			if len(job.messages) == 2 {
+				acked.Store(job.messages[0].UUID, true)
 			}
-			job.token.Ack(handed)
+			job.ack(len(job.events))
 		})
-	}
+	})
 	url, c := "http://"+r.serve()+"/in", client(t)
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -189,7 +185,7 @@ func TestNoAnswerIsFalseWhileStopping(t *testing.T) {
 		running.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
 				uuid := fmt.Sprintf("%d-%d", sender, n)
-				code, err := send(ctx, c, url, strings.Replace(messages(2), `{`, `{"uuid":"`+uuid+`",`, 1))
+				code, err := send(ctx, c, url, `{"messages":[{"uuid":"`+uuid+`"},{}]}`)
 				if err != nil {
 					return // the door is closed
 				}

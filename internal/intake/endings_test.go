@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -31,16 +33,20 @@ func (r *rig) endings() map[outcome]func() *call {
 			return r.do(r.chunked(io.MultiReader(strings.NewReader(whole), brokenReader{err})))
 		}
 	}
-	publishing := func(publish func(published)) func() *call {
+	publishing := func(work func(*taken)) func() *call {
 		return func() *call {
-			r.publisher.onPublish = publish
+			go func() { work(r.take()) }()
 			return r.do(r.request(whole))
 		}
 	}
 	return map[outcome]func() *call{
-		panicked:            publishing(func(published) { panic("broken") }),
-		delivered:           publishing(published.deliver),
-		ackTimeout:          publishing(func(published) {}),
+		panicked: func() *call {
+			r.metrics.onCoalesced = func() { panic("broken") }
+			defer func() { r.metrics.onCoalesced = func() {} }()
+			return r.do(r.request(whole))
+		},
+		delivered:           publishing((*taken).deliver),
+		ackTimeout:          send(whole),
 		emptyBody:           send(""),
 		malformedJSON:       send(whole[:size-1]),
 		tooDeep:             send(`{"a":` + strings.Repeat("[", 200)),
@@ -58,13 +64,29 @@ func (r *rig) endings() map[outcome]func() *call {
 			defer other.Release()
 			return r.do(r.chunked(strings.NewReader(whole)))
 		},
-		stopping: publishing(func(job published) {
+		outputStalled: func() *call {
+			reservation, err := r.admission.Open(0)
+			require.NoError(r.t, err)
+			other, err := r.registry.Claim([]batch.Message{{}}, inflight.Origin{}, reservation)
+			require.NoError(r.t, err)
+			_, event, _ := other.Next()
+			<-time.After(30 * time.Second)
+			defer func() {
+				r.registry.Ack([]any{event})
+				other.Withdraw()
+			}()
+			return r.do(r.request(whole))
+		},
+		stopping: publishing(func(job *taken) {
 			job.handOver(1)
-			job.token.Drop(inflight.ErrDropped)
+			job.event().Drop(inflight.ErrDropped)
 		}),
 		clientGone: func() *call {
 			ctx, leave := context.WithCancel(r.t.Context())
-			r.publisher.onPublish = func(published) { leave() }
+			go func() {
+				r.take()
+				leave()
+			}()
 			return r.do(r.request(whole).WithContext(ctx))
 		},
 	}

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,81 +14,102 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// fakePublisher stands for the publisher and all behind it. It does nothing with a batch: the test says what becomes
-// of it, with the calls that the real one makes.
-type fakePublisher struct {
-	batches     chan published
-	withdrawals atomic.Int32
-
-	onPublish  func(published)          // called before Publish returns
-	onWithdraw func(*inflight.BatchAck) // called before anything is withdrawn
+// taken is a batch that the handler published, in the hands of the test, which does with it what a publishing worker
+// and the output do.
+type taken struct {
+	*inflight.BatchAck
+	registry *inflight.Registry
+	messages []batch.Message // handed over
+	events   []any           // of those
+	acked    int
 }
 
-// published is a batch that the handler published.
-type published struct {
-	batch.Batch
-	token    *inflight.BatchAck
-	received time.Time
-	clientIP string
-}
-
-func newFakePublisher() *fakePublisher {
-	return &fakePublisher{
-		batches:    make(chan published, 64),
-		onPublish:  func(published) {},
-		onWithdraw: func(*inflight.BatchAck) {},
-	}
-}
-
-func (p *fakePublisher) Publish(b batch.Batch, received time.Time, clientIP string, token *inflight.BatchAck) {
-	job := published{Batch: b, token: token, received: received, clientIP: clientIP}
-	p.batches <- job
-	p.onPublish(job)
-}
-
-func (p *fakePublisher) Withdraw(token *inflight.BatchAck) (withdrawn int, delivered bool) {
-	p.withdrawals.Add(1)
-	p.onWithdraw(token)
-	return token.Withdraw()
-}
-
-// next waits for the next batch to be published.
-func (p *fakePublisher) next(t *testing.T) published {
-	t.Helper()
+// take waits for the next batch to be published.
+func (r *rig) take() *taken {
+	r.t.Helper()
+	batches := make(chan *inflight.BatchAck, 1)
+	go func() { batches <- r.registry.Take() }()
 	select {
-	case job := <-p.batches:
-		return job
+	case b := <-batches:
+		return &taken{BatchAck: b, registry: r.registry}
 	case <-time.After(patience):
-		require.FailNow(t, "nothing was published")
-		return published{}
+		require.FailNow(r.t, "nothing was published")
+		return nil
 	}
-}
-
-// requireUntouched checks that nothing was published and nothing withdrawn.
-func (p *fakePublisher) requireUntouched(t *testing.T) {
-	t.Helper()
-	require.Empty(t, p.batches, "batches published")
-	require.Zero(t, p.withdrawals.Load(), "withdrawals")
 }
 
 // handOver gives n messages to the pipeline, as a worker does.
-func (j published) handOver(n int) {
+func (j *taken) handOver(n int) {
 	for range n {
-		if !j.token.HandOver(messageSize) {
-			panic("the token refused a message")
+		m, e, ok := j.Next()
+		if !ok {
+			panic("the batch has no more messages")
 		}
+		j.messages = append(j.messages, m)
+		j.events = append(j.events, e)
 	}
 }
 
-// deliver hands everything over, and the output acknowledges it.
-func (j published) deliver() {
-	j.handOver(len(j.Messages))
-	j.token.Ack(len(j.Messages))
+// ack acknowledges the next n messages that were handed over.
+func (j *taken) ack(n int) {
+	j.registry.Ack(j.events[j.acked : j.acked+n])
+	j.acked += n
+}
+
+// event is the last message that was handed over.
+func (j *taken) event() *inflight.EventAck {
+	return j.events[len(j.events)-1].(*inflight.EventAck)
+}
+
+// handOverAll gives all messages to the pipeline that somebody still waits for.
+func (j *taken) handOverAll() {
+	for m, e, ok := j.Next(); ok; m, e, ok = j.Next() {
+		j.messages = append(j.messages, m)
+		j.events = append(j.events, e)
+	}
+}
+
+// deliver hands the batch over, and the output acknowledges it.
+func (j *taken) deliver() {
+	j.handOverAll()
+	j.ack(len(j.events))
+}
+
+// requireNoMore checks that nothing is left that somebody waits for.
+func (j *taken) requireNoMore(t *testing.T) {
+	t.Helper()
+	_, _, ok := j.Next()
+	require.False(t, ok, "a withdrawn message is not published any more")
+}
+
+// work does with each batch what the test says, as soon as it is published, until the test ends.
+func (r *rig) work(with func(*taken)) {
+	var worker sync.WaitGroup
+	worker.Go(func() {
+		for b := r.registry.Take(); b != nil; b = r.registry.Take() {
+			with(&taken{BatchAck: b, registry: r.registry})
+		}
+	})
+	r.t.Cleanup(func() {
+		r.registry.CloseLine()
+		worker.Wait()
+	})
+}
+
+// deliverAll delivers each batch at once, until the test ends.
+func (r *rig) deliverAll() { r.work((*taken).deliver) }
+
+// requireUntouched checks that nothing was published.
+func (r *rig) requireUntouched() {
+	r.t.Helper()
+	require.Zero(r.t, r.registry.Queued(), "batches published")
 }
 
 // fakeMetrics keeps what the intake reports.
 type fakeMetrics struct {
-	onBatch func() // called in Batch
+	onBatch     func() // called in Batch
+	onCoalesced func() // called in Coalesced, before the batch is published
+	onWithdrawn func() // called in Withdrawn
 
 	mu         sync.Mutex
 	requests   int // being served
@@ -97,6 +117,8 @@ type fakeMetrics struct {
 	batches    int
 	messages   int
 	asStrings  int
+	inFlight   int // joined
+	delivered  int // joined
 	withdrawn  int
 	deliveries []time.Duration
 	answers    map[string]int // by "code reason"
@@ -106,7 +128,7 @@ type fakeMetrics struct {
 func (*fakeMetrics) Expect(int, string) {}
 
 func newFakeMetrics() *fakeMetrics {
-	return &fakeMetrics{onBatch: func() {}, answers: make(map[string]int)}
+	return &fakeMetrics{onBatch: func() {}, onCoalesced: func() {}, onWithdrawn: func() {}, answers: make(map[string]int)}
 }
 
 func (m *fakeMetrics) locked(change func()) {
@@ -131,7 +153,18 @@ func (m *fakeMetrics) Batch(messages, numbersAsStrings int) {
 	})
 }
 
-func (m *fakeMetrics) Withdrawn(messages int) { m.locked(func() { m.withdrawn += messages }) }
+func (m *fakeMetrics) Coalesced(inFlight, delivered int) {
+	m.onCoalesced()
+	m.locked(func() {
+		m.inFlight += inFlight
+		m.delivered += delivered
+	})
+}
+
+func (m *fakeMetrics) Withdrawn(messages int) {
+	m.onWithdrawn()
+	m.locked(func() { m.withdrawn += messages })
+}
 
 func (m *fakeMetrics) Delivered(after time.Duration) {
 	m.locked(func() { m.deliveries = append(m.deliveries, after) })

@@ -10,14 +10,6 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// Publisher hands batches to the output's pipeline.
-type Publisher interface {
-	// Publish takes a batch and returns at once; the token tells what becomes of it.
-	Publish(b batch.Batch, received time.Time, clientIP string, token *inflight.BatchAck)
-	// Withdraw takes back what was not handed over yet, and tells whether the batch was delivered meanwhile.
-	Withdraw(token *inflight.BatchAck) (withdrawn int, delivered bool)
-}
-
 // Causes for which a waiting request ends without an acknowledgement.
 var (
 	errAckTimeout = errors.New("not acknowledged within timeout")
@@ -28,12 +20,12 @@ var (
 type handler struct {
 	admission   *inflight.Admission
 	registry    *inflight.Registry
-	publisher   Publisher
 	metrics     Metrics
 	draining    func() bool
 	timeout     time.Duration
 	readTimeout time.Duration
 	maxBody     int64
+	ack         Ack
 }
 
 // serve is the walk: admit, read, decode, claim, publish, await; the caller replies. It returns delivered only when
@@ -68,11 +60,13 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	if len(b.Messages) == 0 {
 		return h.delivered(inflight.Progress{})
 	}
-	token, err = h.registry.Claim(len(b.Messages), reservation)
+	token, err = h.registry.Claim(b.Messages, inflight.Origin{Received: received, ClientIP: clientIP(req)}, reservation)
 	if err != nil {
-		return result{outcome: stopping, err: err}
+		return h.unclaimed(err)
 	}
-	h.publisher.Publish(b, received, clientIP(req), token)
+	known := token.Progress()
+	h.metrics.Coalesced(known.InFlight, known.Delivered)
+	token.Publish()
 	return h.await(req.Context(), token, start)
 }
 
@@ -91,25 +85,29 @@ func (h *handler) admit(req *http.Request) (reservation *inflight.Reservation, r
 	return reservation, 0
 }
 
-// await waits for the token, and withdraws the batch when it is not delivered in time or its sender is gone.
+// unclaimed is how a batch ends that the registry does not take.
+func (h *handler) unclaimed(err error) result {
+	if errors.Is(err, inflight.ErrStalled) {
+		age, _ := h.registry.Stalled()
+		return result{outcome: outputStalled, detail: detail{Age: seconds(age)}}
+	}
+	return result{outcome: stopping, err: err}
+}
+
+// await waits for the token, which withdraws the batch when it is not delivered in time or its sender is gone.
 func (h *handler) await(ctx context.Context, token *inflight.BatchAck, start time.Time) result {
 	ctx, cancel := context.WithDeadlineCause(ctx, start.Add(h.timeout), errAckTimeout)
 	defer cancel()
-	err := token.Wait(ctx)
-	if err != nil {
-		withdrawn, delivered := h.publisher.Withdraw(token)
-		h.metrics.Withdrawn(withdrawn)
-		if delivered { // by the last acknowledgement, which came after ctx ended
-			err = nil
-		}
-	}
-	progress := token.Progress()
+	withdrawn, err := token.Await(ctx)
+	h.metrics.Withdrawn(withdrawn)
+	p := token.Progress()
 	switch {
 	case err == nil:
 		h.metrics.Delivered(time.Since(start))
-		return h.delivered(progress)
+		return h.delivered(p)
 	case errors.Is(err, errAckTimeout):
-		return result{outcome: ackTimeout, detail: detail{Messages: &progress.Messages, Acked: &progress.Acked, Filtered: &progress.Filtered}}
+		coalesced := p.Coalesced()
+		return result{outcome: ackTimeout, detail: detail{Messages: &p.Messages, Coalesced: &coalesced, Filtered: &p.Filtered, Acked: &p.Acked}}
 	case errors.Is(err, context.Canceled):
 		return result{outcome: clientGone, err: err}
 	case errors.Is(err, inflight.ErrUnpublishable):
@@ -121,9 +119,9 @@ func (h *handler) await(ctx context.Context, token *inflight.BatchAck, start tim
 
 // delivered is the only maker of a 200 for a batch.
 func (h *handler) delivered(p inflight.Progress) result {
-	coalesced := 0
+	coalesced := p.Coalesced()
 	return result{outcome: delivered, detail: detail{
-		Ack:       "delivered",
+		Ack:       h.ack,
 		Messages:  &p.Messages,
 		Coalesced: &coalesced,
 		Filtered:  &p.Filtered,

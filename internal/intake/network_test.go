@@ -159,6 +159,6 @@ func (w *wire) requireLastAnswer(want outcome) {
 func (w *wire) requireReusable(r *rig) {
 	w.t.Helper()
 	w.send(post(messages(1)))
-	r.publisher.next(w.t).deliver()
+	r.take().deliver()
 	require.False(w.t, w.requireAnswer(delivered), "Connection: close")
 }

@@ -23,6 +23,7 @@ const (
 	unsupportedType
 	unsupportedEncoding
 	inFlightLimit
+	outputStalled
 	stopping
 	clientGone
 
@@ -30,6 +31,7 @@ const (
 	alive
 	ready
 	starting
+	stalled
 	leaving
 )
 
@@ -76,11 +78,13 @@ var outcomes = [...]struct {
 	unsupportedType:     {415, fail, "unsupported_media_type", "the content type is not application/json", warn, false, false},
 	unsupportedEncoding: {415, fail, "unsupported_encoding", "the content encoding is not supported. Send the body as it is", warn, false, false},
 	inFlightLimit:       {503, fail, "in_flight_limit", "as much as rtbeat.max_in_flight_bytes allows waits for the output. Nothing of this batch was taken; send it again", warn, true, false},
+	outputStalled:       {503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after. Nothing of this batch was taken; send it again", warn, true, false},
 	stopping:            {503, fail, "stopping", "rtbeat is stopping. Send the batch again, to another instance or later", quiet, true, true},
 	clientGone:          {statusClientGone, "", "client_gone", "", quiet, false, true},
 	alive:               {200, ok, "alive", "", quiet, false, false},
 	ready:               {200, ok, "ready", "", quiet, false, false},
 	starting:            {503, fail, "starting", "rtbeat is starting", quiet, false, false},
+	stalled:             {503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after, although it has events to acknowledge", quiet, false, false},
 	leaving:             {503, fail, "stopping", "rtbeat is stopping", quiet, false, false},
 }
 

@@ -7,15 +7,13 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/txn2/rtbeat/internal/inflight"
 )
 
 func TestAPanicIsA500WithItsStackInTheLog(t *testing.T) {
 	for name, breakIt := range map[string]func(*rig, *http.Request){
 		"while reading":       func(_ *rig, req *http.Request) { req.Body = io.NopCloser(panicReader{}) },
 		"after decoding":      func(r *rig, _ *http.Request) { r.metrics.onBatch = func() { panic("broken") } },
-		"in publishing":       func(r *rig, _ *http.Request) { r.publisher.onPublish = func(published) { panic("broken") } },
+		"after claiming":      func(r *rig, _ *http.Request) { r.metrics.onCoalesced = func() { panic("broken") } },
 		"with net/http's own": func(r *rig, _ *http.Request) { r.metrics.onBatch = func() { panic(http.ErrAbortHandler) } },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -36,24 +34,24 @@ type panicReader struct{}
 func (panicReader) Read([]byte) (int, error) { panic("broken") }
 
 func TestAPanicKeepsTheBytesOfWhatThePipelineHas(t *testing.T) {
-	r := newRig(t)
-	body := messages(2)
-	r.publisher.onPublish = func(job published) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.metrics.onWithdrawn = func() { panic("broken") }
+		c := r.start(r.request(messages(2)))
+		job := r.take()
 		job.handOver(1)
-		panic("broken")
-	}
-	r.do(r.request(body)).requireAnswer(panicked)
-	job := r.publisher.next(t)
-	require.False(t, job.token.HandOver(messageSize), "nobody waits for the rest of it")
-	require.EqualValues(t, messageSize, r.admission.Used())
-	job.token.Ack(1)
-	r.requireAtRest()
+		c.requireAnswer(panicked)
+		job.requireNoMore(t)
+		require.EqualValues(t, messageSize, r.admission.Used())
+		job.ack(1)
+		r.requireAtRest()
+	})
 }
 
 func TestAPanicWhileWithdrawingGivesTheBytesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.publisher.onWithdraw = func(*inflight.BatchAck) { panic("broken") }
+		r.metrics.onWithdrawn = func() { panic("broken") }
 		r.do(r.request(messages(2))).requireAnswer(panicked)
 	})
 }

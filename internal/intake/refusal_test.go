@@ -64,7 +64,7 @@ func TestABodyThatIsNoBatchIsA400WithItsPlace(t *testing.T) {
 				require.True(t, strings.HasSuffix(body, tt.place+"\n"), body)
 				requireNoMarker(t, r, c)
 				require.Len(t, r.log.about(tt.want), 1)
-				r.publisher.requireUntouched(t)
+				r.requireUntouched()
 				r.requireAnswers("400 " + outcomes[tt.want].reason)
 			}
 		})
@@ -106,7 +106,7 @@ func TestWhatTheHeadersRuleOutIsRefusedUnread(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			r.publisher.onPublish = published.deliver
+			r.deliverAll()
 			body := strings.NewReader(messages(1))
 			req := r.chunked(body)
 			req.Header = tt.header
@@ -115,7 +115,7 @@ func TestWhatTheHeadersRuleOutIsRefusedUnread(t *testing.T) {
 			requireNoMarker(t, r, c)
 			if tt.want != taken {
 				require.Equal(t, len(messages(1)), body.Len(), "bytes left")
-				r.publisher.requireUntouched(t)
+				r.requireUntouched()
 			}
 		})
 	}
@@ -150,7 +150,7 @@ func TestABodyOverTheLimitIsA413(t *testing.T) {
 		r.do(r.chunked(body)).requireAnswer(bodyTooLarge)
 		require.LessOrEqual(t, body.read, limit+1)
 		require.Equal(t, limit, r.metrics.bytesRead(), "the byte that is too much is none of the body's")
-		r.publisher.requireUntouched(t)
+		r.requireUntouched()
 		require.Len(t, r.log.about(bodyTooLarge), 1)
 		r.requireAnswers("413 body_too_large")
 	})
@@ -172,7 +172,7 @@ func TestABodyOverTheLimitIsA413(t *testing.T) {
 
 func TestTheLargestLimitIsOne(t *testing.T) {
 	r := newRig(t, func(l *limits) { l.MaxBody, l.InFlight = math.MaxInt64, math.MaxInt64 })
-	r.publisher.onPublish = published.deliver
+	r.deliverAll()
 	r.do(r.request(batchOf(10_000))).requireAnswer(delivered)
 	r.do(r.chunked(strings.NewReader(batchOf(10_000)))).requireAnswer(delivered)
 }
@@ -181,7 +181,7 @@ func TestABodyThatBreaksOffIsA400(t *testing.T) {
 	r := newRig(t)
 	body := io.MultiReader(strings.NewReader(messages(1)), brokenReader{io.ErrUnexpectedEOF})
 	r.do(r.chunked(body)).requireAnswer(bodyTruncated)
-	r.publisher.requireUntouched(t)
+	r.requireUntouched()
 	require.Contains(t, r.log.text(), "unexpected EOF")
 	r.requireAnswers("400 body_truncated")
 }

@@ -35,14 +35,18 @@ type result struct {
 // detail is the part of an answer that differs from request to request. It holds numbers and fixed phrases, and
 // nothing of the body.
 type detail struct {
-	Ack       string `json:"ack,omitempty"`
-	Messages  *int   `json:"messages,omitempty"`
-	Coalesced *int   `json:"coalesced,omitempty"`
-	Filtered  *int   `json:"filtered,omitempty"`
-	Acked     *int   `json:"acked,omitempty"`
-	Offset    *int64 `json:"offset,omitempty"`
-	Index     *int   `json:"index,omitempty"`
+	Ack       Ack     `json:"ack,omitempty"`
+	Messages  *int    `json:"messages,omitempty"`
+	Coalesced *int    `json:"coalesced,omitempty"`
+	Filtered  *int    `json:"filtered,omitempty"`
+	Acked     *int    `json:"acked,omitempty"`
+	Offset    *int64  `json:"offset,omitempty"`
+	Index     *int    `json:"index,omitempty"`
+	Age       float64 `json:"age_seconds,omitempty"` // of a stall
 }
+
+// seconds is a duration as answers say it, to a tenth.
+func seconds(d time.Duration) float64 { return d.Truncate(100 * time.Millisecond).Seconds() }
 
 // answer is the JSON object of every answer.
 type answer struct {

@@ -29,7 +29,6 @@ type rig struct {
 	t         *testing.T
 	admission *inflight.Admission
 	registry  *inflight.Registry
-	publisher *fakePublisher
 	metrics   *fakeMetrics
 	log       *fakeLog
 	server    *Server
@@ -40,6 +39,7 @@ type rig struct {
 type limits struct {
 	Settings
 	InFlight int64
+	Registry inflight.Settings
 }
 
 // newRig makes a rig of small limits. Its test must leave it at rest.
@@ -50,6 +50,7 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 			Timeout: 5 * time.Second, ReadTimeout: 2 * time.Second, IdleTimeout: time.Minute, MaxBody: 1000,
 		},
 		InFlight: 10_000,
+		Registry: inflight.Settings{Join: true, Window: 10 * time.Minute, MaxEntries: 1000, StallAfter: 30 * time.Second},
 	}
 	for _, change := range changes {
 		change(&l)
@@ -57,15 +58,13 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 	r := &rig{
 		t:         t,
 		admission: inflight.NewAdmission(l.InFlight),
-		registry:  inflight.NewRegistry(),
-		publisher: newFakePublisher(),
+		registry:  inflight.NewRegistry(l.Registry),
 		metrics:   newFakeMetrics(),
 		log:       &fakeLog{},
 	}
 	r.server = New(l.Settings, Parts{
 		Admission:      r.admission,
 		Registry:       r.registry,
-		Publisher:      r.publisher,
 		Metrics:        r.metrics,
 		MetricsHandler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "metrics") }),
 		Log:            r.log,

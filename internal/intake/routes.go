@@ -16,7 +16,7 @@ func (s *Server) routes(h *handler, r *replier, metrics http.Handler) http.Handl
 		return h.serve(w, req)
 	}
 	livez := func(http.ResponseWriter, *http.Request) result { return result{outcome: alive} }
-	readyz := func(http.ResponseWriter, *http.Request) result { return result{outcome: s.readiness()} }
+	readyz := func(http.ResponseWriter, *http.Request) result { return s.readiness() }
 	unknown := func(http.ResponseWriter, *http.Request) result { return result{outcome: notFound} }
 	refuse := func(allow string) http.Handler {
 		return r.handle(func(w http.ResponseWriter, _ *http.Request) result {
@@ -45,14 +45,17 @@ func (s *Server) routes(h *handler, r *replier, metrics http.Handler) http.Handl
 }
 
 // readiness is what /readyz answers.
-func (s *Server) readiness() outcome {
+func (s *Server) readiness() result {
+	age, isStalled := s.registry.Stalled()
 	switch {
 	case s.at(phaseLeaving):
-		return leaving
-	case s.at(phaseServing):
-		return ready
+		return result{outcome: leaving}
+	case !s.at(phaseServing):
+		return result{outcome: starting}
+	case isStalled:
+		return result{outcome: stalled, detail: detail{Age: seconds(age)}}
 	default:
-		return starting
+		return result{outcome: ready}
 	}
 }
 

@@ -1,10 +1,11 @@
 // Package intake is the HTTP side: the server, its routes, the limits on a request, the walk of a batch through
 // admit, read, decode, claim, publish, await and reply, health, and the one table of answers.
 //
-// It knows nothing of libbeat: what publishes is an interface.
+// It knows nothing of libbeat: what publishes takes batches from the registry.
 package intake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,18 @@ type Settings struct {
 	ReadTimeout time.Duration // for the headers of a request, and again for its body
 	IdleTimeout time.Duration // until an idle connection is closed
 	MaxBody     int64         // bytes
+	Ack         Ack           // what the output's acknowledgement means; Delivered when empty
 }
+
+// Ack is what a 200 is worth: what the acknowledgement of the output means.
+type Ack string
+
+const (
+	// Delivered says that the output has delivered every event.
+	Delivered Ack = "delivered"
+	// Persisted says that every event is on the local disk, to be delivered.
+	Persisted Ack = "persisted"
+)
 
 // Metrics is what the intake reports.
 type Metrics interface {
@@ -34,6 +46,8 @@ type Metrics interface {
 	Read(bytes int)
 	// Batch counts a decoded batch.
 	Batch(messages, numbersAsStrings int)
+	// Coalesced counts the messages of a batch that were in flight or delivered when it came.
+	Coalesced(inFlight, delivered int)
 	// Withdrawn counts messages taken back.
 	Withdrawn(messages int)
 	// Delivered records how long a batch took that is answered 200.
@@ -55,7 +69,6 @@ type Logger interface {
 type Parts struct {
 	Admission      *inflight.Admission
 	Registry       *inflight.Registry
-	Publisher      Publisher
 	Metrics        Metrics
 	MetricsHandler http.Handler // serves GET /metrics
 	Log            Logger
@@ -76,10 +89,11 @@ const maxHeaderBytes = 64 << 10
 
 // Server is the HTTP server. Make it with New, then Serve until Drain. Serve once; Drain may be repeated.
 type Server struct {
-	http    *http.Server
-	phase   atomic.Int32
-	serving *tracker
-	abort   context.CancelCauseFunc // ends the requests that wait
+	http     *http.Server
+	phase    atomic.Int32
+	registry *inflight.Registry
+	serving  *tracker
+	abort    context.CancelCauseFunc // ends the requests that wait
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -89,16 +103,16 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(settings Settings, parts Parts) *Server {
 	base, abort := context.WithCancelCause(context.Background())
-	s := &Server{abort: abort, serving: newTracker()}
+	s := &Server{abort: abort, registry: parts.Registry, serving: newTracker()}
 	h := &handler{
 		admission:   parts.Admission,
 		registry:    parts.Registry,
-		publisher:   parts.Publisher,
 		metrics:     parts.Metrics,
 		draining:    func() bool { return s.at(phaseDraining) },
 		timeout:     settings.Timeout,
 		readTimeout: settings.ReadTimeout,
 		maxBody:     settings.MaxBody,
+		ack:         cmp.Or(settings.Ack, Delivered),
 	}
 	s.http = &http.Server{
 		Handler: s.routes(h, newReplier(parts.Log, parts.Metrics, h.draining), parts.MetricsHandler),

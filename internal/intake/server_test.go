@@ -35,7 +35,7 @@ func ask(t *testing.T, c *http.Client, method, url, body string) received {
 
 func TestPathsAndMethods(t *testing.T) {
 	r := newRig(t)
-	r.publisher.onPublish = published.deliver
+	r.deliverAll()
 	url, c := "http://"+r.serve(), client(t)
 	for _, tt := range []struct {
 		method, path string
@@ -99,7 +99,7 @@ func TestReadinessFollowsThePhases(t *testing.T) {
 		req.Method, req.URL.Path = http.MethodGet, "/readyz"
 		return r.do(req)
 	}
-	r.publisher.onPublish = published.deliver
+	r.deliverAll()
 	readyz().requireAnswer(starting)
 	r.serve()
 	readyz().requireAnswer(ready)

@@ -24,6 +24,9 @@ var errClosed = errors.New("the sink is closed")
 type Event struct {
 	// Raw is the event's exact bytes. It is shared by all snapshots: read only.
 	Raw json.RawMessage
+	// Conn is the client's address and a number that makes the connection unique in
+	// the life of the sink: "127.0.0.1:40000#7".
+	Conn string
 	// Received is when the event's window was complete.
 	Received time.Time
 	// Acked is zero until the window's acknowledgement was released, and is taken

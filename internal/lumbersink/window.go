@@ -55,7 +55,7 @@ func (s *Sink) receive(batch *lj.Batch) {
 	if s.opts.wantsBytes() {
 		events = make([]Event, len(batch.Events))
 		for i, raw := range batch.Events {
-			events[i] = Event{Raw: raw.(json.RawMessage), Received: now} //nolint:forcetypeassert // decoder makes nothing else
+			events[i] = Event{Raw: raw.(json.RawMessage), Conn: batch.RemoteAddr, Received: now} //nolint:forcetypeassert // decoder makes nothing else
 		}
 	}
 	if s.opts.onEvent != nil {

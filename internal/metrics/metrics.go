@@ -29,18 +29,26 @@ type Metrics struct {
 	withdrawn prometheus.Counter
 	dropped   prometheus.Counter
 	asStrings prometheus.Counter
+
+	joinedInFlight  prometheus.Counter
+	joinedDelivered prometheus.Counter
 }
 
 // InFlight is where the gauges of what is in flight look when they are scraped.
 type InFlight struct {
 	Bytes      func() int64
 	BytesLimit func() int64
-	Events     func() int64
+	Events     func() int
 	Queued     func() int // batches that wait for a publishing worker
+
+	Entries      func() int // messages by which retries are known
+	EntriesLimit func() int
+	Stalled      func() (age time.Duration, stalled bool)
 }
 
 // New registers all metrics on registry, with those of the Go runtime and the process.
-func New(registry *prometheus.Registry, inFlight InFlight) *Metrics {
+// ackMode is what an acknowledgement means: delivered or persisted.
+func New(registry *prometheus.Registry, inFlight InFlight, ackMode string) *Metrics {
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -64,6 +72,25 @@ func New(registry *prometheus.Registry, inFlight InFlight) *Metrics {
 		func() float64 { return float64(inFlight.Events()) })
 	gaugeFunc("rtbeat_publish_queue_batches", "Batches that wait for a publishing worker.",
 		func() float64 { return float64(inFlight.Queued()) })
+	gaugeFunc("rtbeat_dedupe_entries", "Messages by which retries are known: those in flight, and those delivered within dedupe.window.",
+		func() float64 { return float64(inFlight.Entries()) })
+	gaugeFunc("rtbeat_dedupe_entries_limit", "The limit of rtbeat_dedupe_entries (dedupe.max_entries). Messages in flight may exceed it.",
+		func() float64 { return float64(inFlight.EntriesLimit()) })
+	gaugeFunc("rtbeat_output_stalled", "1 while the output counts as stalled (stall_after), else 0.",
+		func() float64 { _, stalled := inFlight.Stalled(); return number(stalled) })
+	gaugeFunc("rtbeat_output_no_ack_seconds", "How long the output has acknowledged nothing of what it has; 0 while it has nothing.",
+		func() float64 { age, _ := inFlight.Stalled(); return age.Seconds() })
+	for _, mode := range []string{"delivered", "persisted"} {
+		factory.NewGauge(prometheus.GaugeOpts{
+			Name:        "rtbeat_ack_mode",
+			Help:        "1 for what an acknowledgement of the output means: delivered, or persisted on the local disk (queue.disk).",
+			ConstLabels: prometheus.Labels{"mode": mode},
+		}).Set(number(mode == ackMode))
+	}
+	coalesced := factory.NewCounterVec(prometheus.CounterOpts{
+		Name: "rtbeat_messages_coalesced_total",
+		Help: "Messages that were not published again: joined to what is in flight, or delivered before.",
+	}, []string{"state"})
 
 	return &Metrics{
 		registry: registry,
@@ -89,7 +116,17 @@ func New(registry *prometheus.Registry, inFlight InFlight) *Metrics {
 		withdrawn: counter("rtbeat_events_withdrawn_total", "Messages taken back before the pipeline had them, because their sender was answered."),
 		dropped:   counter("rtbeat_events_dropped_total", "Events that never entered the pipeline: a processor failed badly, or the pipeline was closing."),
 		asStrings: counter("rtbeat_numbers_as_strings_total", "Numbers kept as strings of their exact digits, because no 64-bit number holds them."),
+
+		joinedInFlight:  coalesced.WithLabelValues("in_flight"),
+		joinedDelivered: coalesced.WithLabelValues("delivered"),
 	}
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // Handler serves the registry in the Prometheus text format.
@@ -135,6 +172,12 @@ func (m *Metrics) Acks(events int) {
 
 // Filtered counts an event that a processor dropped.
 func (m *Metrics) Filtered() { m.filtered.Inc() }
+
+// Coalesced counts messages that were in flight, or delivered, when they came again.
+func (m *Metrics) Coalesced(inFlight, delivered int) {
+	m.joinedInFlight.Add(float64(inFlight))
+	m.joinedDelivered.Add(float64(delivered))
+}
 
 // Withdrawn counts messages that were taken back.
 func (m *Metrics) Withdrawn(messages int) { m.withdrawn.Add(float64(messages)) }

@@ -26,8 +26,12 @@ func inFlight() metrics.InFlight {
 	return metrics.InFlight{
 		Bytes:      func() int64 { return 5 << 20 },
 		BytesLimit: func() int64 { return 32 << 20 },
-		Events:     func() int64 { return 1234 },
+		Events:     func() int { return 1234 },
 		Queued:     func() int { return 7 },
+
+		Entries:      func() int { return 2345 },
+		EntriesLimit: func() int { return 262144 },
+		Stalled:      func() (time.Duration, bool) { return 2500 * time.Millisecond, true },
 	}
 }
 
@@ -65,7 +69,7 @@ func gather(t *testing.T, registry *prometheus.Registry) series {
 
 func TestEveryMetricMoves(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	m := metrics.New(registry, inFlight())
+	m := metrics.New(registry, inFlight(), "delivered")
 	require.Equal(t, series{
 		"rtbeat_received_bytes_total":       0,
 		"rtbeat_batches_received":           0,
@@ -83,6 +87,15 @@ func TestEveryMetricMoves(t *testing.T) {
 		"rtbeat_events_filtered_total":      0,
 		"rtbeat_events_withdrawn_total":     0,
 		"rtbeat_events_dropped_total":       0,
+		"rtbeat_dedupe_entries":             2345,
+		"rtbeat_dedupe_entries_limit":       262144,
+		"rtbeat_output_stalled":             1,
+		"rtbeat_output_no_ack_seconds":      2.5,
+		"rtbeat_ack_mode mode=delivered":    1,
+		"rtbeat_ack_mode mode=persisted":    0,
+
+		"rtbeat_messages_coalesced_total state=in_flight": 0,
+		"rtbeat_messages_coalesced_total state=delivered": 0,
 	}, gather(t, registry), "a counter is there before its first event, so that a rate sees it")
 
 	steps := []struct {
@@ -99,6 +112,9 @@ func TestEveryMetricMoves(t *testing.T) {
 		{"an empty batch", func() { m.Batch(0, 0) }, series{"rtbeat_batches_received": 2}},
 		{"acknowledgements", func() { m.Acks(400); m.Acks(60) }, series{"rtbeat_acks_received": 460, "rtbeat_current_acks": 60}},
 		{"filtered events", func() { m.Filtered(); m.Filtered() }, series{"rtbeat_events_filtered_total": 2}},
+		{"joined messages", func() { m.Coalesced(3, 4); m.Coalesced(1, 0) }, series{
+			"rtbeat_messages_coalesced_total state=in_flight": 4, "rtbeat_messages_coalesced_total state=delivered": 4,
+		}},
 		{"withdrawn messages", func() { m.Withdrawn(38); m.Withdrawn(0) }, series{"rtbeat_events_withdrawn_total": 38}},
 		{"a dropped event", func() { m.Dropped() }, series{"rtbeat_events_dropped_total": 1}},
 		{"a delivery", func() { m.Delivered(1500 * time.Millisecond); m.Delivered(time.Second) }, series{
@@ -128,7 +144,7 @@ func TestEveryMetricMoves(t *testing.T) {
 // A batch of 200 and the timeout that makes a 504 of it must not fall into one bucket.
 func TestAckDurationTellsTheTimeoutApart(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	m := metrics.New(registry, inFlight())
+	m := metrics.New(registry, inFlight(), "delivered")
 	for _, d := range []time.Duration{2 * time.Millisecond, 3900 * time.Millisecond, 4900 * time.Millisecond, 5100 * time.Millisecond, 61 * time.Second} {
 		m.Delivered(d)
 	}
@@ -153,15 +169,15 @@ func TestAckDurationTellsTheTimeoutApart(t *testing.T) {
 // Two instances in one process, as tests have them, share nothing.
 func TestInstancesAreApart(t *testing.T) {
 	one, two := prometheus.NewRegistry(), prometheus.NewRegistry()
-	m := metrics.New(one, inFlight())
-	metrics.New(two, inFlight())
+	m := metrics.New(one, inFlight(), "delivered")
+	metrics.New(two, inFlight(), "delivered")
 	m.Filtered()
 	require.NotZero(t, gather(t, one)["rtbeat_events_filtered_total"])
 	require.Zero(t, gather(t, two)["rtbeat_events_filtered_total"])
 }
 
 func TestHandler(t *testing.T) {
-	m := metrics.New(prometheus.NewRegistry(), inFlight())
+	m := metrics.New(prometheus.NewRegistry(), inFlight(), "delivered")
 	m.Answer(http.StatusOK, "delivered")
 	recorder := httptest.NewRecorder()
 	m.Handler().ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
@@ -188,7 +204,7 @@ func TestNamesFollowTheRules(t *testing.T) {
 		"rtbeat_current_acks":     "", // a gauge, and no name breaks a rule by being odd
 	}
 	registry := prometheus.NewRegistry()
-	m := metrics.New(registry, inFlight())
+	m := metrics.New(registry, inFlight(), "delivered")
 	m.Answer(http.StatusOK, "delivered")
 	problems, err := testutil.GatherAndLint(registry)
 	require.NoError(t, err)
@@ -214,7 +230,7 @@ func TestManual(t *testing.T) {
 	require.Len(t, listed, strings.Count(string(data), "\n| `"), "a row that this test cannot read")
 
 	registry := prometheus.NewRegistry()
-	m := metrics.New(registry, inFlight())
+	m := metrics.New(registry, inFlight(), "delivered")
 	m.Answer(http.StatusOK, "delivered") // a vector shows its labels once it has a series
 	families, err := registry.Gather()
 	require.NoError(t, err)

@@ -22,15 +22,15 @@ func TestFullQueueBlocksNoBatchThatIsWithdrawn(t *testing.T) {
 		tokens = append(tokens, r.publish(numbered(200)...))
 	}
 	// Two workers fill the queue and block; the other four batches stand in line.
-	require.Eventually(t, func() bool { return r.publisher.Queued() == 4 && r.registry.Events() >= 32 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return r.registry.Queued() == 4 && r.registry.Events() >= 32 }, patience, time.Millisecond)
 
 	handed := 0
 	for _, token := range tokens {
-		withdrawn, delivered := r.publisher.Withdraw(token)
+		withdrawn, delivered := token.Withdraw()
 		require.False(t, delivered)
 		handed += 200 - withdrawn
 	}
-	require.Zero(t, r.publisher.Queued())
+	require.Zero(t, r.registry.Queued())
 	// The queue, its input channel (20, memqueue/broker.go), and one event for each worker.
 	require.LessOrEqual(t, handed, 32+20+2)
 	require.EqualValues(t, handed, r.registry.Events())
@@ -52,15 +52,15 @@ func TestRetriesAgainstADeadOutputPileNothingUp(t *testing.T) {
 	first := r.publish(numbered(100)...)
 	second := r.publish(numbered(100)...)
 	require.Eventually(t, func() bool { return r.registry.Events() >= 32 }, patience, time.Millisecond)
-	r.publisher.Withdraw(first)
-	r.publisher.Withdraw(second)
+	first.Withdraw()
+	second.Withdraw()
 	held := r.admission.Used()
 	for range 500 {
-		r.publisher.Withdraw(r.publish(numbered(100)...))
+		r.publish(numbered(100)...).Withdraw()
 	}
-	require.Zero(t, r.publisher.Queued())
+	require.Zero(t, r.registry.Queued())
 	require.LessOrEqual(t, r.admission.Used(), held+64, "bytes") // a worker may have handed over one more event
-	require.LessOrEqual(t, r.registry.Events(), int64(32+20+2))
+	require.LessOrEqual(t, r.registry.Events(), 32+20+2)
 }
 
 // The trap that cost others data: closing the pipeline reports what it drops as acknowledged.
@@ -118,7 +118,7 @@ func TestAProcessorThatPanicsFailsItsBatchOnly(t *testing.T) {
 	ctx, cancel := r.patient()
 	defer cancel()
 	require.ErrorIs(t, broken.Wait(ctx), inflight.ErrUnpublishable)
-	r.publisher.Withdraw(broken)
+	broken.Withdraw()
 	for _, token := range []*inflight.BatchAck{before, after} {
 		r.requireDelivered(token, inflight.Progress{Messages: 5, Acked: 5})
 	}
@@ -131,6 +131,8 @@ func TestABatchAfterCloseIsWithdrawn(t *testing.T) {
 	r.publisher.Close()
 	ctx, cancel := r.patient()
 	defer cancel()
-	require.ErrorIs(t, r.publish(numbered(3)...).Wait(ctx), inflight.ErrWithdrawn)
+	token := r.publish(numbered(3)...)
+	require.ErrorIs(t, token.Wait(ctx), inflight.ErrWithdrawn)
+	token.Withdraw()
 	r.requireEmpty()
 }

@@ -1,8 +1,6 @@
 package publish
 
 import (
-	"time"
-
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 
@@ -13,15 +11,23 @@ import (
 // eventType is the value of the field type in every event; existing Logstash pipelines select by it.
 const eventType = "rtbeat"
 
+// maxDocumentID is the longest _id in bytes that Elasticsearch takes; it rejects a document with a longer one.
+const maxDocumentID = 512
+
 // newEvent builds the event of one message. The message's fields are handed over, not copied.
-func newEvent(m batch.Message, received time.Time, clientIP string, token *inflight.BatchAck) beat.Event {
-	return beat.Event{
-		Timestamp: received,
+func (p *Publisher) newEvent(m batch.Message, o inflight.Origin, e *inflight.EventAck) beat.Event {
+	event := beat.Event{
+		Timestamp: o.Received,
 		Fields: mapstr.M{
 			"type":     eventType,
 			"rxtxMsg":  mapstr.M(m.Fields),
-			"clientIp": clientIP,
+			"clientIp": o.ClientIP,
 		},
-		Private: token,
+		Private: e,
 	}
+	if p.settings.DocumentID && m.UUID != "" && len(m.UUID) <= maxDocumentID {
+		// The outputs read it from here: @metadata._id for Logstash, the document's _id for Elasticsearch.
+		event.Meta = mapstr.M{"_id": m.UUID}
+	}
+	return event
 }

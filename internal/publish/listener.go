@@ -17,17 +17,17 @@ type Metrics interface {
 	Dropped()
 }
 
-// ackListener brings the acknowledgements of one pipeline client back to the tokens. libbeat calls AddEvent from
+// ackListener brings the acknowledgements of one pipeline client back to the registry. libbeat calls AddEvent from
 // the publishing worker and ACKEvents from the goroutine of the queue.
 type ackListener struct {
 	beat.EventListener
 	metrics Metrics
 }
 
-func newAckListener(metrics Metrics) *ackListener {
+func newAckListener(registry *inflight.Registry, metrics Metrics) *ackListener {
 	return &ackListener{
 		EventListener: acker.EventPrivateReporter(func(acked int, data []any) {
-			if ackTokens(data) > 0 && acked > 0 {
+			if registry.Ack(data) > 0 && acked > 0 {
 				metrics.Acks(acked)
 			}
 		}),
@@ -35,30 +35,14 @@ func newAckListener(metrics Metrics) *ackListener {
 	}
 }
 
-// AddEvent tells the token of a filtered event so before the reporter may report it as done. The reporter's own
+// AddEvent marks a filtered event before the reporter may report it as done. The reporter's own
 // count of filtered events (len(data) - acked) cannot be used for that: it does not say which ones they are.
 func (l *ackListener) AddEvent(event beat.Event, published bool) {
-	if token, ok := event.Private.(*inflight.BatchAck); ok && !published {
-		token.Filter()
+	if e, ok := event.Private.(*inflight.EventAck); ok && !published {
+		e.Filter()
 		l.metrics.Filtered()
 	}
 	l.EventListener.AddEvent(event, published)
-}
-
-// ackTokens reports runs of the same token in one go and returns how many events counted: one callback may carry
-// the ends of many batches, and one batch may come in many callbacks.
-func ackTokens(data []any) (counted int) {
-	for start := 0; start < len(data); {
-		end := start + 1
-		for end < len(data) && data[end] == data[start] {
-			end++
-		}
-		if token, ok := data[start].(*inflight.BatchAck); ok {
-			counted += token.Ack(end - start)
-		}
-		start = end
-	}
-	return counted
 }
 
 // dropListener hears of events that a closing pipeline refuses. All other calls are of no interest here.
@@ -66,10 +50,10 @@ type dropListener struct {
 	metrics Metrics
 }
 
-// DroppedOnPublish fails the token at once, for no acknowledgement will ever come.
+// DroppedOnPublish fails the event's batches at once, for no acknowledgement will ever come.
 func (l dropListener) DroppedOnPublish(event beat.Event) {
-	if token, ok := event.Private.(*inflight.BatchAck); ok {
-		token.Drop(inflight.ErrDropped)
+	if e, ok := event.Private.(*inflight.EventAck); ok {
+		e.Drop(inflight.ErrDropped)
 		l.metrics.Dropped()
 	}
 }

@@ -1,8 +1,8 @@
 // Package publish is the only room that knows libbeat's pipeline client: events go out, acknowledgements come in.
 //
 // libbeat's Publish blocks while the queue is full and cannot be cancelled. It is therefore never called from a
-// handler: a few workers, each with its own client, take batches from a line, message by message, so that a batch
-// whose time is up withdraws all that no worker has handed over yet. However many senders retry against a dead
+// handler: a few workers, each with its own client, take batches from the registry's line, message by message, so that
+// a batch whose time is up withdraws all that no worker has handed over yet. However many senders retry against a dead
 // output, what stays blocked is one event for each worker.
 package publish
 
@@ -17,7 +17,6 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 
-	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -26,22 +25,36 @@ type Logger interface {
 	Errorw(msg string, keysAndValues ...any)
 }
 
-// Publisher hands batches to the pipeline. It is safe for use from any goroutine.
-type Publisher struct {
-	queue   *queue
-	clients []beat.Client
-	metrics Metrics
-	log     Logger
-	panics  rate.Sometimes
-	workers sync.WaitGroup
-	ended   chan struct{} // closed when all workers have ended
+// Settings say how many workers there are, and what they make of a message.
+type Settings struct {
+	Workers    int
+	DocumentID bool // set @metadata._id to the message's uuid
 }
 
-// New connects workers clients to the pipeline and starts a worker for each. Close and then Wait end them.
-func New(pipeline beat.Pipeline, workers int, metrics Metrics, log Logger) (*Publisher, error) {
-	p := &Publisher{queue: newQueue(), metrics: metrics, log: log, panics: rate.Sometimes{Interval: time.Second}, ended: make(chan struct{})}
-	for range workers {
-		client, err := pipeline.ConnectWith(clientConfig(metrics))
+// Publisher hands batches to the pipeline. It is safe for use from any goroutine.
+type Publisher struct {
+	settings Settings
+	registry *inflight.Registry
+	clients  []beat.Client
+	metrics  Metrics
+	log      Logger
+	panics   rate.Sometimes
+	workers  sync.WaitGroup
+	ended    chan struct{} // closed when all workers have ended
+}
+
+// New connects a client for each worker to the pipeline, and starts the workers. Close and then Wait end them.
+func New(pipeline beat.Pipeline, registry *inflight.Registry, settings Settings, metrics Metrics, log Logger) (*Publisher, error) {
+	p := &Publisher{
+		settings: settings,
+		registry: registry,
+		metrics:  metrics,
+		log:      log,
+		panics:   rate.Sometimes{Interval: time.Second},
+		ended:    make(chan struct{}),
+	}
+	for range settings.Workers {
+		client, err := pipeline.ConnectWith(p.clientConfig())
 		if err != nil {
 			p.Close()
 			p.workers.Wait()
@@ -57,7 +70,7 @@ func New(pipeline beat.Pipeline, workers int, metrics Metrics, log Logger) (*Pub
 	return p, nil
 }
 
-func clientConfig(metrics Metrics) beat.ClientConfig {
+func (p *Publisher) clientConfig() beat.ClientConfig {
 	// Off: the decoder yields plain types already, and normalising walks each event once more to drop its nulls.
 	normalize := false
 	return beat.ClientConfig{
@@ -68,34 +81,15 @@ func clientConfig(metrics Metrics) beat.ClientConfig {
 		},
 		// WaitClose stays 0. libbeat fixes it when the client connects, and could wait for its whole length at the
 		// end of a budget that is spent. The registry waits instead, exactly for what is left (beater/shutdown.go).
-		EventListener:  newAckListener(metrics),
-		ClientListener: dropListener{metrics},
+		EventListener:  newAckListener(p.registry, p.metrics),
+		ClientListener: dropListener{p.metrics},
 	}
 }
-
-// Publish puts a batch in line and returns at once. What becomes of it is the token's to tell.
-func (p *Publisher) Publish(b batch.Batch, received time.Time, clientIP string, token *inflight.BatchAck) {
-	j := &job{token: token, received: received, clientIP: clientIP, messages: b.Messages}
-	if !p.queue.push(j) {
-		token.Withdraw()
-	}
-}
-
-// Withdraw takes back what of the token's batch was not handed to the pipeline yet. It returns how many messages
-// that were, and whether the batch was delivered after all in the meantime.
-func (p *Publisher) Withdraw(token *inflight.BatchAck) (withdrawn int, delivered bool) {
-	withdrawn, delivered = token.Withdraw()
-	p.queue.remove(token)
-	return withdrawn, delivered
-}
-
-// Queued is the number of batches that wait for a worker.
-func (p *Publisher) Queued() int { return p.queue.len() }
 
 // Close ends the line and closes the clients, without waiting. Seal the registry before: an event that is refused
 // from here on fails its batch. A worker that is blocked on a full queue goes on when the pipeline is closed.
 func (p *Publisher) Close() {
-	p.queue.close()
+	p.registry.CloseLine()
 	for _, client := range p.clients {
 		_ = client.Close() // always nil (libbeat/publisher/pipeline/client.go)
 	}
@@ -116,14 +110,14 @@ func (p *Publisher) Wait(ctx context.Context) error {
 // in flight, again and again as the sender repeats its batch. libbeat runs the processors before it counts the event
 // (client.publish in libbeat/publisher/pipeline/client.go), so that no acknowledgement will come for it, and those of
 // its neighbours stay in order.
-func (p *Publisher) publish(client beat.Client, event beat.Event, token *inflight.BatchAck) {
+func (p *Publisher) publish(client beat.Client, event beat.Event, e *inflight.EventAck) {
 	defer func() {
 		if r := recover(); r != nil {
 			// What the panic says is left out, for it may quote the event; and a sender can cause one with each request.
 			p.panics.Do(func() {
 				p.log.Errorw("panic in a processor: its event cannot be published", "error.stack_trace", string(debug.Stack()))
 			})
-			token.Drop(inflight.ErrUnpublishable)
+			e.Drop(inflight.ErrUnpublishable)
 			p.metrics.Dropped()
 		}
 	}()
@@ -131,14 +125,9 @@ func (p *Publisher) publish(client beat.Client, event beat.Event, token *infligh
 }
 
 func (p *Publisher) work(client beat.Client) {
-	for j := p.queue.pop(); j != nil; j = p.queue.pop() {
-		for {
-			m, ok := j.next()
-			if !ok {
-				break
-			}
-			p.publish(client, newEvent(m, j.received, j.clientIP, j.token), j.token)
+	for b := p.registry.Take(); b != nil; b = p.registry.Take() {
+		for m, e, ok := b.Next(); ok; m, e, ok = b.Next() {
+			p.publish(client, p.newEvent(m, b.Origin, e), e)
 		}
-		p.queue.finish(j)
 	}
 }

@@ -55,11 +55,11 @@ func newRig(t *testing.T, output *pipelinetest.Output, workers, window int, sett
 	r := &rig{
 		t:             t,
 		admission:     inflight.NewAdmission(1 << 20),
-		registry:      inflight.NewRegistry(),
+		registry:      inflight.NewRegistry(inflight.Settings{Join: true, Window: time.Minute, MaxEntries: 1000}),
 		closePipeline: sync.OnceValue(pipeline.Close),
 	}
 	var err error
-	r.publisher, err = publish.New(pipeline, workers, &r.metrics, logp.NewNopLogger())
+	r.publisher, err = publish.New(pipeline, r.registry, publish.Settings{Workers: workers, DocumentID: true}, &r.metrics, logp.NewNopLogger())
 	require.NoError(t, err)
 	t.Cleanup(r.close)
 	return r
@@ -87,9 +87,9 @@ func (r *rig) publish(messages ...string) *inflight.BatchAck {
 	require.NoError(r.t, reservation.Grow(int64(len(body))))
 	b, err := batch.Decode([]byte(body))
 	require.NoError(r.t, err)
-	token, err := r.registry.Claim(len(b.Messages), reservation)
+	token, err := r.registry.Claim(b.Messages, inflight.Origin{Received: time.Now(), ClientIP: "192.0.2.7"}, reservation)
 	require.NoError(r.t, err)
-	r.publisher.Publish(b, time.Now(), "192.0.2.7", token)
+	token.Publish()
 	return token
 }
 
@@ -109,7 +109,7 @@ func (r *rig) requireEmpty() {
 	require.NoError(r.t, r.registry.WaitEmpty(ctx))
 	require.Zero(r.t, r.registry.Events())
 	require.Zero(r.t, r.admission.Used())
-	require.Zero(r.t, r.publisher.Queued())
+	require.Zero(r.t, r.registry.Queued())
 }
 
 func numbered(n int) []string {
@@ -138,6 +138,7 @@ func TestEventIsTheMessageAsItWasSent(t *testing.T) {
 	require.JSONEq(t, message, string(encoded))
 	require.Contains(t, string(encoded), "9007199254740993", "exact beyond 2^53")
 	require.Contains(t, string(encoded), `"nothing":null`, "null is kept")
+	require.Empty(t, event.Meta)
 
 	window.ACK()
 	r.requireDelivered(token, inflight.Progress{Messages: 1, Acked: 1})
@@ -261,4 +262,40 @@ func TestFilteredCountsDoNotWanderBetweenBatches(t *testing.T) {
 		r.requireDelivered(b.token, inflight.Progress{Messages: 4, Acked: 4, Filtered: b.filtered})
 	}
 	r.requireEmpty()
+}
+
+func TestTheDocumentIDIsTheUUIDOfTheMessage(t *testing.T) {
+	output := &pipelinetest.Output{}
+	r := newRig(t, output, 1, 10, "")
+	long := strings.Repeat("x", 512)
+	token := r.publish(`{"uuid":"m-1"}`, `{"uuid":""}`, `{"uuid":7}`, `{"uuid":"`+long+`"}`, `{"uuid":"`+long+`x"}`)
+	var ids []any
+	for len(ids) < 5 {
+		window := output.Next()
+		for _, event := range window.Events() {
+			ids = append(ids, event.Content.Meta["_id"])
+		}
+		window.ACK()
+	}
+	require.Equal(t, []any{"m-1", nil, nil, long, nil}, ids, "Elasticsearch takes 512 bytes")
+	r.requireDelivered(token, inflight.Progress{Messages: 5, Acked: 5})
+}
+
+// The real pipeline acknowledges the one event for all who sent it.
+func TestRetriesAreOneEvent(t *testing.T) {
+	output := &pipelinetest.Output{}
+	r := newRig(t, output, 2, 10, "queue.mem: {flush.timeout: 1h, flush.min_events: 2, events: 100}")
+	first := r.publish(`{"uuid":"a"}`, `{"uuid":"b"}`)
+	window := output.Next() // the queue held it back until it had both
+	require.Len(t, window.Events(), 2)
+	first.Withdraw()
+	retry := r.publish(`{"uuid":"b"}`, `{"uuid":"a"}`, `{"uuid":"b"}`)
+	require.Equal(t, 3, retry.Progress().Coalesced())
+	window.ACK()
+	ctx, cancel := r.patient()
+	defer cancel()
+	require.NoError(t, retry.Wait(ctx))
+	r.requireDelivered(r.publish(`{"uuid":"a"}`), inflight.Progress{Messages: 1, Acked: 1, Delivered: 1})
+	r.requireEmpty()
+	require.EqualValues(t, 2, r.metrics.acks.Load())
 }

@@ -10,21 +10,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // succeed runs a subcommand that must end well.
-func succeed(t testing.TB, home, stdin string, args ...string) Result {
+func succeed(t testing.TB, home, stdin string, args ...string) harness.Result {
 	t.Helper()
-	r := command(t, home, stdin, args...)
+	r := harness.Command(t, home, stdin, args...)
 	require.Zero(t, r.Code, "%v: stdout:\n%s\nstderr:\n%s", args, r.Stdout, r.Stderr)
 	return r
 }
 
 func TestSubcommands(t *testing.T) {
 	t.Parallel()
-	sink := startSink(t, lumbersink.Immediate())
+	sink := harness.StartSink(t, lumbersink.Immediate())
 	home := t.TempDir()
-	config := Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": "7s"}}.writeConfig(t, home)
+	config := harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": "7s"}}.WriteConfig(t, home)
 
 	require.Contains(t, succeed(t, home, "", "version").Stdout, "rtbeat version ")
 	require.Contains(t, succeed(t, home, "", "test", "config", "-c", config).Stdout, "Config OK")
@@ -44,19 +45,19 @@ func TestSubcommands(t *testing.T) {
 // An operator tests the next config while the service runs, on the very port it names.
 func TestConfigCanBeTestedWhileAnotherRuns(t *testing.T) {
 	t.Parallel()
-	sink := startSink(t, lumbersink.Immediate())
-	b := startBeat(t, Settings{Sink: sink.Addr()})
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr()})
 	_, port, err := net.SplitHostPort(b.Addr)
 	require.NoError(t, err)
 	n, err := strconv.Atoi(port)
 	require.NoError(t, err)
 
 	home := t.TempDir()
-	config := Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"port": n}}.writeConfig(t, home)
+	config := harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"port": n}}.WriteConfig(t, home)
 	require.Contains(t, succeed(t, home, "", "test", "config", "-c", config).Stdout, "Config OK")
 
-	l := newLedger(t)
-	requireDelivered(t, l.Post(t.Context(), b.Addr, newBatch("undisturbed", 1)), 1)
+	l := harness.NewLedger(t)
+	requireDelivered(t, l.Post(t.Context(), b.Addr, harness.NewBatch("undisturbed", 1)), 1)
 	l.CheckOnce(t, sink)
 }
 
@@ -64,25 +65,25 @@ func TestConfigCanBeTestedWhileAnotherRuns(t *testing.T) {
 func TestConfigTestFindsWhatAStartRefuses(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
-	config := Settings{Sink: deadAddress(t), Rtbeat: map[string]any{"timout": 5}}.writeConfig(t, home)
-	r := command(t, home, "", "test", "config", "-c", config)
+	config := harness.Settings{Sink: harness.DeadAddress(t), Rtbeat: map[string]any{"timout": 5}}.WriteConfig(t, home)
+	r := harness.Command(t, home, "", "test", "config", "-c", config)
 	require.Equal(t, 1, r.Code)
 	require.Contains(t, r.Stdout+r.Stderr, "timout")
 }
 
 func TestKeystore(t *testing.T) {
 	t.Parallel()
-	sink := startSink(t, lumbersink.Immediate())
+	sink := harness.StartSink(t, lumbersink.Immediate())
 	home := t.TempDir()
 	// The secret is the address of the sink, so that a delivery proves that it was read.
-	config := Settings{Sink: "${SINK}"}.writeConfig(t, home)
+	config := harness.Settings{Sink: "${SINK}"}.WriteConfig(t, home)
 
 	succeed(t, home, "", "keystore", "create", "-c", config)
 	succeed(t, home, sink.Addr(), "keystore", "add", "SINK", "--stdin", "-c", config)
 	require.Contains(t, succeed(t, home, "", "keystore", "list", "-c", config).Stdout, "SINK")
 
-	b := startBeat(t, Settings{Sink: "${SINK}", Home: home})
-	l := newLedger(t)
-	requireDelivered(t, l.Post(t.Context(), b.Addr, newBatch("through-the-keystore", 1)), 1)
+	b := harness.StartBeat(t, harness.Settings{Sink: "${SINK}", Home: home})
+	l := harness.NewLedger(t)
+	requireDelivered(t, l.Post(t.Context(), b.Addr, harness.NewBatch("through-the-keystore", 1)), 1)
 	l.CheckOnce(t, sink)
 }

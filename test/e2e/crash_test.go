@@ -13,25 +13,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // The process dies between the sink's receipt and its ack: the sender knows nothing, sends again, and gets through.
 func TestSIGKILLBeforeTheAck(t *testing.T) {
 	t.Parallel()
-	sink := startSink(t, lumbersink.Never())
+	sink := harness.StartSink(t, lumbersink.Never())
 	home := t.TempDir()
-	b := startBeat(t, Settings{Sink: sink.Addr(), Home: home})
-	l := newLedger(t)
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Home: home})
+	l := harness.NewLedger(t)
 
-	batch := newBatch("killed", 5)
+	batch := harness.NewBatch("killed", 5)
 	answer := l.Go(t.Context(), b.Addr, batch)
-	arrived(t, sink, 1)
+	harness.Arrived(t, sink, 1)
 	b.Kill()
 	a := <-answer
 	require.Error(t, a.Err, "%s", a)
 
-	recoverSink(sink)
-	b = startBeat(t, Settings{Sink: sink.Addr(), Home: home})
+	harness.RecoverSink(sink)
+	b = harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Home: home})
 	requireDelivered(t, l.Post(t.Context(), b.Addr, batch), len(batch))
 	l.Check(t, sink)
 }
@@ -39,46 +40,46 @@ func TestSIGKILLBeforeTheAck(t *testing.T) {
 // Senders with a queue of their own, as rxtx has, survive two crashes without a loss.
 func TestSendersSurviveCrashes(t *testing.T) {
 	const senders, batches, messages, crashes = 4, 30, 20, 2
-	sink := startSink(t, lumbersink.Delay(30*time.Millisecond))
+	sink := harness.StartSink(t, lumbersink.Delay(30*time.Millisecond))
 	home := t.TempDir()
 	var addr atomic.Value
-	start := func() *Beat {
-		b := startBeat(t, Settings{Sink: sink.Addr(), Home: home})
+	start := func() *harness.Beat {
+		b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Home: home})
 		addr.Store(b.Addr)
 		return b
 	}
 	b := start()
-	l := newLedger(t)
+	l := harness.NewLedger(t)
 
-	var answers tally
+	var answers harness.Tally
 	var running sync.WaitGroup
 	for s := range senders {
 		running.Go(func() {
 			for n := range batches {
-				batch := newBatch(fmt.Sprintf("crash-%d-%d", s, n), messages)
+				batch := harness.NewBatch(fmt.Sprintf("crash-%d-%d", s, n), messages)
 				for t.Context().Err() == nil {
 					a := l.Post(t.Context(), addr.Load().(string), batch)
-					answers.add(a)
+					answers.Add(a)
 					if a.Code == http.StatusOK {
 						break
 					}
-					pause(t.Context(), retryPause)
+					harness.Pause(t.Context(), retryPause)
 				}
 			}
 		})
 	}
 	for crash := range crashes {
 		// In the middle of the work, with answers behind and batches under way.
-		await(t, arriveWithin, "a part of the answers", func() bool {
-			return answers.counts()["200"] >= (crash+1)*senders*batches/(crashes+1)
+		harness.Await(t, harness.ArriveWithin, "a part of the answers", func() bool {
+			return answers.Counts()["200"] >= (crash+1)*senders*batches/(crashes+1)
 		})
 		b.Kill()
 		b = start()
 	}
 	running.Wait()
 
-	t.Logf("answers: %v", answers.counts())
-	require.Equal(t, senders*batches, answers.counts()["200"])
-	require.Positive(t, answers.counts()["error"], "the crashes met nobody")
+	t.Logf("answers: %v", answers.Counts())
+	require.Equal(t, senders*batches, answers.Counts()["200"])
+	require.Positive(t, answers.Counts()["error"], "the crashes met nobody")
 	l.Check(t, sink)
 }

@@ -12,12 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // prompt is what counts as "at once" on a loaded machine; the delays that the stories tell apart from it are longer.
 const prompt = 3 * time.Second
 
-func requireDelivered(t testing.TB, a Answer, messages int) {
+func requireDelivered(t testing.TB, a harness.Answer, messages int) {
 	t.Helper()
 	require.NoError(t, a.Err)
 	require.Equal(t, http.StatusOK, a.Code, "%s", a)
@@ -26,7 +27,7 @@ func requireDelivered(t testing.TB, a Answer, messages int) {
 	require.Equal(t, messages, a.Body.Messages, "%s", a)
 }
 
-func requireTimeout(t testing.TB, a Answer, messages int) {
+func requireTimeout(t testing.TB, a harness.Answer, messages int) {
 	t.Helper()
 	require.NoError(t, a.Err)
 	require.Equal(t, http.StatusGatewayTimeout, a.Code, "%s", a)
@@ -52,16 +53,16 @@ func TestAckAfterDelivery(t *testing.T) {
 		"no payload at all": `"seq":"1"`,
 		"payload no object": `"payload":[1,"two",false]`,
 	}
-	sink := startSink(t, lumbersink.Immediate())
-	b := startBeat(t, Settings{Sink: sink.Addr()})
-	l := newLedger(t)
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr()})
+	l := harness.NewLedger(t)
 
 	sent := time.Now()
 	for name, fields := range messages {
-		one := Batch{{ID: name, Raw: json.RawMessage(fmt.Sprintf(`{"uuid":%q,%s}`, name, fields))}}
+		one := harness.Batch{{ID: name, Raw: json.RawMessage(fmt.Sprintf(`{"uuid":%q,%s}`, name, fields))}}
 		requireDelivered(t, l.Post(t.Context(), b.Addr, one), 1)
 	}
-	all := newBatch("together", 50)
+	all := harness.NewBatch("together", 50)
 	requireDelivered(t, l.Post(t.Context(), b.Addr, all), len(all))
 
 	// That what is there is exactly what was sent is the ledger's second rule.
@@ -82,25 +83,25 @@ func TestAckAfterDelivery(t *testing.T) {
 // What 64 bits cannot hold goes as a string of its digits: a rounded number would be a false one.
 func TestNumbersBeyond64BitsKeepTheirDigits(t *testing.T) {
 	t.Parallel()
-	sink := startSink(t, lumbersink.Immediate())
-	b := startBeat(t, Settings{Sink: sink.Addr()})
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr()})
 
-	a := newClient(t).Post(t.Context(), b.Addr, []byte(`{"messages":[{"uuid":"huge","payload":`+
+	a := harness.NewClient(t).Post(t.Context(), b.Addr, []byte(`{"messages":[{"uuid":"huge","payload":`+
 		`{"i":18446744073709551616,"d":0.12345678901234567890123}}]}`))
 	requireDelivered(t, a, 1)
 
-	_, message, err := messageOf(sink.Events()[0].Raw)
+	_, message, err := harness.MessageOf(sink.Events()[0].Raw)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"uuid":"huge","payload":{"i":"18446744073709551616","d":"0.12345678901234567890123"}}`, string(message))
 }
 
 func TestAnswerWaitsForTheAck(t *testing.T) {
 	const delay = 800 * time.Millisecond
-	sink := startSink(t, lumbersink.Delay(delay))
-	b := startBeat(t, Settings{Sink: sink.Addr()})
-	l := newLedger(t)
+	sink := harness.StartSink(t, lumbersink.Delay(delay))
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr()})
+	l := harness.NewLedger(t)
 
-	batch := newBatch("late", 3)
+	batch := harness.NewBatch("late", 3)
 	a := l.Post(t.Context(), b.Addr, batch)
 
 	requireDelivered(t, a, len(batch))
@@ -113,11 +114,11 @@ func TestFragmentedAcksMakeOneAnswer(t *testing.T) {
 	t.Parallel()
 	const messages = 20
 	// The delay makes the time between the first and the last ack long enough to be answered too early in.
-	sink := startSink(t, lumbersink.Delay(20*time.Millisecond))
-	b := startBeat(t, Settings{Sink: sink.Addr(), Output: map[string]any{"bulk_max_size": 1}})
-	l := newLedger(t)
+	sink := harness.StartSink(t, lumbersink.Delay(20*time.Millisecond))
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Output: map[string]any{"bulk_max_size": 1}})
+	l := harness.NewLedger(t)
 
-	batch := newBatch("fragment", messages)
+	batch := harness.NewBatch("fragment", messages)
 	requireDelivered(t, l.Post(t.Context(), b.Addr, batch), messages)
 
 	l.CheckOnce(t, sink)
@@ -133,25 +134,25 @@ func TestFragmentedAcksMakeOneAnswer(t *testing.T) {
 func TestOneAckAnswersSeveralBatches(t *testing.T) {
 	t.Parallel()
 	const senders, messages = 8, 5
-	sink := startSink(t, lumbersink.Never())
-	b := startBeat(t, Settings{
+	sink := harness.StartSink(t, lumbersink.Never())
+	b := harness.StartBeat(t, harness.Settings{
 		Sink:   sink.Addr(),
 		Rtbeat: map[string]any{"timeout": 20},
 		// Long enough for all senders to get in, so that their batches leave together.
 		Queue: map[string]any{"events": 4096, "flush.min_events": 2048, "flush.timeout": "1500ms"},
 	})
-	l := newLedger(t)
+	l := harness.NewLedger(t)
 
-	var answers []<-chan Answer
+	var answers []<-chan harness.Answer
 	for i := range senders {
-		answers = append(answers, l.Go(t.Context(), b.Addr, newBatch(fmt.Sprintf("sender-%d", i), messages)))
+		answers = append(answers, l.Go(t.Context(), b.Addr, harness.NewBatch(fmt.Sprintf("sender-%d", i), messages)))
 	}
-	arrived(t, sink, senders*messages)
+	harness.Arrived(t, sink, senders*messages)
 	for _, answer := range answers {
 		require.Empty(t, answer, "nobody is answered before the ack")
 	}
 
-	recoverSink(sink)
+	harness.RecoverSink(sink)
 	for _, answer := range answers {
 		requireDelivered(t, <-answer, messages)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // Processors may drop events. That is the operator's wish and no failure, but the answer says how many it were.
@@ -29,17 +30,17 @@ func TestFilteredEventsAreCountedInTheAnswer(t *testing.T) {
 		{"every one", []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}},
 		{"none", nil},
 	}
-	sink := startSink(t, lumbersink.Immediate())
-	b := startBeat(t, Settings{Sink: sink.Addr(), Processors: []any{
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Processors: []any{
 		map[string]any{"drop_event": map[string]any{"when": map[string]any{
 			"equals": map[string]any{"rxtxMsg.label": "noise"},
 		}}},
 	}})
-	l := newLedger(t)
+	l := harness.NewLedger(t)
 
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			batch := newLabelledBatch(tt.name, messages, func(i int) string {
+			batch := harness.NewLabelledBatch(tt.name, messages, func(i int) string {
 				if slices.Contains(tt.drop, i) {
 					return "noise"
 				}
@@ -60,30 +61,30 @@ func TestFilteredEventsAreCountedInTheAnswer(t *testing.T) {
 // A batch of which nothing is left may have to wait for its turn behind others, but is not forgotten there.
 func TestFilteredBatchBehindAStalledOne(t *testing.T) {
 	t.Parallel()
-	sink := startSink(t, lumbersink.Never())
-	b := startBeat(t, Settings{
+	sink := harness.StartSink(t, lumbersink.Never())
+	b := harness.StartBeat(t, harness.Settings{
 		Sink:   sink.Addr(),
 		Rtbeat: map[string]any{"timeout": 20},
 		Processors: []any{map[string]any{"drop_event": map[string]any{"when": map[string]any{
 			"equals": map[string]any{"rxtxMsg.label": "noise"},
 		}}}},
 	})
-	l := newLedger(t)
+	l := harness.NewLedger(t)
 
-	kept := newBatch("kept", 1)
+	kept := harness.NewBatch("kept", 1)
 	first := l.Go(t.Context(), b.Addr, kept)
-	arrived(t, sink, len(kept))
-	var answers []<-chan Answer
+	harness.Arrived(t, sink, len(kept))
+	var answers []<-chan harness.Answer
 	for i := range 4 {
-		noise := newLabelledBatch(fmt.Sprintf("noise-%d", i), 3, func(int) string { return "noise" })
+		noise := harness.NewLabelledBatch(fmt.Sprintf("noise-%d", i), 3, func(int) string { return "noise" })
 		for _, m := range noise {
 			l.WillDrop(m.ID)
 		}
 		answers = append(answers, l.Go(t.Context(), b.Addr, noise))
 	}
-	await(t, prompt, "all batches inside", func() bool { return b.Metric("rtbeat_batches_received") == 5 })
+	harness.Await(t, prompt, "all batches inside", func() bool { return b.Metric("rtbeat_batches_received") == 5 })
 
-	recoverSink(sink)
+	harness.RecoverSink(sink)
 	requireDelivered(t, <-first, len(kept))
 	for _, answer := range answers {
 		a := <-answer
@@ -96,20 +97,20 @@ func TestFilteredBatchBehindAStalledOne(t *testing.T) {
 // extract_array of libbeat panics at a null, which anybody may send. That is one batch's misfortune, not the process's.
 func TestProcessorThatPanicsFailsOneBatch(t *testing.T) {
 	t.Parallel()
-	sink := startSink(t, lumbersink.Immediate())
-	b := startBeat(t, Settings{Sink: sink.Addr(), Processors: []any{
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Processors: []any{
 		map[string]any{"extract_array": map[string]any{
 			"field": "rxtxMsg.list", "mappings": map[string]any{"first": 0}, "ignore_missing": true, "fail_on_error": false,
 		}},
 	}})
-	l := newLedger(t)
-	c := newClient(t)
+	l := harness.NewLedger(t)
+	c := harness.NewClient(t)
 	for range 3 { // as a sender that repeats it
 		a := c.Post(t.Context(), b.Addr, []byte(`{"messages":[{"list":null}]}`))
 		require.NoError(t, a.Err)
 		require.Equal(t, http.StatusInternalServerError, a.Code, "%s", a)
 	}
-	requireDelivered(t, l.Post(t.Context(), b.Addr, newBatch("sound", 3)), 3)
+	requireDelivered(t, l.Post(t.Context(), b.Addr, harness.NewBatch("sound", 3)), 3)
 	require.Zero(t, b.Metric("rtbeat_in_flight_bytes"))
 	_, found := b.Log.Find("panic in a processor")
 	require.True(t, found, "no line in the log")

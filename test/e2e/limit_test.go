@@ -12,9 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
 )
 
-func requireInFlightLimit(t testing.TB, a Answer) {
+func requireInFlightLimit(t testing.TB, a harness.Answer) {
 	t.Helper()
 	requireFail(t, a, http.StatusServiceUnavailable, "in_flight_limit")
 	require.NotEmpty(t, a.Header.Get("Retry-After"), "%s", a)
@@ -24,16 +25,16 @@ func requireInFlightLimit(t testing.TB, a Answer) {
 // The limit counts bytes until their ack. The answer 504 frees none: they are still in the process.
 func TestInFlightLimitHoldsUntilTheAck(t *testing.T) {
 	const limit = 8 << 10
-	sink := startSink(t, lumbersink.Never())
-	b := startBeat(t, Settings{
+	sink := harness.StartSink(t, lumbersink.Never())
+	b := harness.StartBeat(t, harness.Settings{
 		Sink:   sink.Addr(),
 		Rtbeat: map[string]any{"timeout": 2, "max_in_flight_bytes": limit},
 	})
-	l := newLedger(t)
-	first, second := padded("first", 5, 1<<10), padded("second", 5, 1<<10)
+	l := harness.NewLedger(t)
+	first, second := harness.Padded("first", 5, 1<<10), harness.Padded("second", 5, 1<<10)
 
 	answer := l.Go(t.Context(), b.Addr, first)
-	arrived(t, sink, 1)
+	harness.Arrived(t, sink, 1)
 	requireInFlightLimit(t, l.Post(t.Context(), b.Addr, second))
 	require.GreaterOrEqual(t, b.Metric("rtbeat_in_flight_bytes"), float64(5<<10))
 
@@ -45,8 +46,8 @@ func TestInFlightLimitHoldsUntilTheAck(t *testing.T) {
 	l.Check(t, sink)
 
 	// What is too much now is welcome later.
-	recoverSink(sink)
-	await(t, prompt, "no bytes in flight", func() bool { return b.Metric("rtbeat_in_flight_bytes") == 0 })
+	harness.RecoverSink(sink)
+	harness.Await(t, prompt, "no bytes in flight", func() bool { return b.Metric("rtbeat_in_flight_bytes") == 0 })
 	requireDelivered(t, l.Post(t.Context(), b.Addr, second), len(second))
 	l.CheckOnce(t, sink)
 }
@@ -55,13 +56,13 @@ func TestInFlightLimitHoldsUntilTheAck(t *testing.T) {
 func TestBatchLargerThanTheLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 4 << 10
-	sink := startSink(t, lumbersink.Delay(300*time.Millisecond))
-	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_in_flight_bytes": limit}})
-	l := newLedger(t)
+	sink := harness.StartSink(t, lumbersink.Delay(300*time.Millisecond))
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_in_flight_bytes": limit}})
+	l := harness.NewLedger(t)
 
-	large, small := padded("large", 10, 1<<10), newBatch("small", 1)
+	large, small := harness.Padded("large", 10, 1<<10), harness.NewBatch("small", 1)
 	answer := l.Go(t.Context(), b.Addr, large)
-	arrived(t, sink, 1)
+	harness.Arrived(t, sink, 1)
 	requireInFlightLimit(t, l.Post(t.Context(), b.Addr, small))
 
 	requireDelivered(t, <-answer, len(large))
@@ -73,8 +74,8 @@ func TestBatchLargerThanTheLimit(t *testing.T) {
 // amount of memory, whatever the limit says.
 func TestBodiesUnderWayCount(t *testing.T) {
 	const limit, senders, announced, sent = 1_000_000, 100, 900_000, 60_000
-	sink := startSink(t, lumbersink.Immediate())
-	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_in_flight_bytes": limit}})
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_in_flight_bytes": limit}})
 	before := b.Metric("go_memstats_heap_inuse_bytes")
 
 	part := fmt.Sprintf("POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", announced) +
@@ -82,7 +83,7 @@ func TestBodiesUnderWayCount(t *testing.T) {
 	for range senders {
 		dial(t, b.Addr, part)
 	}
-	await(t, prompt, "senders refused at the limit", func() bool {
+	harness.Await(t, prompt, "senders refused at the limit", func() bool {
 		return b.Answers(http.StatusServiceUnavailable, "in_flight_limit") > 0
 	})
 	inFlight := b.Metric("rtbeat_in_flight_bytes")

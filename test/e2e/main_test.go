@@ -1,38 +1,18 @@
 //go:build e2e
 
+// Package e2e tests the rtbeat binary from outside: a real process, a real lumberjack server, real signals.
+//
+// The tests are stories told with the harness. Every scenario ends with Ledger.Check, which compares what senders were
+// told with what the sink has.
 package e2e
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(run(m))
-}
-
-// run is TestMain with room for defers.
-func run(m *testing.M) int {
-	path, cleanup, err := resolveBinary(context.Background())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e: no program to test:", err)
-		return 1
-	}
-	defer cleanup()
-	if err := os.Setenv(binaryEnv, path); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-
-	code := m.Run()
-	// A sender or a sink that outlives its test would make the next run's timing a matter of luck.
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e: goroutines left behind:", err)
-		return max(code, 1)
-	}
-	return code
+	os.Exit(harness.Run(m))
 }

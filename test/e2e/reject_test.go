@@ -14,12 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // secret stands in every refused body. It must come back in no answer, and must not be in the log either.
 const secret = "hunter2-7f3a"
 
-func requireFail(t testing.TB, a Answer, code int, reason string) {
+func requireFail(t testing.TB, a harness.Answer, code int, reason string) {
 	t.Helper()
 	require.NoError(t, a.Err)
 	require.Equal(t, code, a.Code, "%s", a)
@@ -33,9 +34,9 @@ func requireFail(t testing.TB, a Answer, code int, reason string) {
 func TestRefusedBodies(t *testing.T) {
 	t.Parallel()
 	const limit = 4096
-	sink := startSink(t, lumbersink.Immediate())
-	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_body_bytes": limit}})
-	client := newClient(t)
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_body_bytes": limit}})
+	client := harness.NewClient(t)
 
 	good := `{"uuid":"` + secret + `","n":1}`
 	const nowhere = -1
@@ -90,14 +91,14 @@ func TestRefusedBodies(t *testing.T) {
 	require.NotContains(t, b.Log.String(), secret, "the body is in the log")
 	require.NotContains(t, fmt.Sprint(b.Metrics()), secret, "the body is in a label")
 	// After all that, the process takes a good batch.
-	requireDelivered(t, newLedger(t).Post(t.Context(), b.Addr, newBatch("good", 2)), 2)
+	requireDelivered(t, harness.NewLedger(t).Post(t.Context(), b.Addr, harness.NewBatch("good", 2)), 2)
 }
 
 func TestPathsAndMethods(t *testing.T) {
 	t.Parallel()
-	sink := startSink(t, lumbersink.Immediate())
-	b := startBeat(t, Settings{Sink: sink.Addr()})
-	client := newClient(t)
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr()})
+	client := harness.NewClient(t)
 
 	for _, tt := range []struct {
 		method, path string
@@ -118,7 +119,7 @@ func TestPathsAndMethods(t *testing.T) {
 	} {
 		t.Run(tt.method+" "+tt.path, func(t *testing.T) {
 			req, err := http.NewRequestWithContext(t.Context(), tt.method, "http://"+b.Addr+tt.path,
-				bytes.NewReader(newBatch("astray", 1).Body()))
+				bytes.NewReader(harness.NewBatch("astray", 1).Body()))
 			require.NoError(t, err)
 			a := client.Do(req)
 			requireFail(t, a, tt.code, tt.reason)
@@ -126,7 +127,7 @@ func TestPathsAndMethods(t *testing.T) {
 		})
 	}
 	require.Equal(t, http.StatusOK, b.Get("/livez").Code)
-	await(t, prompt, "ready", func() bool { return b.Get("/readyz").Code == http.StatusOK })
+	harness.Await(t, prompt, "ready", func() bool { return b.Get("/readyz").Code == http.StatusOK })
 	require.Zero(t, sink.Received())
 
 	// Each answer is counted under its own reason.
@@ -137,8 +138,8 @@ func TestPathsAndMethods(t *testing.T) {
 // Nothing to deliver is delivered, whatever the output does.
 func TestEmptyBatchNeedsNoOutput(t *testing.T) {
 	t.Parallel()
-	b := startBeat(t, Settings{Sink: deadAddress(t)})
-	client := newClient(t)
+	b := harness.StartBeat(t, harness.Settings{Sink: harness.DeadAddress(t)})
+	client := harness.NewClient(t)
 	for _, body := range []string{
 		`{"uuid":"empty","size":0,"messages":[]}`,
 		`{"uuid":"empty","size":0,"messages":null}`,
@@ -153,14 +154,14 @@ func TestEmptyBatchNeedsNoOutput(t *testing.T) {
 // An output that cannot be reached is no lost batch: the sender keeps it, and gets through when the output is back.
 func TestUnreachableOutputIsATimeout(t *testing.T) {
 	t.Parallel()
-	address := deadAddress(t)
-	b := startBeat(t, Settings{
+	address := harness.DeadAddress(t)
+	b := harness.StartBeat(t, harness.Settings{
 		Sink:   address,
 		Rtbeat: map[string]any{"timeout": 1},
 		Output: map[string]any{"backoff.init": "100ms", "backoff.max": "200ms"},
 	})
-	l := newLedger(t)
-	batch := newBatch("unreachable", 3)
+	l := harness.NewLedger(t)
+	batch := harness.NewBatch("unreachable", 3)
 	a := l.Post(t.Context(), b.Addr, batch)
 	requireTimeout(t, a, len(batch))
 	require.Less(t, a.Took(), time.Second+slack)
@@ -168,7 +169,7 @@ func TestUnreachableOutputIsATimeout(t *testing.T) {
 	sink, err := lumbersink.Listen(address)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sink.Close()) })
-	await(t, arriveWithin, "a 200", func() bool {
+	harness.Await(t, harness.ArriveWithin, "a 200", func() bool {
 		return l.Post(t.Context(), b.Addr, batch).Code == http.StatusOK
 	})
 	l.Check(t, sink)

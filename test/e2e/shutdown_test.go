@@ -14,10 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // requireRefusedStop is a 503 because the process is stopping.
-func requireRefusedStop(t testing.TB, a Answer) {
+func requireRefusedStop(t testing.TB, a harness.Answer) {
 	t.Helper()
 	require.NoError(t, a.Err)
 	require.Equal(t, http.StatusServiceUnavailable, a.Code, "%s", a)
@@ -27,7 +28,7 @@ func requireRefusedStop(t testing.TB, a Answer) {
 }
 
 // requireAccount holds the last words of a process against the events it should have counted.
-func requireAccount(t testing.TB, b *Beat, delivered, unacknowledged int) {
+func requireAccount(t testing.TB, b *harness.Beat, delivered, unacknowledged int) {
 	t.Helper()
 	entry, ok := b.Log.Find("stopped: ")
 	require.True(t, ok, "no account in the log:\n%s", b.Log.Tail(20))
@@ -39,20 +40,20 @@ func requireAccount(t testing.TB, b *Beat, delivered, unacknowledged int) {
 // The budget holds in the worst state, too: the queue full, workers blocked on it, batches waiting for the workers.
 func TestSIGTERMWhileTheQueueIsFull(t *testing.T) {
 	const budget, senders, messages = 2 * time.Second, 6, 500
-	sink := startSink(t, lumbersink.Never())
-	b := startBeat(t, Settings{
+	sink := harness.StartSink(t, lumbersink.Never())
+	b := harness.StartBeat(t, harness.Settings{
 		Sink:   sink.Addr(),
 		Rtbeat: map[string]any{"timeout": 30, "shutdown_timeout": 2},
 		Queue:  map[string]any{"events": 64, "flush.min_events": 32},
 	})
-	l := newLedger(t)
+	l := harness.NewLedger(t)
 
-	var answers []<-chan Answer
+	var answers []<-chan harness.Answer
 	for i := range senders {
-		answers = append(answers, l.Go(t.Context(), b.Addr, newBatch(fmt.Sprintf("blocked-%d", i), messages)))
+		answers = append(answers, l.Go(t.Context(), b.Addr, harness.NewBatch(fmt.Sprintf("blocked-%d", i), messages)))
 	}
-	await(t, prompt, "all batches inside", func() bool { return b.Metric("rtbeat_batches_received") == senders })
-	await(t, prompt, "a full queue", func() bool { return b.Metric("rtbeat_in_flight_events") >= 64 })
+	harness.Await(t, prompt, "all batches inside", func() bool { return b.Metric("rtbeat_batches_received") == senders })
+	harness.Await(t, prompt, "a full queue", func() bool { return b.Metric("rtbeat_in_flight_events") >= 64 })
 	signalled := b.Terminate()
 
 	for _, answer := range answers {
@@ -77,19 +78,19 @@ func refusesConnections(addr string) bool {
 // The ack comes after the signal: the sender gets its 200, and not a moment before the ack.
 func TestSIGTERMWaitsForALateAck(t *testing.T) {
 	const delay, budget = 1500 * time.Millisecond, 10 * time.Second
-	sink := startSink(t, lumbersink.Delay(delay))
-	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 8, "shutdown_timeout": 10}})
-	l := newLedger(t)
+	sink := harness.StartSink(t, lumbersink.Delay(delay))
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 8, "shutdown_timeout": 10}})
+	l := harness.NewLedger(t)
 
-	batch := newBatch("late-ack", 1)
+	batch := harness.NewBatch("late-ack", 1)
 	answer := l.Go(t.Context(), b.Addr, batch)
-	arrived(t, sink, len(batch))
+	harness.Arrived(t, sink, len(batch))
 	signalled := b.Terminate()
 
 	requireDelivered(t, <-answer, len(batch))
 	code, exited := b.WaitExit(budget)
 	require.Zero(t, code)
-	require.True(t, exited.After(lastAck(sink)), "exit before the ack")
+	require.True(t, exited.After(harness.LastAck(sink)), "exit before the ack")
 	// Nothing is left to wait for after the ack, so the budget must not be used up.
 	require.Less(t, exited.Sub(signalled), delay+slack)
 	requireAccount(t, b, len(batch), 0)
@@ -99,13 +100,13 @@ func TestSIGTERMWaitsForALateAck(t *testing.T) {
 // The ack never comes: the sender is told so, and the budget holds.
 func TestSIGTERMGivesUpOnASilentSink(t *testing.T) {
 	const budget = 3 * time.Second
-	sink := startSink(t, lumbersink.Never())
-	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 30, "shutdown_timeout": 3}})
-	l := newLedger(t)
+	sink := harness.StartSink(t, lumbersink.Never())
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 30, "shutdown_timeout": 3}})
+	l := harness.NewLedger(t)
 
-	batch := newBatch("never-acked", 3)
+	batch := harness.NewBatch("never-acked", 3)
 	answer := l.Go(t.Context(), b.Addr, batch)
-	arrived(t, sink, 1)
+	harness.Arrived(t, sink, 1)
 	signalled := b.Terminate()
 
 	requireRefusedStop(t, <-answer)
@@ -119,15 +120,15 @@ func TestSIGTERMGivesUpOnASilentSink(t *testing.T) {
 // An impatient supervisor signals again; the drain goes on as if it had not.
 func TestSecondSIGTERMDoesNoHarm(t *testing.T) {
 	const delay = 2 * time.Second
-	sink := startSink(t, lumbersink.Delay(delay))
-	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 8, "shutdown_timeout": 10}})
-	l := newLedger(t)
+	sink := harness.StartSink(t, lumbersink.Delay(delay))
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 8, "shutdown_timeout": 10}})
+	l := harness.NewLedger(t)
 
-	batch := newBatch("twice", 1)
+	batch := harness.NewBatch("twice", 1)
 	answer := l.Go(t.Context(), b.Addr, batch)
-	arrived(t, sink, len(batch))
+	harness.Arrived(t, sink, len(batch))
 	signalled := b.Terminate()
-	await(t, prompt, "the listener to close", func() bool { return refusesConnections(b.Addr) })
+	harness.Await(t, prompt, "the listener to close", func() bool { return refusesConnections(b.Addr) })
 	require.Empty(t, answer, "the second signal has to meet the drain")
 	b.Terminate()
 
@@ -141,44 +142,44 @@ func TestSecondSIGTERMDoesNoHarm(t *testing.T) {
 // Senders that do not know of the stop keep posting through it: each attempt has an honest end.
 func TestSendersPostThroughSIGTERM(t *testing.T) {
 	const senders, messages = 6, 10
-	sink := startSink(t, lumbersink.Delay(30*time.Millisecond))
-	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 5, "shutdown_timeout": 10}})
-	l := newLedger(t)
+	sink := harness.StartSink(t, lumbersink.Delay(30*time.Millisecond))
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 5, "shutdown_timeout": 10}})
+	l := harness.NewLedger(t)
 
-	var answers tally
+	var answers harness.Tally
 	var refused sync.Map
 	var running sync.WaitGroup
 	for s := range senders {
 		running.Go(func() {
 			for n := 0; t.Context().Err() == nil; n++ {
-				batch := newBatch(fmt.Sprintf("through-%d-%d", s, n), messages)
+				batch := harness.NewBatch(fmt.Sprintf("through-%d-%d", s, n), messages)
 				a := l.Post(t.Context(), b.Addr, batch)
-				answers.add(a)
+				answers.Add(a)
 				if a.Code == http.StatusServiceUnavailable {
 					for _, m := range batch {
 						refused.Store(m.ID, a.String())
 					}
 				}
 				select {
-				case <-b.done:
+				case <-b.Done():
 					return
 				default:
 				}
 				if a.Err != nil {
-					pause(t.Context(), 10*time.Millisecond)
+					harness.Pause(t.Context(), 10*time.Millisecond)
 				}
 			}
 		})
 	}
-	await(t, arriveWithin, "some answers", func() bool { return answers.counts()["200"] >= 5*senders })
+	harness.Await(t, harness.ArriveWithin, "some answers", func() bool { return answers.Counts()["200"] >= 5*senders })
 	signalled := b.Terminate()
 	code, exited := b.WaitExit(12 * time.Second)
 	running.Wait()
 
 	require.Zero(t, code)
 	require.Less(t, exited.Sub(signalled), slack, "a working sink needs no budget")
-	t.Logf("answers: %v", answers.counts())
-	for status := range answers.counts() {
+	t.Logf("answers: %v", answers.Counts())
+	for status := range answers.Counts() {
 		require.Contains(t, []string{"200", "503", "error"}, status)
 	}
 	l.CheckOnce(t, sink)
@@ -186,7 +187,7 @@ func TestSendersPostThroughSIGTERM(t *testing.T) {
 	events := sink.Events()
 	for _, e := range events {
 		require.False(t, e.Received.After(exited), "an event arrived after the exit")
-		id, _, err := messageOf(e.Raw)
+		id, _, err := harness.MessageOf(e.Raw)
 		require.NoError(t, err)
 		answer, told := refused.Load(id)
 		require.False(t, told, "%s was refused with %v and is at the sink", id, answer)
@@ -199,18 +200,18 @@ func TestSendersPostThroughSIGTERM(t *testing.T) {
 // A balancer needs to see the process leave before it does: not ready, yet still serving.
 func TestNotReadyBeforeTheDoorCloses(t *testing.T) {
 	const delay = 3 * time.Second
-	sink := startSink(t, lumbersink.Immediate())
-	b := startBeat(t, Settings{
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := harness.StartBeat(t, harness.Settings{
 		Sink:   sink.Addr(),
 		Rtbeat: map[string]any{"shutdown_delay": "3s", "shutdown_timeout": 10},
 	})
-	l := newLedger(t)
-	await(t, prompt, "ready", func() bool { return b.Get("/readyz").Code == http.StatusOK })
+	l := harness.NewLedger(t)
+	harness.Await(t, prompt, "ready", func() bool { return b.Get("/readyz").Code == http.StatusOK })
 
 	signalled := b.Terminate()
-	await(t, delay/2, "not ready", func() bool { return b.Get("/readyz").Code == http.StatusServiceUnavailable })
+	harness.Await(t, delay/2, "not ready", func() bool { return b.Get("/readyz").Code == http.StatusServiceUnavailable })
 	require.Equal(t, http.StatusOK, b.Get("/livez").Code, "alive all the same")
-	batch := newBatch("during-the-delay", 2)
+	batch := harness.NewBatch("during-the-delay", 2)
 	a := l.Post(t.Context(), b.Addr, batch)
 	requireDelivered(t, a, len(batch))
 	require.Less(t, a.At.Sub(signalled), delay, "the story needs an answer within the delay")

@@ -13,13 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // failToStart runs the program with settings that it must refuse, without -e, as an operator at a prompt would.
-func failToStart(t testing.TB, s Settings) Result {
+func failToStart(t testing.TB, s harness.Settings) harness.Result {
 	t.Helper()
 	home := t.TempDir()
-	r := command(t, home, "", "-c", s.writeConfig(t, home))
+	r := harness.Command(t, home, "", "-c", s.WriteConfig(t, home))
 	require.Equal(t, 1, r.Code, "exit code; stderr:\n%s", r.Stderr)
 	require.NotContains(t, r.Stderr, "goroutine ", "a stack trace is no message")
 	require.NotContains(t, r.Stderr, "panic", "a stack trace is no message")
@@ -32,8 +33,8 @@ func TestTakenPortIsOneClearLine(t *testing.T) {
 	require.NoError(t, err)
 	defer taken.Close()
 
-	r := failToStart(t, Settings{
-		Sink:   deadAddress(t),
+	r := failToStart(t, harness.Settings{
+		Sink:   harness.DeadAddress(t),
 		Rtbeat: map[string]any{"port": taken.Addr().(*net.TCPAddr).Port},
 	})
 	require.Len(t, r.Lines(), 1, "stderr:\n%s", r.Stderr)
@@ -44,40 +45,40 @@ func TestTakenPortIsOneClearLine(t *testing.T) {
 func TestNonsenseIsRefusedAtStart(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		settings Settings
+		settings harness.Settings
 		names    string // the setting that stderr has to name
 	}{
 		"unknown key": {
-			Settings{Rtbeat: map[string]any{"max_body_byte": 10}}, "max_body_byte",
+			harness.Settings{Rtbeat: map[string]any{"max_body_byte": 10}}, "max_body_byte",
 		},
 		"unknown key in a section": {
-			Settings{Rtbeat: map[string]any{"nonsense": map[string]any{"on": true}}}, "nonsense",
+			harness.Settings{Rtbeat: map[string]any{"nonsense": map[string]any{"on": true}}}, "nonsense",
 		},
 		"negative limit": {
-			Settings{Rtbeat: map[string]any{"max_in_flight_bytes": -1}}, "max_in_flight_bytes",
+			harness.Settings{Rtbeat: map[string]any{"max_in_flight_bytes": -1}}, "max_in_flight_bytes",
 		},
 		"no port": {
-			Settings{Rtbeat: map[string]any{"port": 70000}}, "port",
+			harness.Settings{Rtbeat: map[string]any{"port": 70000}}, "port",
 		},
 		"delay beyond the budget": {
-			Settings{Rtbeat: map[string]any{"shutdown_delay": 10, "shutdown_timeout": 5}}, "shutdown_delay",
+			harness.Settings{Rtbeat: map[string]any{"shutdown_delay": 10, "shutdown_timeout": 5}}, "shutdown_delay",
 		},
 		// A batch that waits in the queue for longer than its sender does can only be answered 504.
 		"flush timeout reaches timeout": {
-			Settings{
+			harness.Settings{
 				Rtbeat: map[string]any{"timeout": 5},
 				Queue:  map[string]any{"flush.timeout": "5s"},
 			}, "queue.mem.flush.timeout",
 		},
 		"flush timeout of the output's own queue": {
-			Settings{
+			harness.Settings{
 				Rtbeat: map[string]any{"timeout": 5},
 				Output: map[string]any{"queue.mem": map[string]any{"flush.timeout": "10s"}},
 			}, "queue.mem.flush.timeout",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tt.settings.Sink = deadAddress(t)
+			tt.settings.Sink = harness.DeadAddress(t)
 			require.Contains(t, failToStart(t, tt.settings).Stderr, tt.names)
 		})
 	}
@@ -87,17 +88,17 @@ func TestNonsenseIsRefusedAtStart(t *testing.T) {
 // default holds a small batch back for 10 s, which is the double of our timeout.
 func TestShippedConfigDeliversASmallBatch(t *testing.T) {
 	t.Parallel()
-	shipped, err := filepath.Abs(filepath.Join(repoRoot, "rtbeat.yml"))
+	shipped, err := filepath.Abs(filepath.Join(harness.RepoRoot, "rtbeat.yml"))
 	require.NoError(t, err)
-	sink := startSink(t, lumbersink.Immediate())
-	b := startBeatArgs(t, t.TempDir(), "-c", shipped,
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := harness.StartBeatArgs(t, t.TempDir(), "-c", shipped,
 		"-E", "rtbeat.host=127.0.0.1",
 		"-E", "rtbeat.port=0",
 		"-E", fmt.Sprintf("output.logstash.hosts=[%q]", sink.Addr()),
 	)
-	l := newLedger(t)
+	l := harness.NewLedger(t)
 
-	batch := newBatch("small", 1)
+	batch := harness.NewBatch("small", 1)
 	a := l.Post(t.Context(), b.Addr, batch)
 	requireDelivered(t, a, len(batch))
 	require.Less(t, a.Took(), prompt)
@@ -113,10 +114,10 @@ func TestNoQueueSettingHoldsASmallBatchBack(t *testing.T) {
 		"another queue setting": {"events": 8192},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sink := startSink(t, lumbersink.Immediate())
-			b := startBeat(t, Settings{Sink: sink.Addr(), Queue: queue})
-			l := newLedger(t)
-			a := l.Post(t.Context(), b.Addr, newBatch("small", 1))
+			sink := harness.StartSink(t, lumbersink.Immediate())
+			b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Queue: queue})
+			l := harness.NewLedger(t)
+			a := l.Post(t.Context(), b.Addr, harness.NewBatch("small", 1))
 			requireDelivered(t, a, 1)
 			require.Less(t, a.Took(), prompt)
 			l.CheckOnce(t, sink)
@@ -128,8 +129,8 @@ func TestNoQueueSettingHoldsASmallBatchBack(t *testing.T) {
 func TestDiskQueueIsRefused(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
-	config := Settings{Sink: deadAddress(t)}.writeConfig(t, home)
-	r := command(t, home, "", "-c", config, "-E", "queue.disk.max_size=50MB")
+	config := harness.Settings{Sink: harness.DeadAddress(t)}.WriteConfig(t, home)
+	r := harness.Command(t, home, "", "-c", config, "-E", "queue.disk.max_size=50MB")
 	require.Equal(t, 1, r.Code)
 	require.Contains(t, r.Stderr, "queue.disk is configured")
 	require.Contains(t, r.Stderr, "Remove it")
@@ -138,10 +139,10 @@ func TestDiskQueueIsRefused(t *testing.T) {
 // Zero is no waiting time: the default is taken, and the log says so.
 func TestZeroTimeoutFallsBackWithAWarning(t *testing.T) {
 	t.Parallel()
-	sink := startSink(t, lumbersink.Delay(200*time.Millisecond))
-	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 0, "shutdown_timeout": -1}})
-	l := newLedger(t)
-	requireDelivered(t, l.Post(t.Context(), b.Addr, newBatch("fallback", 1)), 1)
+	sink := harness.StartSink(t, lumbersink.Delay(200*time.Millisecond))
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 0, "shutdown_timeout": -1}})
+	l := harness.NewLedger(t)
+	requireDelivered(t, l.Post(t.Context(), b.Addr, harness.NewBatch("fallback", 1)), 1)
 	for _, key := range []string{"rtbeat.timeout", "rtbeat.shutdown_timeout"} {
 		entry, ok := b.Log.Find(key)
 		require.True(t, ok, "no line about %s", key)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // Wire is a bare connection. What http.Client hides shows here: when the answer comes although the body does not,
@@ -67,8 +68,8 @@ const halfARequest = "POST /in HTTP/1.1\r\nHost: x\r\nContent-Type: application/
 
 // A sender that stops in the middle of its body holds a connection and its bytes only for read_timeout.
 func TestSlowBodyIs408(t *testing.T) {
-	sink := startSink(t, lumbersink.Immediate())
-	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"read_timeout": 1}})
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"read_timeout": 1}})
 
 	w := dial(t, b.Addr, halfARequest)
 	code, took := w.Status()
@@ -84,8 +85,8 @@ func TestSlowBodyIs408(t *testing.T) {
 func TestTooLargeBodyEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	const limit = 1024
-	sink := startSink(t, lumbersink.Immediate())
-	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_body_bytes": limit}})
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_body_bytes": limit}})
 
 	const head = "POST /in HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 	body := `{"messages":[{"pad":"` + strings.Repeat("x", 2*limit) + `"}]}`
@@ -110,14 +111,14 @@ func TestTooLargeBodyEndsTheConnection(t *testing.T) {
 func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 	t.Parallel()
 	const limit = 4 << 10
-	sink := startSink(t, lumbersink.Never())
-	b := startBeat(t, Settings{
+	sink := harness.StartSink(t, lumbersink.Never())
+	b := harness.StartBeat(t, harness.Settings{
 		Sink:   sink.Addr(),
 		Rtbeat: map[string]any{"timeout": 1, "read_timeout": 1, "max_in_flight_bytes": limit},
 	})
-	l := newLedger(t)
+	l := harness.NewLedger(t)
 	// What is left of this batch fills the limit for as long as the sink is silent.
-	requireTimeout(t, l.Post(t.Context(), b.Addr, padded("full", 4, 1<<10)), 4)
+	requireTimeout(t, l.Post(t.Context(), b.Addr, harness.Padded("full", 4, 1<<10)), 4)
 
 	for name, tt := range map[string]struct {
 		request string
@@ -142,8 +143,8 @@ func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 // A sender that was answered and neither sends the rest of its body nor leaves must not hold up the stop, let alone
 // for the whole of shutdown_timeout.
 func TestAnsweredSenderDoesNotHoldUpTheStop(t *testing.T) {
-	sink := startSink(t, lumbersink.Immediate())
-	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"read_timeout": 1, "shutdown_timeout": 20}})
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"read_timeout": 1, "shutdown_timeout": 20}})
 
 	code, _ := dial(t, b.Addr, halfARequest).Status()
 	require.Equal(t, http.StatusRequestTimeout, code)
@@ -155,21 +156,21 @@ func TestAnsweredSenderDoesNotHoldUpTheStop(t *testing.T) {
 // A sender that leaves in the middle of its body, or of its wait, leaves nothing behind.
 func TestSenderThatLeaves(t *testing.T) {
 	t.Parallel()
-	sink := startSink(t, lumbersink.Never())
-	b := startBeat(t, Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 30}})
+	sink := harness.StartSink(t, lumbersink.Never())
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 30}})
 
 	half := dial(t, b.Addr, halfARequest)
-	batch := newBatch("left", 1)
+	batch := harness.NewBatch("left", 1)
 	body := batch.Body()
 	waiting := dial(t, b.Addr, fmt.Sprintf("POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
-	arrived(t, sink, len(batch))
-	await(t, prompt, "two requests inside", func() bool { return b.Metric("rtbeat_in_flight_requests") == 2 })
+	harness.Arrived(t, sink, len(batch))
+	harness.Await(t, prompt, "two requests inside", func() bool { return b.Metric("rtbeat_in_flight_requests") == 2 })
 
 	require.NoError(t, half.conn.Close())
 	require.NoError(t, waiting.conn.Close())
-	await(t, prompt, "no request inside", func() bool { return b.Metric("rtbeat_in_flight_requests") == 0 })
+	harness.Await(t, prompt, "no request inside", func() bool { return b.Metric("rtbeat_in_flight_requests") == 0 })
 	// The events are out; only their ack ends their stay.
 	require.Positive(t, b.Metric("rtbeat_in_flight_bytes"))
-	recoverSink(sink)
-	await(t, prompt, "no bytes in flight", func() bool { return b.Metric("rtbeat_in_flight_bytes") == 0 })
+	harness.RecoverSink(sink)
+	harness.Await(t, prompt, "no bytes in flight", func() bool { return b.Metric("rtbeat_in_flight_bytes") == 0 })
 }

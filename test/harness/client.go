@@ -1,6 +1,6 @@
-//go:build e2e
+//go:build e2e || chaos
 
-package e2e
+package harness
 
 import (
 	"bufio"
@@ -45,7 +45,8 @@ func (a Answer) Took() time.Duration { return a.At.Sub(a.Start) }
 
 // tookNothing says whether the sender was told that nothing of its batch was taken.
 func (a Answer) tookNothing() bool {
-	refused := a.Code >= 400 && a.Code < 500 || a.Code == http.StatusServiceUnavailable && a.Body.Reason == "in_flight_limit"
+	refused := a.Code >= 400 && a.Code < 500 || a.Code == http.StatusServiceUnavailable &&
+		(a.Body.Reason == "in_flight_limit" || a.Body.Reason == "output_stalled")
 	return a.Err == nil && refused
 }
 
@@ -62,7 +63,7 @@ type Client struct {
 	http *http.Client
 }
 
-func newClient(t testing.TB) *Client {
+func NewClient(t testing.TB) *Client {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 32}
 	t.Cleanup(transport.CloseIdleConnections)

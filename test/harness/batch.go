@@ -1,6 +1,6 @@
-//go:build e2e
+//go:build e2e || chaos
 
-package e2e
+package harness
 
 import (
 	"bytes"
@@ -33,13 +33,13 @@ func (b Batch) Body() []byte {
 	return buf.Bytes()
 }
 
-// newBatch makes n messages called name-0, name-1, … of a little over 150 bytes each.
-func newBatch(name string, n int) Batch {
-	return newLabelledBatch(name, n, func(int) string { return "keep" })
+// NewBatch makes n messages called name-0, name-1, … of a little over 150 bytes each.
+func NewBatch(name string, n int) Batch {
+	return NewLabelledBatch(name, n, func(int) string { return "keep" })
 }
 
-// newLabelledBatch lets a story choose each message's label, which its processors look at.
-func newLabelledBatch(name string, n int, label func(i int) string) Batch {
+// NewLabelledBatch lets a story choose each message's label, which its processors look at.
+func NewLabelledBatch(name string, n int, label func(i int) string) Batch {
 	b := make(Batch, n)
 	for i := range b {
 		id := fmt.Sprintf("%s-%d", name, i)
@@ -50,9 +50,9 @@ func newLabelledBatch(name string, n int, label func(i int) string) Batch {
 	return b
 }
 
-// padded is newBatch with a payload that makes each message at least size bytes long.
-func padded(name string, n, size int) Batch {
-	b := newBatch(name, n)
+// Padded is NewBatch with a payload that makes each message at least size bytes long.
+func Padded(name string, n, size int) Batch {
+	b := NewBatch(name, n)
 	for i, m := range b {
 		if missing := size - len(m.Raw); missing > 0 {
 			b[i].Raw = bytes.Replace(m.Raw, []byte(`"payload":{`),

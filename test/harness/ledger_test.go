@@ -1,11 +1,9 @@
-//go:build e2e
+//go:build e2e || chaos
 
-package e2e
+package harness
 
 import (
 	"encoding/json"
-	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -46,18 +44,39 @@ func TestLedgerCatchesEachLie(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			l := newLedger(t)
+			l := NewLedger(t)
 			l.WillDrop(tt.drop...)
 			p := l.open(Batch{{ID: "a", Raw: json.RawMessage(a)}, {ID: "b", Raw: json.RawMessage(b)}})
 			p.answered, p.answer.Code, p.answer.At, p.answer.Body.Messages = true, tt.code, answered, 2
 
-			err := errors.Join(l.violations(tt.events)...)
+			broken := l.Violations(tt.events)
 			if tt.want == "" {
-				require.NoError(t, err)
+				require.Empty(t, broken)
 				return
 			}
-			require.ErrorContains(t, err, tt.want)
-			require.Equal(t, 1, strings.Count(err.Error(), "\n")+1, "one lie, one complaint: %v", err)
+			require.Len(t, broken, 1, "one lie, one complaint")
+			require.ErrorContains(t, broken[0], tt.want)
+			require.Contains(t, l.Report(broken, tt.events, nil), broken[0].ID)
 		})
 	}
+}
+
+// A message counts as delivered when one of its copies was acknowledged, and not because it arrived.
+func TestLedgerMissesWhatIsLost(t *testing.T) {
+	l := NewLedger(t)
+	l.WillDrop("filtered")
+	for _, id := range []string{"delivered", "silent", "gone", "filtered"} {
+		l.open(Batch{{ID: id, Raw: json.RawMessage(`{}`)}})
+	}
+	event := func(id string, acked time.Time) lumbersink.Event {
+		return lumbersink.Event{Raw: json.RawMessage(`{"rxtxMsg":{"uuid":"` + id + `"}}`), Acked: acked}
+	}
+	lost := l.Lost([]lumbersink.Event{
+		event("delivered", time.Time{}), event("delivered", time.Now()), event("silent", time.Time{}),
+	})
+	var ids []string
+	for _, v := range lost {
+		ids = append(ids, v.ID)
+	}
+	require.ElementsMatch(t, []string{"silent", "gone"}, ids)
 }

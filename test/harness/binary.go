@@ -1,6 +1,6 @@
-//go:build e2e
+//go:build e2e || chaos
 
-package e2e
+package harness
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 // binaryEnv names the variable with the program under test. Without it the program is built once for the run.
 const binaryEnv = "RTBEAT_BINARY"
 
-// repoRoot is where the module starts; go test runs with the package's directory as its working directory.
-const repoRoot = "../.."
+// RepoRoot is where the module starts; go test runs with the package's directory as its working directory.
+const RepoRoot = "../.."
 
 // binary is the absolute path of the program under test. TestMain has seen to it that the variable holds one.
 func binary() string { return os.Getenv(binaryEnv) }
@@ -54,7 +54,7 @@ func build(ctx context.Context, out string) error {
 	defer cancel()
 
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", out, ".")
-	cmd.Dir = repoRoot
+	cmd.Dir = RepoRoot
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	fmt.Fprintf(os.Stderr, "building rtbeat (a first build takes minutes; set %s to skip it)\n", binaryEnv)

@@ -1,10 +1,8 @@
-//go:build e2e
+//go:build e2e || chaos
 
-// Package e2e tests the rtbeat binary from outside: a real process, a real lumberjack server, real signals.
-//
-// The files without _test in their name are the harness (process, log, client, ledger); the tests are stories told
-// with it. Every scenario ends with Ledger.Check, which compares what senders were told with what the sink has.
-package e2e
+// Package harness is what the tests with the real binary share: the process, its log, the senders, the sink, and the
+// ledger that compares what senders were told with what the sink has.
+package harness
 
 import (
 	"bytes"
@@ -37,22 +35,23 @@ type Beat struct {
 	// exitedAt and exitCode are valid once done is closed.
 	exitedAt time.Time
 	exitCode int
+	silent   bool
 }
 
 var listeningOn = regexp.MustCompile(`listening on (?:https?://)?(\S+:\d+)`)
 
-// startBeat runs the program with these settings and returns once it listens.
-func startBeat(t testing.TB, s Settings) *Beat {
+// StartBeat runs the program with these settings and returns once it listens.
+func StartBeat(t testing.TB, s Settings) *Beat {
 	t.Helper()
 	home := s.Home
 	if home == "" {
 		home = t.TempDir()
 	}
-	return startBeatArgs(t, home, "-c", s.writeConfig(t, home))
+	return StartBeatArgs(t, home, "-c", s.WriteConfig(t, home))
 }
 
-// startBeatArgs is startBeat for a story that brings its own config file.
-func startBeatArgs(t testing.TB, home string, args ...string) *Beat {
+// StartBeatArgs is StartBeat for a story that brings its own config file.
+func StartBeatArgs(t testing.TB, home string, args ...string) *Beat {
 	t.Helper()
 	b := &Beat{t: t, Home: home, Log: newLog(), done: make(chan struct{})}
 	b.cmd = exec.CommandContext(t.Context(), binary(), append(append([]string{"-e"}, pathArgs(home)...), args...)...)
@@ -69,7 +68,7 @@ func startBeatArgs(t testing.TB, home string, args ...string) *Beat {
 	}()
 	t.Cleanup(func() {
 		b.Kill()
-		if t.Failed() {
+		if t.Failed() && !b.silent {
 			t.Logf("the end of rtbeat's log:\n%s", b.Log.Tail(60))
 		}
 	})
@@ -84,12 +83,24 @@ func startBeatArgs(t testing.TB, home string, args ...string) *Beat {
 	return b
 }
 
+// Done is closed when the process has ended.
+func (b *Beat) Done() <-chan struct{} { return b.done }
+
+// Forget keeps the log out of a failed test's output, where many processes had their turn.
+func (b *Beat) Forget() { b.silent = true }
+
 // Terminate sends SIGTERM and returns when it did.
 func (b *Beat) Terminate() time.Time {
 	b.t.Helper()
 	at := time.Now()
 	require.NoError(b.t, b.cmd.Process.Signal(syscall.SIGTERM))
 	return at
+}
+
+// Signal sends any other signal. A stopped process must be continued before it can be waited for.
+func (b *Beat) Signal(s syscall.Signal) {
+	b.t.Helper()
+	require.NoError(b.t, b.cmd.Process.Signal(s), "%s", s)
 }
 
 // Kill ends the process without a chance to react, and waits until it is gone.
@@ -137,8 +148,8 @@ func (r Result) Lines() []string {
 	return lines
 }
 
-// command runs the program to its end, for subcommands and for starts that must fail.
-func command(t testing.TB, home, stdin string, args ...string) Result {
+// Command runs the program to its end, for subcommands and for starts that must fail.
+func Command(t testing.TB, home, stdin string, args ...string) Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
 	defer cancel()
@@ -155,14 +166,14 @@ func command(t testing.TB, home, stdin string, args ...string) Result {
 	return Result{Code: cmd.ProcessState.ExitCode(), Stdout: stdout.String(), Stderr: stderr.String()}
 }
 
-// await polls until the condition holds; the message says what was waited for.
-func await(t testing.TB, within time.Duration, what string, holds func() bool) {
+// Await polls until the condition holds; the message says what was waited for.
+func Await(t testing.TB, within time.Duration, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(within)
 	for !holds() {
 		if time.Now().After(deadline) {
 			require.FailNow(t, "waited in vain", "%s: not within %s", what, within)
 		}
-		pause(t.Context(), 20*time.Millisecond)
+		Pause(t.Context(), 20*time.Millisecond)
 	}
 }

@@ -1,6 +1,6 @@
-//go:build e2e
+//go:build e2e || chaos
 
-package e2e
+package harness
 
 import (
 	"encoding/json"
@@ -28,8 +28,8 @@ type Settings struct {
 	Home string
 }
 
-// writeConfig writes the settings as a file and returns its path. JSON is YAML, and needs no library here.
-func (s Settings) writeConfig(t testing.TB, home string) string {
+// WriteConfig writes the settings as a file and returns its path. JSON is YAML, and needs no library here.
+func (s Settings) WriteConfig(t testing.TB, home string) string {
 	t.Helper()
 	rtbeat := map[string]any{"host": "127.0.0.1", "port": 0}
 	maps.Copy(rtbeat, s.Rtbeat)

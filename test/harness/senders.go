@@ -1,6 +1,6 @@
-//go:build e2e
+//go:build e2e || chaos
 
-package e2e
+package harness
 
 import (
 	"context"
@@ -10,13 +10,14 @@ import (
 	"time"
 )
 
-// tally counts answers by status; an attempt without an answer counts as "error".
-type tally struct {
+// Tally counts answers by status; an attempt without an answer counts as "error".
+type Tally struct {
 	mu sync.Mutex
 	by map[string]int
 }
 
-func (t *tally) add(a Answer) {
+// Add counts one answer.
+func (t *Tally) Add(a Answer) {
 	key := "error"
 	if a.Err == nil {
 		key = strconv.Itoa(a.Code)
@@ -29,14 +30,15 @@ func (t *tally) add(a Answer) {
 	t.by[key]++
 }
 
-func (t *tally) counts() map[string]int {
+// Counts is a copy of the counts so far.
+func (t *Tally) Counts() map[string]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.by)
 }
 
-// pause is a sender's interval between two attempts. Nothing is waited for with it.
-func pause(ctx context.Context, d time.Duration) {
+// Pause is a sender's interval between two attempts. Nothing is waited for with it.
+func Pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -1,15 +1,15 @@
-//go:build e2e
+//go:build e2e || chaos
 
-package e2e
+package harness
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -34,13 +34,18 @@ type Ledger struct {
 // post is one attempt. Its answer is the zero Answer while it is under way.
 type post struct {
 	ids      []string
+	start    time.Time
 	answer   Answer
 	answered bool
 }
 
-func newLedger(t testing.TB) *Ledger {
+// ok says whether the sender was told that everything is delivered.
+func (p *post) ok() bool { return p.answered && p.answer.Err == nil && p.answer.Code == http.StatusOK }
+
+// NewLedger makes an empty ledger whose senders share one client.
+func NewLedger(t testing.TB) *Ledger {
 	t.Helper()
-	return &Ledger{client: newClient(t), sent: make(map[string]json.RawMessage), dropped: make(map[string]bool)}
+	return &Ledger{client: NewClient(t), sent: make(map[string]json.RawMessage), dropped: make(map[string]bool)}
 }
 
 // Post sends a batch and records how it ended.
@@ -54,6 +59,9 @@ func (l *Ledger) Post(ctx context.Context, addr string, b Batch) Answer {
 	return a
 }
 
+// HangUp closes the connections on which no sender waits, so that they do not count in the process's figures.
+func (l *Ledger) HangUp() { l.client.http.CloseIdleConnections() }
+
 // Go is Post on a goroutine of its own; the channel gives the answer once.
 func (l *Ledger) Go(ctx context.Context, addr string, b Batch) <-chan Answer {
 	answer := make(chan Answer, 1)
@@ -64,13 +72,20 @@ func (l *Ledger) Go(ctx context.Context, addr string, b Batch) <-chan Answer {
 func (l *Ledger) open(b Batch) *post {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := &post{}
+	p := &post{start: time.Now()}
 	for _, m := range b {
 		p.ids = append(p.ids, m.ID)
 		l.sent[m.ID] = m.Raw
 	}
 	l.posts = append(l.posts, p)
 	return p
+}
+
+// Sent is how many messages were sent so far.
+func (l *Ledger) Sent() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.sent)
 }
 
 // WillDrop tells the ledger that the processors of this scenario drop these messages: they are no loss, and none
@@ -83,20 +98,24 @@ func (l *Ledger) WillDrop(ids ...string) {
 	}
 }
 
-// Check fails the test for every breach of the contract. It is called after every scenario.
-func (l *Ledger) Check(t testing.TB, sink *lumbersink.Sink) {
+// Check fails the test for every breach of the contract. It is called after every scenario. Of several sinks it does
+// not matter which one has a message.
+func (l *Ledger) Check(t testing.TB, sinks ...*lumbersink.Sink) {
 	t.Helper()
-	require.NoError(t, errors.Join(l.violations(sink.Events())...), "the contract was broken")
+	events := EventsOf(sinks...)
+	if broken := l.Violations(events); len(broken) > 0 {
+		require.FailNow(t, "the contract was broken", "%s", l.Report(broken, events, nil))
+	}
 }
 
 // CheckOnce is Check, and no message may have reached the sink twice. It holds for one life of the process as long
 // as no connection to the sink was cut: the output sends a window again when it does not know what became of it.
-func (l *Ledger) CheckOnce(t testing.TB, sink *lumbersink.Sink) {
+func (l *Ledger) CheckOnce(t testing.TB, sinks ...*lumbersink.Sink) {
 	t.Helper()
-	l.Check(t, sink)
+	l.Check(t, sinks...)
 	copies := make(map[string]int)
-	for _, e := range sink.Events() {
-		id, _, err := messageOf(e.Raw)
+	for _, e := range EventsOf(sinks...) {
+		id, _, err := MessageOf(e.Raw)
 		require.NoError(t, err)
 		copies[id]++
 	}
@@ -105,23 +124,35 @@ func (l *Ledger) CheckOnce(t testing.TB, sink *lumbersink.Sink) {
 	}
 }
 
-// violations is the contract:
+// Violation is one breach of the contract. ID is the message concerned; it is empty where no message can be named.
+type Violation struct {
+	ID, What string
+}
+
+func (v Violation) Error() string {
+	if v.ID == "" {
+		return v.What
+	}
+	return v.What + ": " + strconv.Quote(v.ID)
+}
+
+// Violations is the contract:
 //
 //  1. no 200 before the sink acknowledged every message of the batch, and none for a message it never got;
 //  2. nothing is at the sink that was not sent, and what is there is exactly what was sent;
 //  3. nothing of a batch is at the sink whose sender was told that nothing of it was taken.
-func (l *Ledger) violations(events []lumbersink.Event) []error {
+func (l *Ledger) Violations(events []lumbersink.Event) []Violation {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var broken []error
+	var broken []Violation
 
 	// Of several copies of a message the first acknowledged one counts.
 	acked := make(map[string]time.Time)
 	arrived := make(map[string]bool)
 	for _, e := range events {
-		id, message, err := messageOf(e.Raw)
+		id, message, err := MessageOf(e.Raw)
 		if err != nil {
-			broken = append(broken, err)
+			broken = append(broken, Violation{What: err.Error()})
 			continue
 		}
 		arrived[id] = true
@@ -131,11 +162,11 @@ func (l *Ledger) violations(events []lumbersink.Event) []error {
 		raw, ok := l.sent[id]
 		switch {
 		case !ok:
-			broken = append(broken, fmt.Errorf("invented: %q is at the sink and was never sent", id))
+			broken = append(broken, Violation{id, "invented: at the sink and never sent"})
 		case l.dropped[id]:
-			broken = append(broken, fmt.Errorf("not filtered: %q is at the sink", id))
+			broken = append(broken, Violation{id, "not filtered, at the sink"})
 		case !same(raw, message):
-			broken = append(broken, fmt.Errorf("changed: sent %s, at the sink %s", raw, message))
+			broken = append(broken, Violation{id, fmt.Sprintf("changed: sent %s, at the sink %s", raw, message)})
 		}
 	}
 
@@ -146,41 +177,61 @@ func (l *Ledger) violations(events []lumbersink.Event) []error {
 				mayArrive[id] = true
 			}
 		}
-		if p.answered && p.answer.Err == nil && p.answer.Code == http.StatusOK {
+		if p.ok() {
 			broken = append(broken, l.falseOK(p, acked, arrived)...)
 		}
 	}
 	for id := range arrived {
 		if _, ok := l.sent[id]; ok && !mayArrive[id] {
-			broken = append(broken, fmt.Errorf("refused, yet published: %q is at the sink", id))
+			broken = append(broken, Violation{id, "refused, yet published and at the sink"})
 		}
 	}
 	return broken
 }
 
+// Lost names every message that was sent and is not at the sink, acknowledged. It holds once every sender has come to
+// the end of its queue.
+func (l *Ledger) Lost(events []lumbersink.Event) []Violation {
+	acked := make(map[string]bool)
+	for _, e := range events {
+		if id, _, err := MessageOf(e.Raw); err == nil && !e.Acked.IsZero() {
+			acked[id] = true
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var lost []Violation
+	for id := range l.sent {
+		if !acked[id] && !l.dropped[id] {
+			lost = append(lost, Violation{id, "lost: sent, and not delivered in the end"})
+		}
+	}
+	return lost
+}
+
 // falseOK holds one 200 against the sink's acknowledgements. The caller holds the lock.
-func (l *Ledger) falseOK(p *post, acked map[string]time.Time, arrived map[string]bool) []error {
-	var broken []error
+func (l *Ledger) falseOK(p *post, acked map[string]time.Time, arrived map[string]bool) []Violation {
+	var broken []Violation
 	if p.answer.Body.Messages != len(p.ids) {
-		broken = append(broken, fmt.Errorf("200 counts %d messages of %d: %s", p.answer.Body.Messages, len(p.ids), p.answer))
+		broken = append(broken, Violation{"", fmt.Sprintf("200 counts %d messages of %d: %s", p.answer.Body.Messages, len(p.ids), p.answer)})
 	}
 	for _, id := range p.ids {
 		at, ok := acked[id]
 		switch {
 		case l.dropped[id]:
 		case !arrived[id]:
-			broken = append(broken, fmt.Errorf("false 200: %q never reached the sink", id))
+			broken = append(broken, Violation{id, "false 200: never reached the sink"})
 		case !ok:
-			broken = append(broken, fmt.Errorf("false 200: %q was never acknowledged", id))
+			broken = append(broken, Violation{id, "false 200: never acknowledged"})
 		case !at.Before(p.answer.At):
-			broken = append(broken, fmt.Errorf("false 200: %q was answered %s before its acknowledgement", id, at.Sub(p.answer.At)))
+			broken = append(broken, Violation{id, fmt.Sprintf("false 200: answered %s before its acknowledgement", at.Sub(p.answer.At))})
 		}
 	}
 	return broken
 }
 
-// messageOf takes the message and its id out of an event.
-func messageOf(raw json.RawMessage) (id string, message json.RawMessage, err error) {
+// MessageOf takes the message and its id out of an event.
+func MessageOf(raw json.RawMessage) (id string, message json.RawMessage, err error) {
 	var event struct {
 		Message json.RawMessage `json:"rxtxMsg"`
 	}

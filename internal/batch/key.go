@@ -1,0 +1,18 @@
+package batch
+
+import "crypto/sha256"
+
+// Key tells messages apart: equal keys mean equal bytes. It is the first half of a SHA-256, so that nobody can make
+// two messages of one key, and have one of them taken for a retry of the other.
+type Key [16]byte
+
+// Key returns the key of the message as it was sent, and false when the message has no uuid: such a message is never
+// taken for a retry, because two of them may be alike and both be meant. Valid as long as Raw is.
+func (m Message) Key() (key Key, ok bool) {
+	if m.UUID == "" {
+		return Key{}, false
+	}
+	sum := sha256.Sum256(m.Raw)
+	copy(key[:], sum[:])
+	return key, true
+}

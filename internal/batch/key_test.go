@@ -1,0 +1,38 @@
+package batch
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestKeyIsThatOfTheBytesOfAMessageWithUUID(t *testing.T) {
+	key := func(message string) (Key, bool) {
+		b, err := Decode([]byte(`{"messages":[ ` + message + ` , {}]}`))
+		require.NoError(t, err)
+		return b.Messages[0].Key()
+	}
+	first, ok := key(`{"uuid":"m-1","n":1}`)
+	require.True(t, ok)
+	again, _ := key(`{"uuid":"m-1","n":1}`)
+	require.Equal(t, first, again, "wherever it stands")
+	for _, other := range []string{`{"uuid":"m-1","n":2}`, `{"uuid":"m-2","n":1}`, `{"uuid":"m-1", "n":1}`, `{"n":1,"uuid":"m-1"}`} {
+		different, ok := key(other)
+		require.True(t, ok)
+		require.NotEqual(t, first, different, other)
+	}
+	for _, none := range []string{`{}`, `{"uuid":""}`, `{"uuid":null}`, `{"uuid":7}`, `{"UUID":"m-1"}`} {
+		_, ok := key(none)
+		require.False(t, ok, none)
+	}
+}
+
+func BenchmarkKey(b *testing.B) {
+	batch, err := Decode(rxtxBatch(1))
+	require.NoError(b, err)
+	b.SetBytes(int64(len(batch.Messages[0].Raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = batch.Messages[0].Key()
+	}
+}

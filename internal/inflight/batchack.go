@@ -1,0 +1,170 @@
+package inflight
+
+import (
+	"container/list"
+	"context"
+
+	"github.com/txn2/rtbeat/internal/batch"
+)
+
+// BatchAck is the token of one batch: what its handler waits on.
+//
+// Two moments matter. The token is *resolved* when the waiter's answer is known: every message acknowledged, or a
+// cause why that will not happen. It is *settled* when the output is done with all that the batch published, or it was
+// withdrawn: then the registry forgets the token and its bytes are given back. A batch that timed out is settled long
+// after it was answered.
+type BatchAck struct {
+	Origin
+
+	registry    *Registry
+	reservation *Reservation
+	resolved    chan struct{} // closed when all messages are done, or with cause
+	cause       error         // why the batch will not become delivered; written once, before resolved is closed
+
+	// Guarded by the registry's lock.
+	progress Progress
+	waits    []wait          // for each message that was not delivered before
+	events   []EventAck      // the messages that are this batch's to publish
+	messages []batch.Message // what they are, each until it is handed over or withdrawn
+	next     int             // index into events: the first that no worker has looked at
+	queued   int             // of events: neither handed over nor withdrawn
+	place    *list.Element   // in line
+	answered bool
+
+	unsettled int   // of events: neither done nor withdrawn
+	bytes     int64 // of those
+}
+
+// Progress is what is known of a batch at one moment.
+type Progress struct {
+	Messages  int // in the batch
+	Acked     int // the output is done with them, filtered ones included
+	Filtered  int // of Acked: dropped by a processor
+	InFlight  int // found in flight when the batch came: joined, not published again
+	Delivered int // found delivered when the batch came
+}
+
+// Coalesced is the number of messages that were not published again.
+func (p Progress) Coalesced() int { return p.InFlight + p.Delivered }
+
+// wait says that a batch waits for an event. The waits of an event are a list, so that any of them can be taken out.
+type wait struct {
+	batch      *BatchAck
+	event      *EventAck // nil when it is over
+	prev, next *wait
+}
+
+// waitForLocked adds a wait. There is room: waits has one place for each message.
+func (t *BatchAck) waitForLocked(e *EventAck) {
+	t.waits = append(t.waits, wait{batch: t, event: e, next: e.waits})
+	w := &t.waits[len(t.waits)-1]
+	if e.waits != nil {
+		e.waits.prev = w
+	}
+	e.waits = w
+}
+
+// endLocked takes a wait out of the list of its event.
+func (w *wait) endLocked() {
+	if w.prev != nil {
+		w.prev.next = w.next
+	} else {
+		w.event.waits = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	}
+	*w = wait{}
+}
+
+// Await blocks until the output is done with every message (nil), the batch can no longer become delivered
+// (ErrDropped, ErrUnpublishable, ErrWithdrawn, ErrSealed), or ctx ends (its cause). Unless it returns nil, the batch is
+// withdrawn, as by Withdraw; delivery wins when it comes in between.
+func (t *BatchAck) Await(ctx context.Context) (withdrawn int, err error) {
+	if err = t.Wait(ctx); err == nil {
+		return 0, nil
+	}
+	withdrawn, delivered := t.Withdraw()
+	if delivered {
+		return 0, nil
+	}
+	return withdrawn, err
+}
+
+// Wait is Await without the withdrawal. When several ends are there at once, delivery wins: it is a fact.
+func (t *BatchAck) Wait(ctx context.Context) error {
+	select {
+	case <-t.resolved:
+	default:
+		select {
+		case <-t.resolved:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return t.cause
+}
+
+// Progress tells how far the batch has come. After Withdraw it stays as it is.
+func (t *BatchAck) Progress() Progress {
+	t.registry.mu.Lock()
+	defer t.registry.mu.Unlock()
+	return t.progress
+}
+
+// Withdraw ends the batch's waiting. Messages that no other batch waits for, and that no worker has handed over, are
+// taken back; withdrawn is their number. What the pipeline has stays in flight, with its bytes. delivered tells whether
+// the batch was delivered after all. More calls take nothing back.
+func (t *BatchAck) Withdraw() (withdrawn int, delivered bool) {
+	r := t.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !t.answered {
+		t.answered = true
+		for i := range t.waits {
+			w := &t.waits[i]
+			e := w.event
+			if e == nil {
+				continue
+			}
+			w.endLocked()
+			if e.waits == nil && e.state == queued {
+				e.withdrawLocked()
+				withdrawn++
+			}
+		}
+		t.resolveLocked(ErrWithdrawn)
+		t.waits = nil
+		t.reservation.shrink(t.bytes)
+		t.settleLocked()
+	}
+	return withdrawn, t.cause == nil
+}
+
+// resolveLocked fixes the waiter's answer, once: nil means delivered.
+func (t *BatchAck) resolveLocked(cause error) {
+	select {
+	case <-t.resolved:
+		return
+	default:
+	}
+	t.cause = cause
+	close(t.resolved)
+	if cause == nil {
+		t.registry.account.Batches++
+	}
+}
+
+// settleLocked notices that nothing of the batch is left, here or in the pipeline. It may do so more than once.
+func (t *BatchAck) settleLocked() {
+	select {
+	case <-t.resolved:
+	default:
+		return
+	}
+	if t.unsettled > 0 {
+		return
+	}
+	t.reservation.Release()
+	t.registry.forgetLocked(t)
+}

@@ -1,0 +1,122 @@
+package inflight
+
+import "github.com/txn2/rtbeat/internal/batch"
+
+// EventAck is what travels in beat.Event.Private: one message, and the batches that wait for it.
+type EventAck struct {
+	key      messageKey
+	batch    *BatchAck // that publishes it
+	waits    *wait     // the batches that wait for it, that one included
+	index    int       // of the message in its batch
+	size     int       // bytes
+	state    state
+	filtered bool
+}
+
+// state is where a message stands.
+type state uint8
+
+const (
+	queued     state = iota // waits for a worker
+	handedOver              // the pipeline has it
+	gone                    // done, withdrawn, or dropped
+)
+
+// Ack says that the output, or a processor, is done with events. It takes what libbeat brings back from
+// beat.Event.Private and passes over what is no *EventAck. It returns how many of them count: none after Seal, because
+// a closing pipeline reports what it drops as acknowledged, and none twice.
+func (r *Registry) Ack(private []any) (counted int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sealed {
+		return 0
+	}
+	now := r.now()
+	r.delivered.expire(now)
+	for _, p := range private {
+		e, ok := p.(*EventAck)
+		if !ok || e.state != handedOver {
+			continue
+		}
+		counted++
+		if !e.filtered { // a processor is done with an event whether the output works or not
+			r.progress = now
+		}
+		e.leaveLocked()
+		if e.key.ok {
+			r.delivered.add(e.key.Key, e.filtered, now)
+		}
+		for w := e.waits; w != nil; w = e.waits {
+			t := w.batch
+			w.endLocked()
+			t.progress.Acked++
+			if e.filtered {
+				t.progress.Filtered++
+			}
+			if t.progress.Acked == t.progress.Messages {
+				t.resolveLocked(nil)
+				t.settleLocked()
+			}
+		}
+		e.batch.settleLocked()
+	}
+	r.account.Events += counted
+	r.delivered.shrink(r.settings.MaxEntries - len(r.known))
+	return counted
+}
+
+// Filter says that a processor dropped the event. It is not done by that: its Ack comes in order with those of its
+// neighbours.
+func (e *EventAck) Filter() {
+	r := e.batch.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e.filtered = true
+}
+
+// Drop says that the event never entered the pipeline: ErrDropped, or ErrUnpublishable. The batches that wait for it
+// fail with that cause at once, and the message can be published by the next attempt.
+func (e *EventAck) Drop(cause error) {
+	r := e.batch.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sealed || e.state != handedOver {
+		return
+	}
+	e.leaveLocked()
+	for w := e.waits; w != nil; w = e.waits {
+		t := w.batch
+		w.endLocked()
+		t.resolveLocked(cause)
+		t.settleLocked()
+	}
+	e.batch.settleLocked()
+}
+
+// withdrawLocked takes back a message that no worker has handed over.
+func (e *EventAck) withdrawLocked() {
+	t := e.batch
+	e.forgetLocked()
+	t.messages[e.index] = batch.Message{}
+	t.queued--
+	if t.queued == 0 {
+		t.registry.leaveLineLocked(t)
+	}
+	t.settleLocked()
+}
+
+// leaveLocked ends the way of an event through the pipeline.
+func (e *EventAck) leaveLocked() {
+	e.forgetLocked()
+	e.batch.registry.events--
+}
+
+// forgetLocked makes the message unknown, and no part of its batch any more.
+func (e *EventAck) forgetLocked() {
+	e.state = gone
+	if e.key.ok {
+		delete(e.batch.registry.known, e.key.Key)
+	}
+	e.batch.unsettled--
+	e.batch.bytes -= int64(e.size)
+}

@@ -1,0 +1,216 @@
+package inflight_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+func TestARetryWaitsForTheSameAck(t *testing.T) {
+	r := newRig(t)
+	first, events := r.publish("a", "b", "c")
+	_, delivered := first.Withdraw() // 504
+	require.False(t, delivered)
+
+	// Regrouped, and with newer messages behind.
+	retry, more := r.publish("b", "c", "d")
+	require.Len(t, more, 1, "only d is new")
+	head, none := r.publish("a")
+	require.Empty(t, none)
+	require.Equal(t, inflight.Progress{Messages: 3, InFlight: 2}, retry.Progress())
+
+	require.Equal(t, 3, r.ack(events...))
+	requireDelivered(t, head)
+	requireWaiting(t, retry)
+	require.Equal(t, 2, retry.Progress().Acked)
+	r.ack(more...)
+	requireDelivered(t, retry)
+	require.Equal(t, 2, retry.Progress().Coalesced())
+	r.requireEmpty()
+}
+
+func TestARetryOfWhatWasDeliveredIsDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		_, events := r.publish("a", "b")
+		filter(events[1])
+		r.ack(events...)
+		time.Sleep(10 * time.Minute)
+
+		retry, none := r.publish("b", "a")
+		require.Empty(t, none)
+		requireDelivered(t, retry)
+		require.Equal(t, inflight.Progress{Messages: 2, Acked: 2, Filtered: 1, Delivered: 2}, retry.Progress())
+		r.requireEmpty()
+
+		time.Sleep(1)
+		late, events := r.publish("b", "a")
+		require.Len(t, events, 2, "the window is over")
+		r.ack(events...)
+		requireDelivered(t, late)
+	})
+}
+
+func TestTheSameMessageTwiceIsOneEvent(t *testing.T) {
+	r := newRig(t)
+	batch, events := r.publish("a", "b", "a", "a")
+	require.Len(t, events, 2)
+	other, none := r.publish("a", "a")
+	require.Empty(t, none)
+	r.ack(events[0])
+	requireDelivered(t, other)
+	require.Equal(t, 3, batch.Progress().Acked)
+	r.ack(events[1])
+	requireDelivered(t, batch)
+	require.Equal(t, inflight.Progress{Messages: 4, Acked: 4, InFlight: 2}, batch.Progress())
+	r.requireEmpty()
+}
+
+func TestWithoutUUIDNothingIsJoined(t *testing.T) {
+	r := newRig(t)
+	token, events := r.publish("-a", "-a")
+	require.Len(t, events, 2)
+	r.ack(events...)
+	requireDelivered(t, token)
+	_, again := r.publish("-a")
+	require.Len(t, again, 1)
+	require.Zero(t, r.registry.Entries())
+}
+
+func TestJoinOffPublishesEverything(t *testing.T) {
+	r := newRig(t, func(s *inflight.Settings) { s.Join = false })
+	_, first := r.publish("a", "a")
+	require.Len(t, first, 2)
+	retry, second := r.publish("a")
+	require.Len(t, second, 1)
+	r.ack(append(first, second...)...)
+	requireDelivered(t, retry)
+	_, third := r.publish("a")
+	require.Len(t, third, 1)
+	require.Zero(t, r.registry.Entries())
+}
+
+func TestTheSameUUIDWithOtherContentIsAnotherMessage(t *testing.T) {
+	r := newRig(t)
+	_, events := r.publish("a")
+	require.Len(t, events, 1)
+	reservation := open(t, r.admission, 1)
+	other := message("a")
+	other.Raw[size-1] = '!'
+	token, err := r.registry.Claim([]batch.Message{other}, inflight.Origin{}, reservation)
+	require.NoError(t, err)
+	require.Len(t, handOver(token, 1), 1)
+}
+
+func TestAWithdrawnMessageCanBePublishedAgain(t *testing.T) {
+	r := newRig(t)
+	first := r.claim("a", "b")
+	events := handOver(first, 1)
+	withdrawn, _ := first.Withdraw()
+	require.Equal(t, 1, withdrawn)
+
+	retry, more := r.publish("a", "b")
+	require.Len(t, more, 1, "b was taken back, a was not")
+	r.ack(append(events, more...)...)
+	requireDelivered(t, retry)
+	r.requireEmpty()
+}
+
+func TestADroppedMessageFailsAllWhoWaitAndCanBePublishedAgain(t *testing.T) {
+	r := newRig(t)
+	first, events := r.publish("a")
+	joined := r.claim("a", "b")
+	drop(events[0], inflight.ErrUnpublishable)
+	for _, token := range []*inflight.BatchAck{first, joined} {
+		require.ErrorIs(t, wait(t, token, time.Second), inflight.ErrUnpublishable)
+		token.Withdraw()
+	}
+	r.requireEmpty()
+	require.Zero(t, r.registry.Entries())
+
+	retry, events := r.publish("a")
+	require.Len(t, events, 1)
+	r.ack(events...)
+	requireDelivered(t, retry)
+}
+
+// The batch that brought a message gives up while it is in line, and another waits for it: it stays in line.
+func TestAMessageStaysInLineAsLongAsSomebodyWaitsForIt(t *testing.T) {
+	r := newRig(t)
+	first := r.claim("a", "b", "c")
+	first.Publish()
+	second := r.claim("b", "d")
+	second.Publish()
+	third := r.claim("b")
+	third.Publish()
+	require.Equal(t, 2, r.registry.Queued(), "the third has nothing to publish")
+
+	withdrawn, _ := first.Withdraw()
+	require.Equal(t, 2, withdrawn, "a and c")
+	require.EqualValues(t, size+size+64+64, r.admission.Used(), "b and d, and the two waits for b")
+	third.Withdraw()
+	require.Equal(t, 2, r.registry.Queued())
+
+	require.Same(t, first, r.registry.Take())
+	events := handOver(first, 3)
+	require.Len(t, events, 1, "b alone")
+	require.Same(t, second, r.registry.Take())
+	r.ack(append(events, handOver(second, 2)...)...)
+	requireDelivered(t, second)
+	r.requireEmpty()
+}
+
+func TestTheLastWaiterTakesAMessageBackThatAnotherBatchBrought(t *testing.T) {
+	r := newRig(t)
+	first := r.claim("a")
+	first.Publish()
+	second := r.claim("a")
+	first.Withdraw()
+	require.Equal(t, 1, r.registry.Queued())
+	withdrawn, _ := second.Withdraw()
+	require.Equal(t, 1, withdrawn)
+	require.Zero(t, r.registry.Entries())
+	r.requireEmpty()
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	r := newRig(t, func(s *inflight.Settings) { s.MaxEntries = 3 })
+	_, events := r.publish("a", "b", "c", "d")
+	require.Equal(t, 4, r.registry.Entries(), "what is in flight is always known")
+	r.ack(events...)
+	require.Equal(t, 3, r.registry.Entries())
+	oldest, again := r.publish("a")
+	require.Len(t, again, 1, "the oldest is forgotten first")
+	require.Equal(t, 3, r.registry.Entries(), "what is in flight takes the place of what was delivered")
+	oldest.Withdraw()
+	retry, none := r.publish("d", "c")
+	require.Empty(t, none)
+	requireDelivered(t, retry)
+	r.ack(again...)
+	require.Equal(t, 3, r.registry.Entries())
+	r.requireEmpty()
+}
+
+func TestWindowZeroJoinsWhatIsInFlightOnly(t *testing.T) {
+	r := newRig(t, func(s *inflight.Settings) { s.Window = 0 })
+	_, events := r.publish("a")
+	joined, none := r.publish("a")
+	require.Empty(t, none)
+	r.ack(events...)
+	requireDelivered(t, joined)
+	require.Zero(t, r.registry.Entries())
+	_, again := r.publish("a")
+	require.Len(t, again, 1)
+}
+
+func TestNothingIsKeptOfAMessageThatIsJoined(t *testing.T) {
+	r := newRig(t)
+	r.publish("a", "b")
+	r.claim("a", "b")
+	require.EqualValues(t, 2*size+2*64, r.admission.Used())
+}

@@ -1,0 +1,137 @@
+package inflight_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var errTimeout = errors.New("timeout")
+
+// settings join retries, and let the output stall.
+func settings() inflight.Settings {
+	return inflight.Settings{Join: true, Window: 10 * time.Minute, MaxEntries: 1000, StallAfter: 30 * time.Second}
+}
+
+// rig is a registry with an admission of 100,000 bytes.
+type rig struct {
+	t         *testing.T
+	admission *inflight.Admission
+	registry  *inflight.Registry
+}
+
+func newRig(t *testing.T, changes ...func(*inflight.Settings)) *rig {
+	t.Helper()
+	s := settings()
+	for _, change := range changes {
+		change(&s)
+	}
+	return &rig{t: t, admission: inflight.NewAdmission(100_000), registry: inflight.NewRegistry(s)}
+}
+
+// size is the length of every message.
+const size = 100
+
+// message makes a message of 100 bytes. A name that starts with "-" stands for none: the message has no uuid.
+func message(name string) batch.Message {
+	m := batch.Message{Fields: map[string]any{"name": name}, Raw: []byte(name + strings.Repeat(" ", size-len(name)))}
+	if !strings.HasPrefix(name, "-") {
+		m.UUID = name
+	}
+	return m
+}
+
+// claim takes a batch of these messages in.
+func (r *rig) claim(names ...string) *inflight.BatchAck {
+	r.t.Helper()
+	token, err := r.tryClaim(names...)
+	require.NoError(r.t, err)
+	return token
+}
+
+func (r *rig) tryClaim(names ...string) (*inflight.BatchAck, error) {
+	r.t.Helper()
+	messages := make([]batch.Message, len(names))
+	for i, name := range names {
+		messages[i] = message(name)
+	}
+	reservation, err := r.admission.Open(int64(size * len(names)))
+	require.NoError(r.t, err)
+	require.NoError(r.t, reservation.Grow(int64(size*len(names))))
+	token, err := r.registry.Claim(messages, inflight.Origin{}, reservation)
+	if err != nil {
+		reservation.Release()
+	}
+	return token, err
+}
+
+// publish claims a batch and hands all over that is its to publish.
+func (r *rig) publish(names ...string) (*inflight.BatchAck, []any) {
+	r.t.Helper()
+	token := r.claim(names...)
+	return token, handOver(token, len(names))
+}
+
+// handOver hands up to n messages over, as a worker does, and returns what comes back with their acknowledgements.
+func handOver(token *inflight.BatchAck, n int) (events []any) {
+	for range n {
+		if _, e, ok := token.Next(); ok {
+			events = append(events, e)
+		}
+	}
+	return events
+}
+
+func (r *rig) ack(events ...any) int { return r.registry.Ack(events) }
+
+func drop(event any, cause error) {
+	event.(*inflight.EventAck).Drop(cause) //nolint:forcetypeassert // handOver returns nothing else
+}
+
+func filter(event any) {
+	event.(*inflight.EventAck).Filter() //nolint:forcetypeassert // handOver returns nothing else
+}
+
+// requireEmpty is the invariant at the end of every story: nothing is held any more but the memory of deliveries.
+func (r *rig) requireEmpty() {
+	r.t.Helper()
+	require.Zero(r.t, r.admission.Used(), "bytes in flight")
+	require.Zero(r.t, r.registry.Events(), "events in flight")
+	require.Zero(r.t, r.registry.Queued(), "batches in line")
+	require.NoError(r.t, r.waitEmpty(time.Millisecond), "registry empty")
+}
+
+func (r *rig) waitEmpty(timeout time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(r.t.Context(), timeout, errTimeout)
+	defer cancel()
+	return r.registry.WaitEmpty(ctx)
+}
+
+func wait(t *testing.T, token *inflight.BatchAck, timeout time.Duration) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), timeout, errTimeout)
+	defer cancel()
+	return token.Wait(ctx)
+}
+
+// requireDelivered checks that the batch is delivered now.
+func requireDelivered(t *testing.T, token *inflight.BatchAck) {
+	t.Helper()
+	require.NoError(t, wait(t, token, time.Millisecond))
+}
+
+// requireWaiting checks that the batch still waits.
+func requireWaiting(t *testing.T, token *inflight.BatchAck) {
+	t.Helper()
+	require.ErrorIs(t, wait(t, token, time.Millisecond), errTimeout)
+}

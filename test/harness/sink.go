@@ -1,0 +1,70 @@
+//go:build e2e || chaos
+
+package harness
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+)
+
+// ArriveWithin bounds the way of an event through a process that is not stalled.
+const ArriveWithin = 20 * time.Second
+
+// StartSink runs a lumberjack server on a free port until the test ends.
+func StartSink(t testing.TB, p lumbersink.Policy) *lumbersink.Sink {
+	t.Helper()
+	sink, err := lumbersink.Listen("127.0.0.1:0", lumbersink.WithPolicy(p))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, sink.Close()) })
+	return sink
+}
+
+// Arrived blocks until the sink has received n events in all. A sink that does not acknowledge takes one window only,
+// and the first window of a batch may hold less than the batch: such stories wait for one event, or send only one.
+func Arrived(t testing.TB, sink *lumbersink.Sink, n int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), ArriveWithin)
+	defer cancel()
+	require.NoError(t, sink.Wait(ctx, n), "%d of %d events at the sink", sink.Received(), n)
+}
+
+// RecoverSink lets a stalled sink work again, including what it holds back.
+func RecoverSink(sink *lumbersink.Sink) {
+	sink.SetPolicy(lumbersink.Immediate())
+	sink.Release()
+}
+
+// LastAck is the newest acknowledgement of any event.
+func LastAck(sink *lumbersink.Sink) time.Time {
+	var last time.Time
+	for _, e := range sink.Events() {
+		if e.Acked.After(last) {
+			last = e.Acked
+		}
+	}
+	return last
+}
+
+// EventsOf is what several sinks have received.
+func EventsOf(sinks ...*lumbersink.Sink) []lumbersink.Event {
+	var events []lumbersink.Event
+	for _, s := range sinks {
+		events = append(events, s.Events()...)
+	}
+	return events
+}
+
+// DeadAddress is one at which nobody listens.
+func DeadAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return l.Addr().String()
+}
