@@ -135,7 +135,6 @@ func (t *BatchAck) Withdraw() (withdrawn int, delivered bool) {
 		}
 		t.resolveLocked(ErrWithdrawn)
 		t.waits = nil
-		t.reservation.shrink(t.bytes)
 		t.settleLocked()
 	}
 	return withdrawn, t.cause == nil
@@ -155,7 +154,8 @@ func (t *BatchAck) resolveLocked(cause error) {
 	}
 }
 
-// settleLocked notices that nothing of the batch is left, here or in the pipeline. It may do so more than once.
+// settleLocked gives back what the batch need not hold any more, once it is answered, and notices that nothing of it is
+// left, here or in the pipeline. It may do so more than once.
 func (t *BatchAck) settleLocked() {
 	select {
 	case <-t.resolved:
@@ -163,6 +163,9 @@ func (t *BatchAck) settleLocked() {
 		return
 	}
 	if t.unsettled > 0 {
+		if t.answered {
+			t.reservation.shrink(t.bytes)
+		}
 		return
 	}
 	t.reservation.Release()

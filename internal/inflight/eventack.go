@@ -44,7 +44,7 @@ func (r *Registry) Ack(private []any) (counted int) {
 		}
 		e.leaveLocked()
 		if e.key.ok {
-			r.delivered.add(e.key.Key, e.filtered, now)
+			r.delivered.add(e.key.Key, e.filtered, now, r.settings.MaxEntries-len(r.known))
 		}
 		for w := e.waits; w != nil; w = e.waits {
 			t := w.batch
@@ -61,7 +61,6 @@ func (r *Registry) Ack(private []any) (counted int) {
 		e.batch.settleLocked()
 	}
 	r.account.Events += counted
-	r.delivered.shrink(r.settings.MaxEntries - len(r.known))
 	return counted
 }
 

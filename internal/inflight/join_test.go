@@ -213,4 +213,6 @@ func TestNothingIsKeptOfAMessageThatIsJoined(t *testing.T) {
 	r.publish("a", "b")
 	r.claim("a", "b")
 	require.EqualValues(t, 2*size+2*64, r.admission.Used())
+	m, _, _ := r.claim("c").Next()
+	require.Nil(t, m.Raw, "of a message that is published its content is kept, and not the body")
 }

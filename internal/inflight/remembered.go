@@ -33,11 +33,12 @@ func (d *remembered) find(key batch.Key) (filtered, ok bool) {
 	return filtered, ok
 }
 
-// add remembers a message that is not known. now never goes back. Call shrink afterwards.
-func (d *remembered) add(key batch.Key, filtered bool, now time.Duration) {
-	if d.window <= 0 {
+// add remembers a message that is not known, as one of limit at most. now never goes back.
+func (d *remembered) add(key batch.Key, filtered bool, now time.Duration, limit int) {
+	if d.window <= 0 || limit <= 0 {
 		return
 	}
+	d.shrink(limit - 1)
 	if d.len() == len(d.ring) {
 		d.grow()
 	}

@@ -3,6 +3,7 @@ package inflight_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,10 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("rapid.checks", "500") // a second; the command line may say otherwise
+	goleak.VerifyTestMain(m)
+}
 
 var errTimeout = errors.New("timeout")
 
@@ -135,3 +139,10 @@ func requireWaiting(t *testing.T, token *inflight.BatchAck) {
 	t.Helper()
 	require.ErrorIs(t, wait(t, token, time.Millisecond), errTimeout)
 }
+
+// endedContext has ended before anybody waits.
+var endedContext = func() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errTimeout)
+	return ctx
+}()

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -24,17 +24,22 @@ const (
 
 var listening = regexp.MustCompile(`listening on (127\.0\.0\.1:\d+)`)
 
-// beat is an rtbeat process with its default settings.
+// beat is an rtbeat process with its default settings, but for those that are given.
 type beat struct {
+	home    string
 	url     string
 	process *exec.Cmd
 	client  *http.Client
 }
 
-func startBeat(binary, home, sink string) (*beat, error) {
+func startBeat(binary, sink string, settings ...string) (*beat, error) {
+	home, err := os.MkdirTemp("", "rtbeat-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("making a home for rtbeat: %w", err)
+	}
 	process := exec.Command(binary, "-e", "--strict.perms=false", "--path.home", home, "-c", home+"/rtbeat.yml") //nolint:noctx // ended by stop
-	settings := fmt.Sprintf("rtbeat: {host: 127.0.0.1, port: 0}\noutput.logstash.hosts: [%q]\n", sink)
-	if err := os.WriteFile(home+"/rtbeat.yml", []byte(settings), 0o600); err != nil {
+	file := fmt.Sprintf("rtbeat: {host: 127.0.0.1, port: 0}\noutput.logstash.hosts: [%q]\n%s\n", sink, strings.Join(settings, "\n"))
+	if err := os.WriteFile(home+"/rtbeat.yml", []byte(file), 0o600); err != nil {
 		return nil, fmt.Errorf("writing the configuration: %w", err)
 	}
 	stderr, err := process.StderrPipe()
@@ -56,6 +61,7 @@ func startBeat(binary, home, sink string) (*beat, error) {
 	select {
 	case a := <-address:
 		return &beat{
+			home:    home,
 			url:     "http://" + a + "/in",
 			process: process,
 			client:  &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 1024}},
@@ -70,6 +76,7 @@ func (b *beat) stop() {
 	kill := time.AfterFunc(stopTimeout, func() { _ = b.process.Process.Kill() })
 	defer kill.Stop()
 	_ = b.process.Wait()
+	_ = os.RemoveAll(b.home) // what is left is in the folder for such things
 }
 
 // post sends a batch and returns how long its 200 took; any other answer is an error.
@@ -96,8 +103,8 @@ func (b *beat) post(ctx context.Context, body []byte) (time.Duration, error) {
 
 // latencies posts n batches of one message, one after the other.
 func (b *beat) latencies(n int) (took []time.Duration, err error) {
-	for i := range n {
-		t, err := b.post(context.Background(), batch(i, 1))
+	for range n {
+		t, err := b.post(context.Background(), newTemplate(1).next(ids.Add(1)))
 		if err != nil {
 			return nil, err
 		}
@@ -123,11 +130,11 @@ func (b *beat) load(ctx context.Context, senders, messages int) (loadResult, err
 		group    sync.WaitGroup
 	)
 	start, cpu := time.Now(), b.cpu()
-	for sender := range senders {
+	for range senders {
 		group.Go(func() {
-			body := batch(sender, messages)
+			body := newTemplate(messages)
 			for ctx.Err() == nil {
-				took, err := b.post(context.WithoutCancel(ctx), body)
+				took, err := b.post(context.WithoutCancel(ctx), body.next(ids.Add(uint64(messages))))
 				mu.Lock()
 				if err != nil {
 					failures = append(failures, err)
@@ -156,32 +163,4 @@ func (b *beat) cpu() time.Duration {
 	_, _ = fmt.Sscan(string(fields[11]), &utime) // proc(5): fields 14 and 15, in ticks of 10 ms
 	_, _ = fmt.Sscan(string(fields[12]), &stime)
 	return time.Duration(utime+stime) * 10 * time.Millisecond
-}
-
-// batch is the body of n messages of about 370 bytes, as rxtx sends them.
-func batch(sender, n int) []byte {
-	messages := make([]map[string]any, n)
-	for i := range messages {
-		messages[i] = message(sender*1_000_000 + i)
-	}
-	body, err := json.Marshal(map[string]any{"uuid": fmt.Sprintf("batch-%d", sender), "size": n, "messages": messages})
-	if err != nil { // plain values do not fail
-		panic(err)
-	}
-	return body
-}
-
-func message(i int) map[string]any {
-	return map[string]any{
-		"seq":      fmt.Sprintf("20261101-%012d", i),
-		"time":     "2026-11-01T12:00:00.123456789Z",
-		"uuid":     fmt.Sprintf("00000000-0000-4000-8000-%012d", i),
-		"producer": "gateway-17",
-		"label":    "meter",
-		"key":      fmt.Sprintf("meter-%06d", i%1000),
-		"payload": map[string]any{
-			"reading": 1234.5678 + float64(i%100), "unit": "kWh", "quality": "good", "tariff": 2, "valid": true,
-			"location": map[string]any{"lat": 52.520008, "lon": 13.404954}, "note": nil, "counter": 9007199254740993 + int64(i),
-		},
-	}
 }

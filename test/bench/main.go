@@ -22,37 +22,38 @@ import (
 
 func main() {
 	binary := flag.String("binary", "build/rtbeat", "the rtbeat binary to measure")
+	rounds := flag.Int("rounds", 3, "how often the throughput is measured, with and without joining retries in turns")
 	posts := flag.Int("posts", 200, "single-message batches for the latency")
 	senders := flag.Int("senders", 16, "senders for the throughput")
 	messages := flag.Int("messages", 500, "messages a batch for the throughput")
 	duration := flag.Duration("duration", 10*time.Second, "how long the throughput is measured")
 	flag.Parse()
-	if err := run(*binary, *posts, *senders, *messages, *duration); err != nil {
+	if err := run(*binary, *rounds, *posts, *senders, *messages, *duration); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary string, posts, senders, messages int, duration time.Duration) error {
+func run(binary string, rounds, posts, senders, messages int, duration time.Duration) error {
 	sink, err := lumbersink.Listen("127.0.0.1:0", lumbersink.WithDiscard())
 	if err != nil {
 		return fmt.Errorf("starting the sink: %w", err)
 	}
 	defer sink.Close()
-	home, err := os.MkdirTemp("", "rtbeat-bench-")
-	if err != nil {
-		return fmt.Errorf("making a home for rtbeat: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(home) }() // what is left is in the folder for such things
 	binary, err = filepath.Abs(binary)
 	if err != nil {
 		return fmt.Errorf("finding the binary: %w", err)
 	}
-	beat, err := startBeat(binary, home, sink.Addr())
+	beat, err := startBeat(binary, sink.Addr())
 	if err != nil {
 		return err
 	}
 	defer beat.stop()
+	plain, err := startBeat(binary, sink.Addr(), "rtbeat.dedupe.enabled: false")
+	if err != nil {
+		return err
+	}
+	defer plain.stop()
 
 	raw, err := rawRoundTrips(sink.Addr(), posts)
 	if err != nil {
@@ -66,16 +67,29 @@ func run(binary string, posts, senders, messages int, duration time.Duration) er
 	print3("POST /in, 1 message", single)
 	fmt.Printf("%-40s %.1f x\n", "ratio of the p50s", float64(percentile(single, 50))/float64(percentile(raw, 50)))
 
+	fmt.Printf("\n%d senders x %d messages, %v each\n", senders, messages, duration)
+	for range rounds {
+		if err := errors.Join(
+			beat.throughput("dedupe.enabled: true", senders, messages, duration),
+			plain.throughput("dedupe.enabled: false", senders, messages, duration),
+		); err != nil {
+			return fmt.Errorf("throughput: %w", err)
+		}
+	}
+	return nil
+}
+
+// throughput measures one round and prints it.
+func (b *beat) throughput(name string, senders, messages int, duration time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), duration)
 	defer cancel()
-	load, err := beat.load(ctx, senders, messages)
+	load, err := b.load(ctx, senders, messages)
 	if err != nil {
-		return fmt.Errorf("throughput: %w", err)
+		return err
 	}
-	fmt.Printf("%-40s %.0f events/s, %.1f CPU s a million events, %d answers, all 200\n",
-		fmt.Sprintf("%d senders x %d messages", senders, messages),
-		float64(load.events)/load.took.Seconds(), load.cpu.Seconds()/float64(load.events)*1e6, len(load.latencies))
-	print3("latency of those batches", load.latencies)
+	fmt.Printf("%-22s %6.0f events/s, %5.2f CPU s a million events, %d answers, all 200, p50 %v p99 %v\n", name,
+		float64(load.events)/load.took.Seconds(), load.cpu.Seconds()/float64(load.events)*1e6, len(load.latencies),
+		percentile(load.latencies, 50).Round(time.Microsecond), percentile(load.latencies, 99).Round(time.Microsecond))
 	return nil
 }
 

@@ -1,0 +1,282 @@
+package inflight_test
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// model is what the registry has to do, in the plainest terms: lists that are searched, and nothing kept that can be
+// counted.
+type model struct {
+	settings  inflight.Settings
+	now       time.Duration
+	sealed    bool
+	batches   []*modelBatch
+	events    []*modelEvent // all there ever were
+	delivered []modelDelivery
+	progress  time.Duration
+}
+
+type modelBatch struct {
+	messages  []modelMessage
+	published bool
+	inLine    bool
+	answered  bool
+	err       error // why it will not become delivered
+	freed     int   // bytes given back at the claim
+	acked     int   // when it was answered
+	filtered  int
+}
+
+// modelMessage waits for an event, or was delivered before when that is nil.
+type modelMessage struct {
+	event    *modelEvent
+	filtered bool
+	own      bool
+}
+
+type modelEvent struct {
+	name     string
+	state    modelState
+	filtered bool
+}
+
+type modelState int
+
+const (
+	isQueued modelState = iota
+	isHandedOver
+	isDone
+	isWithdrawn
+	isDropped
+)
+
+type modelDelivery struct {
+	name     string
+	filtered bool
+	at       time.Duration
+}
+
+func (m *model) known(name string) *modelEvent {
+	for _, e := range m.events {
+		if m.settings.Join && e.name == name && name[0] != '-' && (e.state == isQueued || e.state == isHandedOver) {
+			return e
+		}
+	}
+	return nil
+}
+
+func (m *model) lately(name string) *modelDelivery {
+	for i, d := range m.delivered {
+		if d.name == name {
+			return &m.delivered[i]
+		}
+	}
+	return nil
+}
+
+func (m *model) knownCount() (n int) {
+	for _, e := range m.events {
+		if m.known(e.name) == e {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) handedOver() (n int) {
+	for _, e := range m.events {
+		if e.state == isHandedOver {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) expire() {
+	m.delivered = slices.DeleteFunc(m.delivered, func(d modelDelivery) bool { return m.now-d.at > m.settings.Window })
+}
+
+func (m *model) shrink() {
+	room := max(m.settings.MaxEntries-m.knownCount(), 0)
+	m.delivered = m.delivered[max(len(m.delivered)-room, 0):]
+}
+
+func (m *model) stalled() bool {
+	return m.handedOver() > 0 && m.now-m.progress >= m.settings.StallAfter
+}
+
+func (m *model) claim(names []string) (*modelBatch, error) {
+	if m.sealed {
+		return nil, inflight.ErrSealed
+	}
+	m.expire()
+	news := slices.ContainsFunc(names, func(name string) bool { return m.known(name) == nil && m.lately(name) == nil })
+	if news && m.stalled() {
+		return nil, inflight.ErrStalled
+	}
+	b := &modelBatch{}
+	for _, name := range names {
+		if d := m.lately(name); d != nil {
+			b.messages = append(b.messages, modelMessage{filtered: d.filtered})
+			b.freed += size
+			continue
+		}
+		e := m.known(name)
+		if e != nil {
+			b.freed += size - 64
+			b.messages = append(b.messages, modelMessage{event: e})
+			continue
+		}
+		e = &modelEvent{name: name}
+		m.events = append(m.events, e)
+		b.messages = append(b.messages, modelMessage{event: e, own: true})
+	}
+	m.batches = append(m.batches, b)
+	m.shrink()
+	return b, nil
+}
+
+// next is the first own message of the batch that waits for a worker.
+func (b *modelBatch) next() *modelEvent {
+	for _, msg := range b.messages {
+		if msg.own && msg.event.state == isQueued {
+			return msg.event
+		}
+	}
+	return nil
+}
+
+func (m *model) handOver(e *modelEvent) {
+	if m.handedOver() == 0 {
+		m.progress = m.now
+	}
+	e.state = isHandedOver
+}
+
+func (m *model) ack(events []*modelEvent) (counted int) {
+	if m.sealed {
+		return 0
+	}
+	m.expire()
+	for _, e := range events {
+		if e.state != isHandedOver {
+			continue
+		}
+		counted++
+		e.state = isDone
+		if !e.filtered {
+			m.progress = m.now
+		}
+		if m.settings.Join && e.name[0] != '-' && m.settings.Window > 0 {
+			m.delivered = append(m.delivered, modelDelivery{e.name, e.filtered, m.now})
+		}
+	}
+	m.shrink()
+	return counted
+}
+
+func (m *model) drop(e *modelEvent, cause error) {
+	if m.sealed || e.state != isHandedOver {
+		return
+	}
+	for _, b := range m.batches {
+		if !b.answered && b.err == nil && b.waitsFor(e) {
+			b.err = cause
+		}
+	}
+	e.state = isDropped
+}
+
+func (b *modelBatch) waitsFor(e *modelEvent) bool {
+	return slices.ContainsFunc(b.messages, func(msg modelMessage) bool { return msg.event == e })
+}
+
+func (m *model) withdraw(b *modelBatch) (withdrawn int) {
+	if b.answered {
+		return 0
+	}
+	b.acked, b.filtered = b.progress()
+	if b.err == nil && b.acked < len(b.messages) {
+		b.err = inflight.ErrWithdrawn
+	}
+	b.answered = true
+	for _, msg := range b.messages {
+		e := msg.event
+		wanted := slices.ContainsFunc(m.batches, func(other *modelBatch) bool { return !other.answered && other.waitsFor(e) })
+		if e != nil && e.state == isQueued && !wanted {
+			e.state = isWithdrawn
+			withdrawn++
+		}
+	}
+	return withdrawn
+}
+
+func (m *model) seal() {
+	m.sealed = true
+	for _, b := range m.batches {
+		if acked, _ := b.progress(); b.err == nil && acked < len(b.messages) {
+			b.err = inflight.ErrSealed
+		}
+	}
+}
+
+// progress counts what is done. It stands still once the batch was answered.
+func (b *modelBatch) progress() (acked, filtered int) {
+	if b.answered {
+		return b.acked, b.filtered
+	}
+	for _, msg := range b.messages {
+		switch {
+		case msg.event == nil:
+			acked++
+			if msg.filtered {
+				filtered++
+			}
+		case msg.event.state == isDone:
+			acked++
+			if msg.event.filtered {
+				filtered++
+			}
+		}
+	}
+	return acked, filtered
+}
+
+// end is what waiting for the batch ends with, or errTimeout.
+func (b *modelBatch) end() error {
+	acked, _ := b.progress()
+	switch {
+	case b.err != nil:
+		return b.err
+	case acked == len(b.messages):
+		return nil
+	default:
+		return errTimeout
+	}
+}
+
+// unsettled is how many messages of its own the batch has in line or in the pipeline.
+func (b *modelBatch) unsettled() (n int) {
+	for _, msg := range b.messages {
+		if msg.own && (msg.event.state == isQueued || msg.event.state == isHandedOver) {
+			n++
+		}
+	}
+	return n
+}
+
+// bytes is what the batch holds of the reservation.
+func (m *model) bytes(b *modelBatch) int {
+	switch ended := !errors.Is(b.end(), errTimeout); {
+	case m.sealed, ended && b.unsettled() == 0:
+		return 0
+	case b.answered:
+		return size * b.unsettled()
+	default:
+		return size*len(b.messages) - b.freed
+	}
+}

@@ -1,0 +1,212 @@
+package inflight_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// run compares a registry with the model, over the same steps.
+type run struct {
+	*rapid.T
+	rig    *rig
+	model  *model
+	tokens map[*modelBatch]*inflight.BatchAck
+	acks   map[*modelEvent]*inflight.EventAck
+}
+
+// A step is chosen at random, and afterwards registry and model must look the same from outside, whatever the steps
+// were. -rapid.seed repeats a run; a failure prints it, with the shortest steps to it.
+func TestTheRegistryIsTheModel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // time passes only where a step says so
+		rapid.Check(struct{ rapid.TB }{t}, func(rt *rapid.T) { // hidden: a bubble allows no t.Deadline
+			s := inflight.Settings{
+				Join:       rapid.IntRange(0, 9).Draw(rt, "join") > 0,
+				Window:     time.Duration(rapid.IntRange(0, 3).Draw(rt, "window")) * 60 * time.Millisecond,
+				MaxEntries: rapid.IntRange(1, 12).Draw(rt, "entries"),
+				StallAfter: 90 * time.Millisecond,
+			}
+			r := &run{
+				T:      rt,
+				rig:    newRig(t, func(settings *inflight.Settings) { *settings = s }),
+				model:  &model{settings: s},
+				tokens: make(map[*modelBatch]*inflight.BatchAck),
+				acks:   make(map[*modelEvent]*inflight.EventAck),
+			}
+			rt.Repeat(map[string]func(*rapid.T){
+				"":         r.same,
+				"claim":    r.claim,
+				"publish":  r.publish,
+				"take":     r.take,
+				"next":     r.next,
+				"ack":      r.ack,
+				"filter":   r.filter,
+				"drop":     r.drop,
+				"withdraw": r.withdraw,
+				"wait":     r.wait,
+				"seal":     r.seal,
+			})
+		})
+	})
+}
+
+func (r *run) claim(t *rapid.T) {
+	names := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "-"}), 1, 6).Draw(t, "names")
+	b, wantErr := r.model.claim(names)
+	token, err := r.rig.tryClaim(names...)
+	require.ErrorIs(t, err, wantErr)
+	if wantErr == nil {
+		r.tokens[b] = token
+	}
+}
+
+// batch chooses one that was claimed.
+func (r *run) batch(t *rapid.T) *modelBatch {
+	if len(r.model.batches) == 0 {
+		t.Skip("no batch yet")
+	}
+	return rapid.SampledFrom(r.model.batches).Draw(t, "batch")
+}
+
+// events are those that were handed over at any time.
+func (r *run) events(t *rapid.T) []*modelEvent {
+	var events []*modelEvent
+	for _, e := range r.model.events {
+		if r.acks[e] != nil {
+			events = append(events, e)
+		}
+	}
+	if len(events) == 0 {
+		t.Skip("no event yet")
+	}
+	return events
+}
+
+func (r *run) publish(t *rapid.T) {
+	b := r.batch(t)
+	if b.published {
+		t.Skip("once")
+	}
+	b.published = true
+	b.inLine = !r.model.sealed && b.next() != nil
+	r.tokens[b].Publish()
+}
+
+func (r *run) take(t *rapid.T) {
+	if r.rig.registry.Queued() == 0 {
+		t.Skip("would block")
+	}
+	token := r.rig.registry.Take()
+	for b, other := range r.tokens {
+		if token == other {
+			require.True(t, b.inLine)
+			b.inLine = false
+		}
+	}
+}
+
+func (r *run) next(t *rapid.T) {
+	b := r.batch(t)
+	if b.inLine {
+		t.Skip("no worker has taken it")
+	}
+	e := b.next()
+	m, ack, ok := r.tokens[b].Next()
+	require.Equal(t, e != nil && !r.model.sealed, ok)
+	if ok {
+		require.Equal(t, e.name, m.Fields["name"])
+		r.model.handOver(e)
+		r.acks[e] = ack
+	}
+}
+
+func (r *run) ack(t *rapid.T) {
+	events := rapid.SliceOfN(rapid.SampledFrom(r.events(t)), 1, 5).Draw(t, "events")
+	private := make([]any, len(events))
+	for i, e := range events {
+		private[i] = r.acks[e]
+	}
+	require.Equal(t, r.model.ack(events), r.rig.registry.Ack(private))
+}
+
+func (r *run) filter(t *rapid.T) {
+	e := rapid.SampledFrom(r.events(t)).Draw(t, "event")
+	if e.state != isHandedOver {
+		t.Skip("libbeat does that while it publishes")
+	}
+	e.filtered = true
+	r.acks[e].Filter()
+}
+
+func (r *run) drop(t *rapid.T) {
+	e := rapid.SampledFrom(r.events(t)).Draw(t, "event")
+	cause := rapid.SampledFrom([]error{inflight.ErrDropped, inflight.ErrUnpublishable}).Draw(t, "cause")
+	r.model.drop(e, cause)
+	r.acks[e].Drop(cause)
+}
+
+func (r *run) withdraw(t *rapid.T) {
+	b := r.batch(t)
+	want := r.model.withdraw(b)
+	withdrawn, delivered := r.tokens[b].Withdraw()
+	require.Equal(t, want, withdrawn)
+	require.Equal(t, b.end() == nil, delivered)
+}
+
+func (r *run) wait(t *rapid.T) {
+	d := time.Duration(rapid.IntRange(1, 120).Draw(t, "ms")) * time.Millisecond // rapid takes a day of the bubble's time at most
+	time.Sleep(d)
+	r.model.now += d
+}
+
+func (r *run) seal(t *rapid.T) {
+	if rapid.IntRange(0, 19).Draw(t, "seldom") > 0 {
+		t.Skip("not yet")
+	}
+	if !r.model.sealed {
+		open := 0
+		for b := range r.tokens {
+			if b.end() != nil && b.err == nil || b.unsettled() > 0 {
+				open++
+			}
+		}
+		want := inflight.Tally{Batches: open, Events: r.model.handedOver()}
+		require.Equal(t, want, r.rig.registry.Seal().Unacknowledged)
+	}
+	r.model.seal()
+}
+
+// same is what must hold after each step.
+func (r *run) same(t *rapid.T) {
+	bytes, inLine := 0, 0
+	for b, token := range r.tokens {
+		acked, filtered := b.progress()
+		p := token.Progress()
+		require.Equal(t, []int{len(b.messages), acked, filtered}, []int{p.Messages, p.Acked, p.Filtered}, "progress")
+		require.ErrorIs(t, endOf(token), b.end(), "what waiting ends with")
+		bytes += r.model.bytes(b)
+		if b.inLine && b.next() != nil && !r.model.sealed {
+			inLine++
+		}
+	}
+	require.EqualValues(t, bytes, r.rig.admission.Used(), "bytes in flight")
+	require.Equal(t, inLine, r.rig.registry.Queued(), "batches in line")
+	if r.model.sealed {
+		require.Zero(t, r.rig.registry.Events())
+		return
+	}
+	require.Equal(t, r.model.handedOver(), r.rig.registry.Events(), "events in flight")
+	require.Equal(t, r.model.knownCount()+len(r.model.delivered), r.rig.registry.Entries(), "entries")
+	_, stalled := r.rig.registry.Stalled()
+	require.Equal(t, r.model.stalled(), stalled)
+}
+
+// endOf is what waiting for the token ends with, or errTimeout when it has not ended.
+func endOf(token *inflight.BatchAck) error {
+	return token.Wait(endedContext)
+}

@@ -1,0 +1,63 @@
+package inflight
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/batch"
+)
+
+func numberedKey(n int) (key batch.Key) {
+	binary.BigEndian.PutUint64(key[:], uint64(n))
+	return key
+}
+
+// The ring wraps, grows while it is wrapped, and stays in order.
+func TestTheOldestIsForgottenFirstHoweverTheRingLies(t *testing.T) {
+	d := newRemembered(time.Hour)
+	oldest, newest := 0, 0 // [oldest, newest) is remembered
+	for range 30 {
+		for range 100 {
+			d.add(numberedKey(newest), newest%3 == 0, time.Duration(newest), math.MaxInt)
+			newest++
+		}
+		d.shrink(newest - oldest - 40)
+		oldest += 40
+		require.Equal(t, newest-oldest, d.len())
+		for _, n := range []int{oldest - 1, newest} {
+			_, ok := d.find(numberedKey(n))
+			require.False(t, ok, n)
+		}
+		for n := oldest; n < newest; n++ {
+			filtered, ok := d.find(numberedKey(n))
+			require.True(t, ok, n)
+			require.Equal(t, n%3 == 0, filtered)
+		}
+	}
+	d.expire(time.Hour + time.Duration(newest-10))
+	require.Equal(t, 10, d.len())
+	d.shrink(-1)
+	require.Zero(t, d.len())
+}
+
+// What one remembered message costs, while others come and go: docs/configuration.md says so.
+func BenchmarkRememberedBytes(b *testing.B) {
+	for _, n := range []int{100_000, 200_000, 1 << 18, 300_000} {
+		b.Run(fmt.Sprint("entries=", n), func(b *testing.B) {
+			for b.Loop() {
+				before := heap()
+				d := newRemembered(time.Hour)
+				for i := range 5 * n {
+					d.add(numberedKey(i*0x9E3779B9), false, 0, n)
+				}
+				b.ReportMetric(float64(heap()-before)/float64(n), "B/entry")
+				d.shrink(0)
+			}
+		})
+	}
+}

@@ -1,0 +1,117 @@
+package inflight_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// Senders repeat overlapping batches while workers publish, an output acknowledges, drops and forgets, and deliveries
+// expire; whatever the interleaving, nothing is held in the end, each answer is true, and no message is in the pipeline
+// twice at the same time.
+func TestEveryInterleavingEndsEmpty(t *testing.T) {
+	r := newRig(t, func(s *inflight.Settings) {
+		s.Window, s.MaxEntries, s.StallAfter = 2*time.Millisecond, 50, 0
+	})
+	p := &pipeline{in: make(map[string]int), out: make(map[string]int)}
+	var workers, senders sync.WaitGroup
+	for range 3 {
+		workers.Go(func() { p.work(t, r) })
+	}
+	for range 8 {
+		senders.Go(func() {
+			for range 400 {
+				names := make([]string, 1+rand.IntN(6))
+				for i := range names {
+					names[i] = fmt.Sprint(rand.IntN(40))
+				}
+				p.send(t, r, names)
+			}
+		})
+	}
+	senders.Wait()
+	require.NoError(t, r.waitEmpty(time.Minute))
+	r.registry.CloseLine()
+	workers.Wait()
+	r.requireEmpty()
+	require.Empty(t, p.twice)
+	require.Empty(t, p.falsely)
+}
+
+// pipeline is what stands for libbeat: it knows what it has and what it is done with.
+type pipeline struct {
+	mu      sync.Mutex
+	in      map[string]int // events in the pipeline now
+	out     map[string]int // events done, ever
+	twice   []string
+	falsely []string
+}
+
+// send is one attempt: it waits for a moment or a while, and holds a 200 against what the pipeline did.
+func (p *pipeline) send(t *testing.T, r *rig, names []string) {
+	token, err := r.tryClaim(names...)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	token.Publish()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), rand.N(2*time.Millisecond), errTimeout)
+	defer cancel()
+	if _, err := token.Await(ctx); err != nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, name := range names {
+		if p.out[name] == 0 {
+			p.falsely = append(p.falsely, name)
+		}
+	}
+}
+
+// work publishes batches, and is done with their events soon after, in any order, or never takes them.
+func (p *pipeline) work(t *testing.T, r *rig) {
+	var acks sync.WaitGroup
+	defer acks.Wait()
+	for b := r.registry.Take(); b != nil; b = r.registry.Take() {
+		for m, e, ok := b.Next(); ok; m, e, ok = b.Next() {
+			name, _ := m.Fields["name"].(string)
+			p.mu.Lock()
+			p.in[name]++
+			if p.in[name] > 1 {
+				p.twice = append(p.twice, name)
+			}
+			p.mu.Unlock()
+			switch rand.IntN(10) {
+			case 0:
+				p.leave(name, 0)
+				e.Drop(inflight.ErrUnpublishable)
+			case 1:
+				e.Filter()
+				fallthrough
+			default:
+				acks.Go(func() {
+					time.Sleep(rand.N(3 * time.Millisecond))
+					p.leave(name, 1)
+					if r.ack(e, e) != 1 {
+						t.Errorf("%s counted twice, or not at all", name)
+					}
+				})
+			}
+		}
+	}
+}
+
+func (p *pipeline) leave(name string, done int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.in[name]--
+	p.out[name] += done
+}
