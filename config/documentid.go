@@ -5,9 +5,10 @@ import "fmt"
 // DocumentID says what the id of an event's document is made of.
 type DocumentID string
 
+// What there is: the uuid of the message, and none, so that the store makes one up.
 const (
-	DocumentIDUUID DocumentID = "uuid" // the uuid of the message
-	DocumentIDNone DocumentID = "none" // the store makes one up
+	DocumentIDUUID DocumentID = "uuid"
+	DocumentIDNone DocumentID = "none"
 )
 
 // Unpack reads a value of the configuration; ucfg calls it.

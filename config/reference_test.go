@@ -86,7 +86,7 @@ func TestReferenceFileUncommented(t *testing.T) {
 	require.Regexp(t, commented, string(data))
 	c, err := conf.NewConfigWithYAML(commented.ReplaceAll(data, []byte("$1$2")), reference)
 	require.NoError(t, err)
-	for _, key := range []string{"queue.mem.flush.timeout", "output.logstash.bulk_max_size", "processors"} {
+	for _, key := range []string{"queue.mem.flush.timeout", "output.logstash.bulk_max_size", "output.logstash.timeout", "processors"} {
 		found, err := c.Has(key, -1)
 		require.NoError(t, err)
 		require.True(t, found, key)

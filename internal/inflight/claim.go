@@ -62,7 +62,7 @@ type messageKey struct {
 	ok bool
 }
 
-// keys hashes the messages, outside of the lock, and lets go of the body.
+// keys hashes the messages, outside of the lock.
 func (r *Registry) keys(messages []batch.Message) []messageKey {
 	keys := make([]messageKey, len(messages))
 	for i := range messages {
@@ -83,39 +83,51 @@ func (r *Registry) allKnownLocked(keys []messageKey) bool {
 }
 
 // claimLocked finds what the message at i of the batch waits for, and returns how many of its bytes need not be kept.
-// Messages that are the batch's to publish move to the front of t.messages, beside t.events.
 func (r *Registry) claimLocked(t *BatchAck, i int, key messageKey) (freed int) {
 	m := t.messages[i]
 	t.messages[i] = batch.Message{}
+	if key.ok {
+		if freed, ok := t.joinLocked(key.Key, len(m.Raw)); ok {
+			return freed
+		}
+	}
+	t.carryLocked(m, key)
+	return 0
+}
+
+// joinLocked makes the batch wait for a message that is in flight, or count one that was delivered.
+func (t *BatchAck) joinLocked(key batch.Key, size int) (freed int, ok bool) {
+	if filtered, ok := t.registry.delivered.find(key); ok {
+		t.progress.Acked++
+		t.progress.Delivered++
+		if filtered {
+			t.progress.Filtered++
+		}
+		return size, true
+	}
+	if e := t.registry.known[key]; e != nil {
+		t.progress.InFlight++
+		t.waitForLocked(e)
+		return max(size-joinedSize, 0), true
+	}
+	return 0, false
+}
+
+// carryLocked makes the message the batch's to publish. Such messages stand at the front of t.messages, beside t.events.
+func (t *BatchAck) carryLocked(m batch.Message, key messageKey) {
+	if t.events == nil {
+		t.events = make([]EventAck, 0, len(t.messages))
+	}
 	size := len(m.Raw)
 	m.Raw = nil // a part of the body, which is to go
-	if key.ok {
-		if filtered, ok := r.delivered.find(key.Key); ok {
-			t.progress.Acked++
-			t.progress.Delivered++
-			if filtered {
-				t.progress.Filtered++
-			}
-			return size
-		}
-		if e := r.known[key.Key]; e != nil {
-			t.progress.InFlight++
-			t.waitForLocked(e)
-			return max(size-joinedSize, 0)
-		}
-	}
-	if t.events == nil {
-		t.events = make([]EventAck, 0, len(t.messages)-i)
-	}
 	t.messages[len(t.events)] = m
 	t.events = append(t.events, EventAck{key: key, batch: t, index: len(t.events), size: size}) // within its capacity: pointers to it stay valid
 	e := &t.events[len(t.events)-1]
 	if key.ok {
-		r.known[key.Key] = e
+		t.registry.known[key.Key] = e
 	}
 	t.queued++
 	t.unsettled++
 	t.bytes += int64(size)
 	t.waitForLocked(e)
-	return 0
 }

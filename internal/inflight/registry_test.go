@@ -129,7 +129,7 @@ func TestStallIsNoAckWhileSomethingIsInFlight(t *testing.T) {
 		token, events := r.publish("b", "c", "d")
 		time.Sleep(10*time.Second - 1)
 		requireStall(false, 30*time.Second-1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		requireStall(true, 30*time.Second)
 
 		_, err := r.tryClaim("a", "new")

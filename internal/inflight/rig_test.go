@@ -99,11 +99,11 @@ func handOver(token *inflight.BatchAck, n int) (events []any) {
 func (r *rig) ack(events ...any) int { return r.registry.Ack(events) }
 
 func drop(event any, cause error) {
-	event.(*inflight.EventAck).Drop(cause) //nolint:forcetypeassert // handOver returns nothing else
+	event.(*inflight.EventAck).Drop(cause)
 }
 
 func filter(event any) {
-	event.(*inflight.EventAck).Filter() //nolint:forcetypeassert // handOver returns nothing else
+	event.(*inflight.EventAck).Filter()
 }
 
 // requireEmpty is the invariant at the end of every story: nothing is held any more but the memory of deliveries.

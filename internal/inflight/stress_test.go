@@ -56,6 +56,7 @@ type pipeline struct {
 
 // send is one attempt: it waits for a moment or a while, and holds a 200 against what the pipeline did.
 func (p *pipeline) send(t *testing.T, r *rig, names []string) {
+	t.Helper()
 	token, err := r.tryClaim(names...)
 	if err != nil {
 		t.Error(err)
@@ -78,6 +79,7 @@ func (p *pipeline) send(t *testing.T, r *rig, names []string) {
 
 // work publishes batches, and is done with their events soon after, in any order, or never takes them.
 func (p *pipeline) work(t *testing.T, r *rig) {
+	t.Helper()
 	var acks sync.WaitGroup
 	defer acks.Wait()
 	for b := r.registry.Take(); b != nil; b = r.registry.Take() {

@@ -113,7 +113,7 @@ func TestThe504ComesAtTheTimeoutAndTheBytesStayUntilTheAck(t *testing.T) {
 		require.Equal(t, 5*time.Second, c.took)
 		require.Contains(t, body, `"messages":4,"coalesced":0,"filtered":1,"acked":2`)
 		require.EqualValues(t, 2*messageSize, r.admission.Used(), "the answer does not give back what the output still has")
-		require.EqualValues(t, 2, r.registry.Events())
+		require.Equal(t, 2, r.registry.Events())
 		require.Empty(t, r.metrics.deliveries)
 		r.requireAnswers("504 ack_timeout")
 

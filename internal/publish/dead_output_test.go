@@ -33,7 +33,7 @@ func TestFullQueueBlocksNoBatchThatIsWithdrawn(t *testing.T) {
 	require.Zero(t, r.registry.Queued())
 	// The queue, its input channel (20, memqueue/broker.go), and one event for each worker.
 	require.LessOrEqual(t, handed, 32+20+2)
-	require.EqualValues(t, handed, r.registry.Events())
+	require.Equal(t, handed, r.registry.Events())
 
 	// The output wakes up: what was handed over is delivered, and nothing else.
 	arrived := 0
