@@ -80,7 +80,8 @@ type Dedupe struct {
 	Window time.Duration `config:"window"`
 
 	// MaxEntries is how many messages are known at most, those in flight included. Over it, the oldest of the delivered
-	// ones are forgotten before Window has passed. Messages in flight are always known; MaxInFlightBytes bounds them.
+	// ones are forgotten before Window has passed. Messages in flight are always known; MaxInFlightBytes bounds them. A
+	// delivered one takes 60 to 95 bytes of memory.
 	MaxEntries int `config:"max_entries"`
 }
 
