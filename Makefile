@@ -39,7 +39,7 @@ build: ## Build build/rtbeat
 	@$(BUILD_ENV) scripts/compile.sh . -buildvcs=false -ldflags "$$(scripts/ldflags.sh)" -o $(OUT)/rtbeat
 
 .PHONY: test
-test: tidy-check generate-check unit e2e lint ## Run all checks: generated files, unit tests, e2e, lint
+test: tidy-check generate-check unit e2e chaos-short lint ## Run all checks: generated files, unit tests, e2e, chaos, lint
 
 .PHONY: unit race
 unit: deps ## Run the unit tests, with the race detector
@@ -50,6 +50,16 @@ race: unit ## The same: the unit tests always run with the race detector
 .PHONY: e2e
 e2e: build ## Run the real binary against a real lumberjack server
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags e2e -count=1 -timeout 15m -v ./test/harness ./test/e2e
+
+# How long `make chaos` goes on. RTBEAT_CHAOS_SEED, in the environment, repeats a run.
+CHAOS_TIME ?= 30m
+
+.PHONY: chaos chaos-short
+chaos: build ## Break connections, the sink and the process at random for CHAOS_TIME=30m
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_CHAOS_DURATION=$(CHAOS_TIME) \
+		go test -tags chaos -count=1 -timeout 2h -parallel 4 -v ./test/chaos
+chaos-short: ## The same in a minute: each fault once, then a few at random
+	@$(MAKE) chaos CHAOS_TIME=15s
 
 .PHONY: deps
 deps: ## Install what the race detector needs: a C compiler and libc's headers

@@ -34,7 +34,7 @@ func TestRegroupedRetriesAreJoined(t *testing.T) {
 	requireDelivered(t, again, len(all))
 	require.Equal(t, 60, again.Body.Coalesced)
 	l.CheckOnce(t, sink)
-	require.EqualValues(t, 60, b.Metric("rtbeat_acks_received"))
+	require.Equal(t, 60, int(b.Metric("rtbeat_acks_received")))
 	require.Positive(t, b.Metric(`rtbeat_messages_coalesced_total{state="in_flight"}`))
 	require.GreaterOrEqual(t, b.Metric(`rtbeat_messages_coalesced_total{state="delivered"}`), 60.0)
 
@@ -80,7 +80,7 @@ func TestAStalledOutputIsSaidSo(t *testing.T) {
 	answer := string(b.Get("/readyz").Raw)
 	require.Contains(t, answer, `"reason":"output_stalled"`)
 	require.Contains(t, answer, `"age_seconds":`)
-	require.EqualValues(t, 1, b.Metric("rtbeat_output_stalled"))
+	require.Equal(t, 1, int(b.Metric("rtbeat_output_stalled")))
 
 	news := l.Post(t.Context(), b.Addr, slices.Concat(first, harness.NewBatch("news", 1)))
 	require.Equal(t, 503, news.Code)

@@ -63,6 +63,7 @@ type Client struct {
 	http *http.Client
 }
 
+// NewClient makes a client whose connections end with the test.
 func NewClient(t testing.TB) *Client {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 32}

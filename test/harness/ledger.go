@@ -29,6 +29,7 @@ type Ledger struct {
 	sent    map[string]json.RawMessage
 	dropped map[string]bool
 	posts   []*post
+	stored  bool
 }
 
 // post is one attempt. Its answer is the zero Answer while it is under way.
@@ -129,12 +130,16 @@ type Violation struct {
 	ID, What string
 }
 
-func (v Violation) Error() string {
+func (v Violation) String() string {
 	if v.ID == "" {
 		return v.What
 	}
 	return v.What + ": " + strconv.Quote(v.ID)
 }
+
+// Stored tells the ledger that a 200 means stored, not delivered: it may come before the acknowledgement. What it promises
+// then is that the message is delivered in the end, which is what Lost looks at.
+func (l *Ledger) Stored() { l.stored = true }
 
 // Violations is the contract:
 //
@@ -177,7 +182,7 @@ func (l *Ledger) Violations(events []lumbersink.Event) []Violation {
 				mayArrive[id] = true
 			}
 		}
-		if p.ok() {
+		if p.ok() && !l.stored {
 			broken = append(broken, l.falseOK(p, acked, arrived)...)
 		}
 	}

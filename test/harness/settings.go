@@ -22,6 +22,8 @@ type Settings struct {
 	Output map[string]any
 	// Queue is what stands under `queue.mem:`.
 	Queue map[string]any
+	// Disk is what stands under `queue.disk:`, which takes the place of the memory queue.
+	Disk map[string]any
 	// Processors is the list under `processors:`.
 	Processors []any
 	// Home is the directory for path.home, data and logs; empty means a new one. A restart passes the old one.
@@ -43,6 +45,9 @@ func (s Settings) WriteConfig(t testing.TB, home string) string {
 	}
 	if s.Queue != nil {
 		doc["queue.mem"] = s.Queue
+	}
+	if s.Disk != nil {
+		doc["queue.disk"] = s.Disk
 	}
 	if s.Processors != nil {
 		doc["processors"] = s.Processors

@@ -51,7 +51,7 @@ func (l *Ledger) Report(broken []Violation, events []lumbersink.Event, notes []N
 	var text strings.Builder
 	fmt.Fprintf(&text, "%d breaches\n", len(broken))
 	for _, v := range broken[:min(len(broken), breachesNamed)] {
-		fmt.Fprintln(&text, " ", v.Error())
+		fmt.Fprintln(&text, " ", v)
 	}
 	told := make(map[string]bool)
 	for _, v := range broken {
@@ -74,6 +74,10 @@ func (l *Ledger) story(id string, events []lumbersink.Event, notes []Note) strin
 	}
 	for n, a := range l.Attempts() {
 		if slices.Contains(a.IDs, id) {
+			if a.Answer.Err != nil {
+				add(a.Start, "attempt %d: sent with %d messages, %s after %s", n, len(a.IDs), a.Answer, a.Answer.Took())
+				continue
+			}
 			add(a.Start, "attempt %d: sent with %d messages", n, len(a.IDs))
 			add(a.Answer.At, "attempt %d: %s", n, a.Answer)
 		}

@@ -1,0 +1,116 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/Shopify/toxiproxy/v2/stream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// The first word of these faults' names says what is counted.
+const (
+	sigterm = "SIGTERM"
+	sigkill = "SIGKILL"
+)
+
+var (
+	term = fault{sigterm, false, func(w *world) func() {
+		w.terminate(sigterm)
+		return w.start
+	}}
+	kill = fault{sigkill, false, func(w *world) func() {
+		w.kill(sigkill)
+		return w.start
+	}}
+)
+
+// processFaults are those of the process itself.
+var processFaults = []fault{
+	term,
+	{"SIGTERM, acks are late", false, func(w *world) func() {
+		w.sink().SetPolicy(lumbersink.Delay(shutdownBudget / 3))
+		w.await(effectWithin, "events that the sink holds back", func() bool { return w.unacked() > 0 })
+		w.terminate("SIGTERM, acks are late")
+		return func() {
+			harness.RecoverSink(w.sink())
+			w.start()
+		}
+	}},
+	{"SIGTERM, acks never come", false, func(w *world) func() {
+		w.silence()
+		w.terminate("SIGTERM, acks never come")
+		return func() {
+			harness.RecoverSink(w.sink())
+			w.start()
+		}
+	}},
+	kill,
+	{"SIGKILL, windows not received", false, func(w *world) func() {
+		release := w.hold(w.back, stream.Upstream, anything)
+		w.kill("SIGKILL, windows not received")
+		return func() {
+			// What the dead process had sent must not arrive any more: it is cut off before it is let go.
+			w.back.cut(rst, "its process is dead")
+			release()
+			w.start()
+		}
+	}},
+	{"SIGKILL, windows received", false, func(w *world) func() {
+		w.sink().SetPolicy(lumbersink.Never())
+		w.await(effectWithin, "events that the sink holds back", func() bool { return w.unacked() > 0 })
+		w.kill("SIGKILL, windows received")
+		return func() {
+			harness.RecoverSink(w.sink())
+			w.start()
+		}
+	}},
+	{"SIGKILL, acks on their way", false, func(w *world) func() {
+		release := w.hold(w.back, stream.Downstream, acks)
+		w.kill("SIGKILL, acks on their way")
+		return func() {
+			release()
+			w.start()
+		}
+	}},
+	// The connection outlives a short stop. A long one is longer than everybody's patience.
+	{"SIGSTOP, short", false, func(w *world) func() {
+		w.pause()
+		harness.Pause(w.t.Context(), outputTimeout/8)
+		return func() { w.beat.Signal(syscall.SIGCONT) }
+	}},
+	{"SIGSTOP, long", true, func(w *world) func() {
+		before := w.tally.Counts()["error"]
+		w.pause()
+		w.await(effectWithin, "a sender that gives up", func() bool { return w.tally.Counts()["error"] > before })
+		return func() { w.beat.Signal(syscall.SIGCONT) }
+	}},
+}
+
+// pause stops the process where it is.
+func (w *world) pause() {
+	w.t.Helper()
+	w.beat.Signal(syscall.SIGSTOP)
+}
+
+// terminate asks the process to stop. Its budget holds, whatever the sink does.
+func (w *world) terminate(how string) {
+	w.t.Helper()
+	const slack = 6 * time.Second
+	w.beat.Terminate()
+	code, _ := w.beat.WaitExit(shutdownBudget + slack)
+	require.Zero(w.t, code, "exit code")
+	w.gone(how)
+}
+
+// kill ends the process where it is.
+func (w *world) kill(how string) {
+	w.t.Helper()
+	w.beat.Kill()
+	w.gone(how)
+}

@@ -1,0 +1,93 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"time"
+
+	"github.com/Shopify/toxiproxy/v2/stream"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// These two slow things down and do nothing else.
+const (
+	slowAnswers  = "latency and jitter to the senders"
+	slowRequests = "slow bytes from the senders"
+)
+
+// senderFaults are those between the senders and the process, and of the senders. They explain no copy, but for the one
+// that keeps windows from the sink: the process may lose patience with that connection.
+var senderFaults = []fault{
+	{"reset, request not taken", false, func(w *world) func() {
+		w.once(w.front, stream.Upstream, func(_ *link, p []byte) ([]byte, verdict) { return p[:len(p)/2], rst })
+		return nothing
+	}},
+	{"reset, answer lost", false, func(w *world) func() {
+		w.once(w.front, stream.Downstream, func(*link, []byte) ([]byte, verdict) { return nil, rst })
+		return nothing
+	}},
+	{"blackhole, requests lost", false, func(w *world) func() { return w.senderBlackhole(stream.Upstream) }},
+	{"blackhole, answers lost", false, func(w *world) func() { return w.senderBlackhole(stream.Downstream) }},
+	{slowAnswers, false, func(w *world) func() {
+		up := w.front.add("latency", stream.Upstream, map[string]any{"latency": 60, "jitter": 40})
+		down := w.front.add("latency", stream.Downstream, map[string]any{"latency": 60, "jitter": 40})
+		w.oks(2 * len(w.senders))
+		return func() { up(); down() }
+	}},
+	{slowRequests, false, func(w *world) func() {
+		sliced := w.front.add("slicer", stream.Upstream, map[string]any{"average_size": 256, "size_variation": 64, "delay": 100})
+		slow := w.front.add("bandwidth", stream.Upstream, map[string]any{"rate": 60})
+		w.oks(2 * len(w.senders))
+		return func() { sliced(); slow() }
+	}},
+	{"half-close inside a request", false, func(w *world) func() {
+		w.once(w.front, stream.Upstream, func(_ *link, p []byte) ([]byte, verdict) { return p[:len(p)/2], half })
+		return nothing
+	}},
+	{"half-close while waiting", false, func(w *world) func() {
+		w.sink().SetPolicy(lumbersink.Delay(200 * time.Millisecond))
+		w.once(w.front, stream.Upstream, func(_ *link, p []byte) ([]byte, verdict) { return p, half })
+		return func() { harness.RecoverSink(w.sink()) }
+	}},
+	{"half-close inside an answer", false, func(w *world) func() {
+		w.once(w.front, stream.Downstream, func(_ *link, p []byte) ([]byte, verdict) { return p[:len(p)/2], half })
+		return nothing
+	}},
+	{"answer lost", false, func(w *world) func() {
+		w.once(w.front, stream.Downstream, func(*link, []byte) ([]byte, verdict) { return nil, fin })
+		return nothing
+	}},
+	{"sender gone, events not received", true, func(w *world) func() {
+		release := w.hold(w.back, stream.Upstream, anything)
+		w.leave()
+		return release
+	}},
+	{"sender gone, events received", false, func(w *world) func() {
+		w.sink().SetPolicy(lumbersink.Never())
+		w.await(effectWithin, "events that the sink holds back", func() bool { return w.unacked() > 0 })
+		w.leave()
+		return func() { harness.RecoverSink(w.sink()) }
+	}},
+}
+
+// leave makes every waiting sender go away.
+func (w *world) leave() {
+	w.t.Helper()
+	w.await(effectWithin, "senders that wait", func() bool { return w.beat.Metric("rtbeat_in_flight_requests") > 0 })
+	before := w.tally.Counts()["error"]
+	w.await(effectWithin, "senders that leave", func() bool {
+		w.calls.hangUp()
+		return w.tally.Counts()["error"] > before
+	})
+}
+
+// senderBlackhole loses all bytes of one direction until a sender gives up.
+func (w *world) senderBlackhole(dir stream.Direction) (stop func()) {
+	w.t.Helper()
+	before := w.tally.Counts()["error"]
+	stop = w.lose(w.front, dir)
+	w.await(effectWithin, "a sender that gives up", func() bool { return w.tally.Counts()["error"] > before })
+	return stop
+}

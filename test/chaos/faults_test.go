@@ -1,0 +1,109 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// lanes is how many random scenarios run at the same time.
+const lanes = 2
+
+// A run of longForm ends the process at least this often by each signal.
+const (
+	longForm = 30 * time.Minute
+	endings  = 300
+)
+
+// Each fault once, in a world of its own.
+func TestEachFault(t *testing.T) {
+	seed := seedOf(t)
+	for group, faults := range map[string][]fault{"sink": sinkFaults, "sender": senderFaults, "process": processFaults} {
+		for _, f := range faults {
+			t.Run(group+"/"+f.name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, f.name, seed)
+				w.load(4, 40)
+				w.strike(f)
+				w.settle()
+				if f.name == sigterm {
+					// Everybody who waited was told, and nobody who was refused had been let in.
+					require.Zero(t, w.copies, "copies after a stop in good order")
+				}
+			})
+		}
+	}
+}
+
+// Faults in any order, under any load, and the process ended in the middle of them.
+func TestRandomFaults(t *testing.T) {
+	seed, long := seedOf(t), durationOf(t)
+	deadline := time.Now().Add(long)
+	t.Cleanup(func() {
+		if long >= longForm && !t.Failed() {
+			require.GreaterOrEqual(t, sum.ends(sigkill), endings, sigkill)
+			require.GreaterOrEqual(t, sum.ends(sigterm), endings, sigterm)
+		}
+	})
+	for lane := range uint64(lanes) {
+		t.Run(fmt.Sprint("lane ", lane), func(t *testing.T) {
+			t.Parallel()
+			// The first scenario of the first lane has the seed of the run: that is how one is repeated.
+			for n := uint64(0); n == 0 || time.Now().Before(deadline); n++ {
+				ok := t.Run(fmt.Sprint(n), func(t *testing.T) {
+					w := newWorld(t, fmt.Sprintf("r%d-%d", lane, n), seed+lane<<32+n)
+					if w.pick(6) == 0 {
+						w.calm()
+					} else {
+						w.storm()
+					}
+				})
+				if !ok {
+					return
+				}
+			}
+		})
+	}
+}
+
+// calm has the process asked to stop again and again while all others do their part: nobody has reason to send anything
+// twice.
+func (w *world) calm() {
+	w.t.Helper()
+	w.load(2+w.pick(4), 4+w.pick(80))
+	for range 4 + w.pick(6) {
+		w.strike(term)
+		for _, f := range senderFaults {
+			if (f.name == slowAnswers || f.name == slowRequests) && w.pick(4) == 0 {
+				w.strike(f, term)
+			}
+		}
+	}
+	w.settle()
+	require.Zero(w.t, w.copies, "copies after stops in good order")
+}
+
+// storm strikes with anything, and mostly ends the process while it is at work.
+func (w *world) storm() {
+	w.t.Helper()
+	w.load(2+w.pick(4), 4+w.pick(80))
+	for range 2 + w.pick(3) {
+		var during []fault
+		switch w.pick(3) {
+		case 0:
+			during = []fault{kill}
+		case 1:
+			during = []fault{term}
+		}
+		connections := slices.Concat(sinkFaults, senderFaults)
+		w.strike(connections[w.pick(len(connections))], during...)
+		w.strike(processFaults[w.pick(len(processFaults))])
+		w.strike([]fault{kill, term}[w.pick(2)])
+	}
+	w.settle()
+}

@@ -1,0 +1,119 @@
+//go:build chaos
+
+package chaos
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// receipt is one arrival of a message at a sink.
+type receipt struct {
+	id       string // of the message
+	document string // @metadata._id
+	at       time.Time
+	passed   time.Time // when its acknowledgement was passed on to the process; zero if it never was
+	released time.Time // when the sink released its acknowledgement; zero if it never did
+	link     *link     // that it came over; nil if unknown
+}
+
+// receipts is every arrival at every sink, in order. The same as events has the moments at which an acknowledgement
+// reached the process in place of those at which it left the sink: a 200 for an acknowledgement that was lost on its
+// way is as false as any.
+func (w *world) receipts() ([]receipt, []lumbersink.Event) {
+	var receipts []receipt
+	var events []lumbersink.Event
+	links := w.back.all()
+	for n, sink := range w.sinks {
+		got := sink.Events()
+		byConn := make(map[string][]int)
+		for i, e := range got {
+			byConn[e.Conn] = append(byConn[e.Conn], i)
+		}
+		base := len(receipts)
+		for _, e := range got {
+			l := linkOf(links, e)
+			r := receipt{at: e.Received, released: e.Acked, link: l}
+			r.id, r.document = idsOf(e.Raw)
+			receipts = append(receipts, r)
+			e.Conn = fmt.Sprintf("%s to sink %d", l, n)
+			events = append(events, e)
+		}
+		for _, of := range byConn {
+			passAcks(receipts[base:], of)
+		}
+	}
+	for i := range events {
+		events[i].Acked = receipts[i].passed
+	}
+	return receipts, events
+}
+
+// passAcks gives the events of one connection the moments of their acknowledgements. Those come window by window, and
+// the events of a window were received at the same moment. A frame may cover a part of its window.
+func passAcks(receipts []receipt, of []int) {
+	l := receipts[of[0]].link
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	begin, done := 0, 0 // of the window: its first event, and how many events of it were acknowledged
+	for _, ack := range l.acks {
+		if begin >= len(of) {
+			return
+		}
+		end := begin
+		for end < len(of) && receipts[of[end]].at.Equal(receipts[of[begin]].at) {
+			end++
+		}
+		size := end - begin
+		for ; done < min(ack.count, size); done++ {
+			receipts[of[begin+done]].passed = ack.at
+		}
+		if done == size {
+			begin, done = end, 0
+		}
+	}
+}
+
+// linkOf finds the connection that an event came over by the address from which the sink saw it. Addresses come back,
+// so the last one that was there in time counts.
+func linkOf(links []*link, e lumbersink.Event) *link {
+	address, _, _ := strings.Cut(e.Conn, "#")
+	var found *link
+	for _, l := range links {
+		if l.local == address && l.opened.Before(e.Received) {
+			found = l
+		}
+	}
+	return found
+}
+
+func (l *link) String() string {
+	if l == nil {
+		return "an unknown connection"
+	}
+	return fmt.Sprintf("%d of process %d", l.id, l.owner)
+}
+
+func idsOf(raw json.RawMessage) (id, document string) {
+	id, _, err := harness.MessageOf(raw)
+	if err != nil {
+		return "", ""
+	}
+	var event struct {
+		Metadata struct {
+			ID string `json:"_id"`
+		} `json:"@metadata"`
+	}
+	if json.Unmarshal(raw, &event) != nil {
+		return id, ""
+	}
+	return id, event.Metadata.ID
+}

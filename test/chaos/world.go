@@ -1,0 +1,230 @@
+//go:build chaos
+
+// Package chaos breaks things around the rtbeat binary while senders send: connections, the sink, the process itself.
+// One ledger says afterwards whether the promise held.
+//
+// A world is a process, a sink, a proxy on each side of the process, and the senders. A fault (faults_*.go) is started
+// in it, has to take effect, and is stopped. At the end of a scenario settle waits until all is delivered and compares
+// what the senders were told with what the sink has.
+package chaos
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// seedEnv repeats a run: the choices of every scenario are made from it. With the seed of a scenario of TestRandomFaults
+// the first one of the run is that one. What the machine makes of it in time is not repeated.
+const seedEnv = "RTBEAT_CHAOS_SEED"
+
+const (
+	// effectWithin bounds the time until a fault meets somebody.
+	effectWithin = 15 * time.Second
+	// recoverWithin bounds the time from the end of a fault to the next 200 of each sender.
+	recoverWithin = 20 * time.Second
+	// keepAlive is how often a waiting process hears from the sink; well below outputTimeout.
+	keepAlive     = 300 * time.Millisecond
+	outputTimeout = 2 * time.Second
+	// ackTimeout is rtbeat's own timeout.
+	ackTimeout     = time.Second
+	shutdownBudget = 1500 * time.Millisecond
+)
+
+// world is what one scenario takes place in.
+type world struct {
+	t    testing.TB
+	name string
+	rng  *rand.Rand
+
+	ledger  *harness.Ledger
+	tally   harness.Tally
+	calls   calls
+	senders []*sender
+	running sync.WaitGroup
+
+	front *proxy // between the senders and the process
+	back  *proxy // between the process and the sink
+
+	settings harness.Settings
+	beat     *harness.Beat
+	before   *harness.Beat // the one before, if any
+	procs    []*process
+	sinks    []*lumbersink.Sink
+	rest     figures
+	stored   bool // 200 means stored on disk
+	copies   int  // found by settle, with an explanation
+
+	mu    sync.Mutex
+	notes []harness.Note
+}
+
+// process is one life of the program.
+type process struct {
+	started, ended time.Time // ended is zero while it lives
+	how            string
+}
+
+// newWorld starts everything, with a process at rest and senders that have not begun.
+func newWorld(t testing.TB, name string, seed uint64) *world {
+	t.Helper()
+	w := makeWorld(t, name, seed)
+	w.start()
+	w.warmUp()
+	return w
+}
+
+// makeWorld is newWorld for those who change settings before the process starts.
+func makeWorld(t testing.TB, name string, seed uint64) *world {
+	t.Helper()
+	w := &world{t: t, name: name, rng: rand.New(rand.NewPCG(seed, 0))}
+	t.Logf("%s: seed %d", name, seed)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s failed, repeat it with %s=%d; answers %v", name, seedEnv, seed, w.tally.Counts())
+		}
+	})
+	w.ledger = harness.NewLedger(t)
+	w.front = startProxy(t, false, func(string, ...any) {})
+	w.back = startProxy(t, true, w.note)
+	w.startSink("127.0.0.1:0", lumbersink.Immediate())
+	w.back.forward(w.sink().Addr(), 0)
+	w.settings = harness.Settings{
+		Sink: w.back.addr,
+		Home: t.TempDir(),
+		Rtbeat: map[string]any{
+			"timeout": ackTimeout.String(), "shutdown_timeout": shutdownBudget.String(), "read_timeout": "2s",
+		},
+		Output: map[string]any{
+			"timeout": outputTimeout.String(), "backoff.init": "50ms", "backoff.max": "200ms",
+			"bulk_max_size": []int{16, 64, 512}[w.rng.IntN(3)],
+		},
+	}
+	return w
+}
+
+// note keeps what happened, for the story of a message.
+func (w *world) note(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.notes = append(w.notes, harness.Note{At: time.Now(), Text: fmt.Sprintf(format, args...)})
+}
+
+// start runs the program. Connections accepted from here on belong to this life.
+func (w *world) start() {
+	w.t.Helper()
+	n := len(w.procs)
+	w.back.forward(w.sink().Addr(), n)
+	w.procs = append(w.procs, &process{started: time.Now()})
+	if w.before != nil {
+		w.before.Forget() // the last two tell what there is to tell
+	}
+	w.before, w.beat = w.beat, harness.StartBeat(w.t, w.settings)
+	w.front.forward(w.beat.Addr, n)
+	w.note("process %d listens", n)
+}
+
+// gone notes the end of the current life.
+func (w *world) gone(how string) {
+	p := w.procs[len(w.procs)-1]
+	p.ended, p.how = time.Now(), how
+	w.note("process %d is gone: %s", len(w.procs)-1, how)
+}
+
+// warmUp has one message delivered, and takes the figures of the process at rest.
+func (w *world) warmUp() {
+	w.t.Helper()
+	a := w.ledger.Post(w.t.Context(), w.beat.Addr, harness.NewBatch(w.name+"-warm-up", 1))
+	require.NoError(w.t, a.Err)
+	require.Equal(w.t, 200, a.Code, "%s", a)
+	w.ledger.HangUp()
+	w.rest = figuresOf(w.beat)
+}
+
+// load starts the senders.
+func (w *world) load(senders, maxBatch int) {
+	for n := range senders {
+		s := &sender{
+			name: fmt.Sprintf("%s-s%d", w.name, n), rng: rand.New(rand.NewPCG(w.rng.Uint64(), 0)),
+			ledger: w.ledger, addr: w.front.addr, tally: &w.tally, calls: &w.calls, maxBatch: maxBatch,
+		}
+		s.feeding.Store(true)
+		w.senders = append(w.senders, s)
+		w.running.Go(func() { s.run(w.t.Context()) })
+	}
+	// Whoever fails a test ends its goroutine, not its senders: the context of the test does that before this waits.
+	w.t.Cleanup(w.running.Wait)
+	w.flow()
+}
+
+// flow waits until each sender has a 200 for an attempt that began after now: all is well.
+func (w *world) flow() {
+	w.t.Helper()
+	now := time.Now().UnixNano()
+	w.await(recoverWithin, "a 200 for each sender", func() bool {
+		for _, s := range w.senders {
+			if s.lastOK.Load() < now {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// oks waits until this many more 200s were given.
+func (w *world) oks(n int) {
+	w.t.Helper()
+	before := w.tally.Counts()["200"]
+	w.await(recoverWithin, fmt.Sprintf("%d more 200s", n), func() bool { return w.tally.Counts()["200"] >= before+n })
+}
+
+// others waits until an attempt more has ended without a 200.
+func (w *world) others(n int) {
+	w.t.Helper()
+	count := func() (sum int) {
+		for code, n := range w.tally.Counts() {
+			if code != "200" {
+				sum += n
+			}
+		}
+		return sum
+	}
+	before := count()
+	w.await(effectWithin, "attempts that fail", func() bool { return count() >= before+n })
+}
+
+func (w *world) await(within time.Duration, what string, holds func() bool) {
+	w.t.Helper()
+	harness.Await(w.t, within, what, holds)
+}
+
+// sink is the one that runs, or ran last.
+func (w *world) sink() *lumbersink.Sink { return w.sinks[len(w.sinks)-1] }
+
+// startSink runs a sink of which the ledger knows.
+func (w *world) startSink(addr string, p lumbersink.Policy) {
+	w.t.Helper()
+	sink, err := lumbersink.Listen(addr, lumbersink.WithPolicy(p), lumbersink.WithKeepAlive(keepAlive))
+	require.NoError(w.t, err)
+	w.sinks = append(w.sinks, sink)
+	w.t.Cleanup(func() { _ = sink.Close() }) // settle looks at Err
+	w.note("sink %d listens", len(w.sinks)-1)
+}
+
+// killSink ends the sink with all its connections. Its address stays free for the next one.
+func (w *world) killSink() (addr string) {
+	w.t.Helper()
+	require.NoError(w.t, w.sink().Close())
+	w.note("sink %d is gone", len(w.sinks)-1)
+	return w.sink().Addr()
+}
+
+// unacked is how many events the sink holds back.
+func (w *world) unacked() int { return w.sink().Received() - w.sink().Acked() }
