@@ -79,9 +79,8 @@ type Dedupe struct {
 	// Window is how long a delivered message is remembered. 0 forgets it at once: only what is in flight is joined.
 	Window time.Duration `config:"window"`
 
-	// MaxEntries is how many messages are known at most, those in flight included. Over it, the oldest of the delivered
-	// ones are forgotten before Window has passed. Messages in flight are always known; MaxInFlightBytes bounds them. A
-	// delivered one takes 60 to 95 bytes of memory.
+	// MaxEntries is how many delivered messages are remembered at most. Over it, the oldest are forgotten before Window
+	// has passed. Each takes 60 to 80 bytes of memory. Messages in flight are always known; MaxInFlightBytes bounds them.
 	MaxEntries int `config:"max_entries"`
 }
 

@@ -96,9 +96,13 @@ func TestDecodeFindsTheUUIDOfAMessage(t *testing.T) {
 		`{"uuid":""}`:             "",
 		`{"uuid":null}`:           "",
 		`{"uuid":17}`:             "",
-		`{"uuid":1e999}`:          "1e999",
-		`{"UUID":"m-1"}`:          "",
-		`{"a":{"uuid":"inner"}}`:  "",
+		`{"uuid":1e999}`:          "",
+		`{"uuid":1e999,"a":"b"}`:  "",
+		`{"a":{"uuid":"inner"},"n":1e999,"uuid":18446744073709551616}`: "",
+		`{"a":[1e999],"uuid":"m-1","b":{}}`:                            "m-1",
+		`{"n":1e999,"u\u0075id":"m-1"}`:                                "m-1",
+		`{"UUID":"m-1"}`:                                               "",
+		`{"a":{"uuid":"inner"}}`:                                       "",
 	} {
 		got, err := Decode([]byte(`{"uuid":"batch","messages":[` + value + `]}`))
 		require.NoError(t, err, value)

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 
@@ -103,13 +104,29 @@ func (d *decoder) message() (Message, error) {
 	if d.text.PeekKind() != '{' {
 		return Message{}, d.wrong(d.offset(), "a message is no object")
 	}
-	start := d.offset()
+	start, asStrings := d.offset(), d.asStrings
 	fields, err := d.object()
 	if err != nil {
 		return Message{}, err
 	}
-	uuid, _ := fields["uuid"].(string)
-	return Message{Fields: fields, UUID: uuid, Raw: d.body[start:d.text.InputOffset():d.text.InputOffset()]}, nil
+	end := d.text.InputOffset()
+	m := Message{Fields: fields, Raw: d.body[start:end:end]}
+	m.UUID, _ = fields["uuid"].(string)
+	if m.UUID != "" && d.asStrings > asStrings && !hasStringUUID(m.Raw) {
+		m.UUID = "" // a number, kept as a string
+	}
+	return m, nil
+}
+
+// hasStringUUID looks at the text of a message, which is well-formed, for the kind of its uuid.
+func hasStringUUID(raw []byte) bool {
+	text := jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))
+	for _, err := text.ReadToken(); err == nil; err = text.SkipValue() {
+		if name, err := text.ReadToken(); err != nil || name.String() == "uuid" {
+			break
+		}
+	}
+	return text.PeekKind() == '"'
 }
 
 // ignored reads a value that nobody needs, to see that it is well-formed.

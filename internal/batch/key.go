@@ -2,8 +2,8 @@ package batch
 
 import "crypto/sha256"
 
-// Key tells messages apart: equal keys mean equal bytes. It is the first half of a SHA-256, so that nobody can make
-// two messages of one key, and have one of them taken for a retry of the other.
+// Key tells messages apart: equal keys mean equal bytes. It is the first half of a SHA-256. Nobody can make a message
+// with the key of another's, and have it taken for a retry; making two of his own that are alike takes 2^64 attempts.
 type Key [16]byte
 
 // Key returns the key of the message as it was sent, and false when the message has no uuid: such a message is never

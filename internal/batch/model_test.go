@@ -48,8 +48,8 @@ func checkModel(body []byte, got Batch) error {
 		if err := checkValue(want[i], m.Fields, &asStrings); err != nil {
 			return fmt.Errorf("message %d%w", i, err)
 		}
-		uuid, _ := m.Fields["uuid"].(string)
-		if uuid != m.UUID {
+		sent, _ := want[i].(map[string]any)
+		if uuid, _ := sent["uuid"].(string); uuid != m.UUID {
 			return fmt.Errorf("message %d: uuid %q instead of %q", i, m.UUID, uuid)
 		}
 	}

@@ -3,8 +3,6 @@ package inflight
 import (
 	"container/list"
 	"context"
-
-	"github.com/txn2/rtbeat/internal/batch"
 )
 
 // BatchAck is the token of one batch: what its handler waits on.
@@ -22,16 +20,15 @@ type BatchAck struct {
 	cause       error         // why the batch will not become delivered; written once, before resolved is closed
 
 	// Guarded by the registry's lock.
-	progress Progress
-	waits    []wait          // for each message that was not delivered before
-	events   []EventAck      // the messages that are this batch's to publish
-	messages []batch.Message // what they are, each until it is handed over or withdrawn
-	next     int             // index into events: the first that no worker has looked at
-	queued   int             // of events: neither handed over nor withdrawn
-	place    *list.Element   // in line
-	answered bool
+	progress  Progress
+	waits     []wait        // for each message that was not delivered before, until the batch is answered
+	own       []*EventAck   // what is the batch's to publish and no worker has looked at
+	queued    int           // of own: not withdrawn
+	published bool          // was put in line
+	place     *list.Element // in line
+	answered  bool
 
-	unsettled int   // of events: neither done nor withdrawn
+	unsettled int   // events that are or were own, neither done nor withdrawn
 	bytes     int64 // of those
 }
 
@@ -54,7 +51,7 @@ type wait struct {
 	prev, next *wait
 }
 
-// waitForLocked adds a wait. There is room: waits has one place for each message.
+// waitForLocked adds a wait. There is room for it: pointers to waits must stay valid.
 func (t *BatchAck) waitForLocked(e *EventAck) {
 	t.waits = append(t.waits, wait{batch: t, event: e, next: e.waits})
 	w := &t.waits[len(t.waits)-1]
@@ -135,6 +132,7 @@ func (t *BatchAck) Withdraw() (withdrawn int, delivered bool) {
 		}
 		t.resolveLocked(ErrWithdrawn)
 		t.waits = nil
+		t.enterLineLocked() // had it not been published, others would wait in vain for what is still queued
 		t.settleLocked()
 	}
 	return withdrawn, t.cause == nil

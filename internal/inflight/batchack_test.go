@@ -165,7 +165,8 @@ func TestWithdrawInTheMiddleKeepsWhatThePipelineHas(t *testing.T) {
 
 func TestFilteredAtHeadAndTail(t *testing.T) {
 	r := newRig(t)
-	token, events := r.publish(unnamed(4)...)
+	token := r.claim(unnamed(4)...)
+	events := handOver(token, 4)
 	filter(events[0])
 	filter(events[3])
 	r.ack(events[0]) // the head, reported at once

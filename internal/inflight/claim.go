@@ -12,23 +12,16 @@ type Origin struct {
 	ClientIP string
 }
 
-// joinedSize is what a message that is joined costs of the reservation until its batch is answered: it waits, but
-// nothing is kept of it.
+// joinedSize is what a message that is joined costs of the reservation at most, until its batch is answered: nothing is
+// kept of it but a wait.
 const joinedSize = 64
 
 // Claim returns the token of a batch of at least one message. Messages that are in flight already, or were delivered
 // lately, are not the batch's to publish; it waits for them, or not even that. From here on the token owns the
-// messages, and the reservation, and releases it when it settles. The error is ErrSealed, or ErrStalled when there is
-// something to publish and the output is stalled; then nothing has happened, and the reservation stays the caller's.
+// messages, and the reservation, and releases it when it settles. The error is ErrSealed, or a *StalledError when there
+// is something to publish and the output is stalled; then nothing has happened, and the reservation stays the caller's.
 func (r *Registry) Claim(messages []batch.Message, origin Origin, reservation *Reservation) (*BatchAck, error) {
-	t := &BatchAck{
-		Origin:      origin,
-		registry:    r,
-		reservation: reservation,
-		messages:    messages,
-		waits:       make([]wait, 0, len(messages)),
-		resolved:    make(chan struct{}),
-	}
+	t := &BatchAck{Origin: origin, registry: r, reservation: reservation, resolved: make(chan struct{})}
 	t.progress.Messages = len(messages)
 	keys := r.keys(messages)
 
@@ -38,17 +31,24 @@ func (r *Registry) Claim(messages []batch.Message, origin Origin, reservation *R
 		return nil, ErrSealed
 	}
 	r.delivered.expire(r.now())
-	if _, stalled := r.stalledLocked(); stalled && !r.allKnownLocked(keys) {
-		return nil, ErrStalled
+	if age, stalled := r.stalledLocked(); stalled && !r.allKnownLocked(keys) {
+		return nil, &StalledError{Age: age}
 	}
 	r.open[t] = struct{}{}
-	var freed int
+	freed := t.skipDeliveredLocked(messages, keys)
+	t.waits = make([]wait, 0, len(messages)-t.progress.Delivered)
 	for i := range messages {
-		freed += r.claimLocked(t, i, keys[i])
+		switch e := r.known[keys[i].Key]; {
+		case keys[i].delivered:
+		case keys[i].ok && e != nil:
+			t.progress.InFlight++
+			t.waitForLocked(e)
+			freed += max(len(messages[i].Raw)-joinedSize, 0)
+		default:
+			t.carryLocked(&messages[i], keys[i])
+		}
 	}
 	reservation.giveBack(int64(freed))
-	r.delivered.shrink(r.settings.MaxEntries - len(r.known))
-	t.messages = t.messages[:len(t.events)]
 	if t.progress.Acked == len(messages) {
 		t.resolveLocked(nil)
 	}
@@ -59,7 +59,8 @@ func (r *Registry) Claim(messages []batch.Message, origin Origin, reservation *R
 // messageKey is the key of a message, if it has one.
 type messageKey struct {
 	batch.Key
-	ok bool
+	ok        bool
+	delivered bool // when the batch was claimed
 }
 
 // keys hashes the messages, outside of the lock.
@@ -82,52 +83,34 @@ func (r *Registry) allKnownLocked(keys []messageKey) bool {
 	return true
 }
 
-// claimLocked finds what the message at i of the batch waits for, and returns how many of its bytes need not be kept.
-func (r *Registry) claimLocked(t *BatchAck, i int, key messageKey) (freed int) {
-	m := t.messages[i]
-	t.messages[i] = batch.Message{}
-	if key.ok {
-		if freed, ok := t.joinLocked(key.Key, len(m.Raw)); ok {
-			return freed
+// skipDeliveredLocked counts the messages that were delivered before, and returns the bytes of them.
+func (t *BatchAck) skipDeliveredLocked(messages []batch.Message, keys []messageKey) (freed int) {
+	for i := range messages {
+		filtered, ok := t.registry.delivered.find(keys[i].Key)
+		if !ok || !keys[i].ok {
+			continue
 		}
-	}
-	t.carryLocked(m, key)
-	return 0
-}
-
-// joinLocked makes the batch wait for a message that is in flight, or count one that was delivered.
-func (t *BatchAck) joinLocked(key batch.Key, size int) (freed int, ok bool) {
-	if filtered, ok := t.registry.delivered.find(key); ok {
+		keys[i].delivered = true
 		t.progress.Acked++
 		t.progress.Delivered++
 		if filtered {
 			t.progress.Filtered++
 		}
-		return size, true
+		freed += len(messages[i].Raw)
 	}
-	if e := t.registry.known[key]; e != nil {
-		t.progress.InFlight++
-		t.waitForLocked(e)
-		return max(size-joinedSize, 0), true
-	}
-	return 0, false
+	return freed
 }
 
-// carryLocked makes the message the batch's to publish. Such messages stand at the front of t.messages, beside t.events.
-func (t *BatchAck) carryLocked(m batch.Message, key messageKey) {
-	if t.events == nil {
-		t.events = make([]EventAck, 0, len(t.messages))
-	}
-	size := len(m.Raw)
-	m.Raw = nil // a part of the body, which is to go
-	t.messages[len(t.events)] = m
-	t.events = append(t.events, EventAck{key: key, batch: t, index: len(t.events), size: size}) // within its capacity: pointers to it stay valid
-	e := &t.events[len(t.events)-1]
+// carryLocked makes the message the batch's to publish.
+func (t *BatchAck) carryLocked(m *batch.Message, key messageKey) {
+	e := &EventAck{key: key, batch: t, size: len(m.Raw), fields: m.Fields, uuid: m.UUID}
+	t.own = append(t.own, e)
 	if key.ok {
 		t.registry.known[key.Key] = e
+		t.registry.mostKnown = max(t.registry.mostKnown, len(t.registry.known))
 	}
 	t.queued++
 	t.unsettled++
-	t.bytes += int64(size)
+	t.bytes += int64(e.size)
 	t.waitForLocked(e)
 }

@@ -13,14 +13,15 @@
 // is one step of the machine. Its types are safe for use from any goroutine.
 package inflight
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Causes for which a batch is not taken, or does not become delivered. Compare with errors.Is.
 var (
 	// ErrFull says that the in-flight limit leaves no room for what was to be taken in.
 	ErrFull = errors.New("in-flight limit reached")
-	// ErrStalled says that the output acknowledges nothing, and the batch has messages that are not in flight yet.
-	ErrStalled = errors.New("output stalled")
 	// ErrDropped says that the pipeline refused an event because it is closing.
 	ErrDropped = errors.New("pipeline is closing")
 	// ErrUnpublishable says that an event could not be processed.
@@ -30,3 +31,10 @@ var (
 	// ErrSealed says that the registry was sealed before the output acknowledged everything.
 	ErrSealed = errors.New("stopped before the output acknowledged every event")
 )
+
+// StalledError says that the output acknowledges nothing, and that the batch has messages which are not in flight yet.
+type StalledError struct {
+	Age time.Duration // of the stall
+}
+
+func (e *StalledError) Error() string { return "output stalled" }

@@ -1,16 +1,17 @@
 package inflight
 
-import "github.com/txn2/rtbeat/internal/batch"
-
 // EventAck is what travels in beat.Event.Private: one message, and the batches that wait for it.
 type EventAck struct {
 	key      messageKey
 	batch    *BatchAck // that publishes it
 	waits    *wait     // the batches that wait for it, that one included
-	index    int       // of the message in its batch
-	size     int       // bytes
+	size     int       // bytes in the body
 	state    state
 	filtered bool
+
+	// The message, until it is handed over or withdrawn.
+	fields map[string]any
+	uuid   string
 }
 
 // state is where a message stands.
@@ -18,7 +19,8 @@ type state uint8
 
 const (
 	queued     state = iota // waits for a worker
-	handedOver              // the pipeline has it
+	handedOver              // a worker publishes it: the processors have it
+	entered                 // the queue and the output have it
 	gone                    // done, withdrawn, or dropped
 )
 
@@ -35,16 +37,16 @@ func (r *Registry) Ack(private []any) (counted int) {
 	r.delivered.expire(now)
 	for _, p := range private {
 		e, ok := p.(*EventAck)
-		if !ok || e.state != handedOver {
+		if !ok || !e.inPipeline() {
 			continue
 		}
 		counted++
-		if !e.filtered { // a processor is done with an event whether the output works or not
+		if e.state == entered { // a processor is done with an event whether the output works or not
 			r.progress = now
 		}
 		e.leaveLocked()
 		if e.key.ok {
-			r.delivered.add(e.key.Key, e.filtered, now, r.settings.MaxEntries-len(r.known))
+			r.delivered.add(e.key.Key, e.filtered, now)
 		}
 		for w := e.waits; w != nil; w = e.waits {
 			t := w.batch
@@ -64,6 +66,21 @@ func (r *Registry) Ack(private []any) (counted int) {
 	return counted
 }
 
+// Enter says that the processors are done with the event, and that the output is to acknowledge it.
+func (e *EventAck) Enter() {
+	r := e.batch.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sealed || e.state != handedOver {
+		return
+	}
+	e.state = entered
+	if r.entered == 0 {
+		r.progress = r.now() // until now there was nothing to acknowledge
+	}
+	r.entered++
+}
+
 // Filter says that a processor dropped the event. It is not done by that: its Ack comes in order with those of its
 // neighbours.
 func (e *EventAck) Filter() {
@@ -79,7 +96,7 @@ func (e *EventAck) Drop(cause error) {
 	r := e.batch.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.sealed || e.state != handedOver {
+	if r.sealed || !e.inPipeline() {
 		return
 	}
 	e.leaveLocked()
@@ -92,13 +109,17 @@ func (e *EventAck) Drop(cause error) {
 	e.batch.settleLocked()
 }
 
+// inPipeline tells whether a worker has handed the event over, and it is not done.
+func (e *EventAck) inPipeline() bool { return e.state == handedOver || e.state == entered }
+
 // withdrawLocked takes back a message that no worker has handed over.
 func (e *EventAck) withdrawLocked() {
 	t := e.batch
 	e.forgetLocked()
-	t.messages[e.index] = batch.Message{}
+	e.fields, e.uuid = nil, ""
 	t.queued--
 	if t.queued == 0 {
+		t.own = nil
 		t.registry.leaveLineLocked(t)
 	}
 	t.settleLocked()
@@ -106,16 +127,20 @@ func (e *EventAck) withdrawLocked() {
 
 // leaveLocked ends the way of an event through the pipeline.
 func (e *EventAck) leaveLocked() {
+	r := e.batch.registry
+	r.events--
+	if e.state == entered {
+		r.entered--
+	}
 	e.forgetLocked()
-	e.batch.registry.events--
 }
 
 // forgetLocked makes the message unknown, and no part of its batch any more.
 func (e *EventAck) forgetLocked() {
 	e.state = gone
-	if e.key.ok {
-		delete(e.batch.registry.known, e.key.Key)
-	}
 	e.batch.unsettled--
 	e.batch.bytes -= int64(e.size)
+	if e.key.ok {
+		e.batch.registry.forgetKeyLocked(e.key.Key)
+	}
 }

@@ -37,7 +37,7 @@ func TestARetryWaitsForTheSameAck(t *testing.T) {
 func TestARetryOfWhatWasDeliveredIsDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		_, events := r.publish("a", "b")
+		events := handOver(r.claim("a", "b"), 2)
 		filter(events[1])
 		r.ack(events...)
 		time.Sleep(10 * time.Minute)
@@ -181,18 +181,40 @@ func TestTheLastWaiterTakesAMessageBackThatAnotherBatchBrought(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	r := newRig(t, func(s *inflight.Settings) { s.MaxEntries = 3 })
 	_, events := r.publish("a", "b", "c", "d")
-	require.Equal(t, 4, r.registry.Entries(), "what is in flight is always known")
+	require.Zero(t, r.registry.Entries(), "what is in flight is always known, and bounded by its bytes")
 	r.ack(events...)
 	require.Equal(t, 3, r.registry.Entries())
-	oldest, again := r.publish("a")
-	require.Len(t, again, 1, "the oldest is forgotten first")
-	require.Equal(t, 3, r.registry.Entries(), "what is in flight takes the place of what was delivered")
-	oldest.Withdraw()
+	_, again := r.publish("a", "e", "f", "g")
+	require.Len(t, again, 4, "the oldest is forgotten first")
 	retry, none := r.publish("d", "c")
-	require.Empty(t, none)
+	require.Empty(t, none, "what is in flight takes no place")
 	requireDelivered(t, retry)
 	r.ack(again...)
 	require.Equal(t, 3, r.registry.Entries())
+	r.requireEmpty()
+}
+
+func TestEntriesAreThoseWithinTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		_, events := r.publish("a")
+		r.ack(events...)
+		time.Sleep(10*time.Minute + time.Nanosecond)
+		require.Zero(t, r.registry.Entries())
+	})
+}
+
+// Had a batch not been put in line, because its handler panicked, those who joined it would wait in vain, and keep each
+// other waiting.
+func TestWhatOthersWaitForIsPublishedAllTheSame(t *testing.T) {
+	r := newRig(t)
+	first := r.claim("a", "b")
+	second := r.claim("b")
+	first.Withdraw()
+	require.Same(t, first, r.registry.Take())
+	r.ack(handOver(first, 2)...)
+	requireDelivered(t, second)
+	first.Publish()
 	r.requireEmpty()
 }
 

@@ -3,19 +3,24 @@ package inflight
 import "github.com/txn2/rtbeat/internal/batch"
 
 // Publish puts the batch in line for a worker and returns at once; what is not the batch's to publish is left out. It
-// leaves the line when nobody waits for any of its messages. Call it once.
+// leaves the line when nobody waits for any of its messages.
 func (t *BatchAck) Publish() {
+	t.registry.mu.Lock()
+	defer t.registry.mu.Unlock()
+	t.enterLineLocked()
+}
+
+func (t *BatchAck) enterLineLocked() {
 	r := t.registry
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	switch {
-	case t.queued == 0 || r.sealed: // nothing to do, or too late
+	case t.published || t.queued == 0 || r.sealed: // done already, nothing to do, or too late
 	case r.closed:
 		t.resolveLocked(ErrWithdrawn)
 	default:
 		t.place = r.line.PushBack(t)
 		r.lineReady.Signal()
 	}
+	t.published = true
 }
 
 // Take blocks until there is a batch in line, and returns nil when the line is closed. The line is bounded by admission:
@@ -40,22 +45,19 @@ func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 	r := t.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for ; t.queued > 0 && !r.sealed; t.next++ {
-		e = &t.events[t.next]
+	for t.queued > 0 && !r.sealed {
+		e, t.own = t.own[0], t.own[1:]
 		if e.state != queued {
 			continue
 		}
-		m = t.messages[t.next]
-		t.messages[t.next] = batch.Message{} // the pipeline owns it now; do not keep it alive with its neighbours
-		t.next++
-		t.queued--
+		m = batch.Message{Fields: e.fields, UUID: e.uuid}
+		e.fields, e.uuid = nil, "" // the pipeline owns it now
 		e.state = handedOver
-		if r.events == 0 {
-			r.progress = r.now() // until now there was nothing to acknowledge
-		}
+		t.queued--
 		r.events++
 		return m, e, true
 	}
+	t.own = nil
 	return batch.Message{}, nil, false
 }
 

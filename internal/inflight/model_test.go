@@ -49,6 +49,7 @@ type modelState int
 const (
 	isQueued modelState = iota
 	isHandedOver
+	isEntered
 	isDone
 	isWithdrawn
 	isDropped
@@ -62,7 +63,7 @@ type modelDelivery struct {
 
 func (m *model) known(name string) *modelEvent {
 	for _, e := range m.events {
-		if m.settings.Join && e.name == name && name[0] != '-' && (e.state == isQueued || e.state == isHandedOver) {
+		if m.settings.Join && e.name == name && name[0] != '-' && (e.state == isQueued || e.inPipeline()) {
 			return e
 		}
 	}
@@ -78,18 +79,20 @@ func (m *model) lately(name string) *modelDelivery {
 	return nil
 }
 
-func (m *model) knownCount() (n int) {
+func (e *modelEvent) inPipeline() bool { return e.state == isHandedOver || e.state == isEntered }
+
+func (m *model) handedOver() (n int) {
 	for _, e := range m.events {
-		if m.known(e.name) == e {
+		if e.inPipeline() {
 			n++
 		}
 	}
 	return n
 }
 
-func (m *model) handedOver() (n int) {
+func (m *model) entered() (n int) {
 	for _, e := range m.events {
-		if e.state == isHandedOver {
+		if e.state == isEntered {
 			n++
 		}
 	}
@@ -100,13 +103,8 @@ func (m *model) expire() {
 	m.delivered = slices.DeleteFunc(m.delivered, func(d modelDelivery) bool { return m.now-d.at > m.settings.Window })
 }
 
-func (m *model) shrink() {
-	room := max(m.settings.MaxEntries-m.knownCount(), 0)
-	m.delivered = m.delivered[max(len(m.delivered)-room, 0):]
-}
-
 func (m *model) stalled() bool {
-	return m.handedOver() > 0 && m.now-m.progress >= m.settings.StallAfter
+	return m.entered() > 0 && m.now-m.progress >= m.settings.StallAfter
 }
 
 func (m *model) claim(names []string) (*modelBatch, error) {
@@ -116,7 +114,7 @@ func (m *model) claim(names []string) (*modelBatch, error) {
 	m.expire()
 	news := slices.ContainsFunc(names, func(name string) bool { return m.known(name) == nil && m.lately(name) == nil })
 	if news && m.stalled() {
-		return nil, inflight.ErrStalled
+		return nil, &inflight.StalledError{Age: m.now - m.progress}
 	}
 	b := &modelBatch{}
 	for _, name := range names {
@@ -136,7 +134,6 @@ func (m *model) claim(names []string) (*modelBatch, error) {
 		b.messages = append(b.messages, modelMessage{event: e, own: true})
 	}
 	m.batches = append(m.batches, b)
-	m.shrink()
 	return b, nil
 }
 
@@ -150,11 +147,14 @@ func (b *modelBatch) next() *modelEvent {
 	return nil
 }
 
-func (m *model) handOver(e *modelEvent) {
-	if m.handedOver() == 0 {
+func (m *model) enter(e *modelEvent) {
+	if m.sealed || e.state != isHandedOver {
+		return
+	}
+	if m.entered() == 0 {
 		m.progress = m.now
 	}
-	e.state = isHandedOver
+	e.state = isEntered
 }
 
 func (m *model) ack(events []*modelEvent) (counted int) {
@@ -163,24 +163,24 @@ func (m *model) ack(events []*modelEvent) (counted int) {
 	}
 	m.expire()
 	for _, e := range events {
-		if e.state != isHandedOver {
+		if !e.inPipeline() {
 			continue
 		}
 		counted++
-		e.state = isDone
-		if !e.filtered {
+		if e.state == isEntered {
 			m.progress = m.now
 		}
+		e.state = isDone
 		if m.settings.Join && e.name[0] != '-' && m.settings.Window > 0 {
 			m.delivered = append(m.delivered, modelDelivery{e.name, e.filtered, m.now})
+			m.delivered = m.delivered[max(len(m.delivered)-m.settings.MaxEntries, 0):]
 		}
 	}
-	m.shrink()
 	return counted
 }
 
 func (m *model) drop(e *modelEvent, cause error) {
-	if m.sealed || e.state != isHandedOver {
+	if m.sealed || !e.inPipeline() {
 		return
 	}
 	for _, b := range m.batches {
@@ -212,6 +212,10 @@ func (m *model) withdraw(b *modelBatch) (withdrawn int) {
 			withdrawn++
 		}
 	}
+	if b.next() != nil && !b.published && !m.sealed {
+		b.inLine = true
+	}
+	b.published = true
 	return withdrawn
 }
 
@@ -262,7 +266,7 @@ func (b *modelBatch) end() error {
 // unsettled is how many messages of its own the batch has in line or in the pipeline.
 func (b *modelBatch) unsettled() (n int) {
 	for _, msg := range b.messages {
-		if msg.own && (msg.event.state == isQueued || msg.event.state == isHandedOver) {
+		if msg.own && (msg.event.state == isQueued || msg.event.inPipeline()) {
 			n++
 		}
 	}

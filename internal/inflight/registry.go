@@ -15,7 +15,7 @@ type Settings struct {
 	// is in flight, and after its delivery as long as Window and MaxEntries allow.
 	Join       bool
 	Window     time.Duration // how long a delivered message is known; 0 is not at all
-	MaxEntries int           // messages known: those in flight always are, the oldest delivered ones make room
+	MaxEntries int           // delivered messages that are known; the oldest make room
 	// StallAfter is how long the output may acknowledge nothing of what is in flight until it counts as stalled; 0 is
 	// for ever.
 	StallAfter time.Duration
@@ -37,9 +37,11 @@ type Registry struct {
 	sealed    bool
 	emptied   chan struct{} // made by WaitEmpty; closed when open becomes empty
 
-	events   int           // handed over and not done
-	progress time.Duration // when the output last acknowledged something, or had nothing to acknowledge
-	account  Tally         // delivered
+	events    int           // handed over and not done
+	entered   int           // of those: past the processors, the output is to acknowledge them
+	progress  time.Duration // when the output last acknowledged something, or had nothing to acknowledge
+	mostKnown int           // the length of known at its longest
+	account   Tally         // delivered
 }
 
 // Tally counts batches and events.
@@ -61,7 +63,7 @@ func NewRegistry(settings Settings) *Registry {
 		start:     time.Now(),
 		open:      make(map[*BatchAck]struct{}),
 		known:     make(map[batch.Key]*EventAck),
-		delivered: newRemembered(settings.Window),
+		delivered: newRemembered(settings.Window, settings.MaxEntries),
 	}
 	r.lineReady.L = &r.mu
 	return r
@@ -77,14 +79,15 @@ func (r *Registry) Events() int {
 	return r.events
 }
 
-// Entries is the number of messages by which retries are known, in flight and delivered.
+// Entries is the number of delivered messages that are known.
 func (r *Registry) Entries() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.known) + r.delivered.len()
+	r.delivered.expire(r.now())
+	return r.delivered.len()
 }
 
-// Limit is the configured bound of Entries. Messages in flight may exceed it: the in-flight limit bounds them.
+// Limit is the configured bound of Entries.
 func (r *Registry) Limit() int { return r.settings.MaxEntries }
 
 // Stalled tells for how long the output has acknowledged nothing of what it has, and whether that is longer than it may.
@@ -95,7 +98,7 @@ func (r *Registry) Stalled() (age time.Duration, stalled bool) {
 }
 
 func (r *Registry) stalledLocked() (age time.Duration, stalled bool) {
-	if r.events == 0 {
+	if r.entered == 0 {
 		return 0, false
 	}
 	age = r.now() - r.progress
@@ -131,7 +134,7 @@ func (r *Registry) Seal() Account {
 	defer r.mu.Unlock()
 	account := Account{Delivered: r.account, Unacknowledged: Tally{Batches: len(r.open), Events: r.events}}
 	r.sealed = true
-	r.events = 0
+	r.events, r.entered = 0, 0
 	for t := range r.open {
 		t.resolveLocked(ErrSealed)
 		t.reservation.Release()
@@ -140,6 +143,17 @@ func (r *Registry) Seal() Account {
 	}
 	clear(r.known)
 	return account
+}
+
+// largeKnown is the number of messages beyond which the memory of known is worth giving back.
+const largeKnown = 1 << 16
+
+// forgetKeyLocked makes a message that was in flight unknown. A map keeps the memory of its largest size.
+func (r *Registry) forgetKeyLocked(key batch.Key) {
+	delete(r.known, key)
+	if len(r.known) == 0 && r.mostKnown > largeKnown {
+		r.known, r.mostKnown = make(map[batch.Key]*EventAck), 0
+	}
 }
 
 // forgetLocked removes a token that is settled.

@@ -127,29 +127,51 @@ func TestStallIsNoAckWhileSomethingIsInFlight(t *testing.T) {
 		_, first := r.publish("a")
 		time.Sleep(20 * time.Second)
 		token, events := r.publish("b", "c", "d")
+		processing := r.claim("e")
+		dropped := handOver(processing, 1)
 		time.Sleep(10*time.Second - 1)
 		requireStall(false, 30*time.Second-1)
 		time.Sleep(time.Nanosecond)
 		requireStall(true, 30*time.Second)
 
 		_, err := r.tryClaim("a", "new")
-		require.ErrorIs(t, err, inflight.ErrStalled)
+		require.Equal(t, &inflight.StalledError{Age: 30 * time.Second}, err)
 		_, err = r.tryClaim("-1")
-		require.ErrorIs(t, err, inflight.ErrStalled, "without a uuid it is new each time")
+		require.ErrorAs(t, err, new(*inflight.StalledError), "without a uuid it is new each time")
 		repeated := r.claim("c", "b", "b")
 
-		filter(events[2])
-		r.ack(events[2])
+		filter(dropped[0])
+		r.ack(dropped...)
 		requireStall(true, 30*time.Second) // a processor works without the output
 		r.ack(first...)
 		requireStall(false, 0)
 		r.claim("new").Withdraw()
-		r.ack(events[:2]...)
+		r.ack(events...)
 		requireDelivered(t, token)
 		requireDelivered(t, repeated)
 		requireStall(false, 0)
 		waiting.Withdraw()
 		r.requireEmpty()
+	})
+}
+
+// Processors that are busy all the time, and drop everything, are no stall of the output.
+func TestWhatProcessorsHoldIsNoStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		_, previous := r.publish("a")
+		r.ack(previous...)
+		previous = handOver(r.claim("-"), 1)
+		for range 100 {
+			time.Sleep(time.Second)
+			next := handOver(r.claim("-"), 1)
+			filter(previous[0])
+			r.ack(previous...)
+			previous = next
+			age, stalled := r.registry.Stalled()
+			require.False(t, stalled)
+			require.Zero(t, age)
+		}
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 // collector passes it over, and grows only with what it has to hold.
 type remembered struct {
 	window   time.Duration
+	limit    int
 	filtered map[batch.Key]bool
 	ring     []delivery
 	oldest   int // index into ring
@@ -21,8 +22,8 @@ type delivery struct {
 	at  time.Duration
 }
 
-func newRemembered(window time.Duration) remembered {
-	return remembered{window: window, filtered: make(map[batch.Key]bool)}
+func newRemembered(window time.Duration, limit int) remembered {
+	return remembered{window: window, limit: limit, filtered: make(map[batch.Key]bool)}
 }
 
 func (d *remembered) len() int { return len(d.filtered) }
@@ -33,13 +34,14 @@ func (d *remembered) find(key batch.Key) (filtered, ok bool) {
 	return filtered, ok
 }
 
-// add remembers a message that is not known, as one of limit at most. now never goes back.
-func (d *remembered) add(key batch.Key, filtered bool, now time.Duration, limit int) {
-	if d.window <= 0 || limit <= 0 {
+// add remembers a message that is not known; the oldest makes room for it. now never goes back.
+func (d *remembered) add(key batch.Key, filtered bool, now time.Duration) {
+	switch {
+	case d.window <= 0 || d.limit <= 0:
 		return
-	}
-	d.shrink(limit - 1)
-	if d.len() == len(d.ring) {
+	case d.len() == d.limit:
+		d.forgetOldest()
+	case d.len() == len(d.ring):
 		d.grow()
 	}
 	d.ring[(d.oldest+d.len())%len(d.ring)] = delivery{key, now}
@@ -53,21 +55,14 @@ func (d *remembered) expire(now time.Duration) {
 	}
 }
 
-// shrink forgets the oldest messages beyond limit.
-func (d *remembered) shrink(limit int) {
-	for d.len() > max(limit, 0) {
-		d.forgetOldest()
-	}
-}
-
 func (d *remembered) forgetOldest() {
 	delete(d.filtered, d.ring[d.oldest].key)
 	d.oldest = (d.oldest + 1) % len(d.ring)
 }
 
-// grow doubles the ring.
+// grow doubles the ring, up to the limit.
 func (d *remembered) grow() {
-	ring := make([]delivery, max(2*len(d.ring), 64))
+	ring := make([]delivery, min(max(2*len(d.ring), 64), d.limit))
 	n := copy(ring, d.ring[d.oldest:])
 	copy(ring[n:], d.ring[:d.oldest])
 	d.ring, d.oldest = ring, 0

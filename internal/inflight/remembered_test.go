@@ -3,7 +3,6 @@ package inflight
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"testing"
 	"time"
 
@@ -19,14 +18,16 @@ func numberedKey(n int) (key batch.Key) {
 
 // The ring wraps, grows while it is wrapped, and stays in order.
 func TestTheOldestIsForgottenFirstHoweverTheRingLies(t *testing.T) {
-	d := newRemembered(time.Hour)
+	d := newRemembered(time.Hour, 1900)
 	oldest, newest := 0, 0 // [oldest, newest) is remembered
 	for range 30 {
 		for range 100 {
-			d.add(numberedKey(newest), newest%3 == 0, time.Duration(newest), math.MaxInt)
+			d.add(numberedKey(newest), newest%3 == 0, time.Duration(newest))
 			newest++
 		}
-		d.shrink(newest - oldest - 40)
+		for range 40 {
+			d.forgetOldest()
+		}
 		oldest += 40
 		require.Equal(t, newest-oldest, d.len())
 		for _, n := range []int{oldest - 1, newest} {
@@ -41,8 +42,6 @@ func TestTheOldestIsForgottenFirstHoweverTheRingLies(t *testing.T) {
 	}
 	d.expire(time.Hour + time.Duration(newest-10))
 	require.Equal(t, 10, d.len())
-	d.shrink(-1)
-	require.Zero(t, d.len())
 }
 
 // What one remembered message costs, while others come and go: docs/configuration.md says so.
@@ -51,12 +50,12 @@ func BenchmarkRememberedBytes(b *testing.B) {
 		b.Run(fmt.Sprint("entries=", n), func(b *testing.B) {
 			for b.Loop() {
 				before := heap()
-				d := newRemembered(time.Hour)
+				d := newRemembered(time.Hour, n)
 				for i := range 5 * n {
-					d.add(numberedKey(i*0x9E3779B9), false, 0, n)
+					d.add(numberedKey(i*0x9E3779B9), false, 0)
 				}
 				b.ReportMetric(float64(heap()-before)/float64(n), "B/entry")
-				d.shrink(0)
+				d.expire(2 * time.Hour)
 			}
 		})
 	}

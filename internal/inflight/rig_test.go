@@ -79,11 +79,15 @@ func (r *rig) tryClaim(names ...string) (*inflight.BatchAck, error) {
 	return token, err
 }
 
-// publish claims a batch and hands all over that is its to publish.
+// publish claims a batch and brings all into the pipeline that is its to publish.
 func (r *rig) publish(names ...string) (*inflight.BatchAck, []any) {
 	r.t.Helper()
 	token := r.claim(names...)
-	return token, handOver(token, len(names))
+	events := handOver(token, len(names))
+	for _, event := range events {
+		event.(*inflight.EventAck).Enter()
+	}
+	return token, events
 }
 
 // handOver hands up to n messages over, as a worker does, and returns what comes back with their acknowledgements.

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -52,6 +53,7 @@ func (r *rig) endings() map[outcome]func() *call {
 		tooDeep:             send(`{"a":` + strings.Repeat("[", 200)),
 		wrongShape:          send(`[]`),
 		sizeMismatch:        send(`{"size":1,"messages":[]}`),
+		notPersistable:      send(`{"messages":[{},{"unfit":1}]}`),
 		bodyTruncated:       breakOff(io.ErrUnexpectedEOF),
 		bodyTimeout:         breakOff(os.ErrDeadlineExceeded),
 		bodyTooLarge:        func() *call { return r.do(r.chunked(strings.NewReader(batchOf(size + 1)))) },
@@ -70,6 +72,7 @@ func (r *rig) endings() map[outcome]func() *call {
 			other, err := r.registry.Claim([]batch.Message{{}}, inflight.Origin{}, reservation)
 			require.NoError(r.t, err)
 			_, event, _ := other.Next()
+			event.Enter()
 			<-time.After(30 * time.Second)
 			defer func() {
 				r.registry.Ack([]any{event})
@@ -92,10 +95,23 @@ func (r *rig) endings() map[outcome]func() *call {
 	}
 }
 
+var errUnfit = errors.New("unfit")
+
+// fit stands for what the disk queue can carry.
+func fit(fields map[string]any) (map[string]any, error) {
+	if _, unfit := fields["unfit"]; unfit {
+		return nil, errUnfit
+	}
+	if _, ok := fields["n"]; ok {
+		return map[string]any{"n": "fitted"}, nil
+	}
+	return fields, nil
+}
+
 // One ending after the other on one server: a byte kept by any of them shows at once.
 func TestNoEndingKeepsBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(l *limits) { l.MaxBody = 500 })
+		r := newRig(t, func(l *limits) { l.MaxBody, l.Fit = 500, fit })
 		for want, end := range r.endings() {
 			c := end()
 			if want == clientGone {

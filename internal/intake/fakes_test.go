@@ -45,6 +45,7 @@ func (j *taken) handOver(n int) {
 		if !ok {
 			panic("the batch has no more messages")
 		}
+		e.Enter()
 		j.messages = append(j.messages, m)
 		j.events = append(j.events, e)
 	}
@@ -64,6 +65,7 @@ func (j *taken) event() *inflight.EventAck {
 // handOverAll gives all messages to the pipeline that somebody still waits for.
 func (j *taken) handOverAll() {
 	for m, e, ok := j.Next(); ok; m, e, ok = j.Next() {
+		e.Enter()
 		j.messages = append(j.messages, m)
 		j.events = append(j.events, e)
 	}

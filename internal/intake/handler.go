@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -26,6 +27,7 @@ type handler struct {
 	readTimeout time.Duration
 	maxBody     int64
 	ack         Ack
+	fit         func(fields map[string]any) (map[string]any, error)
 }
 
 // serve is the walk: admit, read, decode, claim, publish, await; the caller replies. It returns delivered only when
@@ -56,6 +58,9 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	if err != nil {
 		return refused(err)
 	}
+	if refusal := h.fitAll(b.Messages); refusal != nil {
+		return *refusal
+	}
 	h.metrics.Batch(len(b.Messages), b.NumbersAsStrings)
 	if len(b.Messages) == 0 {
 		return h.delivered(inflight.Progress{})
@@ -85,11 +90,25 @@ func (h *handler) admit(req *http.Request) (reservation *inflight.Reservation, r
 	return reservation, 0
 }
 
+// fitAll makes the messages such as the queue can carry, or refuses the batch.
+func (h *handler) fitAll(messages []batch.Message) (refusal *result) {
+	if h.fit == nil {
+		return nil
+	}
+	for i := range messages {
+		fields, err := h.fit(messages[i].Fields)
+		if err != nil {
+			return &result{outcome: notPersistable, say: fmt.Sprintf("message %d: %v", i, err), err: err, detail: detail{Index: &i}}
+		}
+		messages[i].Fields = fields
+	}
+	return nil
+}
+
 // unclaimed is how a batch ends that the registry does not take.
 func (h *handler) unclaimed(err error) result {
-	if errors.Is(err, inflight.ErrStalled) {
-		age, _ := h.registry.Stalled()
-		return result{outcome: outputStalled, detail: detail{Age: seconds(age)}}
+	if stall, ok := errors.AsType[*inflight.StalledError](err); ok {
+		return result{outcome: outputStalled, detail: detail{Age: seconds(stall.Age)}}
 	}
 	return result{outcome: stopping, err: err}
 }

@@ -15,6 +15,7 @@ const (
 	tooDeep
 	wrongShape
 	sizeMismatch
+	notPersistable
 	bodyTruncated
 	notFound
 	methodNotAllowed
@@ -70,6 +71,7 @@ var outcomes = [...]struct {
 	tooDeep:             {400, fail, "too_deep", "the body is nested too deeply", warn, false, false},
 	wrongShape:          {400, fail, "wrong_shape", "the body is no batch. Send a JSON object with a messages array of objects", warn, false, false},
 	sizeMismatch:        {400, fail, "size_mismatch", "size is not the number of messages", warn, false, false},
+	notPersistable:      {400, fail, "not_persistable", "the disk queue cannot carry a message of this batch. Nothing of the batch was taken", warn, false, false},
 	bodyTruncated:       {400, fail, "body_truncated", "the body ended before it was complete. Send it again", warn, false, true},
 	notFound:            {404, fail, "not_found", "there is nothing here. Batches go to POST /in", quiet, false, false},
 	methodNotAllowed:    {405, fail, "method_not_allowed", "this path does not take this method; see the Allow header", quiet, false, false},

@@ -60,6 +60,7 @@ func TestTheOutcomesAreTheContract(t *testing.T) {
 400 FAIL too_deep
 400 FAIL wrong_shape
 400 FAIL size_mismatch
+400 FAIL not_persistable
 400 FAIL body_truncated close
 404 FAIL not_found
 405 FAIL method_not_allowed

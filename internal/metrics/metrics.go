@@ -41,7 +41,7 @@ type InFlight struct {
 	Events     func() int
 	Queued     func() int // batches that wait for a publishing worker
 
-	Entries      func() int // messages by which retries are known
+	Entries      func() int // delivered messages that are known
 	EntriesLimit func() int
 	Stalled      func() (age time.Duration, stalled bool)
 }
@@ -72,9 +72,9 @@ func New(registry *prometheus.Registry, inFlight InFlight, ackMode string) *Metr
 		func() float64 { return float64(inFlight.Events()) })
 	gaugeFunc("rtbeat_publish_queue_batches", "Batches that wait for a publishing worker.",
 		func() float64 { return float64(inFlight.Queued()) })
-	gaugeFunc("rtbeat_dedupe_entries", "Messages by which retries are known: those in flight, and those delivered within dedupe.window.",
+	gaugeFunc("rtbeat_dedupe_entries", "Delivered messages by which retries are known, within dedupe.window.",
 		func() float64 { return float64(inFlight.Entries()) })
-	gaugeFunc("rtbeat_dedupe_entries_limit", "The limit of rtbeat_dedupe_entries (dedupe.max_entries). Messages in flight may exceed it.",
+	gaugeFunc("rtbeat_dedupe_entries_limit", "The limit of rtbeat_dedupe_entries (dedupe.max_entries).",
 		func() float64 { return float64(inFlight.EntriesLimit()) })
 	gaugeFunc("rtbeat_output_stalled", "1 while the output counts as stalled (stall_after), else 0.",
 		func() float64 { _, stalled := inFlight.Stalled(); return number(stalled) })

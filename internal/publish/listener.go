@@ -35,12 +35,17 @@ func newAckListener(registry *inflight.Registry, metrics Metrics) *ackListener {
 	}
 }
 
-// AddEvent marks a filtered event before the reporter may report it as done. The reporter's own
-// count of filtered events (len(data) - acked) cannot be used for that: it does not say which ones they are.
+// AddEvent tells an event whether the output is to acknowledge it, or a processor has dropped it, before the reporter
+// may report it as done. The reporter's own count of filtered events (len(data) - acked) cannot be used for that: it
+// does not say which ones they are.
 func (l *ackListener) AddEvent(event beat.Event, published bool) {
-	if e, ok := event.Private.(*inflight.EventAck); ok && !published {
-		e.Filter()
-		l.metrics.Filtered()
+	if e, ok := event.Private.(*inflight.EventAck); ok {
+		if published {
+			e.Enter()
+		} else {
+			e.Filter()
+			l.metrics.Filtered()
+		}
 	}
 	l.EventListener.AddEvent(event, published)
 }
