@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/durable"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/intake"
 	"github.com/txn2/rtbeat/internal/metrics"
@@ -34,6 +35,10 @@ func (bt *Beater) assemble() (*assembly, error) {
 		StallAfter: bt.config.StallAfter,
 	})
 	ack := intake.Delivered
+	var fit func(map[string]any) (map[string]any, error)
+	if bt.durable != nil {
+		ack, fit = intake.Persisted, durable.Fit
+	}
 	m := metrics.New(prometheus.NewRegistry(), metrics.InFlight{
 		Bytes:        admission.Used,
 		BytesLimit:   admission.Limit,
@@ -58,6 +63,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		IdleTimeout: bt.config.IdleTimeout,
 		MaxBody:     int64(bt.config.MaxBodyBytes),
 		Ack:         ack,
+		Fit:         fit,
 	}, intake.Parts{
 		Admission:      admission,
 		Registry:       registry,

@@ -13,6 +13,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/durable"
 )
 
 // Options are what the command line knows and libbeat does not hand to a Beater.
@@ -23,6 +24,10 @@ type Options struct {
 	// Check is set by commands that only build the Beater, such as "test config": nothing is bound, so that they
 	// work beside a running rtbeat.
 	Check bool
+	// Run is set by the command that runs: Processing takes hold of the directory of the disk queue then.
+	Run bool
+
+	durable *durable.Mode // what Processing opened, nil in memory mode
 }
 
 // Beater takes batches in over HTTP and answers for their delivery. libbeat runs it.
@@ -32,6 +37,7 @@ type Beater struct {
 	listener      net.Listener
 	pipeline      beat.Pipeline
 	closePipeline func() error
+	durable       *durable.Mode // nil in memory mode
 
 	stop    context.CancelFunc
 	stopped context.Context //nolint:containedctx // the stop signal: Stop may come before Run
@@ -48,16 +54,26 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	for _, warning := range warnings {
 		log.Warn(warning)
 	}
-	if err := checkQueue(options.Root, c.Timeout); err != nil {
+	disk, err := judgeQueue(options.Root, c)
+	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	if output := b.Config; output != nil && output.Output.Name() != "logstash" {
 		log.Warnf("the output is %s: rtbeat is made and tested for logstash; what this output drops by itself it also acknowledges, and a 200 covers it (docs/delivery.md)", output.Output.Name())
 	}
-	bt := &Beater{config: c, log: log}
+	bt := &Beater{config: c, log: log, durable: options.durable}
 	bt.stopped, bt.stop = context.WithCancel(context.Background())
 	if options.Check {
-		return bt, nil
+		if disk != nil {
+			err = checkOutput(b)
+		}
+		return bt, err
+	}
+	if disk != nil {
+		if err := disk.CheckInForce(b); err != nil {
+			bt.stop()
+			return nil, fmt.Errorf("preparing durable mode: %w", err)
+		}
 	}
 	var listen net.ListenConfig
 	bt.listener, err = listen.Listen(bt.stopped, "tcp", c.Address())
@@ -66,6 +82,14 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 		return nil, fmt.Errorf("cannot listen on %s (rtbeat.host and rtbeat.port): %w", c.Address(), err)
 	}
 	bt.pipeline, bt.closePipeline = guard(b)
+	if bt.durable == nil {
+		durable.WarnOfLeftovers(log)
+		return bt, nil
+	}
+	bt.durable.Announce()
+	bt.pipeline = bt.durable.Guard(bt.pipeline)
+	bt.closePipeline = leaveOpen
+	bt.listener = bt.durable.Limit(bt.listener)
 	return bt, nil
 }
 
@@ -92,6 +116,8 @@ func (bt *Beater) Run(*beat.Beat) error {
 	case <-bt.stopped.Done():
 	case err = <-served: // the listener broke; what is in flight still gets its chance
 		bt.log.Errorw("serving failed, stopping", "error.message", err.Error())
+	case err = <-bt.durable.Failures():
+		bt.log.Errorw("durable mode has failed, stopping: nothing more is answered 200", "error.message", err.Error())
 	}
 	bt.shutdown(a)
 	return err

@@ -210,8 +210,6 @@ func TestQueueThatHoldsBatchesBackIsRefused(t *testing.T) {
 		"in the output":              {"output.logstash.queue.mem.flush.timeout: 7s", "output.logstash.queue.mem.flush.timeout is 7s"},
 		"in the output, default":     {"output.kafka.queue.mem.events: 4096", "output.kafka.queue.mem.flush.timeout is 10s"},
 		"in the output, zero":        {"output.logstash.queue.mem.flush.timeout: 0s", ""},
-		"disk queue":                 {"queue.disk.max_size: 10GB", "queue.disk is configured"},
-		"disk queue in the output":   {"output.logstash.queue.disk.max_size: 10GB", "Remove it; the memory queue, output.logstash.queue.mem"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &beat.Beat{Info: beat.Info{Logger: logp.NewNopLogger()}}

@@ -4,38 +4,66 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/elastic/beats/v7/libbeat/publisher/queue/diskqueue"
 	"github.com/elastic/beats/v7/libbeat/publisher/queue/memqueue"
 	conf "github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/durable"
 )
 
-// checkQueue refuses a memory queue that holds events back until nobody waits for them any more: one whose
-// flush.timeout reaches the timeout of a request makes every small batch a 504. It refuses the disk queue as well,
-// which acknowledges what is on the local disk only (diskqueue/writer_loop.go), and does not give all of it back: its
-// reader drops the rest of a segment at an event with an empty key, and negative integers of some ranges come back as
-// other numbers (go-structform/cborl/parse.go). root is the whole configuration.
-func checkQueue(root *conf.C, timeout time.Duration) error {
-	path, queue, err := queueSettings(root)
+// judgeQueue refuses a queue with which a 200 would not mean what it says, or would not come in time. It returns nil
+// for the memory queue. root is the whole configuration.
+func judgeQueue(root *conf.C, c config.Config) (*durable.Queue, error) {
+	disk, err := diskQueueIn(root)
+	if err != nil {
+		return nil, err
+	}
+	if disk == nil {
+		return nil, judgeMemory(root, c.Timeout)
+	}
+	if err := disk.JudgeBodies(int64(c.MaxBodyBytes)); err != nil {
+		return nil, err
+	}
+	return disk, nil
+}
+
+// judgeMemory refuses a memory queue that holds events back until nobody waits for them any more: one whose
+// flush.timeout reaches the timeout of a request makes every small batch a 504.
+func judgeMemory(root *conf.C, timeout time.Duration) error {
+	key, queue, err := queueSettings(root)
 	if err != nil {
 		return err
 	}
-	if queue.IsSet() && queue.Name() != memqueue.QueueType {
-		return fmt.Errorf("%s.%s is configured: rtbeat answers 200 for what the output has acknowledged, and this queue acknowledges before. "+
-			"Remove it; the memory queue, %[1]s.mem, is the one that is supported", path, queue.Name())
-	}
 	settings, err := memqueue.SettingsForUserConfig(queue.Config())
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", path, err)
+		return fmt.Errorf("reading %s: %w", key, err)
 	}
 	// With flush.min_events of 0 or 1 the memory queue ignores the timeout (memqueue/broker.go).
 	if settings.MaxGetRequest > 1 && settings.FlushTimeout >= timeout {
 		return fmt.Errorf("%[1]s.mem.flush.timeout is %[2]s, which reaches rtbeat.timeout (%[3]s): the queue would hold small batches back until their senders were answered 504. "+
-			"Set %[1]s.mem.flush.timeout to 0s, or to less than rtbeat.timeout", path, settings.FlushTimeout, timeout)
+			"Set %[1]s.mem.flush.timeout to 0s, or to less than rtbeat.timeout", key, settings.FlushTimeout, timeout)
 	}
 	return nil
 }
 
+// diskQueueIn returns the disk queue of a configuration, nil if there is none.
+func diskQueueIn(root *conf.C) (*durable.Queue, error) {
+	key, queue, err := queueSettings(root)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case !queue.IsSet() || queue.Name() == memqueue.QueueType:
+		return nil, nil //nolint:nilnil // there is none
+	case queue.Name() != diskqueue.QueueType:
+		return nil, fmt.Errorf("%s.%s is configured: rtbeat knows %[1]s.mem and %[1]s.disk", key, queue.Name())
+	}
+	return durable.NewQueue(key+"."+diskqueue.QueueType, queue.Config())
+}
+
 // queueSettings finds the queue in force: that of the output stands before that of the top level.
-func queueSettings(root *conf.C) (path string, queue conf.Namespace, err error) {
+func queueSettings(root *conf.C) (key string, queue conf.Namespace, err error) {
 	var c struct {
 		Queue  conf.Namespace `config:"queue"`
 		Output conf.Namespace `config:"output"`
@@ -47,12 +75,12 @@ func queueSettings(root *conf.C) (path string, queue conf.Namespace, err error) 
 		var output struct {
 			Queue conf.Namespace `config:"queue"`
 		}
-		path = "output." + c.Output.Name() + ".queue"
+		key = "output." + c.Output.Name() + ".queue"
 		if err := c.Output.Config().Unpack(&output); err != nil {
-			return "", queue, fmt.Errorf("reading %s: %w", path, err)
+			return "", queue, fmt.Errorf("reading %s: %w", key, err)
 		}
 		if output.Queue.IsSet() {
-			return path, output.Queue, nil
+			return key, output.Queue, nil
 		}
 	}
 	return "queue", c.Queue, nil

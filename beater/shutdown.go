@@ -78,6 +78,13 @@ func (bt *Beater) take(ctx context.Context, steps ...step) {
 	}
 }
 
+// leaveOpen stands for closing the pipeline. In durable mode the process ends as if killed, which the queue survives:
+// closing it would lose events. libbeat gives the queue a second to close, and then drops what the output has not
+// acknowledged; where the queue has not closed by then, because a sync or a deletion takes its time, it takes the
+// dropped events for delivered (WaitClose in libbeat/publisher/pipeline/controller.go). And where the disk is full,
+// the closing queue panics (processRequest in diskqueue/writer_loop.go syncs a file that it could not open).
+func leaveOpen() error { return nil }
+
 // within runs f, and does not wait for it beyond ctx: the process ends next, and f with it.
 func within(ctx context.Context, f func() error) error {
 	done := make(chan error, 1)

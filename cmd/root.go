@@ -12,10 +12,8 @@ import (
 	"github.com/elastic/beats/v7/libbeat/beat"
 	libbeatcmd "github.com/elastic/beats/v7/libbeat/cmd"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
-	"github.com/elastic/beats/v7/libbeat/publisher/processing"
 	libbeatversion "github.com/elastic/beats/v7/libbeat/version"
 	conf "github.com/elastic/elastic-agent-libs/config"
-	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/txn2/rtbeat/beater"
 )
@@ -42,7 +40,7 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	var options beater.Options
 	root := libbeatcmd.GenRootCmdWithSettings(
 		func(b *beat.Beat, section *conf.C) (beat.Beater, error) {
-			if publishingDisabled() {
+			if options.Run && publishingDisabled() { // else Processing may have set it, to keep libbeat from the queue
 				return nil, errPublishingDisabled
 			}
 			return beater.New(b, section, options)
@@ -51,11 +49,14 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 			Name:            Name,
 			Version:         version,
 			ConfigOverrides: queueDefaults(),
-			Processing:      captureConfig(&options.Root),
+			Processing:      options.Processing,
 		})
 	root.Short = "rtbeat takes JSON batches over HTTP and answers 200 once the output has acknowledged every event"
 	root.AddCommand(newSinkCmd())
 
+	for _, c := range []*cobra.Command{&root.Command, root.RunCmd} { // the root command is an alias of run
+		c.PreRun = func(*cobra.Command, []string) { options.Run = true }
+	}
 	for _, c := range checkOnly(root) {
 		c.PreRun = func(*cobra.Command, []string) { options.Check = true }
 	}
@@ -88,16 +89,6 @@ func exportForCurrentElasticsearch(export *cobra.Command) error {
 		}
 	}
 	return nil
-}
-
-// captureConfig is libbeat's default processing. It is the one hook that sees the whole configuration with the
-// settings of the command line applied (configure in libbeat/cmd/instance/beat.go), before the Beater is made.
-func captureConfig(root **conf.C) processing.SupportFactory {
-	support := processing.MakeDefaultBeatSupport(true)
-	return func(info beat.Info, log *logp.Logger, c *conf.C) (processing.Supporter, error) {
-		*root = c
-		return support(info, log, c)
-	}
 }
 
 // checkOnly returns the commands that build the Beater and never run it.

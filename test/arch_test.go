@@ -17,15 +17,16 @@ const module = "github.com/txn2/rtbeat"
 var mayImport = map[string][]string{
 	"":                      {"cmd"},
 	"cmd":                   {"beater", "internal/lumbersink"},
-	"beater":                {"config", "internal/inflight", "internal/intake", "internal/metrics", "internal/publish"},
+	"beater":                {"config", "internal/durable", "internal/inflight", "internal/intake", "internal/metrics", "internal/publish"},
 	"internal/intake":       {"internal/batch", "internal/inflight"},
 	"internal/publish":      {"internal/batch", "internal/inflight"},
 	"internal/inflight":     {"internal/batch"},
+	"internal/durable":      {"internal/persist", "internal/queuedir"},
 	"internal/pipelinetest": {},
 }
 
 // freeOfLibbeat are the rooms that build and test in a second, because they do not pull in libbeat.
-var freeOfLibbeat = []string{"internal/batch", "internal/inflight", "internal/intake", "internal/metrics", "internal/lumbersink"}
+var freeOfLibbeat = []string{"internal/batch", "internal/inflight", "internal/intake", "internal/metrics", "internal/lumbersink", "internal/persist", "internal/queuedir"}
 
 // stdlibAnd are the rooms that use nothing but the standard library, this module and what is named.
 var stdlibAnd = map[string][]string{

@@ -125,17 +125,6 @@ func TestNoQueueSettingHoldsASmallBatchBack(t *testing.T) {
 	}
 }
 
-// A queue on disk acknowledges what it has stored, before anybody else has it.
-func TestDiskQueueIsRefused(t *testing.T) {
-	t.Parallel()
-	home := t.TempDir()
-	config := harness.Settings{Sink: harness.DeadAddress(t)}.WriteConfig(t, home)
-	r := harness.Command(t, home, "", "-c", config, "-E", "queue.disk.max_size=50MB")
-	require.Equal(t, 1, r.Code)
-	require.Contains(t, r.Stderr, "queue.disk is configured")
-	require.Contains(t, r.Stderr, "Remove it")
-}
-
 // Zero is no waiting time: the default is taken, and the log says so.
 func TestZeroTimeoutFallsBackWithAWarning(t *testing.T) {
 	t.Parallel()
