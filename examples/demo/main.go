@@ -165,9 +165,13 @@ terminal, try:
   curl -i %[1]s/in -H 'Content-Type: application/json' \
     -d '{"messages":[{"producer":"me","payload":{"hello":"world"}}]}'
 
-  curl -i %[1]s/in -H 'Content-Type: application/json' -d @%[2]s
   curl -s %[1]s/readyz
   curl -s %[1]s/metrics
+
+The batch above once more is a retry: its messages were delivered, so that the
+answer is 200 with "coalesced":3, and nothing arrives a second time.
+
+  curl -i %[1]s/in -H 'Content-Type: application/json' -d @%[2]s
 
 Ctrl-C stops both.`, base, batchFile)
 }
