@@ -35,9 +35,9 @@ func (bt *Beater) assemble() (*assembly, error) {
 		StallAfter: bt.config.StallAfter,
 	})
 	ack := intake.Delivered
-	var fit func(map[string]any) (map[string]any, error)
+	var fits func(map[string]any) error
 	if bt.durable != nil {
-		ack, fit = intake.Persisted, durable.Fit
+		ack, fits = intake.Persisted, durable.Fits
 	}
 	m := metrics.New(prometheus.NewRegistry(), metrics.InFlight{
 		Bytes:        admission.Used,
@@ -63,7 +63,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		IdleTimeout: bt.config.IdleTimeout,
 		MaxBody:     int64(bt.config.MaxBodyBytes),
 		Ack:         ack,
-		Fit:         fit,
+		Fits:        fits,
 	}, intake.Parts{
 		Admission:      admission,
 		Registry:       registry,

@@ -87,7 +87,7 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 		return bt, nil
 	}
 	bt.durable.Announce()
-	bt.pipeline = bt.durable.Guard(bt.pipeline)
+	bt.pipeline = bt.durable.Guard(bt.pipeline, int64(c.MaxInFlightBytes))
 	bt.closePipeline = leaveOpen
 	bt.listener = bt.durable.Limit(bt.listener)
 	return bt, nil
@@ -112,14 +112,26 @@ func (bt *Beater) Run(*beat.Beat) error {
 		"timeout", bt.config.Timeout.String(), "shutdown_timeout", bt.config.ShutdownTimeout.String(),
 		"max_body_bytes", int64(bt.config.MaxBodyBytes), "max_in_flight_bytes", int64(bt.config.MaxInFlightBytes))
 
+	nudging, endNudging := context.WithCancel(context.Background())
+	var nudger sync.WaitGroup
+	nudger.Go(func() {
+		if err := bt.durable.Nudge(nudging); err != nil {
+			bt.log.Errorw("a full disk queue may stay full", "error.message", err.Error())
+		}
+	})
+	defer nudger.Wait()
+	defer endNudging()
+
+	acksMayCome := true
 	select {
 	case <-bt.stopped.Done():
 	case err = <-served: // the listener broke; what is in flight still gets its chance
 		bt.log.Errorw("serving failed, stopping", "error.message", err.Error())
 	case err = <-bt.durable.Failures():
+		acksMayCome = false
 		bt.log.Errorw("durable mode has failed, stopping: nothing more is answered 200", "error.message", err.Error())
 	}
-	bt.shutdown(a)
+	bt.shutdown(a, acksMayCome)
 	return err
 }
 

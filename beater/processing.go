@@ -22,6 +22,9 @@ func (o *Options) Processing(info beat.Info, log *logp.Logger, root *conf.C) (pr
 		return nil, err //nolint:wrapcheck // libbeat's own error, to libbeat
 	}
 	queue, err := diskQueueIn(root)
+	if err != nil && !o.Run {
+		return support, nil // New judges, where there is something to judge
+	}
 	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}

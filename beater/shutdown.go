@@ -28,7 +28,7 @@ type step struct {
 // shutdown stops in order. The order is the promise: every sender has its answer before anything can look like an
 // acknowledgement that is none, and the registry is sealed before the pipeline is closed. The steps up to "acks"
 // share shutdown_timeout; those from "seal" on run in any case, within closeTimeout.
-func (bt *Beater) shutdown(a *assembly) {
+func (bt *Beater) shutdown(a *assembly, acksMayCome bool) {
 	start := time.Now()
 	var account inflight.Account
 
@@ -37,8 +37,10 @@ func (bt *Beater) shutdown(a *assembly) {
 	bt.take(budget,
 		step{"unready", func(ctx context.Context) error { return bt.leave(ctx, a) }},
 		step{"intake", a.server.Drain},
-		step{"acks", a.registry.WaitEmpty},
 	)
+	if acksMayCome {
+		bt.take(budget, step{"acks", a.registry.WaitEmpty})
+	}
 	closing, cancel := context.WithTimeoutCause(context.Background(), closeTimeout, errCloseTimeout)
 	defer cancel()
 	bt.take(closing,

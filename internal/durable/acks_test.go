@@ -29,7 +29,7 @@ func newDurableAcks(t *testing.T) (*acks, client, *counted) {
 	dir, err := queuedir.Open(path)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, dir.Close()) })
-	dir.Watch()
+	dir.Watch(3)
 	behind := &counted{}
 	checked := &acks{EventListener: behind, mode: &Mode{dir: dir, log: logp.NewNopLogger(), failed: make(chan error, 1)}}
 	return checked, client{behind, checked}, behind

@@ -57,6 +57,14 @@ type limitedConn struct {
 	once sync.Once
 }
 
+// CloseWrite is what net/http looks for: it half-closes a connection whose request it did not read to its end.
+func (c *limitedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite() //nolint:wrapcheck // this is the connection
+	}
+	return nil
+}
+
 func (c *limitedConn) Close() error {
 	err := c.Conn.Close()
 	c.once.Do(func() { <-c.free })

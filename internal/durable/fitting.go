@@ -14,10 +14,11 @@ import (
 	"github.com/txn2/rtbeat/internal/persist"
 )
 
-// Fit makes the fields of a message such as the disk queue can carry, or says why it cannot.
-func Fit(fields map[string]any) (map[string]any, error) {
-	fitted, _, err := persist.Fit(fields)
-	return fitted, err //nolint:wrapcheck // it says all
+// Fits says why the disk queue cannot carry a message; nil when it can. Nothing of the message is changed: that is done
+// after the processors, which are to see it as it was sent.
+func Fits(fields map[string]any) error {
+	_, _, err := persist.Fit(fields)
+	return err //nolint:wrapcheck // it says all
 }
 
 // fitting makes each event safe for the disk queue, after all processors: they may make of a message what the queue
@@ -30,6 +31,9 @@ type fitting struct {
 
 // Create is called by libbeat for each client.
 func (f fitting) Create(c beat.ProcessingConfig, drop bool) (beat.Processor, error) {
+	if c.Private == nudging {
+		return nil, nil //nolint:nilnil // its event has been through the processors
+	}
 	inner, err := f.Supporter.Create(c, drop)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // this is the supporter

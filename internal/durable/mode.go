@@ -27,6 +27,9 @@ type Mode struct {
 	// connections is made before libbeat forbids to ask for the limit (seccomp.LoadFilter).
 	connections *connections
 
+	pipeline beat.Pipeline // libbeat's own, set by Guard
+	nudger   nudger
+
 	failed chan error // gets the first reason why no acknowledgement can be trusted any more
 	broken atomic.Bool
 }
@@ -36,6 +39,10 @@ func Open(queue *Queue, log *logp.Logger) (*Mode, error) {
 	dir, err := queuedir.Open(queue.dir())
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the directory of the disk queue, %s: %w", queue.dir(), err)
+	}
+	if err := queue.judgeLargest(dir.Largest); err != nil {
+		_ = dir.Close()
+		return nil, err
 	}
 	if dir.Reset {
 		log.Warnf("the position of the disk queue in %s was not sound after the last run: it was moved back, and some events will be delivered again", queue.dir())
@@ -83,9 +90,10 @@ func (d *Mode) Failures() <-chan error {
 }
 
 // Guard puts the checks between the publisher and libbeat's pipeline. Call it when libbeat has opened the queue, and
-// before anything is published.
-func (d *Mode) Guard(pipeline beat.Pipeline) beat.Pipeline {
-	d.dir.Watch()
+// before anything is published. maxInFlight is how many bytes of messages may be published and not acknowledged.
+func (d *Mode) Guard(pipeline beat.Pipeline, maxInFlight int64) beat.Pipeline {
+	d.dir.Watch(d.queue.segmentsInOneWrite(maxInFlight))
+	d.pipeline = pipeline
 	return guardedPipeline{pipeline, d}
 }
 
@@ -118,11 +126,15 @@ var errRefused = errors.New("the disk queue refused an event (libbeat's log says
 
 func (a *acks) AddEvent(event beat.Event, published bool) {
 	a.added = published
+	if published {
+		a.mode.nudger.given(event)
+	}
 	a.EventListener.AddEvent(event, published)
 }
 
 // ACKEvents is called by the queue, which has written n events of this client and synced them, or tried to.
 func (a *acks) ACKEvents(n int) {
+	a.mode.nudger.acked(n)
 	if a.shifted.Load() || a.mode.broken.Load() {
 		return
 	}

@@ -80,6 +80,27 @@ func (q *Queue) JudgeBodies(maxBody int64) error {
 		bytes(body), bytes(needed), q.key, bytes(q.settings.MaxSegmentSize), remedy, downTo((q.largest()-surroundings)/growth))
 }
 
+// judgeLargest refuses a max_size that was lowered below what is in the queue: a segment is deleted only when the next
+// one is begun, for which a queue of so few has no room.
+func (q *Queue) judgeLargest(size int64) error {
+	if q.settings.MaxBufferSize/segmentsAtLeast >= uint64(max(size, 0)) {
+		return nil
+	}
+	return fmt.Errorf("%[1]s.max_size is %[2]s, and there is a segment of %[3]s in %[4]s, more than a fifth of it. "+
+		"Set %[1]s.max_size to %[5]s or more until what is queued has been delivered",
+		q.key, bytes(q.settings.MaxBufferSize), bytes(uint64(size)), q.dir(), upTo(segmentsAtLeast*uint64(size))) //nolint:gosec // not negative
+}
+
+// mostAhead bounds the files that are kept open for segments to come.
+const mostAhead = 128
+
+// segmentsInOneWrite is how many segments libbeat may fill before it syncs and acknowledges.
+func (q *Queue) segmentsInOneWrite(maxInFlight int64) int {
+	const added = 1 << 10 // to an event, by libbeat and the configuration
+	bytes := growth*maxInFlight + int64(q.settings.WriteAheadLimit)*added
+	return 2 + int(min(bytes/int64(q.settings.MaxSegmentSize), mostAhead)) //nolint:gosec // far below
+}
+
 // segmentHeader is what a segment takes for itself.
 const segmentHeader = 12
 

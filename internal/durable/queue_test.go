@@ -29,6 +29,12 @@ func TestTheLargestEventFitsIntoASegment(t *testing.T) {
 	require.Equal(t, uint64(1e8-12), newQueue(t, "{max_size: 600MB, segment_size: 100MB}").largest())
 }
 
+func TestMaxSizeMayNotBeLoweredBelowWhatIsQueued(t *testing.T) {
+	q := newQueue(t, "max_size: 10MB")
+	require.NoError(t, q.judgeLargest(2_000_000))
+	require.ErrorContains(t, q.judgeLargest(2_000_001), "Set queue.disk.max_size to 10MiB or more until what is queued has been delivered")
+}
+
 // libbeat takes a memory queue where it cannot make a disk queue, and says so in its log only.
 func TestTheQueueInForce(t *testing.T) {
 	q := newQueue(t, "max_size: 10GB")

@@ -27,7 +27,7 @@ type handler struct {
 	readTimeout time.Duration
 	maxBody     int64
 	ack         Ack
-	fit         func(fields map[string]any) (map[string]any, error)
+	fits        func(fields map[string]any) error
 }
 
 // serve is the walk: admit, read, decode, claim, publish, await; the caller replies. It returns delivered only when
@@ -58,7 +58,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	if err != nil {
 		return refused(err)
 	}
-	if refusal := h.fitAll(b.Messages); refusal != nil {
+	if refusal := h.allFit(b.Messages); refusal != nil {
 		return *refusal
 	}
 	h.metrics.Batch(len(b.Messages), b.NumbersAsStrings)
@@ -90,17 +90,15 @@ func (h *handler) admit(req *http.Request) (reservation *inflight.Reservation, r
 	return reservation, 0
 }
 
-// fitAll makes the messages such as the queue can carry, or refuses the batch.
-func (h *handler) fitAll(messages []batch.Message) (refusal *result) {
-	if h.fit == nil {
+// allFit refuses a batch with a message that the queue cannot carry.
+func (h *handler) allFit(messages []batch.Message) (refusal *result) {
+	if h.fits == nil {
 		return nil
 	}
 	for i := range messages {
-		fields, err := h.fit(messages[i].Fields)
-		if err != nil {
+		if err := h.fits(messages[i].Fields); err != nil {
 			return &result{outcome: notPersistable, say: fmt.Sprintf("message %d: %v", i, err), err: err, detail: detail{Index: &i}}
 		}
-		messages[i].Fields = fields
 	}
 	return nil
 }

@@ -77,18 +77,13 @@ func TestAStalledOutputIsA503AtOnceForWhatIsNew(t *testing.T) {
 	})
 }
 
-func TestMessagesAreFittedBeforeAnythingIsPublished(t *testing.T) {
+func TestABatchThatDoesNotFitIsRefusedWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(l *limits) { l.Fit = fit })
+		r := newRig(t, func(l *limits) { l.Fits = fits })
 		refused := r.do(r.request(`{"messages":[{"n":1},{"unfit":1}]}`))
 		require.JSONEq(t, `{"status":"FAIL","reason":"not_persistable","index":1,"message":"`+outcomes[notPersistable].phrase+`: message 1: unfit"}`,
 			refused.requireAnswer(notPersistable))
 		r.requireUntouched()
-		c := r.start(r.request(`{"messages":[{"n":1},{}]}`))
-		job := r.take()
-		job.deliver()
-		c.requireAnswer(delivered)
-		require.Equal(t, map[string]any{"n": "fitted"}, job.messages[0].Fields)
 	})
 }
 

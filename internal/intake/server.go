@@ -26,9 +26,8 @@ type Settings struct {
 	IdleTimeout time.Duration // until an idle connection is closed
 	MaxBody     int64         // bytes
 	Ack         Ack           // what the output's acknowledgement means; Delivered when empty
-	// Fit, if set, makes the fields of a message such as the queue can carry, or says why it cannot, in words that
-	// quote nothing of the message.
-	Fit func(fields map[string]any) (map[string]any, error)
+	// Fits, if set, says why the queue cannot carry a message, in words that quote nothing of it; nil when it can.
+	Fits func(fields map[string]any) error
 }
 
 // Ack is what a 200 is worth: what the acknowledgement of the output means.
@@ -116,7 +115,7 @@ func New(settings Settings, parts Parts) *Server {
 		readTimeout: settings.ReadTimeout,
 		maxBody:     settings.MaxBody,
 		ack:         cmp.Or(settings.Ack, Delivered),
-		fit:         settings.Fit,
+		fits:        settings.Fits,
 	}
 	s.http = &http.Server{
 		Handler: s.routes(h, newReplier(parts.Log, parts.Metrics, h.draining), parts.MetricsHandler),

@@ -14,13 +14,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/gofrs/flock"
 )
 
 const (
-	lockName   = "rtbeat.lock"
+	lockName   = "queue.lock" // path.data has an rtbeat.lock, and may be the same directory
 	stateName  = "state.dat"
 	probeName  = "rtbeat.probe"
 	segmentExt = ".seg"
@@ -33,11 +32,15 @@ type Dir struct {
 	first uint64 // the number of the first segment that libbeat will write to
 	// Reset says that Open moved the position back, so that some events are delivered again.
 	Reset bool
+	// Largest is the size of the largest segment that Open found.
+	Largest int64
 
 	mu      sync.Mutex
-	current *segment // that holds what was written last, as far as Sync has seen
-	next    *segment // made ahead, so that its file is open here before libbeat writes to it
-	err     error    // of the first Sync that failed
+	current *segment   // that holds what was written last, as far as Sync has seen
+	ahead   []*segment // made ahead, so that their files are open here before libbeat writes to them
+	next    uint64     // the number of the segment after those
+	many    int        // how many are made ahead
+	err     error      // of the first Sync that failed
 }
 
 // Open makes the directory if there is none, takes hold of it and repairs the position. Call it before libbeat opens
@@ -69,6 +72,11 @@ func (d *Dir) prepare() error {
 	if err != nil {
 		return err
 	}
+	for _, id := range ids {
+		if info, err := os.Stat(segmentPath(d.path, id)); err == nil {
+			d.Largest = max(d.Largest, info.Size())
+		}
+	}
 	if d.Reset, err = repair(d.path, ids); err != nil {
 		return fmt.Errorf("repairing %s: %w", stateName, err)
 	}
@@ -80,12 +88,13 @@ func (d *Dir) prepare() error {
 	return nil
 }
 
-// Watch opens the first segment that libbeat will write to, for Sync. Call it when libbeat has opened the queue, and
-// before anything is published.
-func (d *Dir) Watch() {
+// Watch opens the first segments that libbeat will write to, for Sync: as many as it may fill in one write. Call it when
+// libbeat has opened the queue, and before anything is published.
+func (d *Dir) Watch(many int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.makeNext(d.first)
+	d.next, d.many = d.first, max(many, 1)
+	_ = d.makeAhead() // Sync looks again
 }
 
 // Close lets other processes in.
@@ -93,8 +102,8 @@ func (d *Dir) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.current.close()
-	d.next.close()
-	d.current, d.next = nil, nil
+	d.closeAhead()
+	d.current = nil
 	if err := d.lock.Close(); err != nil {
 		return fmt.Errorf("unlocking %s: %w", d.path, err)
 	}
@@ -117,7 +126,7 @@ func makeDir(path string) error {
 func probe(path string) error {
 	for name, mode := range map[string]int{stateName: os.O_RDWR, probeName: os.O_RDWR | os.O_CREATE} {
 		f, err := os.OpenFile(filepath.Join(path, name), mode, 0o600) //nolint:gosec // a path from the configuration
-		if errors.Is(err, syscall.ENOSPC) || name == stateName && errors.Is(err, os.ErrNotExist) {
+		if full(err) || name == stateName && errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		if err != nil {

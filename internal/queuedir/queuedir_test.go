@@ -31,12 +31,12 @@ func libbeat(t *testing.T, path string, id uint64) {
 func TestSyncHoldsEachSegmentBeforeItIsWrittenTo(t *testing.T) {
 	path := t.TempDir()
 	d := opened(t, path)
-	d.Watch()
+	d.Watch(1)
 	require.ErrorContains(t, d.sync(), "no segment", "nothing was written, and yet acknowledged")
-	d.Watch()
+	d.Watch(1)
 	for id := range uint64(4) {
-		require.Equal(t, id, d.next.id)
-		ahead, err := d.next.file.Stat()
+		require.Equal(t, id, d.ahead[0].id)
+		ahead, err := d.ahead[0].file.Stat()
 		require.NoError(t, err)
 		libbeat(t, path, id)
 		require.NoError(t, d.Sync())
@@ -45,27 +45,39 @@ func TestSyncHoldsEachSegmentBeforeItIsWrittenTo(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, os.SameFile(ahead, now), "the file that is held is the one that libbeat writes to")
 	}
-	libbeat(t, path, 4)
-	libbeat(t, path, 5)
-	require.NoError(t, d.Sync())
-	require.EqualValues(t, 5, d.current.id, "two segments in one go")
+}
+
+// The error of a failed write is told to those who have the file open then, and to nobody who opens it later.
+func TestSyncRefusesASegmentThatItDidNotHoldInTime(t *testing.T) {
+	path := t.TempDir()
+	d := opened(t, path)
+	d.Watch(3)
+	for id := range uint64(3) {
+		libbeat(t, path, id)
+	}
+	require.NoError(t, d.Sync(), "as many in one go as are held")
+	require.EqualValues(t, 2, d.current.id)
+	for id := range uint64(4) {
+		libbeat(t, path, 3+id)
+	}
+	require.ErrorContains(t, d.Sync(), "segment 6 was written to before it was open here")
 }
 
 func TestSyncFindsASegmentThatWasNotExpected(t *testing.T) {
 	path := t.TempDir()
 	d := opened(t, path)
-	d.Watch()
+	d.Watch(1)
 	libbeat(t, path, 7)
 	require.NoError(t, d.Sync())
 	require.EqualValues(t, 7, d.current.id)
-	require.EqualValues(t, 8, d.next.id)
+	require.EqualValues(t, 8, d.ahead[0].id)
 	require.NoFileExists(t, segmentPath(path, 0))
 }
 
 func TestSyncNeverRecovers(t *testing.T) {
 	path := t.TempDir()
 	d := opened(t, path)
-	d.Watch()
+	d.Watch(1)
 	libbeat(t, path, 0)
 	require.NoError(t, d.Sync())
 	require.NoError(t, d.current.file.Close()) // stands for a disk that fails
@@ -73,6 +85,13 @@ func TestSyncNeverRecovers(t *testing.T) {
 	require.ErrorContains(t, first, "syncing segment 0")
 	require.NoError(t, d.advance(&segment{0, mustOpen(t, segmentPath(path, 0))}))
 	require.Equal(t, first, d.Sync())
+}
+
+func encoded(t *testing.T, numbers []uint32) []byte {
+	t.Helper()
+	text, err := binary.Append(nil, binary.LittleEndian, numbers)
+	require.NoError(t, err)
+	return text
 }
 
 func mustOpen(t *testing.T, name string) *os.File {
@@ -85,13 +104,13 @@ func mustOpen(t *testing.T, name string) *os.File {
 func TestSyncTriesAgainToMakeASegmentAhead(t *testing.T) {
 	path := t.TempDir()
 	d := opened(t, path)
-	d.Watch()
+	d.Watch(1)
 	libbeat(t, path, 0)
 	require.NoError(t, d.Sync())
-	d.next.close()
-	d.next = nil // as when the disk was full
+	d.closeAhead()
+	d.next = 1 // as when the disk was full
 	require.NoError(t, d.Sync())
-	require.EqualValues(t, 1, d.next.id)
+	require.EqualValues(t, 1, d.ahead[0].id)
 }
 
 func TestTheNextSegmentAfterARestart(t *testing.T) {
@@ -104,7 +123,7 @@ func TestTheNextSegmentAfterARestart(t *testing.T) {
 	d := opened(t, path)
 	require.EqualValues(t, 13, d.first)
 	require.NoFileExists(t, segmentPath(path, 13))
-	d.Watch()
+	d.Watch(1)
 	libbeat(t, path, 13)
 	require.NoError(t, d.Sync())
 	require.EqualValues(t, 13, d.current.id)
@@ -143,6 +162,9 @@ func TestFixed(t *testing.T) {
 	for _, id := range []uint64{5, 6, 7} {
 		libbeat(t, path, id)
 	}
+	// Of three events the second says that it is longer than the file.
+	damaged := []uint32{2, 0, 0, 16, 0, 0, 16, 1 << 20, 0, 0, 16, 16, 0, 0, 16}
+	require.NoError(t, os.WriteFile(segmentPath(path, 9), encoded(t, damaged), 0o600))
 	at := func(segment, b, frame uint64) position { return position{1, segment, b, frame} }
 	for name, c := range map[string]struct {
 		ids      []uint64
@@ -151,6 +173,8 @@ func TestFixed(t *testing.T) {
 		"no segment":                          {nil, at(7, 28, 1), at(0, 0, 0)},
 		"the first":                           {[]uint64{5, 6}, at(5, 0, 0), at(5, 0, 0)},
 		"at an event":                         {[]uint64{5, 6}, at(5, 12, 0), at(5, 12, 0)},
+		"at an event, damage before it":       {[]uint64{9}, at(9, 44, 2), at(9, 44, 2)},
+		"at an event that is cut off":         {[]uint64{9}, at(9, 28, 1), at(9, 28, 1)},
 		"at the end of the last":              {[]uint64{7}, at(7, 28, 1), at(8, 0, 0)},
 		"beyond the end":                      {[]uint64{7}, at(7, 500, 3), at(8, 0, 0)},
 		"at the end of another":               {[]uint64{5, 6}, at(5, 28, 1), at(6, 0, 0)},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // position is what state.dat says: every event before it has been acknowledged by the output.
@@ -76,7 +77,7 @@ type place int
 
 const (
 	atEvent place = iota
-	atEnd         // no event follows; what a kill has cut off is none, and nobody was told that it was written
+	atEnd         // nothing follows
 	astray        // between the events
 )
 
@@ -87,6 +88,13 @@ func where(name string, offset uint64) place {
 		return atEvent
 	}
 	defer func() { _ = f.Close() }() // read only
+	info, err := f.Stat()
+	if err != nil {
+		return atEvent
+	}
+	if uint64(info.Size()) <= offset { //nolint:gosec // not negative
+		return atEnd
+	}
 	in := bufio.NewReaderSize(f, 1<<20)
 	var header struct{ Version, Events, Options uint32 }
 	if binary.Read(in, binary.LittleEndian, &header) != nil || header.Version != 2 || header.Options != 0 {
@@ -97,11 +105,8 @@ func where(name string, offset uint64) place {
 			return astray
 		}
 		length, err := skip(in)
-		switch {
-		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-			return atEnd
-		case err != nil || at == offset:
-			return atEvent
+		if err != nil || at == offset {
+			return atEvent // or damage before it, over which libbeat reads no more
 		}
 		at += length
 	}
@@ -151,8 +156,23 @@ func readPosition(name string) (position, bool, error) {
 	return p, err == nil, err
 }
 
-// writePosition replaces state.dat in one step.
+// writePosition replaces state.dat in one step. On a full disk it writes over it, which needs no room.
 func writePosition(name string, p position) error {
+	err := replacePosition(name, p)
+	if !full(err) {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY, 0) //nolint:gosec // a path from the configuration
+	if err != nil {
+		return err
+	}
+	return errors.Join(binary.Write(f, binary.LittleEndian, p), f.Sync(), f.Close())
+}
+
+// full tells whether there is no room, on the disk or for its owner.
+func full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+func replacePosition(name string, p position) error {
 	f, err := os.CreateTemp(filepath.Dir(name), stateName+".new")
 	if err != nil {
 		return err

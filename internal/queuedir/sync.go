@@ -51,12 +51,17 @@ func (d *Dir) sync() error {
 		if err := d.current.sync(); err != nil {
 			return err
 		}
-		if d.next == nil { // could not be made ahead: the disk was full
-			d.makeNext(d.current.id + 1)
-		}
 	}
-	for d.next != nil && d.next.written() {
-		if err := d.advance(d.next); err != nil {
+	if err := d.makeAhead(); err != nil {
+		return err
+	}
+	for len(d.ahead) > 0 && d.ahead[0].written() {
+		s := d.ahead[0]
+		d.ahead = d.ahead[1:]
+		if err := d.advance(s); err != nil {
+			return err
+		}
+		if err := d.makeAhead(); err != nil {
 			return err
 		}
 	}
@@ -69,18 +74,13 @@ func (d *Dir) sync() error {
 // advance makes s the current segment.
 func (d *Dir) advance(s *segment) error {
 	d.current.close()
-	d.current, d.next = s, nil
-	if err := errors.Join(s.sync(), syncDir(d.path)); err != nil {
-		return err
-	}
-	d.makeNext(s.id + 1)
-	return nil
+	d.current = s
+	return errors.Join(s.sync(), syncDir(d.path))
 }
 
-// find takes the newest segment for the current one, where libbeat did not write to the one that was made ahead.
+// find takes the newest segment for the current one, where libbeat did not write to those that were made ahead.
 func (d *Dir) find() error {
-	d.next.close()
-	d.next = nil
+	d.closeAhead()
 	ids, err := segments(d.path)
 	if err != nil {
 		return err
@@ -93,16 +93,38 @@ func (d *Dir) find() error {
 	if err != nil {
 		return err
 	}
-	return d.advance(&segment{id, f})
+	d.next = id + 1
+	if err := d.advance(&segment{id, f}); err != nil {
+		return err
+	}
+	return d.makeAhead()
 }
 
-// makeNext makes a segment ahead. libbeat opens it without looking whether it exists (getWriter in segments.go).
-func (d *Dir) makeNext(id uint64) {
-	f, err := os.OpenFile(segmentPath(d.path, id), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return // Sync tries again
+// makeAhead makes segments until there are enough, or there is no room. libbeat opens a segment without looking whether
+// it exists (getWriter in segments.go). One that was written to before it is open here is an error: what went wrong with
+// it, libbeat alone was told.
+func (d *Dir) makeAhead() error {
+	for len(d.ahead) < d.many {
+		f, err := os.OpenFile(segmentPath(d.path, d.next), os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil //nolint:nilerr // the next Sync tries again
+		}
+		s := &segment{d.next, f}
+		if s.written() {
+			s.close()
+			return fmt.Errorf("segment %d was written to before it was open here", d.next)
+		}
+		d.ahead = append(d.ahead, s)
+		d.next++
 	}
-	d.next = &segment{id, f}
+	return nil
+}
+
+func (d *Dir) closeAhead() {
+	for _, s := range d.ahead {
+		s.close()
+	}
+	d.ahead = nil
 }
 
 // syncDir makes sure that the names in a directory are on the disk.

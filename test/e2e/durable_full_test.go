@@ -56,6 +56,33 @@ func TestDurableQueueFull(t *testing.T) {
 	b.Stop()
 }
 
+// libbeat does not write what a full queue had no room for before somebody publishes one more event, and nobody may: new
+// messages are refused while the queue counts as stalled, and what comes again is joined.
+func TestDurableQueueThatWasFullGoesOnByItself(t *testing.T) {
+	for name, stallAfter := range map[string]string{"stalled": "2s", "retries only": "0"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sink := harness.StartSink(t, lumbersink.Never())
+			b := startDurable(t, harness.Settings{Sink: sink.Addr(), Home: t.TempDir()}, "rtbeat.timeout=500ms", "rtbeat.stall_after="+stallAfter)
+			l := harness.NewLedger(t)
+			fill(t, l, b.Addr)
+			waiting := harness.NewBatch("waiting", 1)
+			l.Post(t.Context(), b.Addr, waiting)
+			if name == "stalled" {
+				harness.Await(t, 10*time.Second, "unready", func() bool { return b.Get("/readyz").Code == http.StatusServiceUnavailable })
+			}
+			harness.RecoverSink(sink)
+			harness.Await(t, 30*time.Second, "a 200 for what waited", func() bool {
+				return l.Post(t.Context(), b.Addr, waiting).Code == http.StatusOK
+			})
+			require.Equal(t, http.StatusOK, b.Get("/readyz").Code)
+			requireTakesAgain(t, l, b.Addr)
+			requireAllArrive(t, l, sink)
+			b.Stop()
+		})
+	}
+}
+
 func TestDurableSIGTERMWithAFullQueue(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
