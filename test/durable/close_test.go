@@ -1,3 +1,5 @@
+//go:build !race
+
 package durable
 
 import (
@@ -60,9 +62,6 @@ func (slow) ClientClosed()             {}
 
 // TestLibbeatLosesEventsWhenThePipelineIsClosed is why rtbeat leaves the pipeline open in durable mode.
 func TestLibbeatLosesEventsWhenThePipelineIsClosed(t *testing.T) {
-	if racing {
-		t.Skip("a disk queue that is closed while it writes has a data race (handleShutdown in diskqueue/core_loop.go); make unit runs this test once more without the detector")
-	}
 	path := t.TempDir()
 	var queue struct {
 		Queue conf.Namespace `config:"queue"`

@@ -1,6 +1,0 @@
-//go:build race
-
-package durable
-
-// racing tells whether the race detector is on.
-const racing = true
