@@ -118,6 +118,8 @@ func TestDurableRefusesADirectoryInUse(t *testing.T) {
 	options := beater.Options{Run: true}
 	_, err := options.Processing(beat.Info{Beat: "rtbeat", Logger: logger}, logger, section(t, "queue.disk: {max_size: 10MB, path: "+d.path+"}"))
 	require.ErrorContains(t, err, "another process uses it")
+	d.beater.Stop()
+	require.NoError(t, receive(t, d.ended)) // the flag that is set below is read by whoever connects
 	options.Run = false
 	t.Cleanup(func() { require.NoError(t, flag.Set("N", "false")) })
 	_, err = options.Processing(beat.Info{Beat: "rtbeat", Logger: logger}, logger, section(t, "queue.disk: {max_size: 10MB, path: "+d.path+"}"))

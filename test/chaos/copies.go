@@ -25,7 +25,7 @@ const passedFor = 1500 * time.Millisecond
 //
 // So there are no more copies of a message than faults that met it unacknowledged.
 func judgeCopies(receipts []receipt, procs []*process, attempts []harness.Attempt, stored bool) (map[string]int, []harness.Violation) {
-	j := judge{procs: procs, stored: stored, both: make(map[life]bool), posted: make(map[string][]*harness.Attempt)}
+	j := judge{procs: procs, stored: stored, both: make(map[life]bool), again: make(map[int]int), posted: make(map[string][]*harness.Attempt)}
 	for i := range attempts {
 		for _, id := range attempts[i].IDs {
 			j.posted[id] = append(j.posted[id], &attempts[i])
@@ -56,6 +56,7 @@ type judge struct {
 	procs  []*process
 	stored bool // a process may have the message from the disk
 	both   map[life]bool
+	again  map[int]int                   // by process: events offered again
 	posted map[string][]*harness.Attempt // by message
 }
 
@@ -79,6 +80,8 @@ func (j *judge) copy(first, second *receipt) (why, wrong string) {
 	switch {
 	case !ok && j.bothWays(first):
 		return "from the disk and from its sender", ""
+	case !ok && j.offeredAgain(first):
+		return "offered again to a disk queue that did not go on", ""
 	case !ok && a == b:
 		return "", "twice over one connection"
 	case !ok:
@@ -109,6 +112,20 @@ func (j *judge) bothWays(first *receipt) bool {
 	}
 	j.both[in] = earlier && now
 	return j.both[in]
+}
+
+// mostAgain is how often a process offers an event again in a scenario: after 2 s without an acknowledgement of the disk,
+// then after 4, 8, …
+const mostAgain = 4
+
+// offeredAgain says whether a process may have offered the message to its disk queue once more, because that did not go
+// on. It takes the newest message for that, which need not have waited for long itself.
+func (j *judge) offeredAgain(first *receipt) bool {
+	if !j.stored || j.again[first.link.owner] == mostAgain {
+		return false
+	}
+	j.again[first.link.owner]++
+	return true
 }
 
 // fromAnotherLife is copy for two lives of the process.
