@@ -115,7 +115,7 @@ func (j *judge) bothWays(first *receipt) bool {
 }
 
 // mostAgain is how often a process offers an event again in a scenario: after 2 s without an acknowledgement of the disk,
-// then after 4, 8, …
+// then after 4, 8, and so on.
 const mostAgain = 4
 
 // offeredAgain says whether a process may have offered the message to its disk queue once more, because that did not go
