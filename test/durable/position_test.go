@@ -4,7 +4,9 @@ package durable
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,12 +45,20 @@ func upTo(from, to int) (ids []int) {
 	return ids
 }
 
-// image copies the directory of a queue as a kill would leave it.
+// image copies the directory of a queue as a kill would leave it. The queue goes on meanwhile, and removes a segment that is
+// done with when it comes to it: a copy that met this is no image of one moment, and is made again.
 func image(t *testing.T, path string) string {
 	t.Helper()
-	to := t.TempDir()
-	require.NoError(t, os.CopyFS(to, os.DirFS(path)))
-	return to
+	for range 20 {
+		to := t.TempDir()
+		err := os.CopyFS(to, os.DirFS(path))
+		if !errors.Is(err, fs.ErrNotExist) {
+			require.NoError(t, err)
+			return to
+		}
+	}
+	require.FailNow(t, "segments vanish faster than they are copied")
+	return ""
 }
 
 type position struct {
