@@ -1,0 +1,83 @@
+package auth
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+const headerAuthorization = "Authorization"
+
+// checkAuthorization judges the lines of the Authorization header, of which there is at least one.
+//
+// The header may stand there once (RFC 9110, 11.6.2). Two of them are refused even if both are right: what sits in
+// front may look at the first and this at the second, which is how requests are smuggled past.
+func (a *Authenticator) checkAuthorization(lines []string) *Refusal {
+	if len(lines) != 1 {
+		return a.unauthorized(RepeatedHeader, false)
+	}
+	scheme, credential, _ := strings.Cut(lines[0], " ")
+	credential = strings.TrimLeft(credential, " ") // 1*SP, RFC 9110, 11.4
+
+	switch scheme = lowerASCII(scheme); {
+	case scheme == "bearer" && len(a.tokens) > 0:
+		if !isToken68(credential) {
+			return a.unauthorized(BadAuthorization, true)
+		}
+		if !a.tokens.contain(digestOf(credential)) {
+			return a.unauthorized(WrongToken, true)
+		}
+	case scheme == "basic" && len(a.logins) > 0:
+		login, ok := parseBasic(credential)
+		if !ok {
+			return a.unauthorized(BadAuthorization, false)
+		}
+		if !a.logins.contain(digestOf(login)) {
+			return a.unauthorized(WrongLogin, false)
+		}
+	default:
+		return a.unauthorized(BadScheme, false)
+	}
+	return nil
+}
+
+// strictBase64 wants padding, and takes one spelling of each value.
+var strictBase64 = base64.StdEncoding.Strict()
+
+// parseBasic returns user and password, still joined by their colon (RFC 7617, 2). Configured users have no colon, so
+// comparing the whole is comparing both, and there is no way to tell from outside which of them was wrong. Bytes are
+// compared as they are: a sender has to send UTF-8, and a letter with an accent in the same form as in the settings.
+func parseBasic(credential string) (login string, ok bool) {
+	// The syntax comes first, because the decoder passes over line breaks.
+	if !isToken68(credential) {
+		return "", false
+	}
+	decoded, err := strictBase64.DecodeString(credential)
+	if err != nil || !strings.Contains(string(decoded), ":") {
+		return "", false
+	}
+	return string(decoded), true
+}
+
+// isToken68 tells whether s is the token68 of RFC 9110, 11.2, which is the b64token of RFC 6750, 2.1.
+func isToken68(s string) bool {
+	s = strings.TrimRight(s, "=")
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !isAlphanumeric(r) && !strings.ContainsRune("-._~+/", r)
+	})
+}
+
+func isAlphanumeric(r rune) bool {
+	return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+}
+
+// lowerASCII returns s with the letters A to Z made small. What the strings package does is too much here: it takes
+// the Kelvin sign for a k, and the long s for an s.
+func lowerASCII(s string) string {
+	lower := []byte(s)
+	for i, c := range lower {
+		if 'A' <= c && c <= 'Z' {
+			lower[i] = c + 'a' - 'A'
+		}
+	}
+	return string(lower)
+}

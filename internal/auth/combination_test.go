@@ -1,0 +1,182 @@
+package auth
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestNothingConfigured(t *testing.T) {
+	for name, a := range map[string]*Authenticator{"nil": nil, "empty": newAuth(t, Settings{})} {
+		t.Run(name, func(t *testing.T) {
+			require.False(t, a.Enabled())
+			require.Empty(t, a.Schemes())
+			for _, lines := range [][]string{
+				nil,
+				{"Authorization: Bearer x", "Authorization: y", "X-Signature: z"},
+			} {
+				require.Nil(t, judge(t, a, request(lines...), testBody))
+			}
+		})
+	}
+}
+
+func TestSchemes(t *testing.T) {
+	all := signatures()
+	all.BearerTokens, all.Logins, all.CertificateNames = []string{"t"}, []Login{{"u", "p"}}, []string{"n"}
+	for _, c := range []struct {
+		settings Settings
+		want     []string
+	}{
+		{Settings{BearerTokens: []string{"t"}}, []string{"bearer"}},
+		{Settings{Logins: []Login{{"u", "p"}}}, []string{"basic"}},
+		{signatures(), []string{"hmac"}},
+		{Settings{CertificateNames: []string{"n"}}, []string{"certificate"}},
+		{all, []string{"bearer", "basic", "hmac", "certificate"}},
+	} {
+		a := newAuth(t, c.settings)
+		require.True(t, a.Enabled())
+		require.Equal(t, c.want, a.Schemes())
+	}
+}
+
+// Every combination of what may be presented, against every combination of what may be configured.
+func TestCombinations(t *testing.T) {
+	// What each credential is called when it is absent, right or wrong, in the order in which they are looked at.
+	type presented struct {
+		line string
+		want Detail
+	}
+	authorizations := map[string]presented{
+		"no authorization": {},
+		"right token":      {"Authorization: Bearer token", ""},
+		"wrong token":      {"Authorization: Bearer x", WrongToken},
+		"right login":      {basic("ada", "one"), ""},
+		"wrong login":      {basic("ada", "two"), WrongLogin},
+		"other scheme":     {"Authorization: Negotiate x", BadScheme},
+	}
+	bodySignatures := map[string]presented{
+		"no signature":        {},
+		"right signature":     {"X-Signature: sha256=" + sign("new-key", testBody), ""},
+		"wrong signature":     {"X-Signature: sha256=" + sign("new-key", ""), WrongSignature},
+		"malformed signature": {"X-Signature: x", BadSignature},
+	}
+	for configured := range 8 {
+		bearer, login, hmac := configured&1 != 0, configured&2 != 0, configured&4 != 0
+		s := Settings{}
+		if hmac {
+			s = signatures()
+		}
+		if bearer {
+			s.BearerTokens = []string{"token"}
+		}
+		if login {
+			s.Logins = []Login{{"ada", "one"}}
+		}
+		a := newAuth(t, s)
+
+		for authorizationName, authorization := range authorizations {
+			for signatureName, signature := range bodySignatures {
+				// The rule, in the words of the package's comment.
+				var problems []Detail
+				something := false
+				if (bearer || login) && authorization.line != "" {
+					something = true
+					unknown := (authorizationName == "right token" || authorizationName == "wrong token") && !bearer ||
+						(authorizationName == "right login" || authorizationName == "wrong login") && !login
+					if unknown {
+						problems = append(problems, BadScheme)
+					} else if authorization.want != "" {
+						problems = append(problems, authorization.want)
+					}
+				}
+				if hmac && signature.line != "" {
+					something = true
+					if signature.want != "" {
+						problems = append(problems, signature.want)
+					}
+				}
+				if !something && configured != 0 {
+					problems = append(problems, Missing)
+				}
+				want := Detail("")
+				if len(problems) > 0 {
+					want = problems[0]
+				}
+
+				var lines []string
+				for _, line := range []string{authorization.line, signature.line} {
+					if line != "" {
+						lines = append(lines, line)
+					}
+				}
+				name := fmt.Sprintf("%v, %s, %s", a.Schemes(), authorizationName, signatureName)
+				require.Equal(t, want, detail(t, a, request(lines...), testBody), name)
+			}
+		}
+	}
+}
+
+func TestRotation(t *testing.T) {
+	before := newAuth(t, Settings{BearerTokens: []string{"old"}})
+	during := newAuth(t, Settings{BearerTokens: []string{"old", "new"}})
+	after := newAuth(t, Settings{BearerTokens: []string{"new"}})
+	for _, c := range []struct {
+		a    *Authenticator
+		old  Detail
+		next Detail
+	}{{before, "", WrongToken}, {during, "", ""}, {after, WrongToken, ""}} {
+		require.Equal(t, c.old, detail(t, c.a, request("Authorization: Bearer old"), ""))
+		require.Equal(t, c.next, detail(t, c.a, request("Authorization: Bearer new"), ""))
+	}
+}
+
+func TestZeroPendingIsRefused(t *testing.T) {
+	var pending Pending
+	require.True(t, pending.NeedsBody())
+	refusal := pending.Verify(nil)
+	require.NotNil(t, refusal)
+	holdRefusal(t, refusal)
+	require.Equal(t, NotChecked, refusal.Detail)
+}
+
+// The settings may change or be wiped after New.
+func TestSettingsAreCopied(t *testing.T) {
+	s := signatures()
+	s.BearerTokens, s.Logins = []string{"token"}, []Login{{"ada", "one"}}
+	a := newAuth(t, s)
+	s.BearerTokens[0], s.Logins[0].Password, s.HMAC.Keys[0], s.HMAC.Header = "x", "x", "x", "X-Other"
+
+	require.Empty(t, detail(t, a, request("Authorization: Bearer token"), ""))
+	require.Empty(t, detail(t, a, request(basic("ada", "one")), ""))
+	require.Empty(t, detail(t, a, request("X-Signature: sha256="+sign("new-key", testBody)), testBody))
+}
+
+// Many requests at once, for the race detector.
+func TestConcurrentUse(t *testing.T) {
+	s := timedSignatures()
+	s.BearerTokens = []string{"token"}
+	a := newAuth(t, s)
+	done := make(chan Detail)
+	lines := []string{
+		"Authorization: Bearer token", "X-Timestamp: " + testTimestamp,
+		"X-Signature: sha256=" + sign("old-key", testTimestamp+"."+testBody),
+	}
+	for range 8 {
+		go func() {
+			pending, refusal := a.Check(request(lines...))
+			if refusal == nil {
+				refusal = pending.Verify([]byte(testBody))
+			}
+			if refusal != nil {
+				done <- refusal.Detail
+				return
+			}
+			done <- ""
+		}()
+	}
+	for range 8 {
+		require.Empty(t, <-done)
+	}
+}

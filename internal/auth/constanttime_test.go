@@ -1,0 +1,55 @@
+package auth
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The time of a comparison must not tell which secret was met, nor how much of it. Measuring that on a shared machine
+// tells little, so the loops are read instead: every candidate goes through crypto/subtle, and nothing in them
+// branches.
+func TestComparisonsDoNotBranch(t *testing.T) {
+	for file, name := range map[string]string{"digest.go": "contain", "signature.go": "verify"} {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		loops := 0
+		for _, decl := range parsed.Decls {
+			function, ok := decl.(*ast.FuncDecl)
+			if !ok || function.Name.Name != name {
+				continue
+			}
+			ast.Inspect(function.Body, func(node ast.Node) bool {
+				loop, isLoop := node.(*ast.RangeStmt)
+				if isLoop {
+					loops++
+					holdStraight(t, loop.Body)
+				}
+				return true
+			})
+		}
+		require.Equal(t, 1, loops, "the loop of %s in %s", name, file)
+	}
+}
+
+func holdStraight(t *testing.T, body *ast.BlockStmt) {
+	t.Helper()
+	compares := 0
+	ast.Inspect(body, func(node ast.Node) bool {
+		switch n := node.(type) {
+		case *ast.IfStmt, *ast.SwitchStmt, *ast.BranchStmt, *ast.ReturnStmt, *ast.SelectStmt:
+			require.Failf(t, "a branch in a comparison", "%T", n)
+		case *ast.BinaryExpr:
+			require.NotContains(t, []token.Token{token.LAND, token.LOR, token.EQL, token.NEQ}, n.Op)
+		case *ast.SelectorExpr:
+			if n.Sel.Name == "ConstantTimeCompare" {
+				compares++
+			}
+		}
+		return true
+	})
+	require.Equal(t, 1, compares)
+}

@@ -1,0 +1,37 @@
+package auth_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/txn2/rtbeat/internal/auth"
+)
+
+func Example() {
+	guard, err := auth.New(auth.Settings{BearerTokens: []string{"new-token", "old-token"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	judge := func(req *http.Request) *auth.Refusal {
+		pending, refusal := guard.Check(req)
+		if refusal != nil {
+			return refusal // the body is not read
+		}
+		body := []byte("{}") // as it was sent, before it is decompressed
+		return pending.Verify(body)
+	}
+
+	req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/in", strings.NewReader("{}"))
+	refusal := judge(req)
+	fmt.Println(refusal.Status, refusal.Reason, refusal.Detail, refusal.Challenge)
+
+	req.Header.Set("Authorization", "Bearer old-token")
+	fmt.Println(judge(req) == nil)
+	// Output:
+	// 401 unauthorized missing [Bearer realm="rtbeat"]
+	// true
+}

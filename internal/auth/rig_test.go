@@ -1,0 +1,118 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The time of all tests, between two seconds.
+var testNow = time.Unix(1_767_225_600, 500_000_000)
+
+const testTimestamp = "1767225600"
+
+// newAuth makes an Authenticator whose clock stands still.
+func newAuth(tb testing.TB, s Settings) *Authenticator {
+	tb.Helper()
+	a, err := New(s)
+	require.NoError(tb, err)
+	a.now = func() time.Time { return testNow }
+	return a
+}
+
+// request makes one with headers, each a line "Name: value".
+func request(lines ...string) *http.Request {
+	req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/in", http.NoBody)
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, ": ")
+		req.Header.Add(name, value)
+	}
+	return req
+}
+
+// judge does what a handler does, and holds what is true of every answer.
+func judge(tb testing.TB, a *Authenticator, req *http.Request, body string) *Refusal {
+	tb.Helper()
+	pending, refusal := a.Check(req)
+	if refusal != nil {
+		require.False(tb, pending.NeedsBody())
+		require.Same(tb, refusal, pending.Verify([]byte(body)), "who forgets the refusal meets it again")
+	} else {
+		refusal = pending.Verify([]byte(body))
+		if !pending.NeedsBody() {
+			require.Nil(tb, refusal)
+		}
+	}
+	if refusal != nil {
+		holdRefusal(tb, refusal)
+	}
+	return refusal
+}
+
+func holdRefusal(tb testing.TB, refusal *Refusal) {
+	tb.Helper()
+	switch refusal.Status {
+	case http.StatusUnauthorized:
+		require.Equal(tb, "unauthorized", refusal.Reason)
+		require.NotEmpty(tb, refusal.Challenge)
+	case http.StatusForbidden:
+		require.Equal(tb, "forbidden", refusal.Reason)
+		require.Empty(tb, refusal.Challenge)
+	default:
+		require.Failf(tb, "no such status", "%d", refusal.Status)
+	}
+	require.NotEmpty(tb, refusal.Detail)
+}
+
+// detail returns what judge says as a word; "" is yes.
+func detail(tb testing.TB, a *Authenticator, req *http.Request, body string) Detail {
+	tb.Helper()
+	if refusal := judge(tb, a, req, body); refusal != nil {
+		return refusal.Detail
+	}
+	return ""
+}
+
+func basic(user, password string) string {
+	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+}
+
+// sign is HMAC-SHA256 by the letter of RFC 2104, to compare with: H(K XOR opad, H(K XOR ipad, text)).
+func sign(key, text string) string {
+	padded := make([]byte, sha256.BlockSize)
+	if len(key) > len(padded) {
+		sum := sha256.Sum256([]byte(key))
+		copy(padded, sum[:])
+	} else {
+		copy(padded, key)
+	}
+	pad := func(with byte) []byte {
+		out := bytes.Clone(padded)
+		for i := range out {
+			out[i] ^= with
+		}
+		return out
+	}
+	inner := sha256.Sum256(append(pad(0x36), text...))
+	outer := sha256.Sum256(append(pad(0x5c), inner[:]...))
+	return hex.EncodeToString(outer[:])
+}
+
+func signatures() Settings {
+	return Settings{HMAC: &HMACSettings{Keys: []string{"new-key", "old-key"}, Header: "X-Signature", Prefix: "sha256="}}
+}
+
+func timedSignatures() Settings {
+	s := signatures()
+	s.HMAC.TimestampHeader, s.HMAC.Window = "X-Timestamp", 5*time.Minute
+	return s
+}

@@ -1,0 +1,130 @@
+package auth
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// markers makes texts that stand nowhere by chance, and remembers them.
+type markers struct {
+	random *rand.Rand
+	made   []string
+}
+
+func (m *markers) next() string {
+	text := fmt.Sprintf("zq%016x", m.random.Uint64())
+	m.made = append(m.made, text)
+	return text
+}
+
+// absent holds that none of the markers is in text, not even in another spelling.
+func (m *markers) absent(t *testing.T, text string) {
+	t.Helper()
+	for _, marker := range m.made {
+		for _, spelling := range []string{
+			marker,
+			hex.EncodeToString([]byte(marker)),
+			base64.StdEncoding.EncodeToString([]byte(marker)),
+			strings.Trim(fmt.Sprintf("%d", []byte(marker)), "[]"),
+		} {
+			require.NotContains(t, strings.ToLower(text), strings.ToLower(spelling))
+		}
+	}
+}
+
+// spoil makes a value that New refuses, in some way.
+func spoil(m *markers) string {
+	return m.next() + []string{"\n", "\x00", "\x7f", "\t"}[m.random.IntN(4)]
+}
+
+func TestErrorsHoldNoSecret(t *testing.T) {
+	m := &markers{random: rand.New(rand.NewPCG(1, 2))}
+	hmac := func(change func(*HMACSettings)) Settings {
+		return hmacWith(func(h *HMACSettings) {
+			h.Keys, h.Prefix = []string{m.next()}, m.next()
+			change(h)
+		})
+	}
+	for range 50 {
+		m.made = nil
+		for _, s := range []Settings{
+			{BearerTokens: []string{m.next(), spoil(m)}},
+			{BearerTokens: []string{m.next(), m.next() + " " + m.next()}},
+			{Logins: []Login{{m.next(), m.next()}, {m.next() + ":", m.next()}}},
+			{Logins: []Login{{m.next(), m.next()}, {spoil(m), m.next()}}},
+			{Logins: []Login{{m.next(), m.next()}, {m.next(), spoil(m)}}},
+			{CertificateNames: []string{m.next(), "*" + m.next()}},
+			{CertificateNames: []string{m.next(), " " + m.next()}},
+			hmac(func(h *HMACSettings) { h.Keys = append(h.Keys, spoil(m)) }),
+			hmac(func(h *HMACSettings) { h.Header = spoil(m) }),
+			hmac(func(h *HMACSettings) { h.TimestampHeader = spoil(m) }),
+			hmac(func(h *HMACSettings) { h.TimestampHeader = h.Header }),
+			hmac(func(h *HMACSettings) { h.Prefix = spoil(m) }),
+			hmac(func(h *HMACSettings) { h.Window = -1 }),
+		} {
+			_, err := New(s)
+			require.Error(t, err)
+			m.absent(t, fmt.Sprintf("%v %+v %#v", err, err, err))
+		}
+	}
+}
+
+// Whatever is sent, neither it nor what it is compared with is in what comes back.
+func TestRefusalsHoldNoSecretAndNothingOfTheRequest(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 300 {
+		m := &markers{random: random}
+		s := timedSignatures()
+		s.HMAC.Keys = []string{m.next(), m.next()}
+		s.HMAC.Prefix = m.next()
+		s.BearerTokens = []string{m.next(), m.next()}
+		s.Logins = []Login{{m.next(), m.next()}}
+		a := newAuth(t, s)
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+			m.absent(t, fmt.Sprintf(verb, a))
+		}
+
+		lines := []string{"X-Other: " + m.next()}
+		for _, candidates := range [][]string{
+			{"", "Authorization: Bearer " + m.next(), "Authorization: Bearer " + m.next() + "," + m.next(), "Authorization: " + m.next(), basic(m.next(), m.next()), basic(s.Logins[0].Username, m.next()), "Authorization: Basic " + m.next()},
+			{"", "", "Authorization: Bearer " + s.BearerTokens[0]},
+			{"", "X-Signature: " + m.next(), "X-Signature: " + s.HMAC.Prefix + m.next(), "X-Signature: " + s.HMAC.Prefix + sign(m.next(), "")},
+			{"", "X-Timestamp: " + m.next(), "X-Timestamp: " + testTimestamp, "X-Timestamp: 7"},
+		} {
+			if line := candidates[random.IntN(len(candidates))]; line != "" {
+				lines = append(lines, line)
+			}
+		}
+		pending, refusal := a.Check(request(lines...))
+		if refusal == nil {
+			m.absent(t, fmt.Sprintf("%v %+v", pending, pending))
+			refusal = pending.Verify([]byte(m.next()))
+		}
+		if refusal != nil {
+			holdRefusal(t, refusal)
+			m.absent(t, fmt.Sprintf("%+v %#v", *refusal, *refusal))
+		}
+	}
+}
+
+func TestFormat(t *testing.T) {
+	s := signatures()
+	s.BearerTokens = []string{"token"}
+	require.Equal(t, "auth(bearer, hmac)", fmt.Sprint(newAuth(t, s)))
+	require.Equal(t, "auth()", fmt.Sprintf("%+v", (*Authenticator)(nil)))
+}
+
+// Secrets that can be kept as digests are.
+func TestTokensAreKeptAsDigests(t *testing.T) {
+	a := newAuth(t, Settings{BearerTokens: []string{"token"}, Logins: []Login{{"ada", "one"}}})
+	require.Equal(t, digests{digestOf("token")}, a.tokens)
+	require.Equal(t, digests{digestOf("ada:one")}, a.logins)
+	require.Equal(t, 5*time.Minute, DefaultWindow)
+}

@@ -1,0 +1,94 @@
+package clientip
+
+import (
+	"iter"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+const ows = " \t" // optional white space, RFC 9110, section 5.6.3
+
+// backwards yields the addresses of a header from the nearest hop on, at most maxHops. The fields of the header are
+// one list, in their order. An entry that is no address is yielded as the zero Addr. Empty entries are passed over
+// (RFC 9110, section 5.6.1.2), but count.
+//
+// Each field is cut from its right end. Its left part is the client's, who must not be able to swallow the
+// entries of the proxies, with a quote that it opens and does not close.
+func backwards(
+	fields []string, last func(string) (before, entry string, more bool), addr func(string) netip.Addr,
+) iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		seen := 0
+		for _, rest := range slices.Backward(fields) {
+			for more := true; more; {
+				if seen == maxHops {
+					return
+				}
+				seen++
+				var entry string
+				rest, entry, more = last(rest)
+				if entry = strings.Trim(entry, ows); entry == "" {
+					continue
+				}
+				if !yield(addr(entry)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// lastByComma cuts off what stands after the last comma.
+func lastByComma(field string) (before, entry string, more bool) {
+	i := strings.LastIndexByte(field, ',')
+	if i < 0 {
+		return "", field, false
+	}
+	return field[:i], field[i+1:], true
+}
+
+// forwardedForAddr reads an entry of X-Forwarded-For. There is no standard for it; proxies write addresses alone, or
+// with a port, and then IPv6 addresses in brackets.
+func forwardedForAddr(entry string) netip.Addr {
+	if strings.Count(entry, ":") > 1 && entry[0] != '[' {
+		return bare(entry)
+	}
+	return node(entry, false)
+}
+
+// node reads an address with an optional port; an IPv6 address is in brackets (RFC 7239, section 6). obfuscated is
+// whether the port may be hidden behind a name with an underscore.
+func node(s string, obfuscated bool) netip.Addr {
+	inside, bracketed := strings.CutPrefix(s, "[")
+	if !bracketed {
+		host, port, hasPort := strings.Cut(s, ":")
+		if hasPort && !isPort(port, obfuscated) {
+			return netip.Addr{}
+		}
+		return bare(host) // without a colon, so IPv4
+	}
+	host, rest, closed := strings.Cut(inside, "]")
+	port, hasPort := strings.CutPrefix(rest, ":")
+	if !closed || !strings.Contains(host, ":") || hasPort != (rest != "") || (hasPort && !isPort(port, obfuscated)) {
+		return netip.Addr{}
+	}
+	return bare(host)
+}
+
+// isPort reports whether s is a port of RFC 7239, section 6.
+func isPort(s string, obfuscated bool) bool {
+	if obfuscated && len(s) > 1 && s[0] == '_' {
+		return strings.IndexFunc(s, func(r rune) bool { return !isAlnum(r) && !strings.ContainsRune("._-", r) }) < 0
+	}
+	return s != "" && len(s) <= 5 && strings.Trim(s, "0123456789") == ""
+}
+
+// bare reads an address alone, without a zone, which would mean nothing here.
+func bare(s string) netip.Addr {
+	addr, err := netip.ParseAddr(s)
+	if err != nil || addr.Zone() != "" {
+		return netip.Addr{}
+	}
+	return addr.Unmap()
+}
