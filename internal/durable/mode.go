@@ -9,7 +9,6 @@ package durable
 import (
 	"errors"
 	"fmt"
-	"net"
 	"sync/atomic"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
@@ -24,8 +23,6 @@ type Mode struct {
 	queue *Queue
 	dir   *queuedir.Dir
 	log   *logp.Logger
-	// connections is made before libbeat forbids to ask for the limit (seccomp.LoadFilter).
-	connections *connections
 
 	pipeline beat.Pipeline // libbeat's own, set by Guard
 	nudger   nudger
@@ -47,7 +44,7 @@ func Open(queue *Queue, log *logp.Logger) (*Mode, error) {
 	if dir.Reset {
 		log.Warnf("the position of the disk queue in %s was not sound after the last run: it was moved back, and some events will be delivered again", queue.dir())
 	}
-	return &Mode{queue: queue, dir: dir, log: log, connections: newConnections(maxFiles()), failed: make(chan error, 1)}, nil
+	return &Mode{queue: queue, dir: dir, log: log, failed: make(chan error, 1)}, nil
 }
 
 // Announce says at the start what a 200 is worth.
@@ -63,9 +60,6 @@ func WarnOfLeftovers(log *logp.Logger) {
 		log.Warnf("there may be undelivered events in %s, which senders were answered 200 for in durable mode: configure queue.disk until they are delivered (docs/durable.md)", dir)
 	}
 }
-
-// Limit bounds the connections of a listener, so that files are left for the queue.
-func (d *Mode) Limit(l net.Listener) net.Listener { return d.connections.limit(l) }
 
 // Processing makes events safe for the queue, after all processors.
 func (d *Mode) Processing(support processing.Supporter) processing.Supporter {

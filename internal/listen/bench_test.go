@@ -1,0 +1,99 @@
+package listen
+
+import (
+	"net"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// BenchmarkAccept accepts and closes a connection, and says what the bound adds to that. At the limit each newcomer
+// displaces one of as many.
+func BenchmarkAccept(b *testing.B) {
+	for name, wrap := range map[string]func(net.Listener) net.Listener{
+		"plain": func(l net.Listener) net.Listener { return l },
+		"bound": func(l net.Listener) net.Listener { return NewBound(1 << 20).Listener(l) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			raw := loopback(b)
+			l := wrap(raw)
+			b.ReportAllocs()
+			for b.Loop() {
+				client, err := net.Dial("tcp", raw.Addr().String())
+				require.NoError(b, err)
+				conn, err := l.Accept()
+				require.NoError(b, err)
+				require.NoError(b, conn.Close())
+				require.NoError(b, client.Close())
+			}
+		})
+	}
+}
+
+// BenchmarkBound is what the bound costs by itself, without sockets, with 10,000 connections open.
+func BenchmarkBound(b *testing.B) {
+	const open = 10_000
+	bench := func(b *testing.B, limit int, step func(*Bound, *listener, *conn)) {
+		b.Helper()
+		bound := NewBound(limit)
+		l := &listener{bound: bound}
+		for range open - 1 {
+			_, err := bound.admit(l, silent{})
+			require.NoError(b, err)
+		}
+		c, err := bound.admit(l, silent{})
+		require.NoError(b, err)
+		b.ReportAllocs()
+		for b.Loop() {
+			step(bound, l, c)
+		}
+	}
+	b.Run("accept and close", func(b *testing.B) {
+		bench(b, 2*open, func(bound *Bound, l *listener, _ *conn) {
+			c, _ := bound.admit(l, silent{})
+			_ = c.Close()
+		})
+	})
+	b.Run("displace", func(b *testing.B) {
+		bench(b, open, func(bound *Bound, l *listener, _ *conn) { _, _ = bound.admit(l, silent{}) })
+	})
+	b.Run("request", func(b *testing.B) {
+		bound := NewBound(2 * open)
+		c, err := bound.admit(&listener{bound: bound}, silent{})
+		require.NoError(b, err)
+		ctx := bound.ConnContext(b.Context(), c)
+		b.ReportAllocs()
+		for b.Loop() {
+			done, _ := bound.Complete(ctx)
+			done()
+			bound.ConnState(c, 2)
+		}
+	})
+}
+
+type silent struct{ net.Conn }
+
+func (silent) Close() error { return nil }
+
+// BenchmarkMemory is what an idle connection takes for the bound, with its place in the request's context.
+func BenchmarkMemory(b *testing.B) {
+	const open = 10_000
+	for b.Loop() {
+		bound := NewBound(open)
+		l := &listener{bound: bound}
+		kept := make([]any, open)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range open {
+			c, err := bound.admit(l, silent{})
+			require.NoError(b, err)
+			kept[i] = bound.ConnContext(b.Context(), c)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/open, "B/conn")
+		runtime.KeepAlive(kept)
+	}
+}

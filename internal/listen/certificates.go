@@ -1,0 +1,155 @@
+package listen
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
+)
+
+// The names of the protocols in ALPN (RFC 7301, RFC 9113 section 3.2).
+const (
+	http1 = "http/1.1"
+	http2 = "h2"
+)
+
+// Certificates are the TLS settings of a server, with what their files held when they were last read.
+//
+// The files (certificate, key, passphrase of the key, certificate authorities) are looked at during a handshake, once in
+// lookEvery at most, and read again when one of them has changed: another file behind the same path, symbolic links
+// followed, another size, mode or time of change. So a renewed certificate is in use from the first handshake after
+// that second on, and so is a change of the authorities. There is no goroutine. What stands in the settings as PEM text
+// cannot change.
+//
+// When reading again fails, as it does while a key does not fit its certificate yet, what was read before stays in use,
+// the log says so once for each change, and the files are tried again when they change, and every retryEvery.
+//
+// Open connections keep what they agreed on. Sessions do not outlive a change: after one every client goes through
+// a full handshake, so that none gets in on the word of an authority that has been removed.
+type Certificates struct {
+	settings *tlscommon.ServerConfig
+	log      *logp.Logger
+	now      func() time.Time // differs in tests only
+	files    []string
+
+	serving  atomic.Pointer[tls.Config]
+	lookNext atomic.Int64 // in nanoseconds since 1970
+
+	mu     sync.Mutex // held while files are looked at and read
+	seen   []stamp    // what the files looked like when they were last read, or tried
+	failed time.Time  // when they were last tried in vain, zero if they were read
+}
+
+// TLS reads the certificates of settings (rtbeat.ssl). It returns nil without an error if settings are nil or not enabled:
+// that is plain HTTP.
+//
+// It refuses, with the name of the setting: a certificate or key that is missing or cannot be read, protocols before
+// TLS 1.2, and client certificates without certificate_authorities, where crypto/tls would believe every authority of
+// the system. settings must not change afterwards. log must not be nil.
+func TLS(settings *tlscommon.ServerConfig, log *logp.Logger) (*Certificates, error) {
+	if !settings.IsEnabled() {
+		return nil, nil
+	}
+	if err := check(settings); err != nil {
+		return nil, err
+	}
+	c := &Certificates{settings: settings, log: log, now: time.Now, files: watched(settings)}
+	if err := c.Reload(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// check refuses settings that cannot be meant.
+func check(settings *tlscommon.ServerConfig) error {
+	if err := settings.Validate(); err != nil {
+		return fmt.Errorf("rtbeat.ssl needs certificate and key: %w", redact(err, settings))
+	}
+	for _, version := range settings.Versions {
+		if version < tlscommon.TLSVersion12 {
+			return fmt.Errorf("rtbeat.ssl.supported_protocols has %s, which is broken (RFC 8996): leave TLSv1.2 and TLSv1.3", version)
+		}
+	}
+	asks := settings.ClientAuth != nil && *settings.ClientAuth != tlscommon.TLSClientAuthNone
+	if asks && len(settings.CAs) == 0 {
+		return errors.New("rtbeat.ssl.client_authentication asks for certificates: name who issues them in rtbeat.ssl.certificate_authorities")
+	}
+	return nil
+}
+
+// Config returns what http.Server.TLSConfig takes, nil if c is nil. Each handshake gets what is newest at its time.
+// HTTP/2 is offered beside HTTP/1.1, unless rtbeat.ssl.cipher_suites leaves out what it requires.
+func (c *Certificates) Config() *tls.Config {
+	if c == nil {
+		return nil
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		NextProtos: slices.Clone(c.serving.Load().NextProtos),
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			c.look()
+			return c.serving.Load(), nil
+		},
+	}
+}
+
+// Reload reads all files now, changed or not. When it fails, what was read before stays in use, and the error says what
+// is wrong. It may be called from any goroutine. A nil c has nothing to read.
+func (c *Certificates) Reload() error {
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lookNext.Store(c.now().Add(lookEvery).UnixNano())
+	return c.read()
+}
+
+// load reads the files and makes what the next handshakes get of them.
+func (c *Certificates) load() error {
+	loaded, err := tlscommon.LoadTLSServerConfig(c.settings, c.log)
+	if err != nil {
+		return fmt.Errorf("reading the files of rtbeat.ssl: %w", redact(err, c.settings))
+	}
+	config := loaded.BuildServerConfig("") // the name is for clients
+	config.NextProtos = protocols(config)
+	// Keys for session tickets that belong to these files alone, and that crypto/tls changes daily. Without them the
+	// keys of the Config in http.Server would be used (ticketKeys in crypto/tls/common.go), and tickets outlive a change.
+	tickets := &tls.Config{MinVersion: config.MinVersion}
+	config.WrapSession, config.UnwrapSession = tickets.EncryptTicket, tickets.DecryptTicket
+	c.serving.Store(config)
+	return nil
+}
+
+// protocols are those that config can carry. HTTP/2 requires one of two suites from TLS 1.2 (RFC 9113 section 9.2.2 and
+// appendix A), and net/http would end a connection without them after having agreed to HTTP/2 on it.
+func protocols(config *tls.Config) []string {
+	suites := config.CipherSuites
+	if config.MinVersion < tls.VersionTLS13 && suites != nil &&
+		!slices.Contains(suites, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256) &&
+		!slices.Contains(suites, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256) {
+		return []string{http1}
+	}
+	return []string{http2, http1}
+}
+
+// redact returns err without what the settings hold as PEM text: tlscommon puts the whole key into its errors.
+func redact(err error, settings *tlscommon.ServerConfig) error {
+	text := err.Error()
+	for _, value := range []string{settings.Certificate.Key, settings.Certificate.Certificate} {
+		if tlscommon.IsPEMString(value) {
+			text = strings.ReplaceAll(text, value, "(PEM text in the settings)")
+		}
+	}
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
+}

@@ -1,0 +1,119 @@
+package listen
+
+import (
+	"net"
+	"time"
+)
+
+// Listener returns l within the bound. Its connections know CloseWrite if those of l do. Close ends an Accept that
+// waits for a place.
+func (b *Bound) Listener(l net.Listener) net.Listener {
+	return &listener{Listener: l, bound: b}
+}
+
+type listener struct {
+	net.Listener
+	bound  *Bound
+	closed bool // guarded by bound.mu
+}
+
+// Accept returns the next connection, when there is a place for it.
+func (l *listener) Accept() (net.Conn, error) {
+	accepted, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // this is the listener
+	}
+	c, err := l.bound.admit(l, accepted)
+	if err != nil {
+		return nil, err // not c, which would be an interface that is not nil
+	}
+	return c, nil
+}
+
+// Close stops listening. Connections stay open.
+func (l *listener) Close() error {
+	l.bound.mu.Lock()
+	l.closed = true
+	l.bound.room.Broadcast()
+	l.bound.mu.Unlock()
+	return l.Listener.Close() //nolint:wrapcheck // this is the listener
+}
+
+// conn is a connection with a place in the bound.
+type conn struct {
+	net.Conn
+	bound *Bound
+
+	// What follows is guarded by bound.mu.
+	in             *list // where it is linked, nil while it carries a complete request
+	previous, next *conn
+	since          time.Duration // after bound.start
+	requests       int32         // complete, and not done
+	gone           bool          // closed, or displaced
+}
+
+// Close closes the connection, and gives its place back when its file is closed.
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.bound.closed(c)
+	return err //nolint:wrapcheck // this is the connection
+}
+
+// CloseWrite is what net/http looks for: it half-closes a connection whose request it did not read to its end.
+func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// closeWrite half-closes conn if it can.
+func closeWrite(conn net.Conn) error {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite() //nolint:wrapcheck // this is the connection
+	}
+	return nil
+}
+
+// bounded returns the connection of a Bound that outer is, or wraps: under TLS and the PROXY protocol. Nil if there is
+// none. It asks outer for nothing else, least of all for addresses, which may wait for the PROXY header.
+func bounded(outer net.Conn) *conn {
+	for {
+		switch layer := outer.(type) {
+		case *conn:
+			return layer
+		case interface{ NetConn() net.Conn }: // *tls.Conn, *proxiedConn
+			outer = layer.NetConn()
+		default:
+			return nil
+		}
+	}
+}
+
+// list is a list of connections, linked through them, so that each step of a connection costs the same however many
+// there are, and no memory. Its bound's mutex guards it.
+type list struct{ first, last *conn }
+
+// push puts c, which is in no list, at the end.
+func (l *list) push(c *conn, since time.Duration) {
+	c.in, c.since, c.previous = l, since, l.last
+	if l.last == nil {
+		l.first = c
+	} else {
+		l.last.next = c
+	}
+	l.last = c
+}
+
+// leave takes c out of the list that it is in, if any.
+func (c *conn) leave() {
+	if c.in == nil {
+		return
+	}
+	if c.previous == nil {
+		c.in.first = c.next
+	} else {
+		c.previous.next = c.next
+	}
+	if c.next == nil {
+		c.in.last = c.previous
+	} else {
+		c.next.previous = c.previous
+	}
+	c.in, c.previous, c.next = nil, nil, nil
+}

@@ -1,0 +1,98 @@
+package listen
+
+import (
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
+)
+
+const (
+	// lookEvery is how often the files are looked at, at most.
+	lookEvery = time.Second
+	// retryEvery is how often files that could not be read are tried again although they look the same.
+	retryEvery = time.Minute
+	// readAttempts is how often files are read that change while they are read.
+	readAttempts = 3
+)
+
+// look reads the files again if they have changed. Other handshakes do not wait for the one that does so.
+func (c *Certificates) look() {
+	now := c.now()
+	if len(c.files) == 0 || now.UnixNano() < c.lookNext.Load() || !c.mu.TryLock() {
+		return
+	}
+	defer c.mu.Unlock()
+	c.lookNext.Store(now.Add(lookEvery).UnixNano())
+	changed := !slices.EqualFunc(stamps(c.files), c.seen, stamp.equal)
+	if !changed && (c.failed.IsZero() || now.Sub(c.failed) < retryEvery) {
+		return
+	}
+	switch err := c.read(); {
+	case err == nil:
+		c.log.Info("the files of rtbeat.ssl have changed and are in use")
+	case changed:
+		c.log.Errorw("the files of rtbeat.ssl have changed and cannot be used: what they held before stays in use", "error.message", err.Error())
+	}
+}
+
+// read loads the files, and remembers what they looked like. Files that change meanwhile are read again, for what
+// was read of them may not belong together. mu is held.
+func (c *Certificates) read() error {
+	var err error
+	before := stamps(c.files)
+	for range readAttempts {
+		err = c.load()
+		c.seen = before
+		after := stamps(c.files)
+		if slices.EqualFunc(before, after, stamp.equal) {
+			break
+		}
+		before = after
+	}
+	c.failed = time.Time{}
+	if err != nil {
+		c.failed = c.now()
+	}
+	return err
+}
+
+// stamp is what a file looks like from outside.
+type stamp struct {
+	info    fs.FileInfo // nil if there is none
+	problem string      // why
+}
+
+func (s stamp) equal(other stamp) bool {
+	if s.info == nil || other.info == nil {
+		return s.info == other.info && s.problem == other.problem
+	}
+	return os.SameFile(s.info, other.info) && s.info.Size() == other.info.Size() &&
+		s.info.Mode() == other.info.Mode() && s.info.ModTime().Equal(other.info.ModTime())
+}
+
+// stamps looks at files, through symbolic links: a secret in Kubernetes changes by one that points elsewhere.
+func stamps(files []string) []stamp {
+	seen := make([]stamp, len(files))
+	for i, file := range files {
+		info, err := os.Stat(file)
+		if err != nil {
+			seen[i].problem = err.Error()
+			continue
+		}
+		seen[i].info = info
+	}
+	return seen
+}
+
+// watched are the files that settings name.
+func watched(settings *tlscommon.ServerConfig) []string {
+	certificate := settings.Certificate
+	named := append([]string{certificate.Certificate, certificate.Key}, settings.CAs...)
+	if certificate.Passphrase == "" { // tlscommon reads the file only then
+		named = append(named, certificate.PassphrasePath)
+	}
+	return slices.DeleteFunc(named, func(name string) bool { return name == "" || tlscommon.IsPEMString(name) })
+}

@@ -1,0 +1,160 @@
+//go:build unix
+
+package listen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// backlog is how many connections may wait to be accepted. The kernel lowers it to its own limit (somaxconn).
+	backlog = 4096
+	// probeTimeout bounds the question whether anybody listens on a socket.
+	probeTimeout = time.Second
+	// ownerNeeds is without which not even the owner could connect.
+	ownerNeeds = 0o200
+)
+
+// maxPath is how long the path of a socket may be: the field of the system less the byte that ends it, 107 on Linux.
+var maxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// bindUnix returns a listener on path, made with mode.
+func bindUnix(path string, mode os.FileMode) (net.Listener, error) {
+	switch {
+	case !filepath.IsAbs(path):
+		return nil, errors.New("the path of a Unix socket must be absolute, as in unix:///run/rtbeat/in.sock")
+	case len(path) > maxPath:
+		return nil, fmt.Errorf("the path of a Unix socket may have %d bytes, and this one has %d: choose a shorter one", maxPath, len(path))
+	case mode&^fs.ModePerm != 0 || mode&ownerNeeds == 0:
+		return nil, fmt.Errorf("rtbeat.socket_mode is %#o: it must be permission bits, with 0200 for the owner, as in 0660", uint32(mode))
+	}
+	l, err := listenUnix(path, mode)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		if err := removeStale(path); err != nil {
+			return nil, err
+		}
+		l, err = listenUnix(path, mode)
+	}
+	return l, err
+}
+
+// listenUnix makes the socket. Between bind and listen every connect is refused, so that the file has its mode before
+// the first one can succeed, whatever the umask is, which belongs to all threads of the process. The net package does
+// both in one call, so this does not use it for them.
+func listenUnix(path string, mode os.FileMode) (net.Listener, error) {
+	fd, err := socket()
+	if err != nil {
+		return nil, fmt.Errorf("making a socket: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), path)
+	defer file.Close() //nolint:errcheck // the listener has a copy
+	if err := syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}); err != nil {
+		return nil, bindError(path, err)
+	}
+	l, err := open(file, path, mode)
+	if err != nil {
+		_ = os.Remove(path) // the error that matters is err
+		return nil, err
+	}
+	return l, nil
+}
+
+// socket returns a stream socket that no child process inherits.
+func socket() (int, error) {
+	syscall.ForkLock.RLock() // SOCK_CLOEXEC is not everywhere
+	defer syscall.ForkLock.RUnlock()
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fd)
+	}
+	return fd, err //nolint:wrapcheck // the caller says what it was for
+}
+
+// open sets the mode of a bound socket and lets connections in.
+func open(file *os.File, path string, mode os.FileMode) (net.Listener, error) {
+	if err := os.Chmod(path, mode); err != nil {
+		return nil, fmt.Errorf("setting rtbeat.socket_mode: %w", err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, fmt.Errorf("looking at the new socket: %w", err)
+	}
+	if err := syscall.Listen(int(file.Fd()), backlog); err != nil {
+		return nil, fmt.Errorf("listening: %w", err)
+	}
+	l, err := net.FileListener(file)
+	if err != nil {
+		return nil, fmt.Errorf("taking over the socket: %w", err)
+	}
+	return &unixListener{Listener: l, path: path, info: info}, nil
+}
+
+// bindError says what to do about a path that could not be bound.
+func bindError(path string, err error) error {
+	directory := filepath.Dir(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the directory %s does not exist, create it (systemd: RuntimeDirectory=): %w", directory, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("this user may not create files in %s: %w", directory, err)
+	default:
+		return fmt.Errorf("binding: %w", err)
+	}
+}
+
+// removeStale removes the socket at path that nobody listens on. Only a refusal says so: a full backlog, a socket of
+// another kind or a missing permission do not.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // gone meanwhile
+	}
+	if err != nil {
+		return fmt.Errorf("looking at what is there: %w", err)
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return errors.New("there is a file that is no socket: remove it, or choose another path")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", path)
+	switch {
+	case err == nil:
+		_ = conn.Close()
+		return errors.New("another process listens there: stop it, or choose another path")
+	case !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is a socket that may be in use, remove it if it is not: %w", err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing a socket that nobody listens on: %w", err)
+	}
+	return nil
+}
+
+// unixListener removes its file when it is closed.
+type unixListener struct {
+	net.Listener
+	path string
+	info fs.FileInfo // of the file that was made
+	once sync.Once
+}
+
+// Close ends a waiting Accept, and removes the file if it is still the one that was made.
+func (l *unixListener) Close() error {
+	l.once.Do(func() {
+		if info, err := os.Lstat(l.path); err == nil && os.SameFile(info, l.info) {
+			_ = os.Remove(l.path) // what is left is replaced at the next start
+		}
+	})
+	return l.Listener.Close() //nolint:wrapcheck // this is the listener
+}
