@@ -58,17 +58,26 @@ func (bt *Beater) assemble() (*assembly, error) {
 	}
 
 	server := intake.New(intake.Settings{
-		Timeout:     bt.config.Timeout,
-		ReadTimeout: bt.config.ReadTimeout,
-		IdleTimeout: bt.config.IdleTimeout,
-		MaxBody:     int64(bt.config.MaxBodyBytes),
-		Ack:         ack,
-		Fits:        fits,
+		Timeout:        bt.config.Timeout,
+		ReadTimeout:    bt.config.ReadTimeout,
+		IdleTimeout:    bt.config.IdleTimeout,
+		MaxBody:        int64(bt.config.MaxBodyBytes),
+		MaxMessages:    bt.config.MaxMessages,
+		MaxDepth:       bt.config.MaxDepth,
+		MaxHeader:      int(bt.config.MaxHeaderBytes),
+		Ack:            ack,
+		TLS:            bt.door.tls(),
+		TrustedProxies: bt.door.trusted,
+		IncludeHeaders: bt.config.Headers(),
+		Admin:          bt.door.admin != nil,
+		Fits:           fits,
 	}, intake.Parts{
 		Admission:      admission,
 		Registry:       registry,
 		Metrics:        m,
 		MetricsHandler: m.Handler(),
+		Authenticator:  bt.door.authenticator,
+		Connections:    bt.door.connections,
 		Log:            bt.log.Named("intake"),
 	})
 	return &assembly{registry: registry, publisher: publisher, server: server}, nil

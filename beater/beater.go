@@ -5,7 +5,6 @@ package beater
 import (
 	"context"
 	"fmt"
-	"net"
 	"sync"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
@@ -34,7 +33,7 @@ type Options struct {
 type Beater struct {
 	config        config.Config
 	log           *logp.Logger
-	listener      net.Listener
+	door          *door
 	pipeline      beat.Pipeline
 	closePipeline func() error
 	durable       *durable.Mode // nil in memory mode
@@ -61,7 +60,11 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	if output := b.Config; output != nil && output.Output.Name() != "logstash" {
 		log.Warnf("the output is %s: rtbeat is made and tested for logstash; what this output drops by itself it also acknowledges, and a 200 covers it (docs/delivery.md)", output.Output.Name())
 	}
-	bt := &Beater{config: c, log: log, durable: options.durable}
+	door, err := newDoor(c, log)
+	if err != nil {
+		return nil, fmt.Errorf("checking the configuration: %w", err)
+	}
+	bt := &Beater{config: c, log: log, door: door, durable: options.durable}
 	bt.stopped, bt.stop = context.WithCancel(context.Background())
 	if options.Check {
 		if disk != nil {
@@ -75,11 +78,10 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 			return nil, fmt.Errorf("preparing durable mode: %w", err)
 		}
 	}
-	var listen net.ListenConfig
-	bt.listener, err = listen.Listen(bt.stopped, "tcp", c.Address())
-	if err != nil {
+	limitMemory(c, log)
+	if err := door.open(c); err != nil {
 		bt.stop()
-		return nil, fmt.Errorf("cannot listen on %s (rtbeat.host and rtbeat.port): %w", c.Address(), err)
+		return nil, err
 	}
 	bt.pipeline, bt.closePipeline = guard(b)
 	if bt.durable == nil {
@@ -89,7 +91,6 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	bt.durable.Announce()
 	bt.pipeline = bt.durable.Guard(bt.pipeline, int64(c.MaxInFlightBytes))
 	bt.closePipeline = leaveOpen
-	bt.listener = bt.durable.Limit(bt.listener)
 	return bt, nil
 }
 
@@ -99,16 +100,20 @@ func (bt *Beater) Run(*beat.Beat) error {
 	defer bt.stop()
 	a, err := bt.assemble()
 	if err != nil {
-		_ = bt.listener.Close() // the error that matters is err
+		bt.door.close()
 		_ = bt.closePipeline()
 		return err
 	}
 
-	served := make(chan error, 1)
+	served := make(chan error, 2) // one from each listener
 	var server sync.WaitGroup
-	server.Go(func() { served <- a.server.Serve(bt.listener) })
+	server.Go(func() { served <- a.server.Serve(bt.door.listener) })
+	if bt.door.admin != nil {
+		server.Go(func() { served <- a.server.ServeAdmin(bt.door.admin) })
+		bt.log.Infow("health and metrics on " + bt.door.admin.Addr().String())
+	}
 	defer server.Wait()
-	bt.log.Infow("listening on "+bt.Address(),
+	bt.log.Infow("listening on "+bt.Address(), "tls", bt.door.certificates != nil, "auth", bt.door.String(),
 		"timeout", bt.config.Timeout.String(), "shutdown_timeout", bt.config.ShutdownTimeout.String(),
 		"max_body_bytes", int64(bt.config.MaxBodyBytes), "max_in_flight_bytes", int64(bt.config.MaxInFlightBytes))
 
@@ -136,7 +141,7 @@ func (bt *Beater) Run(*beat.Beat) error {
 }
 
 // Address is the address that New bound, with the port in force where the configuration says 0.
-func (bt *Beater) Address() string { return bt.listener.Addr().String() }
+func (bt *Beater) Address() string { return bt.door.listener.Addr().String() }
 
 // Stop asks Run to stop. It returns at once, and may be called from any goroutine, more than once, and before Run.
 func (bt *Beater) Stop() { bt.stop() }

@@ -52,6 +52,7 @@ func (bt *Beater) shutdown(a *assembly, acksMayCome bool) {
 			}
 			return a.publisher.Wait(ctx) // closing it ends a worker that was blocked on a full queue
 		}},
+		step{"admin", func(context.Context) error { a.server.Close(); return nil }},
 	)
 
 	done, open := account.Delivered, account.Unacknowledged

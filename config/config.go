@@ -4,22 +4,31 @@
 package config
 
 import (
-	"fmt"
-	"net"
-	"strconv"
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 )
 
 // Config is the rtbeat section of rtbeat.yml. Durations are seconds when given as plain numbers, or carry a unit
 // ("1500ms", "2m"). Sizes are bytes when given as plain numbers, or carry a unit ("32MiB").
 type Config struct {
-	// Host is the address to listen on: a name or an IP address. Empty means every address of the machine.
+	// Host is the address to listen on: a name or an IP address. Empty means every address of the machine. unix:// and
+	// a whole path, such as unix:///run/rtbeat/in.sock, is a Unix socket at that path, and no port.
 	Host string `config:"host"`
 
 	// Port is the TCP port to listen on. 0 takes any free port; the log line "listening on" tells which.
 	Port int `config:"port"`
+
+	// SocketMode is the mode of the Unix socket's file, in octal: who may write to the file may connect.
+	SocketMode FileMode `config:"socket_mode"`
+
+	// SSL is TLS as in every Beat: certificate, key, certificate_authorities, client_authentication and so on. nil is
+	// plain HTTP, and so is enabled: false.
+	SSL *tlscommon.ServerConfig `config:"ssl"`
+
+	// Auth is who may send batches. With nothing set, everybody may.
+	Auth Auth `config:"auth"`
 
 	// Timeout is how long a request waits for the output to acknowledge its batch, counted from the moment the body
 	// has been read. When it passes, the answer is 504 and the sender is to send the batch again. Keep it below the
@@ -36,18 +45,34 @@ type Config struct {
 	// balancers notice before the port closes. It is a part of ShutdownTimeout and must be shorter. 0 closes at once.
 	ShutdownDelay time.Duration `config:"shutdown_delay"`
 
-	// MaxBodyBytes is the largest body that is read; a larger one is answered 413. A sender such as rxtx that repeats
-	// a refused batch is stuck until this is raised.
+	// MaxBodyBytes is the largest body that is read, as it comes over the wire and again after decompression; a larger
+	// one is answered 413. A sender such as rxtx that repeats a refused batch is stuck until this is raised.
 	MaxBodyBytes ByteSize `config:"max_body_bytes"`
 
 	// MaxInFlightBytes limits the bytes of all bodies that are read, queued, or handed to the output and not yet
 	// acknowledged, answered or not. Over it, a request is answered 503 with Retry-After before anything of it is
-	// published. One batch larger than the limit is admitted while nothing else is in flight.
+	// published, until a quarter of it is free again. A batch that takes more than all of it is answered 413.
 	//
-	// Memory used is a multiple of it, because what waits is decoded: about ten-fold for messages as rxtx sends them,
-	// more for tiny ones (docs/operations.md). The default keeps rtbeat under 512 MiB with the former, and still holds
-	// two bodies of MaxBodyBytes, or some 180 batches of 500 messages.
+	// Memory used is a multiple of it, because what waits is decoded. A message of tiny values, whose decoded form
+	// is many times its text, counts for more than its text, so that the multiple holds whatever is sent
+	// (docs/operations.md). The default keeps rtbeat under 512 MiB, and still holds two bodies of MaxBodyBytes, or some
+	// 180 batches of 500 messages.
 	MaxInFlightBytes ByteSize `config:"max_in_flight_bytes"`
+
+	// MaxMessages is how many messages a batch may have; one with more is answered 413.
+	MaxMessages int `config:"max_messages"`
+
+	// MaxDepth is how many levels of objects and arrays a message may have, the message itself being the first, 1000 at
+	// most. A deeper message is answered 400. Elasticsearch takes 20 levels by default, Logstash's JSON parser 1,000.
+	MaxDepth int `config:"max_depth"`
+
+	// MaxHeaderBytes limits the request line and the headers of a request together, between 1KiB and 1MiB; longer ones are
+	// answered 431.
+	MaxHeaderBytes ByteSize `config:"max_header_bytes"`
+
+	// MaxConnections is how many connections of senders may be open. A further one takes the place of the one that has
+	// gone without a complete request for the longest time; one whose request has come in whole is never cut off.
+	MaxConnections int `config:"max_connections"`
 
 	// ReadTimeout limits how long a sender may take for the headers of a request, and again for its body; a slower
 	// body is answered 408.
@@ -68,6 +93,31 @@ type Config struct {
 	// DocumentID is what an event's @metadata._id is made of, which makes a copy replace itself in Elasticsearch: uuid
 	// takes the uuid of the message, none sets no id. Messages without a uuid get none in any case.
 	DocumentID DocumentID `config:"document_id"`
+
+	// TrustedProxies are the proxies whose Forwarded and X-Forwarded-For headers are believed: addresses, networks such as
+	// 10.0.0.0/8, or unix for whoever connects to the Unix socket. The headers of all others are ignored.
+	TrustedProxies []string `config:"trusted_proxies"`
+
+	// ProxyProtocol is whether the TrustedProxies begin each connection with a PROXY protocol header, version 1 or 2. With
+	// true they have to, and nobody else may.
+	ProxyProtocol bool `config:"proxy_protocol"`
+
+	// IncludeHeaders are the names of request headers that are copied into each event, under headers, in lower case.
+	// Authorization, Proxy-Authorization and Cookie carry credentials, and have to be named twice if that is meant.
+	IncludeHeaders []string `config:"include_headers"`
+
+	// Admin is a listener of its own for /metrics, /livez and /readyz.
+	Admin Admin `config:"admin"`
+}
+
+// Admin is the listener of /metrics, /livez and /readyz, which is plain HTTP without authentication.
+type Admin struct {
+	// Host is the address of that listener: a name or an IP address. Empty means every address of the machine.
+	Host string `config:"host"`
+
+	// Port is the TCP port for /metrics, /livez and /readyz, in plain HTTP without authentication. 0 leaves them beside
+	// /in.
+	Port int `config:"port"`
 }
 
 // Dedupe is how messages that come again are joined to those that are in flight or were delivered.
@@ -89,11 +139,17 @@ func Default() Config {
 	return Config{
 		Host:             "",
 		Port:             8081,
+		SocketMode:       0o660,
+		Auth:             Auth{HMAC: HMAC{Header: "X-Signature", Prefix: "sha256=", Window: 5 * time.Minute}},
 		Timeout:          5 * time.Second,
 		ShutdownTimeout:  30 * time.Second,
 		ShutdownDelay:    0,
 		MaxBodyBytes:     16 << 20,
 		MaxInFlightBytes: 32 << 20,
+		MaxMessages:      50_000,
+		MaxDepth:         128,
+		MaxHeaderBytes:   16 << 10,
+		MaxConnections:   4096,
 		ReadTimeout:      30 * time.Second,
 		IdleTimeout:      2 * time.Minute,
 		StallAfter:       30 * time.Second,
@@ -103,23 +159,33 @@ func Default() Config {
 }
 
 // Load reads the rtbeat section over the defaults. The warnings are for the log. An error names the key that is
-// wrong, or unknown.
+// wrong, or unknown, and never a secret. Durations in the section have a unit afterwards.
 func Load(section *config.C) (c Config, warnings []string, err error) {
 	if err := checkKeys(section); err != nil {
 		return Config{}, nil, err
 	}
+	if err := checkWritten(section); err != nil {
+		return Config{}, nil, err
+	}
 	c = Default()
 	if err := section.Unpack(&c); err != nil {
-		return Config{}, nil, fmt.Errorf("reading the rtbeat section: %w", err)
+		return Config{}, nil, readingFailed(err)
 	}
+	c.dropEmptyLists()
 	warnings = c.fallBack()
 	if err := c.check(); err != nil {
 		return Config{}, nil, err
 	}
-	return c, warnings, nil
+	return c, append(warnings, c.exposure()...), nil
 }
 
-// Address is Host and Port as net.Listen takes them.
-func (c Config) Address() string {
-	return net.JoinHostPort(c.Host, strconv.Itoa(c.Port))
+// dropEmptyLists makes [] the same as nothing.
+func (c *Config) dropEmptyLists() {
+	for _, list := range []*[]string{
+		&c.Auth.Bearer.Tokens, &c.Auth.HMAC.Keys, &c.Auth.Certificate.Names, &c.TrustedProxies, &c.IncludeHeaders,
+	} {
+		if len(*list) == 0 {
+			*list = nil
+		}
+	}
 }

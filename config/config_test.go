@@ -5,41 +5,97 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	"github.com/txn2/rtbeat/config"
 )
 
-const known = "(known: host, port, timeout, shutdown_timeout, shutdown_delay, max_body_bytes, max_in_flight_bytes, read_timeout, idle_timeout, " +
-	"stall_after, dedupe.enabled, dedupe.window, dedupe.max_entries, document_id)"
+// What each refusal of a key ends with, by where the key stands.
+const (
+	known = "(known there: host, port, socket_mode, ssl.*, auth.*, timeout, shutdown_timeout, shutdown_delay, max_body_bytes, max_in_flight_bytes, " +
+		"max_messages, max_depth, max_header_bytes, max_connections, read_timeout, idle_timeout, stall_after, dedupe.*, document_id, " +
+		"trusted_proxies, proxy_protocol, include_headers, admin.*)"
+	knownInDedupe = "(known there: enabled, window, max_entries)"
+	knownInAuth   = "(known there: bearer.*, basic.*, hmac.*, certificate.*)"
+	knownInBearer = "(known there: tokens)"
+	knownInSSL    = "(known there: enabled, verification_mode, supported_protocols, cipher_suites, certificate_authorities, " +
+		"certificate, key, key_passphrase, key_passphrase_path, curve_types, client_authentication, ca_sha256)"
+)
 
-// Each file under testdata/accepted is a case: what it changes of the defaults, and the warnings that it earns.
+// open is the warning that the defaults earn.
+const open = "rtbeat listens on every address of this machine with neither rtbeat.ssl nor rtbeat.auth: anybody who reaches it can send events; " +
+	"set rtbeat.auth, or set rtbeat.host to 127.0.0.1"
+
+// Each file under testdata/accepted is a case: what it changes of the defaults, and the warnings that it earns. closed
+// tells the cases that do not earn the one of the defaults.
 func TestLoadAccepts(t *testing.T) {
+	setVariables(t)
+	const inClear = "rtbeat.ssl: credentials travel in clear text; set rtbeat.ssl, unless a proxy in front ends TLS"
+	local := func(c *config.Config) { c.Host = "127.0.0.1" }
+	server := func(c *config.Config) *tlscommon.ServerConfig {
+		c.SSL = &tlscommon.ServerConfig{Certificate: tlscommon.CertificateConfig{Certificate: "server.pem", Key: "server.key"}}
+		return c.SSL
+	}
+	certified := func(c *config.Config, clients tlscommon.TLSClientAuth) *tlscommon.ServerConfig {
+		server(c).CAs = []string{"ca.pem"}
+		c.SSL.ClientAuth = &clients
+		return c.SSL
+	}
 	cases := map[string]struct {
 		change   func(*config.Config)
 		warnings []string
+		closed   bool
 	}{
 		"absent.yml":    {change: func(*config.Config) {}},
 		"no-values.yml": {change: func(*config.Config) {}},
-		"everything.yml": {change: func(c *config.Config) {
+		"everything.yml": {closed: true, change: func(c *config.Config) {
+			required := tlscommon.TLSClientAuthRequired
 			*c = config.Config{
-				Host:             "192.0.2.7",
-				Port:             9001,
+				Host:       "192.0.2.7",
+				Port:       9001,
+				SocketMode: 0o600,
+				SSL: &tlscommon.ServerConfig{
+					Certificate: tlscommon.CertificateConfig{Certificate: "/etc/rtbeat/server.pem", Key: "/etc/rtbeat/server.key"},
+					CAs:         []string{"/etc/rtbeat/ca.pem"},
+					Versions:    []tlscommon.TLSVersion{tlscommon.TLSVersion13},
+					ClientAuth:  &required,
+				},
+				Auth: config.Auth{
+					Bearer: config.Bearer{Tokens: []string{"one", "another"}},
+					Basic:  config.Basic{Username: "somebody", Password: "something"},
+					HMAC: config.HMAC{
+						Keys:            []string{"a-key", "another-key"},
+						Header:          "X-Hub-Signature-256",
+						TimestampHeader: "X-Timestamp",
+						Window:          time.Minute,
+					},
+					Certificate: config.Certificate{Names: []string{"*.example.com", "spiffe://example.com/sender"}},
+				},
 				Timeout:          20 * time.Second,
 				ShutdownTimeout:  45 * time.Second,
 				ShutdownDelay:    10 * time.Second,
 				MaxBodyBytes:     8 << 20,
 				MaxInFlightBytes: 128 << 20,
+				MaxMessages:      1000,
+				MaxDepth:         20,
+				MaxHeaderBytes:   8 << 10,
+				MaxConnections:   100,
 				ReadTimeout:      12 * time.Second,
 				IdleTimeout:      5 * time.Minute,
 				StallAfter:       40 * time.Second,
 				Dedupe:           config.Dedupe{Enabled: false, Window: 90 * time.Second, MaxEntries: 5000},
 				DocumentID:       config.DocumentIDNone,
+				TrustedProxies:   []string{"10.0.0.0/8", "::1", "unix"},
+				ProxyProtocol:    true,
+				IncludeHeaders:   []string{"X-Request-Id", "User-Agent"},
+				Admin:            config.Admin{Host: "127.0.0.1", Port: 9002},
 			}
 		}},
 		"durations.yml": {change: func(c *config.Config) {
@@ -49,6 +105,115 @@ func TestLoadAccepts(t *testing.T) {
 			c.ReadTimeout = 2500 * time.Millisecond
 			c.IdleTimeout = 24 * time.Hour
 		}},
+		"variables.yml": {closed: true, change: func(c *config.Config) {
+			local(c)
+			c.Port = 9001
+			c.Auth.Bearer.Tokens = []string{"0123", "a-default"}
+			c.Auth.HMAC.Window = 90 * time.Second
+			c.Timeout = 7 * time.Second
+			c.ReadTimeout = 2 * time.Minute
+			c.MaxBodyBytes = 1 << 20
+		}},
+		"whole-number.yml": {change: func(c *config.Config) { c.Port = 8082 }},
+
+		"host-unix.yml": {closed: true, change: func(c *config.Config) {
+			c.Host, c.Port, c.SocketMode = "unix:///run/rtbeat/in.sock", 9001, 0o666
+			c.Admin.Port = 9001
+		}},
+		"host-ipv6.yml": {closed: true, change: func(c *config.Config) { c.Host = "::1" }},
+		"host-ipv6-brackets.yml": {closed: true, change: func(c *config.Config) {
+			c.Host = "[::1]"
+			c.Admin = config.Admin{Host: "[fe80::1%eth0]", Port: 8081}
+		}},
+		"host-localhost.yml":       {closed: true, change: func(c *config.Config) { c.Host = "LocalHost" }},
+		"host-mapped-loopback.yml": {closed: true, change: func(c *config.Config) { c.Host = "::ffff:127.0.0.1" }},
+		"host-name.yml": {
+			closed:   true,
+			change:   func(c *config.Config) { c.Host = "in.example.com" },
+			warnings: []string{strings.Replace(open, "every address of this machine", "in.example.com", 1)},
+		},
+		"host-unspecified.yml":        {change: func(c *config.Config) { c.Host = "::" }},
+		"host-unspecified-mapped.yml": {change: func(c *config.Config) { c.Host = "[::ffff:0.0.0.0]" }},
+
+		"ssl-only.yml": {
+			closed:   true,
+			change:   func(c *config.Config) { server(c) },
+			warnings: []string{strings.Replace(open, "with neither rtbeat.ssl nor rtbeat.auth", "with rtbeat.ssl, but without rtbeat.auth", 1)},
+		},
+		"ssl-off.yml": {closed: true, change: func(c *config.Config) {
+			local(c)
+			off := false
+			c.SSL = &tlscommon.ServerConfig{
+				Enabled: &off, Versions: []tlscommon.TLSVersion{tlscommon.TLSVersion11}, CASha256: []string{"x"}, VerificationMode: tlscommon.VerifyNone,
+			}
+		}},
+		"ssl-certificate-optional.yml": {
+			closed:   true,
+			change:   func(c *config.Config) { certified(c, tlscommon.TLSClientAuthOptional) },
+			warnings: []string{strings.Replace(open, "with neither rtbeat.ssl nor rtbeat.auth", "with rtbeat.ssl, but without rtbeat.auth", 1)},
+		},
+		"ssl-certificate-required.yml": {closed: true, change: func(c *config.Config) { certified(c, tlscommon.TLSClientAuthRequired) }},
+		"ssl-verification-none.yml": {closed: true, change: func(c *config.Config) {
+			certified(c, tlscommon.TLSClientAuthRequired).VerificationMode = tlscommon.VerifyNone
+		}},
+
+		"auth-names-optional.yml": {closed: true, change: func(c *config.Config) {
+			certified(c, tlscommon.TLSClientAuthOptional)
+			c.Auth.Certificate.Names = []string{"sender.example.com"}
+		}},
+		"auth-in-clear.yml": {
+			closed: true,
+			change: func(c *config.Config) {
+				c.Host = "192.0.2.7"
+				c.Auth.Bearer.Tokens = []string{"a-token"}
+				c.Auth.Basic = config.Basic{Username: "somebody", Password: "something"}
+			},
+			warnings: []string{"rtbeat listens on 192.0.2.7 with rtbeat.auth.bearer and rtbeat.auth.basic, but without " + inClear},
+		},
+		"auth-basic-in-clear.yml": {
+			closed:   true,
+			change:   func(c *config.Config) { c.Auth.Basic = config.Basic{Username: "somebody", Password: "something"} },
+			warnings: []string{"rtbeat listens on every address of this machine with rtbeat.auth.basic, but without " + inClear},
+		},
+		"auth-hmac.yml": {closed: true, change: func(c *config.Config) { c.Auth.HMAC.Keys = []string{"a-key"} }},
+		"auth-local.yml": {closed: true, change: func(c *config.Config) {
+			local(c)
+			c.Auth.Bearer.Tokens = []string{"a-token"}
+		}},
+		"one-token.yml": {closed: true, change: func(c *config.Config) {
+			local(c)
+			c.Auth.Bearer.Tokens = []string{"a-token"}
+		}},
+
+		"proxies-one.yml": {closed: true, change: func(c *config.Config) {
+			c.Host = "unix:///run/in.sock"
+			c.TrustedProxies, c.ProxyProtocol = []string{"unix"}, true
+		}},
+		"headers-twice.yml": {closed: true, change: func(c *config.Config) {
+			local(c)
+			c.IncludeHeaders = []string{"Cookie", "X-A", "cookie", "x-a", "AUTHORIZATION", "authorization"}
+		}},
+		"limits-lowest.yml": {closed: true, change: func(c *config.Config) {
+			local(c)
+			c.MaxMessages, c.MaxDepth, c.MaxHeaderBytes, c.MaxConnections = 1, 1, 1<<10, 1
+		}},
+		"limits-highest.yml": {closed: true, change: func(c *config.Config) {
+			local(c)
+			c.MaxMessages, c.MaxDepth, c.MaxHeaderBytes, c.MaxConnections = 1<<24, 1000, 1<<20, 1<<20
+		}},
+		"admin-port.yml": {closed: true, change: func(c *config.Config) {
+			local(c)
+			c.Admin.Port = 9000
+		}},
+		"admin-other-host.yml": {
+			closed: true,
+			change: func(c *config.Config) {
+				c.Host = "192.0.2.7"
+				c.Admin = config.Admin{Host: "127.0.0.1", Port: 8081}
+			},
+			warnings: []string{strings.Replace(open, "every address of this machine", "192.0.2.7", 1)},
+		},
+
 		"dedupe-off.yml": {change: func(c *config.Config) {
 			c.Dedupe.Enabled = false
 			c.Dedupe.Window = time.Minute
@@ -62,9 +227,13 @@ func TestLoadAccepts(t *testing.T) {
 		}},
 		"sizes-decimal.yml": {change: func(c *config.Config) {
 			c.MaxBodyBytes, c.MaxInFlightBytes = 2_000_000, 4096
+		}, warnings: []string{
+			"rtbeat.max_body_bytes (2000000) is larger than rtbeat.max_in_flight_bytes (4096), so that a body between the two is always refused with 413",
 		}},
 		"in-flight-below-body.yml": {change: func(c *config.Config) {
 			c.MaxBodyBytes, c.MaxInFlightBytes = 64<<20, 1<<20
+		}, warnings: []string{
+			"rtbeat.max_body_bytes (67108864) is larger than rtbeat.max_in_flight_bytes (1048576), so that a body between the two is always refused with 413",
 		}},
 		"port-as-string.yml": {change: func(c *config.Config) { c.Port = 8082 }},
 		"port-zero.yml":      {change: func(c *config.Config) { c.Port = 0 }},
@@ -76,6 +245,9 @@ func TestLoadAccepts(t *testing.T) {
 			change:   func(*config.Config) {},
 			warnings: []string{"rtbeat.timeout is -3s, which is no waiting time; using the default 5s"},
 		},
+		"timeout-in-quotes.yml": {change: func(c *config.Config) {
+			c.IdleTimeout = 2500 * time.Millisecond
+		}},
 		"timeout-below-rxtx.yml": {change: func(c *config.Config) { c.Timeout = 59 * time.Second }},
 		"timeout-beyond-rxtx.yml": {
 			change:   func(c *config.Config) { c.Timeout = time.Minute },
@@ -100,30 +272,153 @@ func TestLoadAccepts(t *testing.T) {
 		c, warnings, err := config.Load(section)
 		require.NoError(t, err)
 		require.Equal(t, want, c)
-		require.Equal(t, cases[name].warnings, warnings)
+		expected := cases[name].warnings
+		if !cases[name].closed {
+			expected = append(expected, open)
+		}
+		require.Equal(t, expected, warnings)
 	})
 }
 
 // Each file under testdata/rejected is a case. The message names the key, and comes with no half-read settings.
 func TestLoadRejects(t *testing.T) {
-	const reading = "reading the rtbeat section: "
+	setVariables(t)
+	const (
+		reading    = "reading the rtbeat section: "
+		missing    = ": a ${NAME} in it is neither in the keystore nor in the environment, or has no value there"
+		noText     = " and not as text; put it in quotes, which belong into the value of an environment variable too, or put it in the keystore"
+		noList     = ` is read as a group of settings and not as a list; write ["one", "another"]`
+		noHost     = "; it must be a name or an IP address, with the port in rtbeat.port, or unix:// and the whole path of a Unix socket"
+		noSocket   = "; a Unix socket needs the whole path of its file, such as unix:///run/rtbeat/in.sock"
+		noDuration = ", which is no duration; write 5 (seconds), 1500ms or 2m"
+		tooLong    = " seconds; it may be 24h0m0s at most (plain numbers are seconds)"
+		noMode     = ` is no mode of a file; write it in octal, such as "0660" accessing 'rtbeat.socket_mode' (source:'rtbeat.yml')`
+		empty      = " is empty; give it a value, or leave it out"
+		control    = " has a control character, such as a line break at its end; remove it"
+		noHeader   = " is not the name of a header; use letters, digits and hyphens, such as "
+		secret     = ", which carries credentials, and they would be in each event; leave it out, or name it twice if that is meant"
+		noNames    = "rtbeat.auth.certificate.names is set without rtbeat.ssl.client_authentication, so that no certificate would ever come; " +
+			"set that to required, with rtbeat.ssl.certificate_authorities"
+		taken = "rtbeat.admin.port is 8081, on which rtbeat.port listens already; give it another port, or leave it out to have " +
+			"/metrics, /livez and /readyz on rtbeat.port"
+	)
 	cases := map[string]string{
 		"unknown-key.yml":     "rtbeat.timout is no setting of rtbeat " + known,
 		"unknown-keys.yml":    "rtbeat.brokers is no setting of rtbeat " + known,
-		"unknown-section.yml": "rtbeat.ssl is no setting of rtbeat " + known,
-		"unknown-nested.yml":  "rtbeat.dedupe.windw is no setting of rtbeat " + known,
-		"unknown-dotted.yml":  "rtbeat.dedupe.cache is no setting of rtbeat " + known,
+		"unknown-section.yml": "rtbeat.tls is no setting of rtbeat " + known,
+		"unknown-nested.yml":  "rtbeat.dedupe.windw is no setting of rtbeat " + knownInDedupe,
+		"unknown-dotted.yml":  "rtbeat.dedupe.cache is no setting of rtbeat " + knownInDedupe,
 		"key-in-capitals.yml": "rtbeat.Port is no setting of rtbeat " + known,
 
-		"host-list.yml": reading + "can not convert 'object' into 'string' accessing 'rtbeat.host' (source:'rtbeat.yml')",
+		"unknown-ssl.yml":        "rtbeat.ssl.renegotiation is no setting of rtbeat " + knownInSSL,
+		"unknown-auth.yml":       "rtbeat.auth.bearer.token is no setting of rtbeat " + knownInBearer,
+		"unknown-auth-group.yml": "rtbeat.auth.tokens is no setting of rtbeat " + knownInAuth,
+		"section-list.yml":       "rtbeat is a list; it must be a group of settings, such as rtbeat.port",
 
-		"port-negative.yml":  "rtbeat.port is -1; it must be between 1 and 65535, or 0 for any free port",
-		"port-too-large.yml": "rtbeat.port is 65536; it must be between 1 and 65535, or 0 for any free port",
-		"port-no-number.yml": reading + "can not convert 'string' into 'int' accessing 'rtbeat.port' (source:'rtbeat.yml')",
+		"host-list.yml":           "rtbeat.host is read as a list" + noText,
+		"host-number.yml":         "rtbeat.host is read as a number" + noText,
+		"host-with-port.yml":      `rtbeat.host is "localhost:8081"` + noHost,
+		"host-url.yml":            `rtbeat.host is "http://localhost"` + noHost,
+		"host-space.yml":          `rtbeat.host is " "` + noHost,
+		"host-brackets.yml":       `rtbeat.host is "[localhost]"` + noHost,
+		"host-unix-one-slash.yml": `rtbeat.host is "unix:/run/in.sock"` + noHost,
+		"host-unix-relative.yml":  `rtbeat.host is "unix://run/in.sock"` + noSocket,
+		"host-unix-directory.yml": `rtbeat.host is "unix:///run/rtbeat/"` + noSocket,
+		"host-unix-empty.yml":     `rtbeat.host is "unix://"` + noSocket,
+		"host-unix-long.yml":      "rtbeat.host has a path of 108 bytes; that of a Unix socket may have 107 at most",
 
-		"timeout-no-unit.yml":     reading + `time: missing unit in duration "5" accessing 'rtbeat.timeout' (source:'rtbeat.yml')`,
-		"timeout-no-duration.yml": reading + `time: invalid duration "soon" accessing 'rtbeat.timeout' (source:'rtbeat.yml')`,
-		"timeout-too-long.yml":    "rtbeat.timeout is 25h0m0s; it may be 24h0m0s at most (plain numbers are seconds)",
+		"socket-mode-no-octal.yml":  reading + `"0999"` + noMode,
+		"socket-mode-too-large.yml": reading + "660" + noMode,
+		"socket-mode-zero.yml":      reading + "0" + noMode,
+		"socket-mode-no-owner.yml":  "rtbeat.socket_mode is 0466, with which not even the owner may connect; it needs 0200, as in 0660",
+		"socket-mode-list.yml":      reading + "[432]" + noMode,
+
+		"ssl-no-certificate.yml":    reading + "certificate file not configured accessing 'rtbeat.ssl' (source:'rtbeat.yml')",
+		"ssl-no-key.yml":            reading + "key file not configured accessing 'rtbeat.ssl' (source:'rtbeat.yml') accessing 'rtbeat.ssl' (source:'rtbeat.yml')",
+		"ssl-protocol.yml":          "rtbeat.ssl.supported_protocols has TLSv1.1, which is broken; leave it out, so that there are TLSv1.2 and TLSv1.3",
+		"ssl-pin.yml":               "rtbeat.ssl.ca_sha256 has no effect with rtbeat.ssl.verification_mode: none; leave one of them out",
+		"ssl-passphrase-number.yml": "rtbeat.ssl.key_passphrase is read as a number" + noText,
+		"ssl-authorities-group.yml": "rtbeat.ssl.certificate_authorities" + noList,
+		"ssl-no-group.yml":          reading + "type mismatch accessing 'rtbeat.ssl' (source:'rtbeat.yml')",
+
+		"auth-token-empty.yml":        "rtbeat.auth.bearer.tokens.1" + empty,
+		"auth-token-blank.yml":        "rtbeat.auth.bearer.tokens.0" + empty,
+		"auth-token-null.yml":         "rtbeat.auth.bearer.tokens.0" + empty,
+		"auth-token-newline.yml":      "rtbeat.auth.bearer.tokens.0" + control,
+		"auth-token-number.yml":       "rtbeat.auth.bearer.tokens.1 is read as a number" + noText,
+		"auth-token-number-alone.yml": "rtbeat.auth.bearer.tokens is read as a number" + noText,
+		"auth-token-comma.yml":        "rtbeat.auth.bearer.tokens.0 is read as a list" + noText,
+		"auth-tokens-group.yml":       "rtbeat.auth.bearer.tokens" + noList,
+		"auth-key-empty.yml":          "rtbeat.auth.hmac.keys.0" + empty,
+		"auth-name-empty.yml":         "rtbeat.auth.certificate.names.0" + empty,
+		"auth-variable-unset.yml":     reading + "missing field accessing 'rtbeat.auth.basic.password' (source:'rtbeat.yml')" + missing,
+		"auth-variable-empty.yml":     reading + "missing field accessing 'rtbeat.auth.bearer.tokens.0' (source:'rtbeat.yml')" + missing,
+		"auth-variable-number.yml":    "rtbeat.auth.basic.password is read as a number" + noText,
+		"auth-password-list.yml":      "rtbeat.auth.basic.password is read as a list" + noText,
+		"auth-password-bool.yml":      "rtbeat.auth.basic.password is read as true or false" + noText,
+		"auth-password-blank.yml":     "rtbeat.auth.basic.password" + empty,
+		"auth-password-newline.yml":   "rtbeat.auth.basic.password" + control,
+		"auth-password-missing.yml":   "rtbeat.auth.basic.username is set without rtbeat.auth.basic.password; give both, or leave both out",
+		"auth-username-missing.yml":   "rtbeat.auth.basic.password is set without rtbeat.auth.basic.username; give both, or leave both out",
+		"auth-username-colon.yml":     "rtbeat.auth.basic.username has a colon, at which the password begins in a request; choose another name",
+		"auth-username-blank.yml":     "rtbeat.auth.basic.username" + empty,
+
+		"auth-header-empty.yml":             "rtbeat.auth.hmac.header" + noHeader + "X-Signature",
+		"auth-header-no-name.yml":           "rtbeat.auth.hmac.header" + noHeader + "X-Signature",
+		"auth-header-authorization.yml":     "rtbeat.auth.hmac.header is Authorization, which is where tokens and passwords are; use one of its own, such as X-Signature",
+		"auth-timestamp-header-no-name.yml": "rtbeat.auth.hmac.timestamp_header" + noHeader + "X-Timestamp",
+		"auth-timestamp-header-same.yml":    "rtbeat.auth.hmac.header and rtbeat.auth.hmac.timestamp_header are the same header; use two",
+		"auth-window-zero.yml":              "rtbeat.auth.hmac.window is 0s; it must be a positive duration, such as 5 (seconds) or 1500ms",
+		"auth-names-without-ssl.yml":        noNames,
+		"auth-names-ssl-off.yml":            noNames,
+		"auth-names-not-asked-for.yml":      noNames,
+
+		"proxies-empty.yml":               "rtbeat.trusted_proxies.1" + empty,
+		"proxies-group.yml":               "rtbeat.trusted_proxies" + noList,
+		"proxy-protocol-from-nobody.yml":  "rtbeat.proxy_protocol is true without rtbeat.trusted_proxies, so that nobody's header would be taken; name the proxies that send it there",
+		"headers-no-name.yml":             "rtbeat.include_headers.1" + noHeader + "X-Request-Id",
+		"headers-empty.yml":               "rtbeat.include_headers.0" + noHeader + "X-Request-Id",
+		"headers-cookie.yml":              "rtbeat.include_headers.2 is cookie" + secret,
+		"headers-authorization.yml":       "rtbeat.include_headers.0 is Authorization" + secret,
+		"headers-proxy-authorization.yml": "rtbeat.include_headers.2 is PROXY-AUTHORIZATION" + secret,
+
+		"admin-port-negative.yml":         "rtbeat.admin.port is -1; it must be between 1 and 65535, or 0 for none",
+		"admin-port-too-large.yml":        "rtbeat.admin.port is 65536; it must be between 1 and 65535, or 0 for none",
+		"admin-host-alone.yml":            "rtbeat.admin.host is set without rtbeat.admin.port; give a port, or leave both out",
+		"admin-host-unix.yml":             "rtbeat.admin.host is a Unix socket; it must be a name or an IP address, such as 127.0.0.1",
+		"admin-host-with-port.yml":        `rtbeat.admin.host is "localhost:9000"; it must be a name or an IP address, with the port in rtbeat.admin.port`,
+		"admin-port-taken.yml":            taken,
+		"admin-port-taken-everywhere.yml": taken,
+		"admin-port-taken-by-all.yml":     taken,
+
+		"max-header-too-small.yml":      "rtbeat.max_header_bytes is 1023; it must be between 1KiB, which ordinary requests need, and 1MiB",
+		"max-header-too-large.yml":      "rtbeat.max_header_bytes is 1048577; it must be between 1KiB, which ordinary requests need, and 1MiB",
+		"max-messages-zero.yml":         "rtbeat.max_messages is 0; it must be between 1 and 16777216",
+		"max-messages-too-large.yml":    "rtbeat.max_messages is 16777217; it must be between 1 and 16777216",
+		"max-messages-fraction.yml":     "rtbeat.max_messages is 0.5; it must be a whole number",
+		"max-depth-zero.yml":            "rtbeat.max_depth is 0; it must be between 1 and 1000",
+		"max-depth-too-large.yml":       "rtbeat.max_depth is 1001; it must be between 1 and 1000",
+		"max-connections-zero.yml":      "rtbeat.max_connections is 0; it must be between 1 and 1048576",
+		"max-connections-too-large.yml": "rtbeat.max_connections is 1048577; it must be between 1 and 1048576",
+
+		"port-negative.yml":           "rtbeat.port is -1; it must be between 1 and 65535, or 0 for any free port",
+		"port-too-large.yml":          "rtbeat.port is 65536; it must be between 1 and 65535, or 0 for any free port",
+		"port-fraction.yml":           "rtbeat.port is 8081.5; it must be a whole number",
+		"port-fraction-variable.yml":  "rtbeat.port is 8081.5; it must be a whole number",
+		"port-fraction-in-quotes.yml": reading + "can not convert 'string' into 'int' accessing 'rtbeat.port' (source:'rtbeat.yml')",
+		"port-no-number-at-all.yml":   "rtbeat.port is NaN; it must be a whole number",
+		"port-no-number.yml":          reading + "can not convert 'string' into 'int' accessing 'rtbeat.port' (source:'rtbeat.yml')",
+
+		"timeout-no-duration.yml":        `rtbeat.timeout is "soon"` + noDuration,
+		"timeout-list.yml":               "rtbeat.timeout is [5]" + noDuration,
+		"timeout-bool.yml":               "rtbeat.timeout is true" + noDuration,
+		"timeout-not-a-number.yml":       "rtbeat.timeout is NaN" + noDuration,
+		"timeout-too-long.yml":           "rtbeat.timeout is 90000" + tooLong,
+		"timeout-overflow.yml":           "rtbeat.timeout is 10000000000000" + tooLong,
+		"timeout-overflow-unsigned.yml":  "rtbeat.timeout is 18446744073709551615" + tooLong,
+		"timeout-overflow-float.yml":     "rtbeat.timeout is 9e+30" + tooLong,
+		"timeout-overflow-in-quotes.yml": "rtbeat.timeout is 1e999" + tooLong,
+		"timeout-overflow-unit.yml":      `rtbeat.timeout is "9999999h"` + noDuration,
 
 		"shutdown-timeout-too-long.yml":   "rtbeat.shutdown_timeout is 25h0m0s; it may be 24h0m0s at most (plain numbers are seconds)",
 		"shutdown-delay-negative.yml":     "rtbeat.shutdown_delay is -1s; it must be zero or a positive duration, such as 5 (seconds) or 1500ms",
@@ -133,12 +428,13 @@ func TestLoadRejects(t *testing.T) {
 		"idle-timeout-too-long.yml":       "rtbeat.idle_timeout is 24h0m1s; it may be 24h0m0s at most (plain numbers are seconds)",
 
 		"stall-after-negative.yml":        "rtbeat.stall_after is -1s; it must be zero or a positive duration, such as 5 (seconds) or 1500ms",
-		"stall-after-too-long.yml":        "rtbeat.stall_after is 24h0m1s; it may be 24h0m0s at most (plain numbers are seconds)",
+		"stall-after-too-long.yml":        "rtbeat.stall_after is 86401" + tooLong,
 		"dedupe-no-group.yml":             reading + "required 'object', but found 'bool' in field 'rtbeat.dedupe' (source:'rtbeat.yml')",
-		"dedupe-list.yml":                 "rtbeat.dedupe.0 is no setting of rtbeat " + known,
+		"dedupe-list.yml":                 "rtbeat.dedupe.0 is no setting of rtbeat " + knownInDedupe,
 		"dedupe-enabled-no-bool.yml":      reading + "can not convert 'string' into 'bool' accessing 'rtbeat.dedupe.enabled' (source:'rtbeat.yml')",
 		"dedupe-window-negative.yml":      "rtbeat.dedupe.window is -1s; it must be zero or a positive duration, such as 5 (seconds) or 1500ms",
 		"dedupe-window-too-long.yml":      "rtbeat.dedupe.window is 25h0m0s; it may be 24h0m0s at most (plain numbers are seconds)",
+		"dedupe-window-overflow.yml":      "rtbeat.dedupe.window is 10000000000000" + tooLong,
 		"dedupe-max-entries-zero.yml":     "rtbeat.dedupe.max_entries is 0; it must be a positive number",
 		"dedupe-max-entries-negative.yml": "rtbeat.dedupe.max_entries is -1; it must be a positive number",
 		"dedupe-max-entries-size.yml":     reading + "can not convert 'string' into 'int' accessing 'rtbeat.dedupe.max_entries' (source:'rtbeat.yml')",
@@ -192,13 +488,71 @@ func sectionOf(t *testing.T, path string) *conf.C {
 	return section
 }
 
+// setVariables sets what the files take from the environment.
+func setVariables(t *testing.T) {
+	t.Helper()
+	for name, value := range map[string]string{
+		"PORT": "9001", "SECONDS": "90", "MINUTES": "2m", "SIZE": "1MiB", "FRACTION": "8081.5",
+		"QUOTED": "'0123'", "DIGITS": "0123", "COMMA": "one,another", "EMPTY": "",
+	} {
+		t.Setenv(name, value)
+	}
+}
+
+// No error repeats what may be a secret, however it is written.
+func TestErrorsHoldNoSecrets(t *testing.T) {
+	const secret = "Zq7xW"
+	t.Setenv("LISTED", secret+",b")
+	for _, file := range []string{
+		"auth.bearer.tokens: [" + secret + ", '']",
+		"auth.bearer.tokens: ['" + secret + "', {" + secret + ": 1}]",
+		"auth.bearer.tokens: {" + secret + ": " + secret + "}",
+		"auth.bearer.tokens: [['" + secret + "']]",
+		`auth.bearer.tokens: ["` + secret + `\n"]`,
+		"auth.bearer.tokens: ['${LISTED}']",
+		"auth.hmac.keys: [" + secret + ", 5]",
+		"auth.basic.password: " + secret,
+		"auth.basic: {username: '', password: " + secret + "}",
+		"auth.basic: {username: a, password: ['" + secret + "']}",
+		"auth.basic: {username: a, password: {" + secret + ": 1}}",
+		`auth.basic: {username: a, password: "` + secret + `\t"}`,
+		"ssl: {certificate: a, key_passphrase: " + secret + "}",
+		"ssl: {certificate: a, key: b, key_passphrase: [" + secret + "]}",
+	} {
+		section, err := conf.NewConfigWithYAML([]byte(file), "rtbeat.yml")
+		require.NoError(t, err, file)
+		_, _, err = config.Load(section)
+		require.Error(t, err, file)
+		require.NotContains(t, err.Error(), secret)
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	require.Empty(t, config.Default().Headers())
+	c := config.Config{IncludeHeaders: []string{"X-Request-ID", "cookie", "x-request-id", "Cookie", "user-agent"}}
+	require.Equal(t, []string{"x-request-id", "cookie", "user-agent"}, c.Headers())
+}
+
+// What is loaded once loads again: Load changes the form of durations in the section, and nothing else.
+func TestLoadTwice(t *testing.T) {
+	section := sectionOf(t, "testdata/accepted/everything.yml")
+	first, _, err := config.Load(section)
+	require.NoError(t, err)
+	second, _, err := config.Load(section)
+	require.NoError(t, err)
+	require.Equal(t, first, second)
+}
+
 func TestAddress(t *testing.T) {
 	for want, c := range map[string]config.Config{
-		":8081":           config.Default(),
-		"127.0.0.1:0":     {Host: "127.0.0.1"},
-		"[::1]:9000":      {Host: "::1", Port: 9000},
-		"in.example:8082": {Host: "in.example", Port: 8082},
+		":8081":               config.Default(),
+		"127.0.0.1:0":         {Host: "127.0.0.1"},
+		"[::1]:9000":          {Host: "::1", Port: 9000},
+		"[::1]:9001":          {Host: "[::1]", Port: 9001},
+		"in.example:8082":     {Host: "in.example", Port: 8082},
+		"unix:///run/in.sock": {Host: "unix:///run/in.sock", Port: 8081},
 	} {
 		require.Equal(t, want, c.Address())
 	}
+	require.Equal(t, "127.0.0.1:9000", config.Admin{Host: "127.0.0.1", Port: 9000}.Address())
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	"github.com/txn2/rtbeat/config"
 )
@@ -41,7 +42,7 @@ func TestReferenceFile(t *testing.T) {
 	c, warnings, err := config.Load(sectionOf(t, reference))
 	require.NoError(t, err)
 	require.Equal(t, config.Default(), c)
-	require.Empty(t, warnings)
+	require.Equal(t, []string{open}, warnings)
 	// Load takes a default for what the file leaves out, so that a key without a value would look right.
 	for _, s := range stated {
 		require.NotEmpty(t, s.value, s.key)
@@ -68,7 +69,7 @@ func TestShippedFile(t *testing.T) {
 	c, warnings, err := config.Load(sectionOf(t, shipped))
 	require.NoError(t, err)
 	require.Equal(t, config.Default(), c)
-	require.Empty(t, warnings)
+	require.Equal(t, []string{open}, warnings)
 
 	referenced := flat(t, reference)
 	for key, value := range flat(t, shipped) {
@@ -91,6 +92,54 @@ func TestReferenceFileUncommented(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, found, key)
 	}
+}
+
+// The TLS that the two files show in comments loads, with every setting where it belongs, and so does the token.
+func TestExamplesUncommented(t *testing.T) {
+	t.Setenv("TLS_KEY_PASSPHRASE", "a passphrase")
+	t.Setenv("RTBEAT_TOKEN", "a-token")
+
+	section := uncommented(t, reference)
+	// What the example states, it must not state in vain: each key is one of ssl.
+	ssl, err := section.Child("ssl", -1)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{
+		"enabled", "certificate", "key", "key_passphrase", "certificate_authorities", "client_authentication",
+		"supported_protocols", "cipher_suites", "verification_mode",
+	}, ssl.GetFields())
+	c, warnings, err := config.Load(section)
+	require.NoError(t, err)
+	require.Empty(t, warnings) // a certificate is needed
+	require.True(t, c.SSL.IsEnabled())
+	require.Equal(t, "/etc/rtbeat/server.pem", c.SSL.Certificate.Certificate)
+	require.Equal(t, "/etc/rtbeat/server.key", c.SSL.Certificate.Key)
+	require.Equal(t, "a passphrase", c.SSL.Certificate.Passphrase)
+	require.Equal(t, []string{"/etc/rtbeat/senders-ca.pem"}, c.SSL.CAs)
+	require.Equal(t, tlscommon.TLSClientAuthRequired, *c.SSL.ClientAuth)
+	require.Equal(t, tlscommon.TLSDefaultVersions, c.SSL.Versions, "what the file calls the default")
+	require.Equal(t, tlscommon.VerifyFull, c.SSL.VerificationMode)
+	c.SSL = nil
+	require.Equal(t, config.Default(), c)
+
+	c, warnings, err = config.Load(uncommented(t, shipped))
+	require.NoError(t, err)
+	require.Empty(t, warnings)
+	require.True(t, c.SSL.IsEnabled())
+	require.Equal(t, []string{"a-token"}, c.Auth.Bearer.Tokens)
+}
+
+// uncommented is the rtbeat section of a file with the settings that it has in comments, and no others: they stand
+// directly behind the #, and are two levels deep at most.
+func uncommented(t *testing.T, path string) *conf.C {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	data = regexp.MustCompile(`(?m)^ {2}#(\w)`).ReplaceAll(data, []byte("  $1"))
+	file, err := conf.NewConfigWithYAML(data, path)
+	require.NoError(t, err)
+	c, err := file.Child("rtbeat", -1)
+	require.NoError(t, err)
+	return c
 }
 
 // The manual's table has every setting in the order of Config, with its default as the reference file writes it.
@@ -193,32 +242,36 @@ func flat(t *testing.T, path string) map[string]any {
 }
 
 // commentsOfConfig returns the first paragraphs of the comments of Config's fields by key, worded as a file would:
-// "Host is the address" is "The address" there, and fields have the names of their keys.
+// "Host is the address" is "The address" there, and fields have the names of their keys. Those of ssl are not ours.
 func commentsOfConfig(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
-	require.NoError(t, err)
 	docs := make(map[string]string) // by type and field
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.TypeSpec)
-		if !ok {
-			return true
-		}
-		if settings, ok := spec.Type.(*ast.StructType); ok {
-			for _, field := range settings.Fields.List {
-				paragraph, _, _ := strings.Cut(field.Doc.Text(), "\n\n")
-				docs[spec.Name.Name+"."+field.Names[0].Name] = strings.Join(strings.Fields(paragraph), " ")
+	for _, source := range []string{"config.go", "auth.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), source, nil, parser.ParseComments)
+		require.NoError(t, err)
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
 			}
-		}
-		return true
-	})
+			if settings, ok := spec.Type.(*ast.StructType); ok {
+				for _, field := range settings.Fields.List {
+					paragraph, _, _ := strings.Cut(field.Doc.Text(), "\n\n")
+					docs[spec.Name.Name+"."+field.Names[0].Name] = strings.Join(strings.Fields(paragraph), " ")
+				}
+			}
+			return true
+		})
+	}
 
 	comments := make(map[string]string)
 	var walk func(prefix string, settings reflect.Type, names map[string]string)
 	walk = func(prefix string, settings reflect.Type, names map[string]string) {
 		names = maps.Clone(names) // a group's own names stand over those around it
 		for field := range settings.Fields() {
-			names[field.Name] = field.Tag.Get("config")
+			if field.Type.Kind() != reflect.Struct { // HMAC is a word as well
+				names[field.Name] = field.Tag.Get("config")
+			}
 		}
 		for field := range settings.Fields() {
 			key := prefix + field.Tag.Get("config")
@@ -226,9 +279,12 @@ func commentsOfConfig(t *testing.T) map[string]string {
 				walk(key+".", field.Type, names)
 				continue
 			}
+			if field.Type.Kind() == reflect.Pointer { // the same in every Beat
+				continue
+			}
 			text, found := strings.CutPrefix(docs[settings.Name()+"."+field.Name], field.Name+" ")
 			require.True(t, found, "the comment of %s.%s begins with its name", settings.Name(), field.Name)
-			text = strings.TrimPrefix(text, "is ")
+			text = strings.TrimPrefix(strings.TrimPrefix(text, "is "), "are ")
 			text = strings.ToUpper(text[:1]) + text[1:]
 			comments[key] = regexp.MustCompile(`\w+`).ReplaceAllStringFunc(text, func(word string) string {
 				if name, ok := names[word]; ok {

@@ -17,8 +17,8 @@ const module = "github.com/txn2/rtbeat"
 var mayImport = map[string][]string{
 	"":                      {"cmd"},
 	"cmd":                   {"beater", "internal/lumbersink"},
-	"beater":                {"config", "internal/durable", "internal/inflight", "internal/intake", "internal/metrics", "internal/publish"},
-	"internal/intake":       {"internal/batch", "internal/inflight"},
+	"beater":                {"config", "internal/auth", "internal/clientip", "internal/durable", "internal/inflight", "internal/intake", "internal/listen", "internal/metrics", "internal/publish"},
+	"internal/intake":       {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/inflight"},
 	"internal/publish":      {"internal/batch", "internal/inflight"},
 	"internal/inflight":     {"internal/batch"},
 	"internal/durable":      {"internal/persist", "internal/queuedir"},
@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 }
 
 // freeOfLibbeat are the rooms that build and test in a second, because they do not pull in libbeat.
-var freeOfLibbeat = []string{"internal/batch", "internal/inflight", "internal/intake", "internal/metrics", "internal/lumbersink", "internal/persist", "internal/queuedir"}
+var freeOfLibbeat = []string{"internal/batch", "internal/inflight", "internal/intake", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/persist", "internal/queuedir"}
 
 // stdlibAnd are the rooms that use nothing but the standard library, this module and what is named.
 var stdlibAnd = map[string][]string{

@@ -26,21 +26,40 @@ func rxtxBatch(n int) []byte {
 
 func BenchmarkDecode(b *testing.B) {
 	for _, n := range []int{1, 500} {
-		body := rxtxBatch(n)
-		b.Run(fmt.Sprintf("messages=%d", n), func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(len(body)))
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			for b.Loop() {
-				if _, err := Decode(body); err != nil {
-					b.Fatal(err)
-				}
-			}
-			runtime.ReadMemStats(&after)
-			total := float64(b.N) * float64(n)
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/total, "ns/msg")
-			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/total, "allocs/msg")
-		})
+		benchmarkDecode(b, fmt.Sprintf("messages=%d", n), rxtxBatch(n), n, Options{})
 	}
+}
+
+func BenchmarkDecodeLines(b *testing.B) {
+	const n = 500
+	var body []byte
+	for i := range n {
+		body = append(append(body, rxtxMessage(i)...), '\n')
+	}
+	benchmarkDecode(b, fmt.Sprintf("messages=%d", n), body, n, Options{Lines: true})
+}
+
+// BenchmarkDecodeCharged is about bodies that are heavy, where the books are kept busy.
+func BenchmarkDecodeCharged(b *testing.B) {
+	body := []byte(`[{"a":[` + strings.TrimSuffix(strings.Repeat(`{"":0},`, 1<<14), ",") + `]}]`)
+	benchmarkDecode(b, "tiny-objects", body, 1, Options{Charge: func(int64) error { return nil }})
+}
+
+func benchmarkDecode(b *testing.B, name string, body []byte, messages int, o Options) {
+	b.Helper()
+	b.Run(name, func(b *testing.B) {
+		b.ReportAllocs()
+		b.SetBytes(int64(len(body)))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for b.Loop() {
+			if _, err := Decode(body, o); err != nil {
+				b.Fatal(err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		total := float64(b.N) * float64(messages)
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/total, "ns/msg")
+		b.ReportMetric(float64(after.Mallocs-before.Mallocs)/total, "allocs/msg")
+	})
 }

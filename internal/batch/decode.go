@@ -6,25 +6,27 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Decode reads a batch from a request body.
+// Decode reads a batch from a request body, as the options say.
 //
 // The body must not be changed meanwhile, nor as long as Message.Raw is needed, which points into it; nothing else that
-// is returned does. Every error is an *Error, and comes with a zero Batch: there are no half-read batches. Decode keeps no state,
-// so any number of goroutines may call it at once.
+// is returned does. Every error is an *Error, but for one of Options.Charge, and comes with a zero Batch: there are no
+// half-read batches. Decode keeps no state, so any number of goroutines may call it at once.
 //
-// Decode does not limit the length of the body, its caller does. A decoded batch takes about three times the memory
-// of its body when the messages are like those of rxtx, and up to sixty times when they are as small as they can be.
-func Decode(body []byte) (Batch, error) {
-	d := newDecoder(body)
+// Decode does not limit the length of the body, its caller does. What it makes takes at most six times the memory of the
+// body and of what it has charged for, and of one step of charging, give or take the text of one value and some 32 KiB.
+func Decode(body []byte, o Options) (Batch, error) {
+	d := newDecoder(body, o)
 	if len(bytes.TrimLeft(body, whitespace)) == 0 {
 		return Batch{}, d.fail(EmptyBody, int64(len(body)), "the body is empty")
 	}
-	b, err := d.envelope()
+	messages, err := d.batch()
+	if err == nil {
+		err = d.settleUp()
+	}
 	if err != nil {
 		return Batch{}, err
 	}
-	b.NumbersAsStrings = d.asStrings
-	return b, nil
+	return Batch{Messages: messages, NumbersAsStrings: d.asStrings}, nil
 }
 
 // whitespace is what JSON allows between tokens; delimiters is that and what jsontext passes over by itself.
@@ -35,40 +37,90 @@ const (
 
 // decoder is the state of one Decode.
 type decoder struct {
+	account
+
 	body []byte
 	text *jsontext.Decoder
+	// The text being read: all of the body, or one line of it.
+	lines      bool
+	start, end int64
+	buffer     bytes.Buffer
 
 	index     int // of the message being read, -1 outside of messages
+	most      int // messages, 0 for any number
 	asStrings int // numbers kept as strings so far
 
-	depth   int               // of the value being read, see MaxDepth
-	widths  [MaxDepth + 1]int // by depth, how many keys the object before had
-	stack   []any             // elements of the arrays being read
-	scratch []byte            // a string without its escapes
+	depth, deepest, maxDepth int // of the value being read, so far, and allowed
+
+	widths  [HighestMaxDepth + 1]uint8 // by depth, how many keys the object before had, at most widest
+	stack   []any                      // elements of the arrays being read
+	scratch []byte                     // a string without its escapes
 	names   names
 }
 
-func newDecoder(body []byte) *decoder {
-	return &decoder{
-		body: body,
-		// A bytes.Buffer is read in place, any other reader would be copied. Repeated keys are found while the
-		// maps are filled, which costs less than having jsontext remember every key a second time.
-		text:  jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true)),
-		index: -1,
+// strict is how jsontext has to read. Repeated keys are found while the maps are filled, which costs less than having
+// jsontext remember every key a second time.
+var strict = jsontext.AllowDuplicateNames(true)
+
+func newDecoder(body []byte, o Options) *decoder {
+	d := &decoder{
+		account:  newAccount(o.Charge),
+		body:     body,
+		lines:    o.Lines,
+		end:      int64(len(body)),
+		index:    -1,
+		most:     max(o.MaxMessages, 0),
+		maxDepth: o.depth(),
 	}
+	// A bytes.Buffer is read in place, any other reader would be copied.
+	d.buffer = *bytes.NewBuffer(body)
+	d.text = jsontext.NewDecoder(&d.buffer, strict)
+	return d
+}
+
+// batch reads the whole body.
+func (d *decoder) batch() ([]Message, error) {
+	if d.lines {
+		return d.lineByLine()
+	}
+	switch d.text.PeekKind() {
+	case '{':
+		return d.envelope()
+	case '[':
+		list, err := d.messages(0)
+		if err != nil {
+			return nil, err
+		}
+		return list, d.endOfText()
+	default:
+		return nil, d.wrong(d.offset(), "the body is no JSON object and no array")
+	}
+}
+
+// read returns how much of the body has been read.
+func (d *decoder) read() int64 {
+	return d.start + d.text.InputOffset()
 }
 
 // offset returns where the next token starts. It looks for it again, so it is for the rare places that need it.
 func (d *decoder) offset() int64 {
-	rest := d.body[d.text.InputOffset():]
-	return int64(len(d.body) - len(bytes.TrimLeft(rest, delimiters)))
+	rest := d.body[d.read():d.end]
+	return d.end - int64(len(bytes.TrimLeft(rest, delimiters)))
 }
 
-// end checks that nothing follows the value just read.
-func (d *decoder) end() error {
-	rest := bytes.TrimLeft(d.body[d.text.InputOffset():], whitespace)
-	if len(rest) > 0 {
-		return d.fail(MalformedJSON, int64(len(d.body)-len(rest)), msgTrailing)
+// endOfText checks that nothing follows the value just read.
+func (d *decoder) endOfText() error {
+	rest := d.body[d.read():d.end]
+	more := bytes.TrimLeft(rest, whitespace)
+	if len(more) == 0 {
+		return nil
 	}
-	return nil
+	msg := msgTrailing
+	switch {
+	case d.lines:
+		msg = msgLineMore
+	case more[0] == '{' && bytes.IndexByte(rest[:len(rest)-len(more)], '\n') >= 0:
+		msg = msgTrailingLine
+	}
+	return d.fail(MalformedJSON, d.end-int64(len(more)), msg)
 }

@@ -37,16 +37,19 @@ func TestDecodeAccepts(t *testing.T) {
 		{"uuid of another type", `{"uuid":{"a":[1]},"messages":[]}`, none},
 		{"key by an escape", `{"\u006dessages":[{"\u0061":1}]}`, one},
 		{"other keys", `{"v":[1,{"messages":[{"b":2}]}],"messages":[{"a":1}],"Messages":7,"":0}`, one},
+		{"array", `[{"a":1}]`, one},
+		{"array of none", ` [ ] `, none},
+		{"array with white space", "\t[ {} ,\r\n{}\n]\n", two},
 		{"a number passed over is not counted", `{"v":1e999,"messages":[{"a":1}],"w":[1e999]}`, one},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Decode([]byte(c.body))
+			got, err := Decode([]byte(c.body), Options{})
 			require.NoError(t, err)
 			if len(got.Messages) == 0 {
 				got.Messages = nil // none is none, be the slice nil or empty
 			}
 			for i := range got.Messages {
-				got.Messages[i].Raw = nil // TestMessageRaw is about it
+				got.Messages[i].Raw, got.Messages[i].Weight = nil, 0 // other tests are about them
 			}
 			require.Equal(t, c.want, got)
 		})
@@ -54,7 +57,7 @@ func TestDecodeAccepts(t *testing.T) {
 }
 
 func TestMessageRaw(t *testing.T) {
-	b, err := Decode([]byte(`{"messages" : [ {} , {"a":[1, 2]} ,{ "\u0061" : "é" }]}`))
+	b, err := Decode([]byte(`{"messages" : [ {} , {"a":[1, 2]} ,{ "\u0061" : "é" }]}`), Options{})
 	require.NoError(t, err)
 	require.Len(t, b.Messages, 3)
 	for i, message := range []string{`{}`, `{"a":[1, 2]}`, `{ "\u0061" : "é" }`} {
@@ -70,7 +73,7 @@ func TestDecodeKeepsEverything(t *testing.T) {
 		"\u006eested":{"deep":{"deeper":[[],{},[null,[1,[2]]]]}},
 		"mixed":[1,"1",1.5,null,true,{"a":[]},18446744073709551615,18446744073709551616]
 	}]}`
-	got, err := Decode([]byte(body))
+	got, err := Decode([]byte(body), Options{})
 	require.NoError(t, err)
 	require.Equal(t, 1, got.NumbersAsStrings)
 	require.Equal(t, map[string]any{
@@ -104,14 +107,14 @@ func TestDecodeFindsTheUUIDOfAMessage(t *testing.T) {
 		`{"UUID":"m-1"}`:                                               "",
 		`{"a":{"uuid":"inner"}}`:                                       "",
 	} {
-		got, err := Decode([]byte(`{"uuid":"batch","messages":[` + value + `]}`))
+		got, err := Decode([]byte(`{"uuid":"batch","messages":[`+value+`]}`), Options{})
 		require.NoError(t, err, value)
 		require.Equal(t, want, got.Messages[0].UUID, value)
 	}
 }
 
 func TestDecodeKeepsTheOrder(t *testing.T) {
-	got, err := Decode(rxtxBatch(1000))
+	got, err := Decode(rxtxBatch(1000), Options{})
 	require.NoError(t, err)
 	require.Len(t, got.Messages, 1000)
 	for i, m := range got.Messages {
@@ -125,7 +128,7 @@ func TestDecodeKeepsTheOrder(t *testing.T) {
 // The body may go back to a pool once nobody needs the raw messages any more.
 func TestDecodeSharesNothingWithTheBody(t *testing.T) {
 	body := []byte(`{"uuid":"batch","messages":[{"key":"value","e\tscaped":"a\tb","n":1e999,"l":["x",{"y":"z"}],"uuid":"u"}]}`)
-	got, err := Decode(body)
+	got, err := Decode(body, Options{})
 	require.NoError(t, err)
 	got.Messages[0].Raw = nil
 	before := fmt.Sprintf("%#v", got)
@@ -137,7 +140,7 @@ func TestDecodeSharesNothingWithTheBody(t *testing.T) {
 
 // Messages that share an interned key or the stack of array elements must not share anything else.
 func TestDecodeSharesNothingBetweenMessages(t *testing.T) {
-	got, err := Decode([]byte(`{"messages":[{"l":[1,[2],3]},{"l":[4,[5],6]}]}`))
+	got, err := Decode([]byte(`{"messages":[{"l":[1,[2],3]},{"l":[4,[5],6]}]}`), Options{})
 	require.NoError(t, err)
 	first, _ := got.Messages[0].Fields["l"].([]any)
 	require.Len(t, first, 3)
@@ -147,23 +150,60 @@ func TestDecodeSharesNothingBetweenMessages(t *testing.T) {
 }
 
 func TestDecodeAllowsMaxDepth(t *testing.T) {
-	for _, c := range []struct{ open, close string }{{"[", "]"}, {`{"a":`, "}"}} {
-		inner := strings.Repeat(c.open, MaxDepth-1) + "1" + strings.Repeat(c.close, MaxDepth-1)
-		got, err := Decode([]byte(`{"messages":[{"a":` + inner + `}]}`))
-		require.NoError(t, err)
+	for _, depth := range []int{1, 2, DefaultMaxDepth, HighestMaxDepth} {
+		for _, c := range []struct{ open, close string }{{"[", "]"}, {`{"a":`, "}"}} {
+			o := Options{MaxDepth: depth}
+			message := func(depth int) string {
+				return `{"a":` + strings.Repeat(c.open, depth-1) + "1" + strings.Repeat(c.close, depth-1) + "}"
+			}
+			got, err := Decode([]byte(`{"messages":[`+message(depth)+`]}`), o)
+			require.NoError(t, err)
 
-		var want any
-		require.NoError(t, json.Unmarshal([]byte(`{"a":`+inner+`}`), &want))
-		text, err := json.Marshal(got.Messages[0].Fields)
-		require.NoError(t, err)
-		var again any
-		require.NoError(t, json.Unmarshal(text, &again))
-		require.Equal(t, want, again)
+			var want any
+			require.NoError(t, json.Unmarshal([]byte(message(depth)), &want))
+			text, err := json.Marshal(got.Messages[0].Fields)
+			require.NoError(t, err)
+			var again any
+			require.NoError(t, json.Unmarshal(text, &again))
+			require.Equal(t, want, again)
 
-		// One value to each level leaves nothing behind for the next message.
-		_, err = Decode([]byte(`{"messages":[{"a":` + inner + `},{"a":` + inner + `}],"v":` + inner + `}`))
-		require.NoError(t, err)
+			// One value to each level leaves nothing behind for the next message.
+			for _, body := range []string{
+				`{"messages":[` + message(depth) + "," + message(depth) + `],"v":` + message(depth) + "}",
+				"[" + message(depth) + "," + message(depth) + "]",
+			} {
+				_, err = Decode([]byte(body), o)
+				require.NoError(t, err)
+			}
+			o.Lines = true
+			_, err = Decode([]byte(message(depth)+"\n"+message(depth)), o)
+			require.NoError(t, err)
+
+			for body, place := range map[string][2]int{
+				message(depth) + "\n" + message(depth+1):                                           {len(message(depth)) + 1 + 5 + (depth-1)*len(c.open), 1},
+				`[` + message(depth) + "," + message(depth+1) + "]":                                {len(message(depth)) + 2 + 5 + (depth-1)*len(c.open), 1},
+				`{"v":` + message(depth+1) + "}":                                                   {10 + (depth-1)*len(c.open), -1},
+				`{"messages":` + strings.Repeat("[", depth+2) + strings.Repeat("]", depth+2) + "}": {12 + depth + 1, 0},
+			} {
+				o.Lines = strings.Contains(body, "\n")
+				_, err = Decode([]byte(body), o)
+				var e *Error
+				require.ErrorAs(t, err, &e)
+				require.Equal(t, TooDeep, e.Reason, body)
+				require.Equal(t, fmt.Sprintf("nested deeper than %d levels", depth), e.Msg)
+				at := [2]int{int(e.Offset), e.Index}
+				require.Equal(t, place, at, body)
+			}
+		}
 	}
+}
+
+func TestMaxDepthHasABound(t *testing.T) {
+	body := []byte("[" + `{"a":` + strings.Repeat("[", HighestMaxDepth) + strings.Repeat("]", HighestMaxDepth) + "}]")
+	_, err := Decode(body, Options{MaxDepth: 1 << 40})
+	require.EqualError(t, err, "byte 1005, message 0: nested deeper than 1000 levels")
+	_, err = Decode([]byte(`[{"a":`+strings.Repeat("[", 127)+strings.Repeat("]", 127)+"}]"), Options{MaxDepth: -1})
+	require.NoError(t, err)
 }
 
 // What a body announces must not make it more memory than its length accounts for.
@@ -172,7 +212,7 @@ func TestDecodeBelievesNoSize(t *testing.T) {
 		body := []byte(`{"size":` + size + `,"messages":[{},{}]}`)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := Decode(body)
+		_, err := Decode(body, Options{})
 		runtime.ReadMemStats(&after)
 		require.Error(t, err)
 		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<10))
@@ -200,9 +240,9 @@ func TestDecodeTakesLinearTime(t *testing.T) {
 		"unlike neighbours":  "{" + keys.String() + `"a":0},` + strings.Repeat(`{},{"a":0},`, n/8) + "{}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Decode([]byte(`{"messages":[` + message + `]}`))
+			_, err := Decode([]byte(`{"messages":[`+message+`]}`), Options{})
 			require.NoError(t, err)
-			_, err = Decode([]byte(`{"messages":[` + message))
+			_, err = Decode([]byte(`{"messages":[`+message), Options{})
 			require.Error(t, err)
 		})
 	}

@@ -1,140 +1,69 @@
 package batch
 
 import (
-	"bytes"
 	"fmt"
 	"strconv"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
-// minMessage is the fewest bytes a message is taken to have when room is made for as many messages as size
-// announces. A body of smaller messages only grows its slice later; a body that lies about its size gets no
-// more memory than it paid for in bytes.
-const minMessage = 32
-
 // envelope reads the batch of rxtx, the whole body.
-func (d *decoder) envelope() (Batch, error) {
+func (d *decoder) envelope() ([]Message, error) {
 	start := d.offset()
-	if d.text.PeekKind() != '{' {
-		return Batch{}, d.wrong(start, "the body is no JSON object")
-	}
 	if _, err := d.text.ReadToken(); err != nil {
-		return Batch{}, d.malformed(err)
+		return nil, d.malformed(err)
 	}
 
 	var (
-		b    Batch
+		list []Message
 		size size
-		seen = make(map[string]struct{}, 8)
+		seen keySet
 	)
 	for d.text.PeekKind() != '}' {
 		name, at, err := d.name()
 		if err != nil {
-			return Batch{}, err
+			return nil, err
 		}
-		if _, dup := seen[name]; dup {
-			return Batch{}, d.fail(MalformedJSON, at, msgDuplicate)
+		if err := d.addKey(&seen, name, at); err != nil {
+			return nil, err
 		}
-		seen[name] = struct{}{}
-
 		switch name {
 		case "messages":
-			b.Messages, err = d.messages(size.announced())
+			list, err = d.messagesOrNull(size.announced())
 		case "size":
 			size, err = d.size()
 		default:
 			err = d.ignored()
 		}
 		if err != nil {
-			return Batch{}, err
-		}
-	}
-	if _, err := d.text.ReadToken(); err != nil {
-		return Batch{}, d.malformed(err)
-	}
-	if err := d.end(); err != nil {
-		return Batch{}, err
-	}
-
-	if _, ok := seen["messages"]; !ok {
-		return Batch{}, d.fail(WrongShape, start, "there is no key messages")
-	}
-	if !size.fits(len(b.Messages)) {
-		return Batch{}, d.fail(SizeMismatch, size.at, fmt.Sprintf("size is %s, but the number of messages is %d",
-			size, len(b.Messages)))
-	}
-	return b, nil
-}
-
-// messages reads the value of the key messages. room is how many messages to expect, 0 if that is not known.
-func (d *decoder) messages(room int64) ([]Message, error) {
-	switch d.text.PeekKind() {
-	case 'n':
-		return nil, d.ignored()
-	case '[':
-	default:
-		return nil, d.wrong(d.offset(), "messages is no array")
-	}
-	if _, err := d.text.ReadToken(); err != nil {
-		return nil, d.malformed(err)
-	}
-
-	left := int64(len(d.body)) - d.text.InputOffset()
-	list := make([]Message, 0, min(room, left/minMessage))
-	for kind := d.text.PeekKind(); kind != ']'; kind = d.text.PeekKind() {
-		if kind != jsontext.KindInvalid {
-			d.index = len(list)
-		}
-		m, err := d.message()
-		if err != nil {
 			return nil, err
 		}
-		list = append(list, m)
-		d.index = -1
 	}
 	if _, err := d.text.ReadToken(); err != nil {
 		return nil, d.malformed(err)
+	}
+	if err := d.endOfText(); err != nil {
+		return nil, err
+	}
+
+	if !seen.has("messages") {
+		return nil, d.fail(WrongShape, start, "there is no key messages")
+	}
+	if !size.fits(len(list)) {
+		return nil, d.fail(SizeMismatch, size.at, fmt.Sprintf("size is %s, but the number of messages is %d",
+			size, len(list)))
 	}
 	return list, nil
 }
 
-// message reads one message.
-func (d *decoder) message() (Message, error) {
-	if d.text.PeekKind() != '{' {
-		return Message{}, d.wrong(d.offset(), "a message is no object")
+// messagesOrNull reads the value of the key messages. room is how many messages to expect, 0 if that is not known.
+func (d *decoder) messagesOrNull(room int64) ([]Message, error) {
+	switch d.text.PeekKind() {
+	case 'n':
+		return nil, d.ignored()
+	case '[':
+		return d.messages(room)
+	default:
+		return nil, d.wrong(d.offset(), "messages is no array")
 	}
-	start, asStrings := d.offset(), d.asStrings
-	fields, err := d.object()
-	if err != nil {
-		return Message{}, err
-	}
-	end := d.text.InputOffset()
-	m := Message{Fields: fields, Raw: d.body[start:end:end]}
-	m.UUID, _ = fields["uuid"].(string)
-	if m.UUID != "" && d.asStrings > asStrings && !hasStringUUID(m.Raw) {
-		m.UUID = "" // a number, kept as a string
-	}
-	return m, nil
-}
-
-// hasStringUUID looks at the text of a message, which is well-formed, for the kind of its uuid.
-func hasStringUUID(raw []byte) bool {
-	text := jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))
-	for _, err := text.ReadToken(); err == nil; err = text.SkipValue() {
-		if name, err := text.ReadToken(); err != nil || name.String() == "uuid" {
-			break
-		}
-	}
-	return text.PeekKind() == '"'
-}
-
-// ignored reads a value that nobody needs, to see that it is well-formed.
-func (d *decoder) ignored() error {
-	count := d.asStrings
-	_, err := d.value()
-	d.asStrings = count
-	return err
 }
 
 // wrong returns the error for the next value, which starts at offset and has the wrong shape, unless it has a

@@ -17,12 +17,14 @@ type Reason string
 const (
 	EmptyBody     Reason = "empty_body"     // no bytes, or only white space
 	MalformedJSON Reason = "malformed_json" // not JSON, or not I-JSON
-	TooDeep       Reason = "too_deep"       // nested deeper than MaxDepth
+	TooDeep       Reason = "too_deep"       // nested deeper than Options.MaxDepth
 	WrongShape    Reason = "wrong_shape"    // JSON, but not a batch
 	SizeMismatch  Reason = "size_mismatch"  // a batch whose size is not its number of messages
+
+	TooManyMessages Reason = "too_many_messages" // more than Options.MaxMessages
 )
 
-// Error is the only kind of error that Decode returns. It never holds bytes of the body, so that it may be
+// Error is the only kind of error that Decode makes. It never holds bytes of the body, so that it may be
 // shown to a client and logged. The one thing it repeats is a size that is a number, written anew.
 //
 // A body is judged in reading order and the first problem is reported, with two exceptions: a value that is
@@ -35,12 +37,16 @@ type Error struct {
 
 	// Offset counts the bytes of the body before the offending one: the byte that cannot stand there, the
 	// backslash of a bad escape, the quote that opens a repeated key, the bracket that nests too deep, the
-	// first byte of a value that has the wrong shape. It is the length of the body when the body ends too
-	// soon or is empty.
+	// first byte of a value that has the wrong shape, or of a message too many. It is the length of the body when
+	// the body ends too soon or is empty, and that of the newline when a line ends too soon.
 	Offset int64
 
-	// Index is the message the problem lies in, counting from 0; -1 if it lies outside of any message.
+	// Index is the message the problem lies in, counting from 0; -1 if it lies outside of any message. In NDJSON each
+	// line that is not blank is a message, be it one or not.
 	Index int
+
+	// Line is the line of the body that Offset lies in, counting from 1, when the body is NDJSON; otherwise 0.
+	Line int
 
 	// Msg says in a few words what is wrong, without saying where.
 	Msg string
@@ -57,6 +63,11 @@ const (
 	msgDuplicate = "an object has the same key twice"
 	msgTrailing  = "data after the end of the JSON value"
 	msgCharacter = "unexpected character"
+
+	// The same two, where a hint helps.
+	msgTrailingLine = msgTrailing + " (one message a line is application/x-ndjson)"
+	msgLineEnds     = "the line ends before its message does, which takes exactly one"
+	msgLineMore     = "data after the end of the message, which has a line for itself"
 )
 
 // Error returns the position and the message in one line.
@@ -66,6 +77,8 @@ func (e *Error) Error() string {
 		return e.Msg
 	case e.Index < 0:
 		return fmt.Sprintf("byte %d: %s", e.Offset, e.Msg)
+	case e.Line > 0:
+		return fmt.Sprintf("byte %d, line %d, message %d: %s", e.Offset, e.Line, e.Index, e.Msg)
 	default:
 		return fmt.Sprintf("byte %d, message %d: %s", e.Offset, e.Index, e.Msg)
 	}
@@ -73,22 +86,28 @@ func (e *Error) Error() string {
 
 // fail makes the error for a problem at offset, in the message being read.
 func (d *decoder) fail(reason Reason, offset int64, msg string) error {
-	return &Error{Reason: reason, Offset: offset, Index: d.index, Msg: msg}
+	e := &Error{Reason: reason, Offset: offset, Index: d.index, Msg: msg}
+	if d.lines && reason != EmptyBody {
+		e.Line = 1 + bytes.Count(d.body[:offset], []byte("\n"))
+	}
+	return e
 }
 
 // malformed translates an error of jsontext. That error quotes the input, characters as well as object keys,
 // so nothing but its position is taken from it: the phrase comes from the byte found there. Each phrase is
 // true of its byte wherever that stands, in a string or between values.
 func (d *decoder) malformed(err error) error {
-	offset := int64(len(d.body))
+	offset := d.end
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		offset = min(syntax.ByteOffset, offset)
+		offset = min(d.start+syntax.ByteOffset, offset)
 	}
-	rest := d.body[offset:]
+	rest := d.body[offset:d.end]
 
 	msg := msgCharacter
 	switch r, n := utf8.DecodeRune(rest); {
+	case len(rest) == 0 && d.end < int64(len(d.body)):
+		msg = msgLineEnds
 	case len(rest) == 0:
 		msg = msgTruncated
 	case errors.Is(err, jsontext.ErrNonStringName):

@@ -86,12 +86,28 @@ func TestDecodeRefuses(t *testing.T) {
 
 		{"trailing garbage", `{"messages":[]} x`, want{MalformedJSON, 16, -1, msgTrailing}},
 		{"trailing bracket", `{"messages":[]}}`, want{MalformedJSON, 15, -1, msgTrailing}},
-		{"a second value", "{\"messages\":[]}\n{\"messages\":[]}", want{MalformedJSON, 16, -1, msgTrailing}},
+		{"a second value", `{"messages":[]} {"messages":[]}`, want{MalformedJSON, 16, -1, msgTrailing}},
+		{"a second value on its line", "{\"messages\":[]} \n {\"messages\":[]}", want{MalformedJSON, 18, -1, msgTrailingLine}},
+		{"lines", "{\"a\":1}\n{\"a\":2}\n", want{MalformedJSON, 8, -1, msgTrailingLine}},
+		{"an object and something else", "{\"a\":1}\n[]", want{MalformedJSON, 8, -1, msgTrailing}},
+		{"half a surrogate pair, passed over", `{"v":["\ud83d"],"messages":[]}`, want{MalformedJSON, 7, -1, msgEscape}},
+		{"key that is a number, passed over", `{"v":{1:2},"messages":[]}`, want{MalformedJSON, 6, -1, msgName}},
+		{"wrong bracket, passed over", `{"v":[[1},"messages":[]}`, want{MalformedJSON, 8, -1, msgCharacter}},
+		{"number passed over", `{"v":[01],"messages":[]}`, want{MalformedJSON, 7, -1, msgCharacter}},
+		{"array, then more", `[{}] x`, want{MalformedJSON, 5, -1, msgTrailing}},
+		{"two arrays", "[{}]\n[{}]", want{MalformedJSON, 5, -1, msgTrailing}},
+		{"array cut", `[{},`, truncated},
+		{"array cut in a message", `[{},{"a"`, want{MalformedJSON, -1, 1, msgTruncated}},
+		{"array with a trailing comma", `[{},]`, want{MalformedJSON, 3, -1, msgCharacter}},
+		{"array with a leading comma", `[,{}]`, want{MalformedJSON, 1, -1, msgCharacter}},
+		{"key twice in an array", `[{},{"a":1,"a":2}]`, want{MalformedJSON, 11, 1, msgDuplicate}},
 		{"trailing zero byte", "{\"messages\":[]}\x00", want{MalformedJSON, 15, -1, msgTrailing}},
 
-		{"array", ` [{"a":1}]`, want{WrongShape, 1, -1, "the body is no JSON object"}},
-		{"null", `null`, want{WrongShape, 0, -1, "the body is no JSON object"}},
-		{"string", `"messages"`, want{WrongShape, 0, -1, "the body is no JSON object"}},
+		{"array of a number", ` [{"a":1}, 1]`, want{WrongShape, 11, 1, "a message is no object"}},
+		{"array of an array", `[[{"a":1}]]`, want{WrongShape, 1, 0, "a message is no object"}},
+		{"array of null", `[null]`, want{WrongShape, 1, 0, "a message is no object"}},
+		{"null", `null`, want{WrongShape, 0, -1, "the body is no JSON object and no array"}},
+		{"string", `"messages"`, want{WrongShape, 0, -1, "the body is no JSON object and no array"}},
 		{"no messages", ` {"size":1}`, want{WrongShape, 1, -1, "there is no key messages"}},
 		{"messages in other letters", `{"Messages":[]}`, want{WrongShape, 0, -1, "there is no key messages"}},
 		{"messages an object", `{"messages": {}}`, want{WrongShape, 13, -1, "messages is no array"}},
@@ -131,17 +147,17 @@ func TestDecodeRefuses(t *testing.T) {
 			want{SizeMismatch, 8, -1, "size is 1, but the number of messages is 0"},
 		},
 
-		{"too deep by arrays", `{"messages":[{"a":` + strings.Repeat("[", MaxDepth), want{TooDeep, 18 + MaxDepth - 1, 0, ""}},
+		{"too deep by arrays", `{"messages":[{"a":` + strings.Repeat("[", DefaultMaxDepth), want{TooDeep, 18 + DefaultMaxDepth - 1, 0, ""}},
 		{
-			"too deep by objects", `{"messages":[{},{"a":` + strings.Repeat(`{"a":`, MaxDepth),
-			want{TooDeep, 21 + 5*(MaxDepth-1), 1, ""},
+			"too deep by objects", `{"messages":[{},{"a":` + strings.Repeat(`{"a":`, DefaultMaxDepth),
+			want{TooDeep, 21 + 5*(DefaultMaxDepth-1), 1, ""},
 		},
-		{"too deep, passed over", `{"v":` + strings.Repeat("[", 1<<20), want{TooDeep, 5 + MaxDepth, -1, ""}},
-		{"too deep for the body", strings.Repeat("[", 1<<20), want{TooDeep, MaxDepth, -1, ""}},
-		{"too deep for a message", `{"messages":` + strings.Repeat("[", 1<<20), want{TooDeep, 13 + MaxDepth, 0, ""}},
+		{"too deep, passed over", `{"v":` + strings.Repeat("[", 1<<20), want{TooDeep, 5 + DefaultMaxDepth, -1, ""}},
+		{"too deep for the body", strings.Repeat("[", 1<<20), want{TooDeep, 1 + DefaultMaxDepth, 0, ""}},
+		{"too deep for a message", `{"messages":` + strings.Repeat("[", 1<<20), want{TooDeep, 13 + DefaultMaxDepth, 0, ""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := Decode([]byte(c.body))
+			got, err := Decode([]byte(c.body), Options{})
 			require.Zero(t, got)
 			var e *Error
 			require.ErrorAs(t, err, &e)
@@ -149,8 +165,9 @@ func TestDecodeRefuses(t *testing.T) {
 				c.want.offset = int64(len(c.body))
 			}
 			if c.want.reason == TooDeep {
-				c.want.msg = fmt.Sprintf("nested deeper than %d levels", MaxDepth)
+				c.want.msg = fmt.Sprintf("nested deeper than %d levels", DefaultMaxDepth)
 			}
+			require.Zero(t, e.Line)
 			require.Equal(t, c.want, want{e.Reason, e.Offset, e.Index, e.Msg})
 		})
 	}
@@ -159,10 +176,10 @@ func TestDecodeRefuses(t *testing.T) {
 // Wherever a body is cut, the error says so and where.
 func TestDecodeRefusesEveryPrefix(t *testing.T) {
 	body := []byte(`{"uuid":"b","size":2,"messages":[{"a":"\ud83d\ude00é","b":[-1.5e+3,true,null]},{"c":{"d":""}}],"v":0}`)
-	_, err := Decode(body)
+	_, err := Decode(body, Options{})
 	require.NoError(t, err)
 	for n := 1; n < len(body); n++ {
-		_, err := Decode(body[:n])
+		_, err := Decode(body[:n], Options{})
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, MalformedJSON, e.Reason, "%s", body[:n])
@@ -173,8 +190,11 @@ func TestDecodeRefusesEveryPrefix(t *testing.T) {
 
 func TestErrorText(t *testing.T) {
 	for want, e := range map[string]Error{
-		"the body is empty":                 {Reason: EmptyBody, Offset: 3, Index: -1, Msg: "the body is empty"},
-		"byte 17: unexpected character":     {Reason: MalformedJSON, Offset: 17, Index: -1, Msg: msgCharacter},
+		"the body is empty":             {Reason: EmptyBody, Offset: 3, Index: -1, Msg: "the body is empty"},
+		"byte 17: unexpected character": {Reason: MalformedJSON, Offset: 17, Index: -1, Msg: msgCharacter},
+		"byte 17, line 2, message 0: invalid UTF-8": {
+			Reason: MalformedJSON, Offset: 17, Line: 2, Index: 0, Msg: msgUTF8,
+		},
 		"byte 17, message 0: invalid UTF-8": {Reason: MalformedJSON, Offset: 17, Index: 0, Msg: msgUTF8},
 	} {
 		require.EqualError(t, &e, want)

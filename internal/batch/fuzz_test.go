@@ -4,29 +4,36 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// FuzzDecode holds every promise of the package against any body. The body is decoded as it is, and once more
-// with a marker planted at some place, which no error may repeat.
+// FuzzDecode holds every promise of the package against any body, with any options. The body is decoded as it is, and
+// once more with a marker planted at some place, which no error may repeat.
 func FuzzDecode(f *testing.F) {
+	deep := strings.Repeat("[", DefaultMaxDepth) + strings.Repeat("]", DefaultMaxDepth)
 	for _, body := range []string{
 		``, ` `, `null`, `[]`, `{}`, `{"messages":null}`, `{"messages":[]}`,
 		`{"uuid":"b","size":1,"messages":[{"uuid":"m","a.b":[1,-0,1.50,1e999,18446744073709551616,null,true]}]}`,
 		`{"messages":[{"a":"\ud83d\ude00\u00e9\n\\","":{"b":{},"c":[[]]}}],"size":1.0}`,
 		`{"messages":[{"a":1,"a":2}]}`, `{"messages":[{"a":"\ud83d"}]}`, "{\"messages\":[{\"a\":\"\xff\"}]}",
 		`{"messages":[1]}`, `{"messages":[{}],"size":"1"}`, `{"messages":[{}],"size":2}`, `{"messages":[{}]}x`,
-		"\xef\xbb\xbf{}", `{"messages":[{"a":` + strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth) + `}]}`,
+		"\xef\xbb\xbf{}", `{"messages":[{"a":` + deep + `}]}`,
+		`[{},{"uuid":1e999}]`, `[{"a":1}`, `[[]]`, `{"v":{"":{"":0,"b":[]}},"messages":[{}]}`, "{}\n{}",
 	} {
-		f.Add([]byte(body), uint16(13))
+		f.Add([]byte(body), uint16(13), false, uint8(0), uint16(0))
 	}
-	f.Add(rxtxBatch(2), uint16(100))
+	f.Add([]byte("{\"a\":1}\r\n\n{}"), uint16(3), true, uint8(2), uint16(1))
+	f.Add([]byte(`[{},{},{}]`), uint16(3), false, uint8(2), uint16(1))
+	f.Add([]byte(`[{"a":[[[[`), uint16(3), false, uint8(2), uint16(3))
+	f.Add(rxtxBatch(2), uint16(100), false, uint8(2), uint16(2))
 
-	f.Fuzz(func(t *testing.T, body []byte, at uint16) {
+	f.Fuzz(func(t *testing.T, body []byte, at uint16, lines bool, most uint8, depth uint16) {
+		o := Options{Lines: lines, MaxMessages: int(most), MaxDepth: int(depth)}
 		scratch := bytes.Clone(body)
-		got, err := Decode(scratch)
+		got, err := decodeCharged(t, scratch, o)
 		if !bytes.Equal(scratch, body) {
 			t.Fatal("the body was changed")
 		}
@@ -34,9 +41,9 @@ func FuzzDecode(f *testing.F) {
 			scratch[i] = '#' // what was decoded must not notice
 		}
 		if err == nil {
-			checkSuccess(t, body, got)
+			checkSuccess(t, body, o, got)
 		} else {
-			checkFailure(t, body, got, err)
+			checkFailure(t, body, o, got, err)
 		}
 
 		const marker = "ZQXJ"
@@ -45,23 +52,146 @@ func FuzzDecode(f *testing.F) {
 		}
 		i := int(at) % (len(body) + 1)
 		planted := slices.Concat(body[:i], []byte(marker), body[i:])
-		if _, err := Decode(planted); err != nil && strings.Contains(err.Error(), marker) {
+		if _, err := Decode(planted, o); err != nil && strings.Contains(err.Error(), marker) {
 			t.Fatalf("the error repeats the body: %v", err)
 		}
 	})
 }
 
-func checkSuccess(t *testing.T, body []byte, got Batch) {
+// FuzzLines compares NDJSON with its lines: all of them are messages where each of them is one, and the first that is
+// none is to blame otherwise.
+func FuzzLines(f *testing.F) {
+	for _, body := range []string{
+		"", "\n", " \r\n\t\n", "{}", "{}\n", "{}\r\n{}", "{}\n\n{\"a\":1}\n", "{\n}", "{\"a\":\"x\ny\"}", "{} {}\n{}",
+		"[]\n", "null", "{\"a\":1e999,\"uuid\":\"b\"}\n{\"uuid\":1e999}", "{\"a\":\"\\ud83d\n\\ude00\"}", "{}\n{\"a\":1,\"a\":2}",
+		",{}\n{}", ":{}", "{},\n{}", "\ufeff{}\n{}", "{}\n\ufeff{}", "{}\v\n{}", "{}\u00a0\n", rxtxMessage(1) + "\n" + rxtxMessage(2),
+		"{\"a\":" + strings.Repeat("[", DefaultMaxDepth) + "\n{}",
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, err := decodeCharged(t, body, Options{Lines: true})
+		var e *Error
+		if err != nil && !errors.As(err, &e) {
+			t.Fatalf("an error of type %T", err)
+		}
+		var n, start int
+		for number, line := range bytes.Split(body, []byte("\n")) {
+			blank := len(bytes.Trim(line, " \t\r")) == 0
+			from := start
+			start += len(line) + 1
+			if blank {
+				continue
+			}
+			alone, aloneErr := Decode(slices.Concat([]byte("["), line, []byte("]")), Options{})
+			if aloneErr != nil || len(alone.Messages) != 1 {
+				if e == nil || e.Index != n || e.Line != number+1 || e.Offset < int64(from) || e.Offset > int64(from+len(line)) {
+					t.Fatalf("line %d (%q) is to blame, not %v", number+1, line, err)
+				}
+				return
+			}
+			if v, err := modelValue(line); err != nil {
+				t.Fatalf("line %d: %v (%v)", number+1, err, v)
+			}
+			if e == nil {
+				if len(got.Messages) <= n {
+					t.Fatalf("line %d is missing", number+1)
+				}
+				if err := sameMessage(got.Messages[n], alone.Messages[0]); err != nil {
+					t.Fatalf("line %d: %v", number+1, err)
+				}
+			}
+			n++
+		}
+		switch {
+		case n == 0 && (e == nil || e.Reason != EmptyBody):
+			t.Fatalf("no line, but %v", err)
+		case n > 0 && e != nil:
+			t.Fatalf("every line is a message, but %v", err)
+		case n > 0 && len(got.Messages) != n:
+			t.Fatalf("%d messages in %d lines", len(got.Messages), n)
+		}
+	})
+}
+
+// sameMessage compares what does not depend on what was decoded before.
+func sameMessage(got, want Message) error {
+	a, b := fmt.Sprintf("%#v", got.Fields), fmt.Sprintf("%#v", want.Fields)
+	if a != b || got.UUID != want.UUID || !bytes.Equal(got.Raw, want.Raw) {
+		return fmt.Errorf("%s instead of %s", a, b)
+	}
+	return nil
+}
+
+// decodeCharged is Decode with a Charge, which must not change anything, and a look at the weights.
+func decodeCharged(t *testing.T, body []byte, o Options) (Batch, error) {
 	t.Helper()
-	if !json.Valid(body) {
+	plain, plainErr := Decode(body, o)
+	var charged int64
+	var last bool
+	o.Charge = func(n int64) error {
+		if n <= 0 || last {
+			t.Fatalf("charged %d, last %t", n, last)
+		}
+		last = n < chargeStep
+		charged += n
+		return nil
+	}
+	got, err := Decode(body, o)
+	if fmt.Sprint(err) != fmt.Sprint(plainErr) || len(got.Messages) != len(plain.Messages) {
+		t.Fatalf("%v without a charge, %v with it", plainErr, err)
+	}
+	var weights int64
+	for i := range got.Messages {
+		m := &got.Messages[i]
+		if m.Weight < len(m.Raw) || m.Weight < perMessage/heapFactor || m.Weight != plain.Messages[i].Weight {
+			t.Fatalf("message %d of %d bytes weighs %d, %d without a charge", i, len(m.Raw), m.Weight, plain.Messages[i].Weight)
+		}
+		weights += int64(m.Weight)
+	}
+	if paid := int64(len(body)) + charged; err == nil && paid < weights {
+		t.Fatalf("%d is paid for %d", paid, weights)
+	}
+	return got, err
+}
+
+func checkSuccess(t *testing.T, body []byte, o Options, got Batch) {
+	t.Helper()
+	if !o.Lines && !json.Valid(body) {
 		t.Fatal("accepted what is not JSON")
 	}
-	if err := checkModel(body, got); err != nil {
+	if o.MaxMessages > 0 && len(got.Messages) > o.MaxMessages {
+		t.Fatal("more messages than there may be")
+	}
+	for i := range got.Messages {
+		if n := levels(got.Messages[i].Fields); n > o.depth() {
+			t.Fatalf("%d levels are more than %d", n, o.depth())
+		}
+	}
+	if err := checkModel(body, o.Lines, got); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func checkFailure(t *testing.T, body []byte, got Batch, err error) {
+// levels returns how deep a value is nested.
+func levels(v any) int {
+	n := 0
+	switch v := v.(type) {
+	case map[string]any:
+		for _, v := range v {
+			n = max(n, levels(v))
+		}
+	case []any:
+		for _, v := range v {
+			n = max(n, levels(v))
+		}
+	default:
+		return 0
+	}
+	return n + 1
+}
+
+func checkFailure(t *testing.T, body []byte, o Options, got Batch, err error) {
 	t.Helper()
 	if got.Messages != nil || got.NumbersAsStrings != 0 {
 		t.Fatal("a batch beside an error")
@@ -73,16 +203,23 @@ func checkFailure(t *testing.T, body []byte, got Batch, err error) {
 	if e.Offset < 0 || e.Offset > int64(len(body)) || e.Index < -1 || e.Msg == "" {
 		t.Fatalf("no such place: %+v", e)
 	}
+	if line := 1 + bytes.Count(body[:e.Offset], []byte("\n")); o.Lines && e.Reason != EmptyBody && e.Line != line {
+		t.Fatalf("line %d instead of %d", e.Line, line)
+	}
 	switch e.Reason {
 	case EmptyBody, MalformedJSON:
 		// What encoding/json repairs in silence is all that may be malformed here and valid there.
 		strict := e.Msg == msgDuplicate || e.Msg == msgEscape || e.Msg == msgUTF8
-		if json.Valid(body) && !strict {
+		if _, err := modelMessages(body, o.Lines); err == nil && len(bytes.TrimSpace(body)) > 0 && !strict {
 			t.Fatalf("refused valid JSON: %v", e)
 		}
 	case SizeMismatch:
-		if !json.Valid(body) {
+		if o.Lines || !json.Valid(body) {
 			t.Fatalf("counted the messages of what is not JSON: %v", e)
+		}
+	case TooManyMessages:
+		if o.MaxMessages == 0 || e.Index != o.MaxMessages {
+			t.Fatalf("not too many: %v", e)
 		}
 	case WrongShape, TooDeep:
 	default:

@@ -8,7 +8,7 @@ import (
 
 func TestKeyIsThatOfTheBytesOfAMessageWithUUID(t *testing.T) {
 	key := func(message string) (Key, bool) {
-		b, err := Decode([]byte(`{"messages":[ ` + message + ` , {}]}`))
+		b, err := Decode([]byte(`{"messages":[ `+message+` , {}]}`), Options{})
 		require.NoError(t, err)
 		return b.Messages[0].Key()
 	}
@@ -28,7 +28,7 @@ func TestKeyIsThatOfTheBytesOfAMessageWithUUID(t *testing.T) {
 }
 
 func BenchmarkKey(b *testing.B) {
-	batch, err := Decode(rxtxBatch(1))
+	batch, err := Decode(rxtxBatch(1), Options{})
 	require.NoError(b, err)
 	b.SetBytes(int64(len(batch.Messages[0].Raw)))
 	b.ReportAllocs()

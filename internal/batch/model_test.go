@@ -3,11 +3,11 @@ package batch
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/big"
-	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,30 +16,52 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newRandom returns another source each time, or that of RTBEAT_SEED. The seed is printed with a failure, so that it
-// can be repeated.
-func newRandom(t *testing.T) *rand.Rand {
-	t.Helper()
-	seed := rand.Uint64()
-	if text := os.Getenv("RTBEAT_SEED"); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
+// modelValue is what encoding/json makes of a text with UseNumber, which keeps the literals of all numbers.
+func modelValue(text []byte) (v any, err error) {
+	reader := json.NewDecoder(bytes.NewReader(text))
+	reader.UseNumber()
+	if err := reader.Decode(&v); err != nil {
+		return nil, fmt.Errorf("the model refuses the text: %w", err)
 	}
-	t.Logf("RTBEAT_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
+	if _, err := reader.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("the model finds more: %w", err)
+	}
+	return v, nil
 }
 
-// checkModel compares a decoded batch with what encoding/json makes of the same body with UseNumber, which keeps
-// the literals of all numbers.
-func checkModel(body []byte, got Batch) error {
-	reader := json.NewDecoder(bytes.NewReader(body))
-	reader.UseNumber()
-	var whole map[string]any
-	if err := reader.Decode(&whole); err != nil {
-		return fmt.Errorf("the model refuses the body: %w", err)
+// modelMessages is what encoding/json takes for the messages of a body.
+func modelMessages(body []byte, lines bool) (messages []any, err error) {
+	if lines {
+		for line := range bytes.SplitSeq(body, []byte("\n")) {
+			if len(bytes.Trim(line, " \t\r")) == 0 {
+				continue
+			}
+			v, err := modelValue(line)
+			if err != nil {
+				return nil, err
+			}
+			messages = append(messages, v)
+		}
+		return messages, nil
 	}
-	want, _ := whole["messages"].([]any)
+	v, err := modelValue(body)
+	if list, ok := v.([]any); ok || err != nil {
+		return list, err
+	}
+	whole, ok := v.(map[string]any)
+	messages, isArray := whole["messages"].([]any)
+	if !ok || !isArray && whole["messages"] != nil {
+		return nil, errors.New("the model finds no batch")
+	}
+	return messages, nil
+}
+
+// checkModel compares a decoded batch with what encoding/json makes of the same body.
+func checkModel(body []byte, lines bool, got Batch) error {
+	want, err := modelMessages(body, lines)
+	if err != nil {
+		return err
+	}
 	if len(want) != len(got.Messages) {
 		return fmt.Errorf("%d messages instead of %d", len(got.Messages), len(want))
 	}
@@ -48,7 +70,10 @@ func checkModel(body []byte, got Batch) error {
 		if err := checkValue(want[i], m.Fields, &asStrings); err != nil {
 			return fmt.Errorf("message %d%w", i, err)
 		}
-		sent, _ := want[i].(map[string]any)
+		sent, ok := want[i].(map[string]any)
+		if !ok {
+			return fmt.Errorf("message %d is none", i)
+		}
 		if uuid, _ := sent["uuid"].(string); uuid != m.UUID {
 			return fmt.Errorf("message %d: uuid %q instead of %q", i, m.UUID, uuid)
 		}
@@ -160,117 +185,22 @@ func canonical(literal string) string {
 	return sign + short + "e" + e.String()
 }
 
-// jsonWriter makes random JSON text, in all the ways in which the same value can be written.
-type jsonWriter struct {
-	*rand.Rand
-	bytes.Buffer
-}
-
-func (w *jsonWriter) space() {
-	for w.IntN(8) == 0 {
-		w.WriteByte(" \t\r\n"[w.IntN(4)])
-	}
-}
-
-func (w *jsonWriter) quoted(s string) {
-	w.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			w.WriteByte('\\')
-			w.WriteRune(r)
-		case r < ' ' || w.IntN(8) == 0 && r < 0x10000:
-			fmt.Fprintf(w, []string{`\u%04x`, `\u%04X`}[w.IntN(2)], r)
-		case r >= 0x10000 && w.IntN(2) == 0:
-			fmt.Fprintf(w, `\u%04x\u%04x`, 0xd800+(r-0x10000)>>10, 0xdc00+(r-0x10000)&0x3ff)
-		default:
-			w.WriteRune(r)
-		}
-	}
-	w.WriteByte('"')
-}
-
-func (w *jsonWriter) word() string {
-	alphabet := []rune("abcdé.€😀\x00\n\"\\/<>& \u2028\ufffd~")
-	word := make([]rune, w.IntN(6))
-	for i := range word {
-		word[i] = alphabet[w.IntN(len(alphabet))]
-	}
-	return string(word)
-}
-
-func (w *jsonWriter) list(first, last byte, n int, element func()) {
-	w.WriteByte(first)
-	w.space()
-	for i := range n {
-		if i > 0 {
-			w.WriteByte(',')
-			w.space()
-		}
-		element()
-		w.space()
-	}
-	w.WriteByte(last)
-}
-
-func (w *jsonWriter) object(depth int) {
-	seen := map[string]bool{}
-	w.list('{', '}', w.IntN(12), func() {
-		key := w.word()
-		for seen[key] {
-			key += "'"
-		}
-		if w.IntN(10) == 0 && !seen["uuid"] {
-			key = "uuid"
-		}
-		seen[key] = true
-		w.quoted(key)
-		w.space()
-		w.WriteByte(':')
-		w.space()
-		w.value(depth - 1)
-	})
-}
-
-func (w *jsonWriter) value(depth int) {
-	switch n := w.IntN(10); {
-	case n < 2 && depth > 0:
-		w.object(depth)
-	case n < 4 && depth > 0:
-		w.list('[', ']', w.IntN(6), func() { w.value(depth - 1) })
-	case n < 5:
-		w.WriteString([]string{"true", "false", "null"}[w.IntN(3)])
-	case n < 7:
-		w.quoted(w.word())
-	default:
-		w.WriteString(randomNumber(w.Rand))
-	}
-}
-
-// batch writes a body and returns it.
-func (w *jsonWriter) batch() []byte {
-	w.Reset()
-	n := w.IntN(8)
-	members := []func(){
-		func() { w.WriteString(`"messages":`); w.list('[', ']', n, func() { w.object(4) }) },
-		func() { w.WriteString(`"uuid":`); w.value(1) },
-		func() { w.WriteString(`"extra":`); w.value(3) },
-		func() { fmt.Fprintf(w, `"size":%d`, n) },
-	}
-	members = members[:1+w.IntN(len(members))]
-	w.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
-	w.space()
-	w.list('{', '}', len(members), func() { members[0](); members = members[1:] })
-	w.space()
-	return bytes.Clone(w.Bytes())
-}
-
 func TestDecodeAgreesWithTheModel(t *testing.T) {
 	w := &jsonWriter{Rand: newRandom(t)}
-	for range 3_000 {
+	for range 1_000 {
 		body := w.batch()
-		got, err := Decode(body)
+		got, err := Decode(body, Options{})
 		require.NoError(t, err, "%s", body)
-		require.NoError(t, checkModel(body, got), "%s", body)
+		require.NoError(t, checkModel(body, false, got), "%s", body)
+
+		body = w.array()
+		got, err = Decode(body, Options{})
+		require.NoError(t, err, "%s", body)
+		require.NoError(t, checkModel(body, false, got), "%s", body)
+
+		body = w.ndjson()
+		got, err = Decode(body, Options{Lines: true})
+		require.NoError(t, err, "%s", body)
+		require.NoError(t, checkModel(body, true, got), "%s", body)
 	}
 }

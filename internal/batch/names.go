@@ -10,10 +10,11 @@ type names struct {
 	slots [256]string
 }
 
-// intern returns the string of key.
-func (n *names) intern(key []byte) string {
+// intern returns the string of key. It is the object's own, and not the batch's, if it had to be made because the key is
+// long or has displaced another. What the first key in each slot takes, 16 KiB at most, is left out of the books.
+func (n *names) intern(key []byte) (name string, own bool) {
 	if len(key) > maxInterned {
-		return string(key)
+		return string(key), true
 	}
 	// FNV-1a.
 	hash := uint32(2166136261)
@@ -22,7 +23,8 @@ func (n *names) intern(key []byte) string {
 	}
 	slot := &n.slots[(hash^hash>>16)%uint32(len(n.slots))]
 	if *slot != string(key) {
+		own = *slot != ""
 		*slot = string(key)
 	}
-	return *slot
+	return *slot, own
 }

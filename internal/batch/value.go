@@ -39,17 +39,30 @@ func (d *decoder) literal() (any, error) {
 	}
 }
 
+// widest is the widest that a map is made before anything is in it. It is what 128 slots hold. Objects that are wider
+// pay for growing; an object that is not, after one that was, takes no more than that in vain.
+const widest = 112
+
 // object reads an object. The maps are made as wide as the object before at the same depth, since the messages
-// of a batch look alike. That room is never more than the object before paid for.
+// of a batch look alike.
 func (d *decoder) object() (map[string]any, error) {
 	if err := d.open(); err != nil {
 		return nil, err
 	}
+	d.made += mapBytes
 	if d.text.PeekKind() == '}' {
 		return map[string]any{}, d.close()
 	}
-	m := make(map[string]any, d.widths[d.depth])
+	expected, room := int(d.widths[d.depth]), groupRoom
+	for room < expected {
+		room = nextRoom(room)
+	}
+	d.made += roomBytes(room)
+	m := make(map[string]any, expected)
 	for d.text.PeekKind() != '}' {
+		if err := d.pay(); err != nil {
+			return nil, err
+		}
 		name, at, err := d.name()
 		if err != nil {
 			return nil, err
@@ -59,12 +72,16 @@ func (d *decoder) object() (map[string]any, error) {
 			return nil, err
 		}
 		n := len(m)
+		if n == room {
+			room = nextRoom(room)
+			d.made += roomBytes(room) - roomBytes(n)
+		}
 		m[name] = v
 		if len(m) == n {
 			return nil, d.fail(MalformedJSON, at, msgDuplicate)
 		}
 	}
-	d.widths[d.depth] = len(m)
+	d.widths[d.depth] = uint8(min(len(m), widest))
 	return m, d.close()
 }
 
@@ -80,24 +97,53 @@ func (d *decoder) array() ([]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.stack = append(d.stack, v)
+		if err := d.push(v); err != nil {
+			return nil, err
+		}
 	}
-	list := append([]any{}, d.stack[base:]...)
-	clear(d.stack[base:])
+	elements := d.stack[base:]
+	d.made += listBytes + allocated(int64(len(elements))*slotBytes)
+	if err := d.pay(); err != nil {
+		return nil, err
+	}
+	list := append([]any{}, elements...)
+	clear(elements)
 	d.stack = d.stack[:base]
 	return list, d.close()
 }
 
+// push puts an element on the stack. Growing the stack is paid for before it is done, since it may be large. The element
+// itself need not be looked at: a scalar takes less than it may, beside its slot, and whatever holds others has paid.
+func (d *decoder) push(v any) error {
+	if n := cap(d.stack); len(d.stack) == n {
+		larger := max(16, n+n/2)
+		d.held += int64(larger) * slotBytes
+		if err := d.pay(); err != nil {
+			return err
+		}
+		stack := make([]any, n, larger)
+		copy(stack, d.stack)
+		d.stack = stack
+		d.held -= int64(n) * slotBytes
+	}
+	d.stack = append(d.stack, v)
+	return nil
+}
+
 // open reads the bracket that begins an object or array.
 func (d *decoder) open() error {
-	if d.depth == MaxDepth {
-		return d.fail(TooDeep, d.offset(), fmt.Sprintf("nested deeper than %d levels", MaxDepth))
+	if d.depth == d.maxDepth {
+		return d.fail(TooDeep, d.offset(), fmt.Sprintf("nested deeper than %d levels", d.maxDepth))
 	}
 	if _, err := d.text.ReadToken(); err != nil {
 		return d.malformed(err)
 	}
 	d.depth++
-	return nil
+	if d.depth > d.deepest {
+		d.deepest = d.depth
+		d.held += levelBytes // the stack of a goroutine does not shrink so soon
+	}
+	return d.pay()
 }
 
 // close reads the bracket that ends it.
@@ -120,12 +166,16 @@ func (d *decoder) name() (string, int64, error) {
 	if err != nil {
 		return "", 0, d.malformed(err)
 	}
-	at := d.text.InputOffset() - int64(len(quoted))
+	at := d.read() - int64(len(quoted))
 	plain, err := d.unquote(quoted)
 	if err != nil {
 		return "", 0, err
 	}
-	return d.names.intern(plain), at, nil
+	name, own := d.names.intern(plain)
+	if own {
+		d.made += charBytes(len(name))
+	}
+	return name, at, nil
 }
 
 // string reads a string.
@@ -135,8 +185,15 @@ func (d *decoder) string() (string, error) {
 		return "", d.malformed(err)
 	}
 	plain, err := d.unquote(quoted)
+	if n := len(plain); n > 0 {
+		d.made += textBytes + charBytes(n)
+	}
 	return string(plain), err
 }
+
+// maxScratch is the largest buffer that is kept for the next string with escapes. It is small enough to stay out of the
+// books.
+const maxScratch = 8 << 10
 
 // unquote takes quotes and escapes from a string. The result is valid until the next call.
 func (d *decoder) unquote(quoted jsontext.Value) ([]byte, error) {
@@ -147,7 +204,9 @@ func (d *decoder) unquote(quoted jsontext.Value) ([]byte, error) {
 	if err != nil {
 		return nil, d.malformed(err)
 	}
-	d.scratch = plain
+	if cap(plain) <= maxScratch {
+		d.scratch = plain
+	}
 	return plain, nil
 }
 
@@ -158,8 +217,12 @@ func (d *decoder) number() (any, error) {
 		return nil, d.malformed(err)
 	}
 	v, exact := number(literal)
-	if !exact {
+	switch {
+	case !exact:
 		d.asStrings++
+		d.made += textBytes + charBytes(len(literal))
+	case len(literal) > 2 || literal[0] == '-':
+		d.made += numberBytes
 	}
 	return v, nil
 }

@@ -6,35 +6,50 @@ import "sync"
 // settled, that is until the output acknowledged them or they were withdrawn. It does not end with the answer,
 // else a batch that was answered 504 and still sits in the queue would cost nothing and memory would grow with
 // every retry.
+//
+// Once something did not fit, nothing new is let in until a quarter of the limit is free: senders are told to come
+// back for a while, and not each second one of them, back and forth, at every acknowledgement.
 type Admission struct {
-	limit int64
+	limit  int64
+	reopen int64 // how much may be in flight, after full, for new batches to be let in
 
 	mu   sync.Mutex
 	used int64
+	full bool // something did not fit, and it is not known to have gone down to reopen since
 }
 
 // NewAdmission returns an Admission for limit bytes.
 func NewAdmission(limit int64) *Admission {
-	return &Admission{limit: limit}
+	return &Admission{limit: limit, reopen: limit - limit/4}
 }
 
 // Limit is the configured limit in bytes.
 func (a *Admission) Limit() int64 { return a.limit }
 
-// Used is the number of bytes in flight now. It exceeds Limit only while one batch larger than the limit is alone.
+// Used is the number of bytes in flight now, Limit at most.
 func (a *Admission) Used() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.used
 }
 
-// Open returns an empty reservation, or ErrFull when n more bytes, the announced length of a body, would not fit.
-// It holds none of them yet: a sender pays for bytes that it sent, not for those that it promised. n <= 0 stands
+// Open returns an empty reservation, or ErrFull when n more bytes, the announced length of a body, would not fit, or
+// ErrTooLarge when they never will. It holds none of them yet: a sender pays for bytes that it sent, not for those that it promised. n <= 0 stands
 // for an unknown length.
 func (a *Admission) Open(n int64) (*Reservation, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.used > 0 && a.used+max(n, 1) > a.limit {
+	if n > a.limit {
+		return nil, ErrTooLarge
+	}
+	if a.used <= a.reopen {
+		a.full = false
+	}
+	if a.full {
+		return nil, ErrFull
+	}
+	if a.used+max(n, 1) > a.limit {
+		a.full = true
 		return nil, ErrFull
 	}
 	return &Reservation{admission: a}, nil
@@ -46,18 +61,32 @@ type Reservation struct {
 	held      int64 // guarded by admission.mu
 }
 
-// Grow takes n more bytes, or returns ErrFull and takes none. A batch larger than the whole limit may grow while
-// it is alone, because otherwise it could never be sent.
+// Grow takes n more bytes, or none: with ErrFull when there is no room for them now, and with ErrTooLarge when there
+// never will be, because the batch would be larger than the whole limit.
 func (r *Reservation) Grow(n int64) error {
 	a := r.admission
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.used+n > a.limit && a.used > r.held {
+	if r.held+n > a.limit {
+		return ErrTooLarge
+	}
+	if a.used+n > a.limit {
+		a.full = true
 		return ErrFull
 	}
 	a.used += n
 	r.held += n
 	return nil
+}
+
+// GiveBack gives n bytes of what is held back.
+func (r *Reservation) GiveBack(n int64) {
+	a := r.admission
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n = min(n, r.held)
+	a.used -= n
+	r.held -= n
 }
 
 // shrink keeps bytes of what is held and gives the rest back.
@@ -70,21 +99,5 @@ func (r *Reservation) shrink(bytes int64) {
 	r.held = bytes
 }
 
-// giveBack gives n bytes of what is held back.
-func (r *Reservation) giveBack(n int64) {
-	a := r.admission
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	n = min(n, r.held)
-	a.used -= n
-	r.held -= n
-}
-
 // Release gives everything back. More calls do nothing.
-func (r *Reservation) Release() {
-	a := r.admission
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.used -= r.held
-	r.held = 0
-}
+func (r *Reservation) Release() { r.shrink(0) }

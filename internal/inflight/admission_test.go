@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/txn2/rtbeat/internal/inflight"
 )
@@ -28,34 +29,98 @@ func TestAdmissionRefusesOverTheLimit(t *testing.T) {
 	first.Release()
 	require.EqualValues(t, 40, a.Used(), "released once")
 	require.NoError(t, second.Grow(60))
+	require.ErrorIs(t, second.Grow(1), inflight.ErrTooLarge, "there will never be room for it")
+	second.GiveBack(30)
+	require.EqualValues(t, 70, a.Used())
+	require.NoError(t, second.Grow(30))
 }
 
 func TestAdmissionKnowsFromTheAnnouncedLength(t *testing.T) {
 	a := inflight.NewAdmission(100)
-	first := open(t, a, 90)
+	first := open(t, a, 70)
 	require.Zero(t, a.Used(), "a promise costs nothing")
-	require.NoError(t, first.Grow(90))
-	_, err := a.Open(11)
+	require.NoError(t, first.Grow(70))
+	_, err := a.Open(31)
 	require.ErrorIs(t, err, inflight.ErrFull)
-	_, err = a.Open(10)
+	_, err = a.Open(30)
 	require.NoError(t, err)
-	require.NoError(t, first.Grow(10))
+	require.NoError(t, first.Grow(30))
+	_, err = a.Open(101)
+	require.ErrorIs(t, err, inflight.ErrTooLarge)
 	_, err = a.Open(-1)
 	require.ErrorIs(t, err, inflight.ErrFull, "of unknown length, and there is no room for a byte")
 }
 
-func TestAdmissionTakesOneLargerThanTheLimitWhenAlone(t *testing.T) {
+// Once full, nothing is let in until a quarter is free; who is in already may go on.
+func TestAdmissionDoesNotFlap(t *testing.T) {
 	a := inflight.NewAdmission(100)
-	large := open(t, a, 250)
-	require.NoError(t, large.Grow(64))
-	require.NoError(t, large.Grow(186))
-	require.EqualValues(t, 250, a.Used())
-	_, err := a.Open(1)
+	reading := open(t, a, 10)
+	waiting := open(t, a, 95)
+	require.NoError(t, waiting.Grow(95))
+	_, err := a.Open(10)
 	require.ErrorIs(t, err, inflight.ErrFull)
-	large.Release()
 
-	small := open(t, a, 1)
-	require.NoError(t, small.Grow(1))
-	_, err = a.Open(250)
-	require.ErrorIs(t, err, inflight.ErrFull, "not while something else is in flight")
+	waiting.GiveBack(19)
+	_, err = a.Open(1)
+	require.ErrorIs(t, err, inflight.ErrFull, "76 of 100 are in flight")
+	require.NoError(t, reading.Grow(10), "it was let in before")
+	waiting.GiveBack(11)
+	_ = open(t, a, 1)
+	require.EqualValues(t, 75, a.Used())
+
+	require.ErrorIs(t, waiting.Grow(26), inflight.ErrFull)
+	_ = open(t, a, 1) // little is in flight, whatever did not fit
+	require.NoError(t, waiting.Grow(25))
+	require.ErrorIs(t, reading.Grow(1), inflight.ErrFull)
+	waiting.GiveBack(24)
+	_, err = a.Open(1)
+	require.ErrorIs(t, err, inflight.ErrFull, "a body that did not fit closes the door as well")
+}
+
+// Whatever happens, no more is in flight than the limit, and nothing is left of what was given back.
+func TestAdmissionKeepsItsLimit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.Int64Range(1, 1000).Draw(t, "limit")
+		a := inflight.NewAdmission(limit)
+		held := map[*inflight.Reservation]int64{}
+		var list []*inflight.Reservation
+		sum := func() (n int64) {
+			for _, h := range held {
+				n += h
+			}
+			return n
+		}
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			n := rapid.Int64Range(0, limit+10).Draw(t, "n")
+			if len(list) == 0 || rapid.Bool().Draw(t, "open") {
+				before := a.Used()
+				r, err := a.Open(n)
+				switch {
+				case err == nil:
+					held[r], list = 0, append(list, r)
+				case before <= limit-limit/4 && before+max(n, 1) <= limit:
+					t.Fatalf("refused %d beside %d of %d", n, before, limit)
+				}
+				continue
+			}
+			r := rapid.SampledFrom(list).Draw(t, "r")
+			switch rapid.IntRange(0, 2).Draw(t, "what") {
+			case 0:
+				if err := r.Grow(n); err == nil {
+					held[r] += n
+				} else if sum()+n <= limit {
+					t.Fatalf("no room for %d beside %d of %d", n, sum(), limit)
+				}
+			case 1:
+				r.GiveBack(n)
+				held[r] -= min(n, held[r])
+			case 2:
+				r.Release()
+				held[r] = 0
+			}
+			if a.Used() != sum() || a.Used() > limit {
+				t.Fatalf("%d used, %d held, of %d", a.Used(), sum(), limit)
+			}
+		}
+	})
 }

@@ -27,7 +27,7 @@ func BenchmarkRegistry(b *testing.B) {
 					id++
 					m := raw[i*length : (i+1)*length]
 					binary.BigEndian.PutUint64(m, id)
-					messages[i] = batch.Message{UUID: "x", Raw: m}
+					messages[i] = batch.Message{UUID: "x", Raw: m, Weight: length}
 				}
 				reservation, _ := admission.Open(n * length)
 				_ = reservation.Grow(n * length)

@@ -9,7 +9,8 @@ import (
 // Origin is where a batch came from, for its events.
 type Origin struct {
 	Received time.Time
-	ClientIP string
+	ClientIP string            // empty when nobody knows
+	Headers  map[string]string // of the request, those that go into the events; shared by them all
 }
 
 // joinedSize is what a message that is joined costs of the reservation at most, until its batch is answered: nothing is
@@ -43,12 +44,12 @@ func (r *Registry) Claim(messages []batch.Message, origin Origin, reservation *R
 		case keys[i].ok && e != nil:
 			t.progress.InFlight++
 			t.waitForLocked(e)
-			freed += max(len(messages[i].Raw)-joinedSize, 0)
+			freed += max(messages[i].Weight-joinedSize, 0)
 		default:
 			t.carryLocked(&messages[i], keys[i])
 		}
 	}
-	reservation.giveBack(int64(freed))
+	reservation.GiveBack(int64(freed))
 	if t.progress.Acked == len(messages) {
 		t.resolveLocked(nil)
 	}
@@ -96,14 +97,14 @@ func (t *BatchAck) skipDeliveredLocked(messages []batch.Message, keys []messageK
 		if filtered {
 			t.progress.Filtered++
 		}
-		freed += len(messages[i].Raw)
+		freed += messages[i].Weight
 	}
 	return freed
 }
 
 // carryLocked makes the message the batch's to publish.
 func (t *BatchAck) carryLocked(m *batch.Message, key messageKey) {
-	e := &EventAck{key: key, batch: t, size: len(m.Raw), fields: m.Fields, uuid: m.UUID}
+	e := &EventAck{key: key, batch: t, size: m.Weight, fields: m.Fields, uuid: m.UUID}
 	t.own = append(t.own, e)
 	if key.ok {
 		t.registry.known[key.Key] = e

@@ -20,8 +20,10 @@ import (
 
 // Causes for which a batch is not taken, or does not become delivered. Compare with errors.Is.
 var (
-	// ErrFull says that the in-flight limit leaves no room for what was to be taken in.
+	// ErrFull says that the in-flight limit leaves no room now for what was to be taken in.
 	ErrFull = errors.New("in-flight limit reached")
+	// ErrTooLarge says that the in-flight limit has no room for the batch, whatever else is in flight.
+	ErrTooLarge = errors.New("larger than the in-flight limit")
 	// ErrDropped says that the pipeline refused an event because it is closing.
 	ErrDropped = errors.New("pipeline is closing")
 	// ErrUnpublishable says that an event could not be processed.

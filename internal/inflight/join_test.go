@@ -101,7 +101,7 @@ func TestTheSameUUIDWithOtherContentIsAnotherMessage(t *testing.T) {
 	require.Len(t, events, 1)
 	reservation := open(t, r.admission, 1)
 	other := message("a")
-	other.Raw[size-1] = '!'
+	other.Raw[size/2-1] = '!'
 	token, err := r.registry.Claim([]batch.Message{other}, inflight.Origin{}, reservation)
 	require.NoError(t, err)
 	require.Len(t, handOver(token, 1), 1)

@@ -43,12 +43,12 @@ func newRig(t *testing.T, changes ...func(*inflight.Settings)) *rig {
 	return &rig{t: t, admission: inflight.NewAdmission(100_000), registry: inflight.NewRegistry(s)}
 }
 
-// size is the length of every message.
+// size is what every message weighs, which is twice its length.
 const size = 100
 
-// message makes a message of 100 bytes. A name that starts with "-" stands for none: the message has no uuid.
+// message makes a message that weighs 100 bytes. A name that starts with "-" stands for none: the message has no uuid.
 func message(name string) batch.Message {
-	m := batch.Message{Fields: map[string]any{"name": name}, Raw: []byte(name + strings.Repeat(" ", size-len(name)))}
+	m := batch.Message{Fields: map[string]any{"name": name}, Raw: []byte(name + strings.Repeat(" ", size/2-len(name))), Weight: size}
 	if !strings.HasPrefix(name, "-") {
 		m.UUID = name
 	}

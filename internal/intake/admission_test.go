@@ -2,6 +2,7 @@ package intake
 
 import (
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/inflight"
 )
 
 // batchOf is a batch of one message whose body has n bytes.
@@ -102,7 +105,7 @@ func TestAPromisedLengthHoldsNothing(t *testing.T) {
 func TestMemoryGrowsWithWhatArrives(t *testing.T) {
 	for _, n := range []int{0, 10, 5000, 100_000} {
 		r := newRig(t)
-		reservation, err := r.admission.Open(0)
+		reservation, err := inflight.NewAdmission(1 << 20).Open(0)
 		require.NoError(t, err)
 		req := r.request(strings.Repeat("x", n))
 		req.ContentLength = 1 << 20 // announced
@@ -115,31 +118,46 @@ func TestMemoryGrowsWithWhatArrives(t *testing.T) {
 	}
 }
 
-func TestABatchLargerThanTheLimitIsTakenWhenAlone(t *testing.T) {
-	for name, announced := range map[string]bool{"announced": true, "chunked": false} {
+func TestABatchLargerThanTheLimitIsNeverTaken(t *testing.T) {
+	for name, req := range map[string]func(*rig) *http.Request{
+		"announced": func(r *rig) *http.Request { return r.request(batchOf(1001)) },
+		"chunked":   func(r *rig) *http.Request { return r.chunked(strings.NewReader(batchOf(1001))) },
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, tight)
-				body := batchOf(100_000)
-				req := r.request(body)
-				if !announced {
-					req = r.chunked(strings.NewReader(body))
-				}
-				large := r.start(req)
-				job := r.take()
-				require.EqualValues(t, len(body), r.admission.Used())
-				r.do(r.request(batchOf(100))).requireAnswer(inFlightLimit)
-				job.deliver()
-				large.requireAnswer(delivered)
-
-				small := r.start(r.request(batchOf(100)))
-				job = r.take()
-				r.do(r.request(body)).requireAnswer(inFlightLimit)
-				job.deliver()
-				small.requireAnswer(delivered)
+				r.do(req(r)).requireAnswer(batchTooLarge)
+				r.requireUntouched()
+				r.deliverAll()
+				r.do(r.request(batchOf(1000))).requireAnswer(delivered)
 			})
 		})
 	}
+}
+
+// What a batch takes in memory counts, not its text.
+func TestTinyMessagesWeighMoreThanTheirText(t *testing.T) {
+	const n = 20
+	body := "[" + strings.Repeat("{},", n-1) + "{}]"
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(l *limits) { l.InFlight = 10_000 })
+		call := r.start(r.request(body))
+		job := r.take()
+		require.Greater(t, r.admission.Used(), int64(n*170), "a sixth of the memory that each of them takes")
+		job.deliver()
+		call.requireAnswer(delivered)
+
+		r = newRig(t, func(l *limits) { l.InFlight = 1000 })
+		r.do(r.request(body)).requireAnswer(batchTooLarge)
+		r.requireUntouched()
+
+		r = newRig(t, func(l *limits) { l.InFlight = 6000 })
+		call = r.start(r.request(body))
+		job = r.take()
+		r.do(r.request(body)).requireAnswer(inFlightLimit)
+		job.deliver()
+		call.requireAnswer(delivered)
+	})
 }
 
 func TestABatchThatWasAnswered504StillCounts(t *testing.T) {

@@ -29,7 +29,8 @@ func TestThe200ComesWithTheLastAckAndNotBefore(t *testing.T) {
 			job.ack(1)
 			c.requireWaiting()
 		}
-		require.EqualValues(t, len(messages(3)), r.admission.Used(), "held until the last ack")
+		whole, _ := weigh(messages(3))
+		require.Equal(t, whole, r.admission.Used(), "held until the last ack")
 		<-time.After(time.Second)
 		job.ack(1)
 
@@ -112,7 +113,7 @@ func TestThe504ComesAtTheTimeoutAndTheBytesStayUntilTheAck(t *testing.T) {
 		body := c.requireAnswer(ackTimeout)
 		require.Equal(t, 5*time.Second, c.took)
 		require.Contains(t, body, `"messages":4,"coalesced":0,"filtered":1,"acked":2`)
-		require.EqualValues(t, 2*messageSize, r.admission.Used(), "the answer does not give back what the output still has")
+		require.EqualValues(t, 2*messageWeight, r.admission.Used(), "the answer does not give back what the output still has")
 		require.Equal(t, 2, r.registry.Events())
 		require.Empty(t, r.metrics.deliveries)
 		r.requireAnswers("504 ack_timeout")
@@ -142,7 +143,7 @@ func TestA504WithdrawsWhatThePipelineDoesNotHave(t *testing.T) {
 		c.requireAnswer(ackTimeout)
 		require.Equal(t, 3, r.metrics.withdrawn)
 		job.requireNoMore(t)
-		require.EqualValues(t, messageSize, r.admission.Used())
+		require.EqualValues(t, messageWeight, r.admission.Used())
 
 		job.ack(1)
 		r.requireAtRest()
@@ -231,7 +232,7 @@ func TestAnEventDroppedOnPublishIsA503AtOnce(t *testing.T) {
 		c.requireAnswer(stopping)
 		require.Zero(t, c.took)
 		require.Equal(t, 2, r.metrics.withdrawn)
-		require.EqualValues(t, messageSize, r.admission.Used(), "one of the two is in the pipeline still")
+		require.EqualValues(t, messageWeight, r.admission.Used(), "one of the two is in the pipeline still")
 
 		job.ack(1)
 		r.requireAtRest()

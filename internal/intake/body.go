@@ -14,33 +14,58 @@ import (
 	"strings"
 	"time"
 
+	"github.com/txn2/rtbeat/internal/contentcoding"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
 // readStart is the size of the buffer that a body is read into at first.
 const readStart = 4 << 10
 
-// checkHeaders refuses, before the body is read, what its headers already rule out.
-func checkHeaders(req *http.Request, maxBody int64) (refusal outcome, refused bool) {
-	if req.ContentLength > maxBody {
-		return bodyTooLarge, true
-	}
-	if encoding := req.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return unsupportedEncoding, true
-	}
-	contentType := req.Header.Get("Content-Type")
-	if contentType == "" { // taken for JSON: rtbeat reads nothing else
-		return 0, false
-	}
-	media, params, err := mime.ParseMediaType(contentType)
-	charset := strings.ToLower(params["charset"])
-	if err != nil || media != "application/json" || (charset != "" && charset != "utf-8") {
-		return unsupportedType, true
-	}
-	return 0, false
+// form is how a body is to be read, as its headers say.
+type form struct {
+	coding contentcoding.Coding
+	lines  bool // NDJSON
 }
 
-// read reads the whole body into memory. What arrives is reserved as it arrives, and the buffer grows only with it:
+// checkHeaders refuses, before the body is read, what its headers already rule out.
+func checkHeaders(req *http.Request, maxBody int64) (f form, refusal outcome, refused bool) {
+	if req.ContentLength > maxBody {
+		return f, bodyTooLarge, true
+	}
+	coding, err := contentcoding.Parse(req.Header.Values("Content-Encoding"))
+	if err != nil {
+		return f, unsupportedEncoding, true
+	}
+	lines, known := parseType(req.Header.Values("Content-Type"))
+	if !known {
+		return f, unsupportedType, true
+	}
+	return form{coding: coding, lines: lines}, 0, false
+}
+
+// acceptedTypes is what a 415 for the content type tells the sender.
+const acceptedTypes = "application/json, application/x-ndjson"
+
+// parseType tells the two kinds of body apart. No type at all is taken for JSON.
+func parseType(values []string) (lines, known bool) {
+	if len(values) == 0 {
+		return false, true
+	}
+	media, params, err := mime.ParseMediaType(values[0])
+	if charset := strings.ToLower(params["charset"]); err != nil || len(values) > 1 || charset != "" && charset != "utf-8" && charset != "utf8" {
+		return false, false
+	}
+	switch media {
+	case "application/json":
+		return false, true
+	case "application/x-ndjson", "application/ndjson", "application/jsonl":
+		return true, true
+	default:
+		return false, false
+	}
+}
+
+// read reads the whole body into memory, as it comes over the wire. What arrives is reserved as it arrives, and the buffer grows only with it:
 // a sender that announces much and sends little holds little.
 func (h *handler) read(w http.ResponseWriter, req *http.Request, reservation *inflight.Reservation) ([]byte, error) {
 	control := http.NewResponseController(w)
@@ -74,14 +99,33 @@ func (h *handler) read(w http.ResponseWriter, req *http.Request, reservation *in
 
 var errBadTrailer = errors.New("malformed trailer after the body")
 
-// readOutcome maps an error of read.
+// decompress undoes the content coding. The bytes of the wire are given back then.
+func (h *handler) decompress(ctx context.Context, coding contentcoding.Coding, wire []byte, reservation *inflight.Reservation) ([]byte, error) {
+	if coding == contentcoding.Identity {
+		return wire, nil
+	}
+	body, err := h.decompressor.Decompress(ctx, coding, wire, h.maxBody, reservation.Grow)
+	if err != nil {
+		return nil, fmt.Errorf("decompressing the body: %w", err)
+	}
+	reservation.GiveBack(int64(len(wire)))
+	return body, nil
+}
+
+// readOutcome maps an error of read and decompress.
 func readOutcome(ctx context.Context, err error) outcome {
 	var netErr net.Error
 	switch {
-	case errors.As(err, new(*http.MaxBytesError)):
+	case errors.As(err, new(*http.MaxBytesError)), errors.Is(err, contentcoding.ErrTooLarge):
 		return bodyTooLarge
+	case errors.Is(err, contentcoding.ErrCorrupt):
+		return corruptEncoding
+	case errors.Is(err, contentcoding.ErrUnsupported):
+		return unsupportedEncoding
 	case errors.Is(err, inflight.ErrFull):
 		return inFlightLimit
+	case errors.Is(err, inflight.ErrTooLarge):
+		return batchTooLarge
 	case errors.Is(context.Cause(ctx), errStopping):
 		return stopping
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
@@ -46,19 +47,26 @@ func (r *rig) endings() map[outcome]func() *call {
 			defer func() { r.metrics.onCoalesced = func() {} }()
 			return r.do(r.request(whole))
 		},
-		delivered:           publishing((*taken).deliver),
-		ackTimeout:          send(whole),
-		emptyBody:           send(""),
-		malformedJSON:       send(whole[:size-1]),
-		tooDeep:             send(`{"a":` + strings.Repeat("[", 200)),
-		wrongShape:          send(`[]`),
-		sizeMismatch:        send(`{"size":1,"messages":[]}`),
-		notPersistable:      send(`{"messages":[{},{"unfit":1}]}`),
+		delivered:       publishing((*taken).deliver),
+		ackTimeout:      send(whole),
+		emptyBody:       send(""),
+		malformedJSON:   send(whole[:size-1]),
+		tooDeep:         send(`{"a":` + strings.Repeat("[", 200)),
+		wrongShape:      send(`[1]`),
+		sizeMismatch:    send(`{"size":1,"messages":[]}`),
+		notPersistable:  send(`{"messages":[{},{"unfit":1}]}`),
+		corruptEncoding: with("Content-Encoding", "gzip"),
+		unauthorized:    with("Authorization", "Bearer wrong"),
+		forbidden: func() *call { // the names of certificates are tested over TLS
+			return r.reply(r.replier(), result{outcome: forbidden})
+		},
+		tooManyMessages:     send("[" + strings.Repeat("{},", 10) + "{}]"),
+		batchTooLarge:       send(`[{"a":[` + strings.Repeat(`{"":0},`, 60) + `0]}]`),
 		bodyTruncated:       breakOff(io.ErrUnexpectedEOF),
 		bodyTimeout:         breakOff(os.ErrDeadlineExceeded),
 		bodyTooLarge:        func() *call { return r.do(r.chunked(strings.NewReader(batchOf(size + 1)))) },
 		unsupportedType:     with("Content-Type", "text/plain"),
-		unsupportedEncoding: with("Content-Encoding", "zstd"),
+		unsupportedEncoding: with("Content-Encoding", "br"),
 		inFlightLimit: func() *call {
 			other, err := r.admission.Open(1)
 			require.NoError(r.t, err)
@@ -108,7 +116,12 @@ func fits(fields map[string]any) error {
 // One ending after the other on one server: a byte kept by any of them shows at once.
 func TestNoEndingKeepsBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(l *limits) { l.MaxBody, l.Fits = 500, fits })
+		r := newRig(t, func(l *limits) {
+			l.MaxBody, l.MaxMessages, l.InFlight, l.Fits = 500, 10, 3000, fits
+			var err error
+			l.Authenticator, err = auth.New(auth.Settings{BearerTokens: []string{bearer}})
+			require.NoError(t, err)
+		})
 		for want, end := range r.endings() {
 			c := end()
 			if want == clientGone {

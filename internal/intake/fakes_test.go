@@ -1,8 +1,11 @@
 package intake
 
 import (
+	"context"
 	"fmt"
 	"maps"
+	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -106,6 +109,13 @@ func (r *rig) requireUntouched() {
 	r.t.Helper()
 	require.Zero(r.t, r.registry.Queued(), "batches published")
 }
+
+// anyConnections bounds nothing.
+type anyConnections struct{}
+
+func (anyConnections) ConnState(net.Conn, http.ConnState)                          {}
+func (anyConnections) ConnContext(ctx context.Context, _ net.Conn) context.Context { return ctx }
+func (anyConnections) Complete(context.Context) (done func(), ok bool)             { return func() {}, true }
 
 // fakeMetrics keeps what the intake reports.
 type fakeMetrics struct {

@@ -7,7 +7,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/clientip"
+	"github.com/txn2/rtbeat/internal/contentcoding"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -15,19 +18,26 @@ import (
 var (
 	errAckTimeout = errors.New("not acknowledged within timeout")
 	errStopping   = errors.New("stopping")
+	errDisplaced  = errors.New("the connection had to make room for another one")
 )
 
 // handler serves POST /in.
 type handler struct {
-	admission   *inflight.Admission
-	registry    *inflight.Registry
-	metrics     Metrics
-	draining    func() bool
-	timeout     time.Duration
-	readTimeout time.Duration
-	maxBody     int64
-	ack         Ack
-	fits        func(fields map[string]any) error
+	admission      *inflight.Admission
+	registry       *inflight.Registry
+	metrics        Metrics
+	draining       func() bool
+	timeout        time.Duration
+	readTimeout    time.Duration
+	maxBody        int64
+	limits         batch.Options
+	decompressor   *contentcoding.Decompressor
+	authenticator  *auth.Authenticator
+	connections    Connections
+	trusted        clientip.Trusted
+	includeHeaders []string
+	ack            Ack
+	fits           func(fields map[string]any) error
 }
 
 // serve is the walk: admit, read, decode, claim, publish, await; the caller replies. It returns delivered only when
@@ -35,10 +45,11 @@ type handler struct {
 func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	received := time.Now().UTC()
 
-	reservation, refusal := h.admit(req)
-	if reservation == nil {
-		return result{outcome: refusal}
+	pass, refusal := h.admit(req)
+	if refusal != nil {
+		return *refusal
 	}
+	reservation := pass.reservation
 	var token *inflight.BatchAck
 	defer func() {
 		if token == nil {
@@ -49,14 +60,22 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 		// that batch, so what is not handed over must not be; otherwise there is nothing left to withdraw.
 		token.Withdraw()
 	}()
-	body, err := h.read(w, req, reservation)
+	wire, err := h.read(w, req, reservation)
 	if err != nil {
 		return result{outcome: readOutcome(req.Context(), err), err: err}
 	}
+	if refused := pass.signature.Verify(wire); refused != nil {
+		return unwelcome(refused)
+	}
+	complete, ok := h.connections.Complete(req.Context())
+	if !ok {
+		return result{outcome: clientGone, err: errDisplaced}
+	}
+	defer complete()
 	start := time.Now() // of the wait: decoding a large body counts
-	b, err := batch.Decode(body)
+	b, err := h.decode(req.Context(), pass, wire)
 	if err != nil {
-		return refused(err)
+		return refused(req.Context(), err)
 	}
 	if refusal := h.allFit(b.Messages); refusal != nil {
 		return *refusal
@@ -65,7 +84,8 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	if len(b.Messages) == 0 {
 		return h.delivered(inflight.Progress{})
 	}
-	token, err = h.registry.Claim(b.Messages, inflight.Origin{Received: received, ClientIP: clientIP(req)}, reservation)
+	origin := inflight.Origin{Received: received, ClientIP: h.clientIP(req), Headers: h.headers(req)}
+	token, err = h.registry.Claim(b.Messages, origin, reservation)
 	if err != nil {
 		return h.unclaimed(err)
 	}
@@ -75,19 +95,47 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	return h.await(req.Context(), token, start)
 }
 
-// admit opens a reservation, or refuses before the body is read: then the reservation is nil.
-func (h *handler) admit(req *http.Request) (reservation *inflight.Reservation, refusal outcome) {
+// pass is what a request has that was let in.
+type pass struct {
+	form
+	reservation *inflight.Reservation
+	signature   auth.Pending // of the body, if that is how the sender says who it is
+}
+
+// admit lets a request in, or refuses it before its body is read.
+func (h *handler) admit(req *http.Request) (pass, *result) {
 	if h.draining() {
-		return nil, stopping
+		return pass{}, &result{outcome: stopping}
 	}
-	if refusal, refused := checkHeaders(req, h.maxBody); refused {
-		return nil, refusal
+	signature, refused := h.authenticator.Check(req)
+	if refused != nil {
+		res := unwelcome(refused)
+		return pass{}, &res
+	}
+	form, refusal, isRefused := checkHeaders(req, h.maxBody)
+	if isRefused {
+		return pass{}, &result{outcome: refusal}
 	}
 	reservation, err := h.admission.Open(req.ContentLength)
 	if err != nil {
-		return nil, inFlightLimit
+		return pass{}, &result{outcome: readOutcome(req.Context(), err)}
 	}
-	return reservation, 0
+	return pass{form, reservation, signature}, nil
+}
+
+// decode turns the bytes of the wire into messages. What they take in memory is reserved as it is made.
+func (h *handler) decode(ctx context.Context, p pass, wire []byte) (batch.Batch, error) {
+	body, err := h.decompress(ctx, p.coding, wire, p.reservation)
+	if err != nil {
+		return batch.Batch{}, err
+	}
+	limits := h.limits
+	limits.Lines, limits.Charge = p.lines, p.reservation.Grow
+	b, err := batch.Decode(body, limits)
+	if err != nil {
+		return batch.Batch{}, fmt.Errorf("decoding the body: %w", err)
+	}
+	return b, nil
 }
 
 // allFit refuses a batch with a message that the queue cannot carry.
@@ -145,13 +193,22 @@ func (h *handler) delivered(p inflight.Progress) result {
 	}}
 }
 
-// refused maps an error of the decoder. Its text holds nothing of the body, so the sender may see it.
-func refused(err error) result {
+// unwelcome is how a request ends that may not come in.
+func unwelcome(r *auth.Refusal) result {
+	res := result{outcome: unauthorized, err: errors.New(string(r.Detail)), challenge: r.Challenge}
+	if r.Status == http.StatusForbidden {
+		res.outcome = forbidden
+	}
+	return res
+}
+
+// refused maps an error of decode. The text of the decoder holds nothing of the body, so the sender may see it.
+func refused(ctx context.Context, err error) result {
 	var decodeErr *batch.Error
 	if !errors.As(err, &decodeErr) {
-		return result{outcome: panicked, err: err}
+		return result{outcome: readOutcome(ctx, err), err: err}
 	}
-	res := result{outcome: refusals[decodeErr.Reason], say: decodeErr.Error(), err: err, detail: detail{Offset: &decodeErr.Offset}}
+	res := result{outcome: refusals[decodeErr.Reason], say: decodeErr.Error(), err: decodeErr, detail: detail{Offset: &decodeErr.Offset}}
 	if decodeErr.Index >= 0 {
 		res.detail.Index = &decodeErr.Index
 	}

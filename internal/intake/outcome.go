@@ -16,11 +16,16 @@ const (
 	wrongShape
 	sizeMismatch
 	notPersistable
+	corruptEncoding
 	bodyTruncated
+	unauthorized
+	forbidden
 	notFound
 	methodNotAllowed
 	bodyTimeout
 	bodyTooLarge
+	tooManyMessages
+	batchTooLarge
 	unsupportedType
 	unsupportedEncoding
 	inFlightLimit
@@ -66,19 +71,24 @@ var outcomes = [...]struct {
 	panicked:            {500, fail, "internal_error", "rtbeat failed on this request; its log says how. Send the batch again", failure, false, true},
 	delivered:           {200, ok, "delivered", "", quiet, false, false},
 	ackTimeout:          {504, "TIMEOUT", "ack_timeout", "the output did not acknowledge every event in time. Keep the batch and send it again", warn, true, false},
-	emptyBody:           {400, fail, "empty_body", "there is no body. Send a JSON object with a messages array", warn, false, false},
+	emptyBody:           {400, fail, "empty_body", "there is no body. Send a JSON object with a messages array, a JSON array of objects, or NDJSON", warn, false, false},
 	malformedJSON:       {400, fail, "malformed_json", "the body is not valid JSON", warn, false, false},
-	tooDeep:             {400, fail, "too_deep", "the body is nested too deeply", warn, false, false},
-	wrongShape:          {400, fail, "wrong_shape", "the body is no batch. Send a JSON object with a messages array of objects", warn, false, false},
+	tooDeep:             {400, fail, "too_deep", "the body is nested more deeply than rtbeat.max_depth", warn, false, false},
+	wrongShape:          {400, fail, "wrong_shape", "the body is no batch. Send a JSON object with a messages array of objects, a JSON array of objects, or NDJSON", warn, false, false},
 	sizeMismatch:        {400, fail, "size_mismatch", "size is not the number of messages", warn, false, false},
 	notPersistable:      {400, fail, "not_persistable", "the disk queue cannot carry a message of this batch. Nothing of the batch was taken", warn, false, false},
 	bodyTruncated:       {400, fail, "body_truncated", "the body ended before it was complete. Send it again", warn, false, true},
+	corruptEncoding:     {400, fail, "corrupt_encoding", "the body is not what its Content-Encoding says, or is not complete", warn, false, false},
+	unauthorized:        {401, fail, "unauthorized", "there are no credentials, or they are wrong. The WWW-Authenticate header says which are wanted", warn, false, false},
+	forbidden:           {403, fail, "forbidden", "the client certificate is valid, but its names are not among those that may send here (rtbeat.auth.certificate.names)", warn, false, false},
 	notFound:            {404, fail, "not_found", "there is nothing here. Batches go to POST /in", quiet, false, false},
 	methodNotAllowed:    {405, fail, "method_not_allowed", "this path does not take this method; see the Allow header", quiet, false, false},
 	bodyTimeout:         {408, fail, "body_timeout", "the body came too slowly (rtbeat.read_timeout). Send it again", warn, false, true},
-	bodyTooLarge:        {413, fail, "body_too_large", "the body is larger than rtbeat.max_body_bytes. Send smaller batches or raise the limit", failure, false, true},
-	unsupportedType:     {415, fail, "unsupported_media_type", "the content type is not application/json", warn, false, false},
-	unsupportedEncoding: {415, fail, "unsupported_encoding", "the content encoding is not supported. Send the body as it is", warn, false, false},
+	bodyTooLarge:        {413, fail, "body_too_large", "the body, or what it decompresses to, is larger than rtbeat.max_body_bytes. Send smaller batches or raise the limit", failure, false, true},
+	tooManyMessages:     {413, fail, "too_many_messages", "the batch has more messages than rtbeat.max_messages. Send smaller batches or raise the limit", failure, false, false},
+	batchTooLarge:       {413, fail, "batch_too_large", "decoded, the batch takes more than the whole of rtbeat.max_in_flight_bytes. Send smaller batches or raise the limit", failure, false, true},
+	unsupportedType:     {415, fail, "unsupported_media_type", "the content type is neither application/json nor application/x-ndjson, or its charset is not UTF-8", warn, false, false},
+	unsupportedEncoding: {415, fail, "unsupported_encoding", "the content encoding is not one of those in Accept-Encoding, or there are several, or it needs a dictionary or a window of more than 8 MiB. Send one of them, or the body as it is", warn, false, false},
 	inFlightLimit:       {503, fail, "in_flight_limit", "as much as rtbeat.max_in_flight_bytes allows waits for the output. Nothing of this batch was taken; send it again", warn, true, false},
 	outputStalled:       {503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after. Nothing of this batch was taken; send it again", warn, true, false},
 	stopping:            {503, fail, "stopping", "rtbeat is stopping. Send the batch again, to another instance or later", quiet, true, true},
@@ -109,4 +119,6 @@ var refusals = map[batch.Reason]outcome{
 	batch.TooDeep:       tooDeep,
 	batch.WrongShape:    wrongShape,
 	batch.SizeMismatch:  sizeMismatch,
+
+	batch.TooManyMessages: tooManyMessages,
 }

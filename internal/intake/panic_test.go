@@ -42,7 +42,7 @@ func TestAPanicKeepsTheBytesOfWhatThePipelineHas(t *testing.T) {
 		job.handOver(1)
 		c.requireAnswer(panicked)
 		job.requireNoMore(t)
-		require.EqualValues(t, messageSize, r.admission.Used())
+		require.EqualValues(t, messageWeight, r.admission.Used())
 		job.ack(1)
 		r.requireAtRest()
 	})

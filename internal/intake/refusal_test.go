@@ -43,7 +43,7 @@ func TestABodyThatIsNoBatchIsA400WithItsPlace(t *testing.T) {
 		"a control character": {`{"messages":[{"a":"` + marker + "\x01" + `"}]}`, malformedJSON, `"offset":25,"index":0}`},
 		"more behind it":      {`{"messages":[]} ` + marker, malformedJSON, `"offset":16}`},
 		"too deep":            {deep, tooDeep, `"offset":1293,"index":0}`},
-		"an array":            {`["` + marker + `"]`, wrongShape, `"offset":0}`},
+		"an array of strings": {`[{},"` + marker + `"]`, wrongShape, `"offset":4,"index":1}`},
 		"a string":            {`"` + marker + `"`, wrongShape, `"offset":0}`},
 		"no messages":         {`{"` + marker + `":[]}`, wrongShape, `"offset":0}`},
 		"messages no array":   {`{"messages":"` + marker + `"}`, wrongShape, `"offset":12}`},
@@ -53,7 +53,7 @@ func TestABodyThatIsNoBatchIsA400WithItsPlace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, announced := range []bool{true, false} {
-				r := newRig(t, func(l *limits) { l.MaxBody = 10_000 })
+				r := newRig(t, func(l *limits) { l.MaxBody, l.MaxDepth = 10_000, 128 })
 				req := r.request(tt.body)
 				if !announced {
 					req = r.chunked(strings.NewReader(tt.body))
@@ -102,7 +102,13 @@ func TestWhatTheHeadersRuleOutIsRefusedUnread(t *testing.T) {
 		"another charset":      {header("Content-Type", "application/json; charset="+marker), unsupportedType},
 		"UTF-16":               {header("Content-Type", "application/json; charset=utf-16"), unsupportedType},
 		"another encoding":     {header("Content-Encoding", marker), unsupportedEncoding},
-		"two encodings":        {header("Content-Encoding", "identity, gzip"), unsupportedEncoding},
+		"two encodings":        {header("Content-Encoding", "deflate, gzip"), unsupportedEncoding},
+		"two headers for it":   {header("Content-Encoding", "deflate", "Content-Encoding", "gzip"), unsupportedEncoding},
+		"two types":            {header("Content-Type", "application/json", "Content-Type", "application/json"), unsupportedType},
+		"UTF-8, misspelt":      {header("Content-Type", "application/json; charset=utf8"), taken},
+		"NDJSON":               {header("Content-Type", "application/x-ndjson"), taken},
+		"NDJSON, registered":   {header("Content-Type", "application/ndjson; charset=utf-8"), taken},
+		"JSON lines":           {header("Content-Type", "application/jsonl"), taken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/txn2/rtbeat/internal/contentcoding"
 )
 
 const (
@@ -30,6 +32,8 @@ type result struct {
 	say     string // to the sender, behind the outcome's phrase; never holds bytes of the request
 	err     error  // to the log alone
 	detail  detail
+
+	challenge []string // WWW-Authenticate
 }
 
 // detail is the part of an answer that differs from request to request. It holds numbers and fixed phrases, and
@@ -60,19 +64,20 @@ type answer struct {
 type replier struct {
 	log     Logger
 	metrics Metrics
-	closing func() bool // whether each answer is to be the last of its connection
+	client  func(*http.Request) string // its address
+	closing func() bool                // whether each answer is to be the last of its connection
 	logged  [len(outcomes)]struct {
 		now        rate.Sometimes
 		suppressed atomic.Int64
 	}
 }
 
-func newReplier(log Logger, metrics Metrics, closing func() bool) *replier {
-	r := &replier{log: log, metrics: metrics, closing: closing}
+func newReplier(log Logger, h *handler) *replier {
+	r := &replier{log: log, metrics: h.metrics, client: h.clientIP, closing: h.draining}
 	for i := range r.logged {
 		r.logged[i].now.Interval = logInterval
 		if !outcome(i).health() {
-			metrics.Expect(outcomes[i].status, outcomes[i].reason)
+			r.metrics.Expect(outcomes[i].status, outcomes[i].reason)
 		}
 	}
 	return r
@@ -81,9 +86,10 @@ func newReplier(log Logger, metrics Metrics, closing func() bool) *replier {
 // reply ends a request. It is the only place that writes a status.
 func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	o := outcomes[res.outcome]
+	id := requestID(req)
 	if !res.outcome.health() {
 		r.metrics.Answer(o.status, o.reason)
-		r.logResult(req, res)
+		r.logResult(req, id, res)
 	}
 	if res.outcome == clientGone {
 		panic(http.ErrAbortHandler) // closes the connection without an answer, and without a stack in the log
@@ -104,6 +110,7 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	header.Set("Content-Type", "application/json")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "no-store")
+	header.Set("X-Request-ID", id)
 	header.Set("Content-Length", strconv.Itoa(len(encoded)+1))
 	if o.retry {
 		header.Set("Retry-After", strconv.Itoa(retryAfterMin+rand.IntN(retryAfterMax-retryAfterMin+1))) //nolint:gosec // jitter, no secret
@@ -112,9 +119,7 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	if last {
 		header.Set("Connection", "close")
 	}
-	if o.status == http.StatusUnsupportedMediaType {
-		header.Set("Accept-Encoding", "identity")
-	}
+	advise(header, res)
 	control := http.NewResponseController(w) // a test's recorder knows no deadlines
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if last { // net/http reads up to 256 KiB of what is left of the body before it closes, else the sender may lose the answer
@@ -124,18 +129,30 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	_, _ = w.Write(append(encoded, '\n')) // the sender left, or does not read: there is nobody to tell
 }
 
+// advise tells a sender in a header what it got wrong.
+func advise(header http.Header, res result) {
+	switch res.outcome { //nolint:exhaustive // the others have no such header
+	case unsupportedType: // RFC 9110, 15.5.16
+		header.Set("Accept", acceptedTypes)
+	case unsupportedEncoding: // and only then: RFC 9110, 12.5.3
+		header.Set("Accept-Encoding", contentcoding.Accepted)
+	case unauthorized: // RFC 9110, 11.6.1
+		header["Www-Authenticate"] = res.challenge
+	}
+}
+
 // logResult writes a line for an outcome that somebody should look at, each outcome once in logInterval.
-func (r *replier) logResult(req *http.Request, res result) {
+func (r *replier) logResult(req *http.Request, id string, res result) {
 	o := outcomes[res.outcome]
 	if o.level == quiet {
-		r.log.Debugw("request ended", fields(req, res)...)
+		r.log.Debugw("request ended", r.fields(req, id, res)...)
 		return
 	}
 	gate := &r.logged[res.outcome]
 	said := false
 	gate.now.Do(func() {
 		said = true
-		args := append(fields(req, res), "suppressed", gate.suppressed.Swap(0))
+		args := append(r.fields(req, id, res), "suppressed", gate.suppressed.Swap(0))
 		if o.level == failure {
 			r.log.Errorw("request failed: "+o.phrase, args...)
 		} else {
@@ -147,10 +164,11 @@ func (r *replier) logResult(req *http.Request, res result) {
 	}
 }
 
-// fields are the key-value pairs of a log line. The path and the headers are the sender's words and stay out.
-func fields(req *http.Request, res result) []any {
+// fields are the key-value pairs of a log line. The path and the headers are the sender's words and stay out, but for a
+// request id, of which no more is taken than fits into a line.
+func (r *replier) fields(req *http.Request, id string, res result) []any {
 	o := outcomes[res.outcome]
-	args := []any{"reason", o.reason, "http.response.status_code", o.status, "client.address", clientIP(req)}
+	args := []any{"reason", o.reason, "http.response.status_code", o.status, "client.address", r.client(req), "http.request.id", id}
 	if res.err != nil {
 		args = append(args, "error.message", res.err.Error())
 	}

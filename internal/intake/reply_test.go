@@ -22,7 +22,7 @@ func TestEveryOutcomeIsAnsweredAsTheTableSays(t *testing.T) {
 	for i, o := range outcomes {
 		t.Run(o.reason, func(t *testing.T) {
 			r := newRig(t)
-			c := r.reply(r.replier(), result{outcome: outcome(i)})
+			c := r.reply(r.replier(), result{outcome: outcome(i), challenge: []string{"Bearer"}})
 			if outcome(i) == clientGone {
 				require.Equal(t, http.ErrAbortHandler, c.panicked)
 				require.Empty(t, c.recorder.Body.String())
@@ -51,7 +51,7 @@ func TestWhatIsSaidFollowsThePhraseAndTheErrorStaysInTheLog(t *testing.T) {
 	require.JSONEq(t, `{
 		"status": "FAIL",
 		"reason": "wrong_shape",
-		"message": "the body is no batch. Send a JSON object with a messages array of objects: a message is no object",
+		"message": "the body is no batch. Send a JSON object with a messages array of objects, a JSON array of objects, or NDJSON: a message is no object",
 		"index": 3,
 		"offset": 70
 	}`, c.requireAnswer(wrongShape))
@@ -61,6 +61,7 @@ func TestWhatIsSaidFollowsThePhraseAndTheErrorStaysInTheLog(t *testing.T) {
 		"reason":                    "wrong_shape",
 		"http.response.status_code": 400,
 		"client.address":            "192.0.2.1",
+		"http.request.id":           c.recorder.Header().Get("X-Request-ID"),
 		"error.message":             "for the log alone",
 		"suppressed":                int64(0),
 	}, lines[0].fields)

@@ -16,6 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/contentcoding"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -38,6 +41,9 @@ type rig struct {
 // limits are the settings of a rig.
 type limits struct {
 	Settings
+	Authenticator *auth.Authenticator
+	Connections   Connections
+
 	InFlight int64
 	Registry inflight.Settings
 }
@@ -48,9 +54,11 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 	l := limits{
 		Settings: Settings{
 			Timeout: 5 * time.Second, ReadTimeout: 2 * time.Second, IdleTimeout: time.Minute, MaxBody: 1000,
+			MaxMessages: 100, MaxDepth: 20, MaxHeader: 8 << 10,
 		},
-		InFlight: 10_000,
-		Registry: inflight.Settings{Join: true, Window: 10 * time.Minute, MaxEntries: 1000, StallAfter: 30 * time.Second},
+		Connections: anyConnections{},
+		InFlight:    10_000,
+		Registry:    inflight.Settings{Join: true, Window: 10 * time.Minute, MaxEntries: 1000, StallAfter: 30 * time.Second},
 	}
 	for _, change := range changes {
 		change(&l)
@@ -66,6 +74,8 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 		Admission:      r.admission,
 		Registry:       r.registry,
 		Metrics:        r.metrics,
+		Authenticator:  l.Authenticator,
+		Connections:    l.Connections,
 		MetricsHandler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "metrics") }),
 		Log:            r.log,
 	})
@@ -110,8 +120,18 @@ func (r *rig) requireAnswers(want ...string) {
 // labels is what an ending is counted as.
 func labels(o outcome) string { return fmt.Sprint(outcomes[o].status, " ", outcomes[o].reason) }
 
-// messageSize is the length of one message of messages.
-const messageSize = len(`{"seq":0}`)
+// weigh is what a body counts for: while it is being decoded and waits, and the first of its messages alone.
+func weigh(body string) (whole int64, message int) {
+	whole = int64(len(body))
+	b, err := batch.Decode([]byte(body), batch.Options{Charge: func(n int64) error { whole += n; return nil }})
+	if err != nil {
+		panic(err)
+	}
+	return whole, b.Messages[0].Weight
+}
+
+// messageWeight is what one message of messages counts for.
+var _, messageWeight = weigh(messages(1))
 
 // messages is a batch of n small messages.
 func messages(n int) string {
@@ -122,14 +142,21 @@ func messages(n int) string {
 	return `{"messages":[` + strings.Join(list, ",") + `]}`
 }
 
+// bearer is what requests have with them, whether somebody wants to see it or not.
+const bearer = "the-right-one"
+
 // request is a POST of a batch whose length is announced.
 func (r *rig) request(body string) *http.Request {
-	return httptest.NewRequestWithContext(r.t.Context(), http.MethodPost, "/in", strings.NewReader(body))
+	req := httptest.NewRequestWithContext(r.t.Context(), http.MethodPost, "/in", strings.NewReader(body))
+	req.Header.Set("Authorization", "Bearer "+bearer)
+	return req
 }
 
 // chunked is a POST whose length is not announced.
 func (r *rig) chunked(body io.Reader) *http.Request {
-	return httptest.NewRequestWithContext(r.t.Context(), http.MethodPost, "/in", io.NopCloser(body))
+	req := httptest.NewRequestWithContext(r.t.Context(), http.MethodPost, "/in", io.NopCloser(body))
+	req.Header.Set("Authorization", "Bearer "+bearer)
+	return req
 }
 
 // call is one request on its way through the handler.
@@ -219,11 +246,14 @@ func requireAnswer(t *testing.T, want outcome, code int, header http.Header, bod
 	require.Equal(t, "nosniff", header.Get("X-Content-Type-Options"))
 	require.Equal(t, "no-store", header.Get("Cache-Control"))
 	require.Equal(t, strconv.Itoa(len(body)), header.Get("Content-Length"))
-	require.Equal(t, code == http.StatusUnsupportedMediaType, header.Get("Accept-Encoding") == "identity", "Accept-Encoding")
+	require.Equal(t, want == unsupportedEncoding, header.Get("Accept-Encoding") == contentcoding.Accepted, "Accept-Encoding")
+	require.Equal(t, want == unsupportedType, header.Get("Accept") == acceptedTypes, "Accept")
+	require.Equal(t, want == unauthorized, header.Get("WWW-Authenticate") != "", "WWW-Authenticate")
+	require.Regexp(t, `^[0-9a-f]{32}$`, header.Get("X-Request-ID"))
 	require.Equal(t, o.retry, header.Get("Retry-After") != "", "Retry-After")
 }
 
 // replier is one of a server that does not drain.
 func (r *rig) replier() *replier {
-	return newReplier(r.log, r.metrics, func() bool { return false })
+	return newReplier(r.log, &handler{metrics: r.metrics, draining: func() bool { return false }})
 }

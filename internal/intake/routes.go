@@ -4,43 +4,52 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
 )
 
-// routes is the table of paths. Each path knows its methods, so that another one is a 405 with Allow.
-func (s *Server) routes(h *handler, r *replier, metrics http.Handler) http.Handler {
-	in := func(w http.ResponseWriter, req *http.Request) result {
+// route is a path and its methods, so that another method is a 405 with Allow.
+type route struct {
+	path    string
+	methods []string
+	handler http.Handler
+}
+
+// routes are the tables of paths, of the one listener and of the other: health and metrics stand on either.
+func (s *Server) routes(h *handler, r *replier, metrics http.Handler, separate bool) (in, admin http.Handler) {
+	serve := func(w http.ResponseWriter, req *http.Request) result {
 		defer h.metrics.Request()()
 		return h.serve(w, req)
 	}
 	livez := func(http.ResponseWriter, *http.Request) result { return result{outcome: alive} }
 	readyz := func(http.ResponseWriter, *http.Request) result { return s.readiness() }
-	unknown := func(http.ResponseWriter, *http.Request) result { return result{outcome: notFound} }
-	refuse := func(allow string) http.Handler {
-		return r.handle(func(w http.ResponseWriter, _ *http.Request) result {
-			w.Header().Set("Allow", allow)
-			return result{outcome: methodNotAllowed}
-		})
+	get := []string{http.MethodGet, http.MethodHead}
+	intake := []route{{"/in", []string{http.MethodPost}, s.serving.track(r.handle(serve))}}
+	health := []route{
+		{"/livez", get, r.handle(livez)},
+		{"/readyz", get, r.handle(readyz)},
+		{"/metrics", get, withWriteTimeout(metrics)},
 	}
+	if separate {
+		return r.router(intake), r.router(health)
+	}
+	return r.router(slices.Concat(intake, health)), r.router(nil)
+}
 
+// router is a table of paths at work. Any other path is a 404.
+func (r *replier) router(routes []route) http.Handler {
 	router := mux.NewRouter().SkipClean(true) // else //in is a redirect, which makes a GET of a POST
-	for _, route := range []struct {
-		path    string
-		methods []string
-		allow   string
-		handler http.Handler
-	}{
-		{"/in", []string{http.MethodPost}, "POST", s.serving.track(r.handle(in))},
-		{"/livez", []string{http.MethodGet, http.MethodHead}, "GET, HEAD", r.handle(livez)},
-		{"/readyz", []string{http.MethodGet, http.MethodHead}, "GET, HEAD", r.handle(readyz)},
-		{"/metrics", []string{http.MethodGet, http.MethodHead}, "GET, HEAD", withWriteTimeout(metrics)},
-	} {
+	for _, route := range routes {
 		router.Path(route.path).Methods(route.methods...).Handler(route.handler)
-		router.Path(route.path).Handler(refuse(route.allow))
+		router.Path(route.path).Handler(r.handle(func(w http.ResponseWriter, _ *http.Request) result {
+			w.Header().Set("Allow", strings.Join(route.methods, ", "))
+			return result{outcome: methodNotAllowed}
+		}))
 	}
-	router.NotFoundHandler = r.handle(unknown)
+	router.NotFoundHandler = r.handle(func(http.ResponseWriter, *http.Request) result { return result{outcome: notFound} })
 	return router
 }
 

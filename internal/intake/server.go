@@ -7,25 +7,41 @@ package intake
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
 	"net"
 	"net/http"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
+	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/clientip"
+	"github.com/txn2/rtbeat/internal/contentcoding"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// Settings are the limits of the server, all positive.
+// Settings are the limits of the server, all positive, and what else is set of it.
 type Settings struct {
-	Timeout     time.Duration // how long a request waits for the acknowledgement of its batch
-	ReadTimeout time.Duration // for the headers of a request, and again for its body
-	IdleTimeout time.Duration // until an idle connection is closed
-	MaxBody     int64         // bytes
-	Ack         Ack           // what the output's acknowledgement means; Delivered when empty
+	Timeout        time.Duration // how long a request waits for the acknowledgement of its batch
+	ReadTimeout    time.Duration // for the headers of a request, and again for its body
+	IdleTimeout    time.Duration // until an idle connection is closed
+	MaxBody        int64         // bytes, as they come over the wire and after decompression
+	MaxMessages    int           // of a batch
+	MaxDepth       int           // of a message
+	MaxHeader      int           // bytes
+	Ack            Ack           // what the output's acknowledgement means; Delivered when empty
+	TLS            *tls.Config   // nil for plain HTTP
+	TrustedProxies clientip.Trusted
+	IncludeHeaders []string // names of the headers that go into the events, in lower case
+	Admin          bool     // health and metrics are served by ServeAdmin, and not beside /in
 	// Fits, if set, says why the queue cannot carry a message, in words that quote nothing of it; nil when it can.
 	Fits func(fields map[string]any) error
 }
@@ -60,6 +76,16 @@ type Metrics interface {
 	Answer(code int, reason string)
 }
 
+// Connections is what bounds the connections.
+type Connections interface {
+	// ConnState and ConnContext are hooks of http.Server.
+	ConnState(conn net.Conn, state http.ConnState)
+	ConnContext(ctx context.Context, conn net.Conn) context.Context
+	// Complete says that a request has come in whole: its connection is not closed to make room for another one until
+	// done is called. It fails when that has happened already.
+	Complete(ctx context.Context) (done func(), ok bool)
+}
+
 // Logger is the part of logp.Logger that the intake needs.
 type Logger interface {
 	Debugw(msg string, keysAndValues ...any)
@@ -72,7 +98,9 @@ type Parts struct {
 	Admission      *inflight.Admission
 	Registry       *inflight.Registry
 	Metrics        Metrics
-	MetricsHandler http.Handler // serves GET /metrics
+	MetricsHandler http.Handler        // serves GET /metrics
+	Authenticator  *auth.Authenticator // nil lets everybody in
+	Connections    Connections
 	Log            Logger
 }
 
@@ -86,12 +114,21 @@ const (
 	phaseDraining // refuses new batches
 )
 
-// maxHeaderBytes bounds the headers of a request; net/http answers 431 beyond it.
-const maxHeaderBytes = 64 << 10
+const (
+	// maxDecompressions is how many bodies are decompressed at the same time, for each core. It takes a core and no
+	// waiting, so that more of them would only take more memory.
+	maxDecompressions = 1
+	// maxStreams is how many requests an HTTP/2 connection may have open; each counts like one of a connection of its own.
+	maxStreams = 128
+	// maxAdminHeaderBytes bounds the headers of a request to the admin listener.
+	maxAdminHeaderBytes = 16 << 10
+)
 
-// Server is the HTTP server. Make it with New, then Serve until Drain. Serve once; Drain may be repeated.
+// Server is the HTTP server. Make it with New, then Serve until Drain, and ServeAdmin until Close. Serve once; Drain and
+// Close may be repeated.
 type Server struct {
 	http     *http.Server
+	admin    *http.Server
 	phase    atomic.Int32
 	registry *inflight.Registry
 	serving  *tracker
@@ -107,34 +144,67 @@ func New(settings Settings, parts Parts) *Server {
 	base, abort := context.WithCancelCause(context.Background())
 	s := &Server{abort: abort, registry: parts.Registry, serving: newTracker()}
 	h := &handler{
-		admission:   parts.Admission,
-		registry:    parts.Registry,
-		metrics:     parts.Metrics,
-		draining:    func() bool { return s.at(phaseDraining) },
-		timeout:     settings.Timeout,
-		readTimeout: settings.ReadTimeout,
-		maxBody:     settings.MaxBody,
-		ack:         cmp.Or(settings.Ack, Delivered),
-		fits:        settings.Fits,
+		admission:      parts.Admission,
+		registry:       parts.Registry,
+		metrics:        parts.Metrics,
+		draining:       func() bool { return s.at(phaseDraining) },
+		timeout:        settings.Timeout,
+		readTimeout:    settings.ReadTimeout,
+		maxBody:        settings.MaxBody,
+		limits:         batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth},
+		decompressor:   contentcoding.New(maxDecompressions * runtime.GOMAXPROCS(0)),
+		authenticator:  parts.Authenticator,
+		connections:    parts.Connections,
+		trusted:        settings.TrustedProxies,
+		includeHeaders: settings.IncludeHeaders,
+		ack:            cmp.Or(settings.Ack, Delivered),
+		fits:           settings.Fits,
 	}
+	r := newReplier(parts.Log, h)
+	in, admin := s.routes(h, r, parts.MetricsHandler, settings.Admin)
+	complaints := log.New(&errorLog{log: parts.Log, once: rate.Sometimes{Interval: logInterval}}, "", 0)
 	s.http = &http.Server{
-		Handler: s.routes(h, newReplier(parts.Log, parts.Metrics, h.draining), parts.MetricsHandler),
+		Handler: in,
 		// What is left of a refused request net/http reads, up to 256 KiB, before it lets the answer go: ReadTimeout bounds that. A
 		// body that is taken in gets a deadline of its own, which ends with it (handler.read): none may run while a
 		// request waits for its acknowledgement.
 		ReadTimeout:       settings.ReadTimeout,
 		ReadHeaderTimeout: settings.ReadTimeout,
 		IdleTimeout:       settings.IdleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
+		MaxHeaderBytes:    settings.MaxHeader,
+		TLSConfig:         settings.TLS,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams,
+			// What a sender may have on its way that no handler has read yet. The handler reserves only what it reads.
+			MaxReceiveBufferPerConnection: 1 << 20,
+			MaxReceiveBufferPerStream:     256 << 10,
+			SendPingTimeout:               settings.IdleTimeout,
+			WriteByteTimeout:              writeTimeout,
+		},
 		// net/http would answer OPTIONS * with a 200.
 		DisableGeneralOptionsHandler: true,
 		BaseContext:                  func(net.Listener) context.Context { return base },
-		ErrorLog:                     log.New(errorLog{parts.Log}, "", 0),
+		ConnContext:                  parts.Connections.ConnContext,
+		ConnState:                    parts.Connections.ConnState,
+		ErrorLog:                     complaints,
+	}
+	s.admin = &http.Server{
+		Handler:                      admin,
+		ReadTimeout:                  adminTimeout,
+		ReadHeaderTimeout:            adminTimeout,
+		IdleTimeout:                  settings.IdleTimeout,
+		MaxHeaderBytes:               maxAdminHeaderBytes,
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     complaints,
 	}
 	return s
 }
 
-// Serve accepts connections until Drain is called (nil) or the listener fails.
+// adminTimeout bounds the reading of a request to the admin listener.
+const adminTimeout = 10 * time.Second
+
+// Serve accepts connections until Drain is called (nil) or the listener fails. With Settings.TLS they are TLS, and may
+// speak HTTP/2.
 func (s *Server) Serve(listener net.Listener) error {
 	s.mu.Lock()
 	s.listener = listener
@@ -143,11 +213,26 @@ func (s *Server) Serve(listener net.Listener) error {
 	}
 	s.mu.Unlock()
 	s.advance(phaseServing)
-	if err := s.http.Serve(listener); !s.at(phaseDraining) && !errors.Is(err, http.ErrServerClosed) {
+	serve := s.http.Serve
+	if s.http.TLSConfig != nil {
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
+	if err := serve(listener); !s.at(phaseDraining) && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving HTTP: %w", err)
 	}
 	return nil
 }
+
+// ServeAdmin serves health and metrics until Close is called (nil) or the listener fails.
+func (s *Server) ServeAdmin(listener net.Listener) error {
+	if err := s.admin.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving the admin listener: %w", err)
+	}
+	return nil
+}
+
+// Close ends ServeAdmin, and the connections there.
+func (s *Server) Close() { _ = s.admin.Close() } // there is nobody to tell
 
 // Leave turns /readyz to 503, while batches are still taken.
 func (s *Server) Leave() { s.advance(phaseLeaving) }
@@ -162,10 +247,23 @@ func (s *Server) advance(p phase) {
 	}
 }
 
-// errorLog brings what net/http complains of, mostly about senders, to the one logger.
-type errorLog struct{ log Logger }
+// maxErrorLine is how much of a complaint is logged: names in a certificate are the sender's words, and as many as it likes.
+const maxErrorLine = 300
 
-func (l errorLog) Write(line []byte) (int, error) {
-	l.log.Debugw("http server", "error.message", string(line))
-	return len(line), nil
+// errorLog brings what net/http complains of, which is mostly senders, to the one logger. Handshakes that fail are worth
+// a warning: the sender sees little more than a closed connection.
+type errorLog struct {
+	log  Logger
+	once rate.Sometimes
+}
+
+func (l *errorLog) Write(line []byte) (int, error) {
+	n := len(line)
+	text := strings.ToValidUTF8(string(line[:min(n, maxErrorLine)]), "\uFFFD")
+	report := l.log.Debugw
+	if strings.HasPrefix(text, "http: TLS handshake error") && !strings.HasSuffix(text, ": EOF\n") {
+		l.once.Do(func() { report = l.log.Warnw })
+	}
+	report("http server", "error.message", strings.TrimSpace(text))
+	return n, nil
 }

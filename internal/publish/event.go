@@ -19,11 +19,20 @@ func (p *Publisher) newEvent(m batch.Message, o inflight.Origin, e *inflight.Eve
 	event := beat.Event{
 		Timestamp: o.Received,
 		Fields: mapstr.M{
-			"type":     eventType,
-			"rxtxMsg":  mapstr.M(m.Fields),
-			"clientIp": o.ClientIP,
+			"type":    eventType,
+			"rxtxMsg": mapstr.M(m.Fields),
 		},
 		Private: e,
+	}
+	if o.ClientIP != "" {
+		event.Fields["clientIp"] = o.ClientIP
+	}
+	if len(o.Headers) > 0 {
+		headers := make(mapstr.M, len(o.Headers)) // each event has its own: a processor may change it
+		for name, value := range o.Headers {
+			headers[name] = value
+		}
+		event.Fields["headers"] = headers
 	}
 	if p.settings.DocumentID && m.UUID != "" && len(m.UUID) <= maxDocumentID {
 		// The outputs read it from here: @metadata._id for Logstash, the document's _id for Elasticsearch.

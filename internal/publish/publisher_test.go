@@ -85,7 +85,7 @@ func (r *rig) publish(messages ...string) *inflight.BatchAck {
 	reservation, err := r.admission.Open(int64(len(body)))
 	require.NoError(r.t, err)
 	require.NoError(r.t, reservation.Grow(int64(len(body))))
-	b, err := batch.Decode([]byte(body))
+	b, err := batch.Decode([]byte(body), batch.Options{})
 	require.NoError(r.t, err)
 	token, err := r.registry.Claim(b.Messages, inflight.Origin{Received: time.Now(), ClientIP: "192.0.2.7"}, reservation)
 	require.NoError(r.t, err)

@@ -197,7 +197,7 @@ func FuzzBodyComesBack(f *testing.F) {
 	f.Add([]byte(`{"messages":[{"a":[-129,1e5,-0,"\u0000",null,{}],"@timestamp":"x","a.b":{"":1}}]}`))
 	f.Add([]byte(`{"messages":[{"n":[-32769,-65536,-4294967296,-2147483649,18446744073709551615,1.0,12345678901234567890123]}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		b, err := batch.Decode(body)
+		b, err := batch.Decode(body, batch.Options{})
 		if err != nil || len(b.Messages) > 20 {
 			return
 		}

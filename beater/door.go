@@ -1,0 +1,120 @@
+package beater
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"strings"
+
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/clientip"
+	"github.com/txn2/rtbeat/internal/listen"
+)
+
+// door is who may come in, and how: everything about the listeners that is known before one is bound.
+type door struct {
+	authenticator *auth.Authenticator
+	trusted       clientip.Trusted
+	certificates  *listen.Certificates // nil for plain HTTP
+	connections   *listen.Bound
+
+	listener net.Listener
+	admin    net.Listener // nil when there is none
+}
+
+// newDoor checks the settings and reads the certificates. It binds nothing.
+func newDoor(c config.Config, log *logp.Logger) (*door, error) {
+	d := &door{connections: listen.NewBound(listen.Affordable(c.MaxConnections))}
+	var err error
+	if d.authenticator, err = auth.New(authSettings(c.Auth)); err != nil {
+		return nil, err //nolint:wrapcheck // it names the setting
+	}
+	if d.trusted, err = clientip.ParseTrusted(c.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("rtbeat.trusted_proxies: %w", err)
+	}
+	if c.SSL.IsEnabled() {
+		if d.certificates, err = listen.TLS(c.SSL, log.Named("tls")); err != nil {
+			return nil, err //nolint:wrapcheck // it names the setting
+		}
+	}
+	if limit := d.connections.Limit(); limit < c.MaxConnections {
+		log.Warnf("rtbeat.max_connections is %d, but the process may open files for %d connections only; raise its limit of open files (ulimit -n, LimitNOFILE)", c.MaxConnections, limit)
+	}
+	return d, nil
+}
+
+// authSettings leaves out what is not set.
+func authSettings(c config.Auth) auth.Settings {
+	s := auth.Settings{BearerTokens: c.Bearer.Tokens, CertificateNames: c.Certificate.Names}
+	if c.Basic.Username != "" || c.Basic.Password != "" {
+		s.Logins = []auth.Login{{Username: c.Basic.Username, Password: c.Basic.Password}}
+	}
+	if len(c.HMAC.Keys) > 0 {
+		s.HMAC = &auth.HMACSettings{
+			Keys:            c.HMAC.Keys,
+			Header:          c.HMAC.Header,
+			Prefix:          c.HMAC.Prefix,
+			TimestampHeader: c.HMAC.TimestampHeader,
+			Window:          c.HMAC.Window,
+		}
+	}
+	return s
+}
+
+// open binds the listeners.
+func (d *door) open(c config.Config) (err error) {
+	d.listener, err = listen.Bind(listen.Settings{Host: c.Host, Port: c.Port, SocketMode: fs.FileMode(c.SocketMode)})
+	if err != nil {
+		return err //nolint:wrapcheck // it names the setting
+	}
+	d.listener = d.connections.Listener(d.listener)
+	if c.ProxyProtocol {
+		d.listener = listen.Proxied(d.listener, d.trusts, d.trusted.Unix(), c.ReadTimeout)
+	}
+	if c.Admin.Port == 0 {
+		return nil
+	}
+	d.admin, err = listen.Bind(listen.Settings{Host: c.Admin.Host, Port: c.Admin.Port, Section: "rtbeat.admin"})
+	if err != nil {
+		_ = d.listener.Close()
+		return err //nolint:wrapcheck // it names the setting
+	}
+	// Probes must get in while every place of the bound above has a request that waits.
+	d.admin = listen.NewBound(maxAdminConnections).Listener(d.admin)
+	return nil
+}
+
+// maxAdminConnections is for a few probes and scrapers.
+const maxAdminConnections = 64
+
+func (d *door) trusts(addr netip.Addr) bool { return d.trusted.Has(addr) }
+
+// close closes what open bound.
+func (d *door) close() {
+	_ = d.listener.Close() // there is nothing to listen to either way
+	if d.admin != nil {
+		_ = d.admin.Close()
+	}
+}
+
+// tls is what the server needs to speak TLS; nil for plain HTTP.
+func (d *door) tls() *tls.Config {
+	if d.certificates == nil {
+		return nil
+	}
+	return d.certificates.Config()
+}
+
+// String is for the log: who may come in.
+func (d *door) String() string {
+	schemes := strings.Join(d.authenticator.Schemes(), ", ")
+	if schemes == "" {
+		schemes = "none"
+	}
+	return schemes
+}

@@ -1,0 +1,42 @@
+package beater
+
+import (
+	"math"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/dustin/go-humanize"
+
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/txn2/rtbeat/config"
+)
+
+const (
+	// memoryShare is how much of the container's memory the Go runtime may take before it collects garbage harder. The
+	// rest is for what it does not count: the binary's pages, and the kernel's buffers.
+	memoryShare = 0.9
+	// memoryFactor is how much memory a byte in flight takes at most, and memoryBase what rtbeat takes with nothing in
+	// flight (docs/operations.md has the measurement).
+	memoryFactor = 10
+	memoryBase   = 80 << 20
+)
+
+// limitMemory makes the Go runtime keep to the memory that the container has (GOMEMLIMIT), and warns when that is less than
+// rtbeat may need. GOMEMLIMIT in the environment stands over it, and AUTOMEMLIMIT=off switches it off.
+func limitMemory(c config.Config, log *logp.Logger) {
+	limit, err := memlimit.Set(memlimit.WithProvider(memlimit.FromCgroup), memlimit.WithRatio(memoryShare))
+	if err != nil {
+		log.Debugw("the container's memory limit is not known", "error.message", err.Error())
+		return
+	}
+	if limit <= 0 || limit == math.MaxInt64 {
+		return
+	}
+	log.Infof("GOMEMLIMIT is %s", size(limit))
+	if need := memoryBase + memoryFactor*int64(c.MaxInFlightBytes); limit < need {
+		log.Warnf("rtbeat may take %s of memory with rtbeat.max_in_flight_bytes at %s, and the container has %s to give; lower the one or raise the other (docs/operations.md)",
+			size(need), size(int64(c.MaxInFlightBytes)), size(limit))
+	}
+}
+
+func size(bytes int64) string { return humanize.IBytes(uint64(max(bytes, 0))) }

@@ -1,0 +1,155 @@
+//go:build !race
+
+// The race detector makes allocations larger, and these tests measure them.
+
+package batch
+
+import (
+	"bytes"
+	"fmt"
+	"math/bits"
+	"runtime"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// heap returns the bytes that are in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // the first one may leave garbage of other tests unswept
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+// What is decoded takes no more than what was paid for it, and not much less where it weighs more than its text.
+func TestWeightIsWhatItTakes(t *testing.T) {
+	for _, s := range shapes() {
+		t.Run(s.name, func(t *testing.T) {
+			var charged int64
+			before := heap()
+			b, err := Decode(s.body, Options{Charge: func(n int64) error { charged += n; return nil }})
+			require.NoError(t, err)
+			live := heap() - before
+			var weights int64
+			for i := range b.Messages {
+				weights += int64(b.Messages[i].Weight)
+			}
+			// What the messages will cost elsewhere is not there yet.
+			here := heapFactor*weights - perMessage*int64(len(b.Messages))
+			runtime.KeepAlive(b)
+
+			size := int64(len(s.body))
+			t.Logf("%d bytes, %d charged, weights %d: %d on the heap, %.3f of what is paid, %.3f of the weights", size,
+				charged, weights, live, float64(live)/float64(heapFactor*(size+charged)), float64(live)/float64(here))
+			require.LessOrEqual(t, float64(live), 1.1*float64(heapFactor*(size+charged)))
+			require.GreaterOrEqual(t, size+charged, weights)
+			if s.dense && weights > size {
+				require.LessOrEqual(t, float64(live), 1.02*float64(here), "weighs too little")
+			}
+		})
+	}
+}
+
+// What the decoder believes that it makes is what it makes, whether that is more than the text or less.
+func TestReckoning(t *testing.T) {
+	for _, s := range shapes() {
+		b, err := Decode(s.body, Options{})
+		require.NoError(t, err)
+		if len(b.Messages) != 1 || len(b.Messages[0].Raw) < bodySize/2 {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			d := newDecoder(bytes.Clone(b.Messages[0].Raw), Options{})
+			b = Batch{}
+			before := heap()
+			fields, err := d.object()
+			require.NoError(t, err)
+			require.Equal(t, int64(cap(d.stack))*slotBytes+int64(d.deepest)*levelBytes, d.held)
+			require.LessOrEqual(t, cap(d.scratch), maxScratch)
+			d.stack, d.scratch = nil, nil
+			ratio := float64(heap()-before) / float64(d.made)
+			runtime.KeepAlive(d)
+			runtime.KeepAlive(fields)
+			t.Logf("%d bytes, %.3f of it used", d.made, ratio)
+			require.LessOrEqual(t, ratio, 1.03, "reckoned too little")
+			if s.dense {
+				require.GreaterOrEqual(t, ratio, 0.82, "reckoned too much")
+			}
+		})
+	}
+	for _, n := range []int{1, 8, 9, 100, 850, 896, 897, 1600, 5000, 55_000} {
+		t.Run(fmt.Sprintf("%d keys passed over", n), func(t *testing.T) {
+			d := newDecoder(nil, Options{})
+			keys := make([]string, n)
+			for i := range keys {
+				keys[i] = strconv.Itoa(i)
+			}
+			sets := make([]keySet, max(1, 20_000/n))
+			before := heap()
+			for i := range sets {
+				for _, key := range keys {
+					require.NoError(t, d.addKey(&sets[i], key, 0))
+				}
+			}
+			ratio := float64(heap()-before) / float64(d.made)
+			runtime.KeepAlive(keys)
+			runtime.KeepAlive(sets)
+			t.Logf("%d bytes, %.3f of it used", d.made, ratio)
+			require.LessOrEqual(t, ratio, 1.03)
+			require.GreaterOrEqual(t, ratio, 0.45)
+		})
+	}
+}
+
+// At no time is there more on the heap than what is paid for by then, and what one step of charging leaves open.
+func TestMemoryIsPaidForMeanwhile(t *testing.T) {
+	for _, s := range shapes() {
+		t.Run(s.name, func(t *testing.T) {
+			var (
+				d       *decoder
+				charged int64
+				calls   int
+			)
+			before := heap()
+			d = newDecoder(s.body, Options{Charge: func(n int64) error {
+				require.GreaterOrEqual(t, n, int64(chargeStep))
+				calls++
+				if bits.OnesCount(uint(calls)) == 1 || calls%64 == 0 || n > 4*chargeStep {
+					live := heap() - before
+					paid := heapFactor * (d.read() + charged + chargeStep)
+					require.LessOrEqual(t, float64(live), 1.1*float64(paid)+64<<10, "charged %d after %d bytes", charged, d.read())
+				}
+				charged += n
+				return nil
+			}})
+			_, err := d.batch()
+			require.NoError(t, err)
+			require.Less(t, d.excess-charged, int64(chargeStep), "left for the end")
+		})
+	}
+}
+
+// A small sender's large body of next to nothing is stopped early.
+func TestRefusedChargeStopsReading(t *testing.T) {
+	for _, s := range shapes() {
+		if !s.dense {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			d := newDecoder(s.body, Options{Charge: func(int64) error { return errFull }})
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := d.batch()
+			runtime.ReadMemStats(&after)
+			if err == nil {
+				return // not heavy enough for a step
+			}
+			require.ErrorIs(t, err, errFull)
+			made := int64(after.TotalAlloc - before.TotalAlloc)
+			require.LessOrEqual(t, float64(made), 2*float64(heapFactor*(d.read()+chargeStep))+32<<10)
+		})
+	}
+}

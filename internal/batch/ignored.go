@@ -1,0 +1,84 @@
+package batch
+
+// ignored reads a value that nobody needs, to see that it is well-formed. It makes nothing but the sets of keys that
+// tell whether one comes twice, and lets go of them as the objects end.
+func (d *decoder) ignored() error {
+	switch d.text.PeekKind() {
+	case '{':
+		return d.ignoredObject()
+	case '[':
+		return d.ignoredArray()
+	case '"', '0':
+		if _, err := d.text.ReadValue(); err != nil {
+			return d.malformed(err)
+		}
+		return nil
+	default:
+		_, err := d.literal()
+		return err
+	}
+}
+
+func (d *decoder) ignoredObject() error {
+	if err := d.open(); err != nil {
+		return err
+	}
+	made := d.made
+	var seen keySet
+	for d.text.PeekKind() != '}' {
+		name, at, err := d.name()
+		if err != nil {
+			return err
+		}
+		if err := d.ignored(); err != nil {
+			return err
+		}
+		if err := d.addKey(&seen, name, at); err != nil {
+			return err
+		}
+	}
+	d.made = made
+	return d.close()
+}
+
+func (d *decoder) ignoredArray() error {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for d.text.PeekKind() != ']' {
+		if err := d.ignored(); err != nil {
+			return err
+		}
+	}
+	return d.close()
+}
+
+// keySet is the keys of an object whose values are not kept. The zero value has none.
+type keySet struct {
+	keys map[string]struct{}
+	room int
+}
+
+// has reports whether the key was added.
+func (s *keySet) has(key string) bool {
+	_, ok := s.keys[key]
+	return ok
+}
+
+// addKey adds a key that stands at offset at. The same key twice is an error.
+func (d *decoder) addKey(s *keySet, key string, at int64) error {
+	n := len(s.keys)
+	if s.keys == nil {
+		s.keys, s.room = make(map[string]struct{}), groupRoom
+		d.made += mapBytes + setRoomBytes(s.room)
+	}
+	if n == s.room {
+		s.room = nextRoom(s.room)
+		d.made += setRoomBytes(s.room) - setRoomBytes(n)
+	}
+	if s.has(key) {
+		return d.fail(MalformedJSON, at, msgDuplicate)
+	}
+	s.keys[key] = struct{}{}
+	return d.pay()
+}

@@ -1,0 +1,176 @@
+package batch
+
+import "math"
+
+// What a byte of weight stands for.
+const (
+	// heapFactor is how many bytes of the heap one byte of weight stands for. Messages like those of rxtx, some 370 bytes
+	// long, take three times their length once decoded, and perMessage on top makes that six: they weigh what they are
+	// long. Only what is denser, many small values in few bytes, weighs more than it is long.
+	heapFactor = 6
+
+	// perMessage is what a message costs whoever carries it further, in bytes of the heap and whatever is in it: the
+	// event with its own maps, the entry in a queue, the place in a ledger. None of it is there yet while decoding, which
+	// is why the list of messages, which takes up to 168 bytes for each while it grows, needs no account of its own.
+	perMessage = 1024
+
+	// chargeStep is the least that Options.Charge is asked for at a time, but for the last time.
+	chargeStep = 32 << 10
+)
+
+// What values take on the heap, in bytes, for a Go of 64 bits.
+const (
+	slotBytes    = 16  // an interface, which every element of an array is
+	messageBytes = 56  // a Message
+	listBytes    = 24  // an array without its elements
+	textBytes    = 16  // a string without its bytes
+	numberBytes  = 8   // a number that is not among the few that the runtime has at hand
+	mapBytes     = 48  // a map without room
+	groupBytes   = 288 // room for eight entries, the least there is
+	setBytes     = 208 // the same where the entries are keys, which an empty value makes no smaller
+	levelBytes   = 512 // of stack, for a level of recursion
+)
+
+// A map has room for 8 entries, then for seven eighths of 16, 32, and so on to 1,024 slots. After that it has several
+// tables of 1,024 slots, which are split one by one, each when it is full: some are long before the average is, so that
+// room is counted to be used up earlier.
+const (
+	groupRoom    = 8
+	tableRoom    = 896
+	tablesRoom   = 832
+	tableBytes   = 40960 + 32 + 8 // slots in whole pages, the table's head, a pointer to it
+	setTableSize = 27264 + 32 + 8
+)
+
+// nextRoom returns how many entries a map has room for after it has outgrown room.
+func nextRoom(room int) int {
+	switch room {
+	case groupRoom:
+		return 14
+	case tableRoom:
+		return 2 * tablesRoom
+	default:
+		return 2 * room
+	}
+}
+
+// roomBytes is what a map takes that has room for so many entries, besides mapBytes.
+func roomBytes(room int) int64 {
+	switch {
+	case room <= groupRoom:
+		return groupBytes
+	case room <= tableRoom:
+		return 40 + allocated(int64(room)/7*8*33)
+	default:
+		return int64(room) / tablesRoom * tableBytes
+	}
+}
+
+// setRoomBytes is roomBytes for a map without values.
+func setRoomBytes(room int) int64 {
+	switch {
+	case room <= groupRoom:
+		return setBytes
+	case room <= tableRoom:
+		return 40 + allocated(int64(room)/7*8*25)
+	default:
+		return int64(room) / tablesRoom * setTableSize
+	}
+}
+
+// allocated is about what an allocation of n bytes takes, given the sizes that the runtime has.
+func allocated(n int64) int64 {
+	switch {
+	case n <= 32:
+		return (n + 7) &^ 7
+	case n <= 256:
+		return (n + 15) &^ 15
+	case n <= 32<<10:
+		return n + n/8
+	default:
+		return (n + 8<<10 - 1) &^ (8<<10 - 1)
+	}
+}
+
+// charBytes is what the bytes of a string of length n take. Those of one byte are the runtime's own.
+func charBytes(n int) int64 {
+	if n <= 1 {
+		return 0
+	}
+	return allocated(int64(n))
+}
+
+// weight is heap bytes in bytes of weight.
+func weight(heap int64) int64 { return (heap + heapFactor - 1) / heapFactor }
+
+// account keeps the books of what decoding makes.
+type account struct {
+	charge func(int64) error // may be nil
+
+	// made is what the values take that are being read, those of finished messages left out; held is what the decoder
+	// itself takes and will let go of. limit is the sum of both at which charge may have to be called: until then one
+	// comparison is all that an element costs.
+	made, held, limit int64
+
+	rawDone int64 // bytes of the body that are finished messages
+	excess  int64 // weight of the finished messages beyond that
+	charged int64
+}
+
+func newAccount(charge func(int64) error) account {
+	a := account{charge: charge, limit: math.MaxInt64}
+	if charge != nil {
+		a.limit = 0 // so that the first look at it finds the right one
+	}
+	return a
+}
+
+// finish takes a message of raw bytes, which made heap bytes, into the books and returns its weight.
+func (a *account) finish(raw int, heap int64) int {
+	w := max(int64(raw), weight(heap))
+	a.made -= heap
+	a.rawDone += int64(raw)
+	a.excess += w - int64(raw)
+	return int(w)
+}
+
+// settle charges for what has been made, of which read bytes of the body have been seen, if that is worth a call.
+func (a *account) settle(read int64) error {
+	if a.charge == nil {
+		return nil
+	}
+	read -= a.rawDone
+	need := a.excess + max(0, weight(a.made+a.held)-read)
+	if err := a.chargeTo(need, chargeStep); err != nil {
+		return err
+	}
+	a.limit = heapFactor * (a.charged + chargeStep - a.excess + read)
+	return nil
+}
+
+// settleUp charges for the rest, when nothing but the messages is left.
+func (a *account) settleUp() error {
+	if a.charge == nil {
+		return nil
+	}
+	return a.chargeTo(a.excess, 1)
+}
+
+func (a *account) chargeTo(need, step int64) error {
+	if need-a.charged < step {
+		return nil
+	}
+	if err := a.charge(need - a.charged); err != nil {
+		return err
+	}
+	a.charged = need
+	return nil
+}
+
+// pay is settle where it may be due. It stands wherever something was made, or is about to be if that is large.
+func (d *decoder) pay() error {
+	if d.made+d.held < d.limit {
+		return nil
+	}
+	return d.settle(d.read())
+}

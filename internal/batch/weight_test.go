@@ -1,0 +1,209 @@
+package batch
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Ordinary messages weigh what they are long, in each of the formats.
+func TestRxtxMessagesAreNotHeavy(t *testing.T) {
+	const n = 5000
+	whole := rxtxBatch(n)
+	list := whole[bytes.IndexByte(whole, '[') : len(whole)-1]
+	for name, c := range map[string]struct {
+		body  []byte
+		lines bool
+	}{
+		"batch": {whole, false},
+		"array": {list, false},
+		"lines": {bytes.ReplaceAll(list[1:len(list)-1], []byte(`},{"seq"`), []byte("}\n{\"seq\"")), true},
+	} {
+		var charged int64
+		b, err := Decode(c.body, Options{Lines: c.lines, Charge: func(n int64) error { charged += n; return nil }})
+		require.NoError(t, err)
+		require.Len(t, b.Messages, n)
+		require.LessOrEqual(t, charged, int64(64), name)
+		for i := range b.Messages {
+			raw, w := len(b.Messages[i].Raw), b.Messages[i].Weight
+			require.LessOrEqual(t, w, raw+1, "message %d", i)
+		}
+		decoded := weight(perMessage + decodedBytes(t, b))
+		require.InDelta(t, len(b.Messages[0].Raw), decoded, 0.05*float64(len(b.Messages[0].Raw)), "the factor is off")
+	}
+}
+
+// decodedBytes is what a message of the batch takes on the heap on average, by the decoder's own reckoning.
+func decodedBytes(t *testing.T, b Batch) int64 {
+	t.Helper()
+	d := newDecoder(b.Messages[len(b.Messages)-1].Raw, Options{})
+	_, err := d.object()
+	require.NoError(t, err)
+	return d.made + messageBytes
+}
+
+// The weight of a message does not depend on who asks, on what follows, or on whether anybody is charged.
+func TestWeight(t *testing.T) {
+	const empty = perMessage + messageBytes + mapBytes
+	for message, made := range map[string]int64{
+		`{}`:            empty,
+		`{"a":null}`:    empty + groupBytes,
+		`{"a":true}`:    empty + groupBytes,
+		`{"a":""}`:      empty + groupBytes,
+		`{"a":"x"}`:     empty + groupBytes + textBytes,
+		`{"a":"\n"}`:    empty + groupBytes + textBytes,
+		`{"a":"xy"}`:    empty + groupBytes + textBytes + 8,
+		`{"a":12}`:      empty + groupBytes,
+		`{"a":1.5}`:     empty + groupBytes + numberBytes,
+		`{"a":-1}`:      empty + groupBytes + numberBytes,
+		`{"a":1e999}`:   empty + groupBytes + textBytes + 8,
+		`{"a":[]}`:      empty + groupBytes + listBytes,
+		`{"a":[1,[]]}`:  empty + groupBytes + 2*listBytes + 2*slotBytes,
+		`{"a":{}}`:      empty + groupBytes + mapBytes,
+		`{"a":{"b":0}}`: empty + 2*groupBytes + mapBytes,
+	} {
+		for _, o := range []Options{{}, {Lines: true}, {Charge: func(int64) error { return nil }}} {
+			body := "[" + message + "]"
+			if o.Lines {
+				body = message + "\n"
+			}
+			b, err := Decode([]byte(body), o)
+			require.NoError(t, err)
+			require.Equal(t, (int(made)+heapFactor-1)/heapFactor, b.Messages[0].Weight, message)
+		}
+	}
+	long := `{"a":"` + strings.Repeat("x", 5000) + `"}`
+	b, err := Decode([]byte("["+long+",{},"+long+"]"), Options{})
+	require.NoError(t, err)
+	require.Equal(t, len(long), b.Messages[0].Weight)
+	require.Equal(t, empty/heapFactor, b.Messages[1].Weight)
+	require.Equal(t, len(long), b.Messages[2].Weight)
+
+	b, err = Decode([]byte("["+object(1000, "0")+`,{"a":1},{"a":1}]`), Options{})
+	require.NoError(t, err)
+	require.Equal(t, weight(empty+roomBytes(112)), int64(b.Messages[1].Weight), "no more room than that in vain")
+	require.Equal(t, weight(empty+groupBytes), int64(b.Messages[2].Weight))
+}
+
+// One call is for the excess of a message over its bytes, whatever is left of it at the end.
+func TestChargeAtTheEnd(t *testing.T) {
+	for _, body := range []string{`[{},{}]`, `{"messages":[{},{}]}`, "{}\n{}"} {
+		var calls []int64
+		b, err := Decode([]byte(body), Options{Lines: body[0] == '{' && body[1] == '}', Charge: func(n int64) error {
+			calls = append(calls, n)
+			return nil
+		}})
+		require.NoError(t, err)
+		require.Equal(t, []int64{int64(2*b.Messages[0].Weight - 4)}, calls)
+	}
+	for _, body := range []string{
+		`[]`, `{"messages":null,"v":[1,2,{"a":{}}]}`, string(rxtxBatch(1)[:100]),
+		`{"v":[` + strings.Repeat(`{"a":0},`, 1<<14) + `{}],"messages":[]}`,
+	} {
+		_, _ = Decode([]byte(body), Options{Charge: func(int64) error { t.Fatal("nothing to charge for"); return nil }})
+	}
+}
+
+var errFull = errors.New("full")
+
+// Whoever refuses a charge is asked no more, and gets that very error.
+func TestRefusedCharge(t *testing.T) {
+	for _, s := range append(slices.Clone(shapes()), shape{name: "lines", body: bytes.Repeat([]byte("{}\n"), 1<<16), lines: true, dense: true}) {
+		t.Run(s.name, func(t *testing.T) {
+			var calls int
+			o := Options{Lines: s.lines, Charge: func(int64) error { calls++; return nil }}
+			_, err := Decode(s.body, o)
+			require.NoError(t, err)
+			all := calls
+			for _, allowed := range []int{0, 1, all - 1} {
+				if allowed < 0 || allowed >= all {
+					continue
+				}
+				calls = 0
+				o.Charge = func(int64) error {
+					calls++
+					if calls > allowed {
+						return errFull
+					}
+					return nil
+				}
+				b, err := Decode(s.body, o)
+				require.ErrorIs(t, err, errFull)
+				require.Zero(t, b)
+				require.Equal(t, allowed+1, calls)
+			}
+		})
+	}
+}
+
+// Nesting takes the stack of the goroutine, which is nowhere else in the books.
+func TestChargeForNesting(t *testing.T) {
+	for _, body := range []string{
+		`[{"a":` + strings.Repeat("[", HighestMaxDepth-1) + strings.Repeat("]", HighestMaxDepth-1) + `}]`,
+		`{"v":` + strings.Repeat("[", HighestMaxDepth) + strings.Repeat("]", HighestMaxDepth) + `,"messages":[]}`,
+	} {
+		var charged int64
+		_, err := Decode([]byte(body), Options{MaxDepth: HighestMaxDepth, Charge: func(n int64) error { charged += n; return nil }})
+		require.NoError(t, err)
+		require.Greater(t, charged, int64(256<<10/heapFactor-len(body)))
+
+		// It is asked for on the way down.
+		_, err = Decode([]byte(body[:len(body)/2]), Options{MaxDepth: HighestMaxDepth, Charge: func(int64) error { return errFull }})
+		require.ErrorIs(t, err, errFull)
+	}
+}
+
+// What is charged for is the excess, to the byte: where nothing is needed only for a while, the charges add up to it.
+func TestChargesAddUp(t *testing.T) {
+	bodies := [][]byte{bytes.Repeat([]byte("{}\n"), 1000), bytes.Repeat([]byte(rxtxMessage(1)+"\n{\"\":{}}\n"), 500)}
+	bodies = append(bodies, []byte(`{"a":"`+strings.Repeat("x", 1<<20)+`","b":0}`))
+	for n := range 300 {
+		bodies = append(bodies, []byte(`{"a":"`+strings.Repeat("x", n)+`"}`))
+	}
+	var one bool
+	for _, body := range bodies {
+		var charged int64
+		b, err := Decode(body, Options{Lines: true, Charge: func(n int64) error { charged += n; return nil }})
+		require.NoError(t, err)
+		var excess int64
+		for i := range b.Messages {
+			excess += int64(b.Messages[i].Weight - len(b.Messages[i].Raw))
+		}
+		require.Equal(t, excess, charged)
+		one = one || excess == 1
+	}
+	require.True(t, one, "the smallest charge there is was not among them")
+}
+
+// A light message does not pay for the heavy one after it.
+func TestChargeDoesNotWait(t *testing.T) {
+	before := `[{"a":"` + strings.Repeat("x", 1<<20) + `"},`
+	d := newDecoder([]byte(before+`{"a":[`+strings.Repeat(`{"":0},`, 1<<14)+`0]}]`), Options{Charge: func(int64) error { return errFull }})
+	_, err := d.batch()
+	require.ErrorIs(t, err, errFull)
+	require.Greater(t, d.read(), int64(len(before)))
+	require.Less(t, d.read(), int64(len(before)+chargeStep/4))
+}
+
+// Keys that nobody needs are paid for while they are read.
+func TestChargeForKeysPassedOver(t *testing.T) {
+	keys := strings.TrimSuffix(object(20_000, "0"), "}")
+	for _, body := range []string{keys, `{"v":[` + keys} {
+		_, err := Decode([]byte(body), Options{Charge: func(int64) error { return errFull }})
+		require.ErrorIs(t, err, errFull)
+	}
+}
+
+// A size is believed only as far as the body and the limit go.
+func TestRoomForMessages(t *testing.T) {
+	body := []byte("[" + strings.Repeat(" ", 1<<20) + "]")
+	for most, want := range map[int]int{0: len(body) / 112, 1 << 40: len(body) / 112, 7: 7} {
+		list, err := newDecoder(body, Options{MaxMessages: most}).messages(1 << 50)
+		require.NoError(t, err)
+		require.InDelta(t, want, cap(list), 1)
+	}
+}

@@ -1,0 +1,115 @@
+package intake
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
+)
+
+func readOpenAPI(t *testing.T) *openapi3.T {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromFile("../../docs/openapi.yaml")
+	require.NoError(t, err)
+	require.NoError(t, doc.Validate(t.Context(), openapi3.EnableExamplesValidation()))
+	return doc
+}
+
+// responseOf is what docs/openapi.yaml says of an answer.
+func responseOf(t *testing.T, doc *openapi3.T, o outcome) *openapi3.Response {
+	t.Helper()
+	operation := doc.Paths.Value("/in").Post
+	switch o { //nolint:exhaustive // all others are of /in
+	case alive:
+		operation = doc.Paths.Value("/livez").Get
+	case ready, starting, stalled, leaving:
+		operation = doc.Paths.Value("/readyz").Get
+	}
+	response := operation.Responses.Value(strconv.Itoa(outcomes[o].status))
+	require.NotNil(t, response, outcomes[o].reason)
+	return response.Value
+}
+
+// reasonsOf are the reasons that a schema allows, and none where it has no such field.
+func reasonsOf(schema *openapi3.SchemaRef) (reasons []any) {
+	for _, part := range schema.Value.AllOf {
+		reasons = append(reasons, reasonsOf(part)...)
+	}
+	if property := schema.Value.Properties["reason"]; property != nil {
+		reasons = append(reasons, property.Value.Enum...)
+	}
+	return reasons
+}
+
+// docs/openapi.yaml has the outcomes, no more and no fewer.
+func TestOpenAPIHasTheTableOfOutcomes(t *testing.T) {
+	doc := readOpenAPI(t)
+	held := make(map[*openapi3.Response][]any)
+	for i := range outcomes {
+		o := outcome(i)
+		if o == clientGone {
+			continue
+		}
+		response := responseOf(t, doc, o)
+		var reason []any
+		if outcomes[o].word != ok {
+			reason = []any{outcomes[o].reason}
+		}
+		held[response] = append(held[response], reason...)
+		if !o.health() {
+			require.Equal(t, outcomes[o].retry, response.Headers["Retry-After"] != nil, outcomes[o].reason)
+		}
+	}
+	for path, item := range doc.Paths.Map() {
+		for method, operation := range item.Operations() {
+			for code, response := range operation.Responses.Map() {
+				if path == "/metrics" {
+					continue
+				}
+				require.Contains(t, held, response.Value, "%s %s never answers %s", method, path, code)
+				require.ElementsMatch(t, held[response.Value], reasonsOf(response.Value.Content["application/json"].Schema), "%s %s %s", method, path, code)
+			}
+		}
+	}
+}
+
+// Every kind of answer that is written fits the schema.
+func TestAnswersFitOpenAPI(t *testing.T) {
+	doc := readOpenAPI(t)
+	zero, offset := 0, int64(0)
+	for i := range outcomes {
+		o := outcome(i)
+		if o == clientGone {
+			continue
+		}
+		res := result{outcome: o, challenge: []string{"Bearer"}}
+		switch o { //nolint:exhaustive // the others have no details
+		case delivered:
+			res.detail = detail{Ack: Persisted, Messages: &zero, Coalesced: &zero, Filtered: &zero}
+		case ackTimeout:
+			res.detail = detail{Messages: &zero, Coalesced: &zero, Filtered: &zero, Acked: &zero}
+		case malformedJSON:
+			res.detail = detail{Offset: &offset, Index: &zero}
+		case outputStalled, stalled:
+			res.detail = detail{Age: 1.5}
+		}
+		w := httptest.NewRecorder()
+		newRig(t).replier().reply(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/in", nil), res)
+		var body any
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
+		response := responseOf(t, doc, o)
+		require.NoError(t, response.Content["application/json"].Schema.Value.VisitJSON(body), "%s", w.Body)
+		for name, header := range response.Headers {
+			if value := w.Header().Get(name); header.Value.Required && name != "Allow" { // the router writes that one
+				require.NotEmpty(t, value, "%s: %s", outcomes[o].reason, name)
+			}
+		}
+		require.Equal(t, o == unauthorized, w.Header().Get("WWW-Authenticate") != "")
+		require.Equal(t, o == unsupportedType, w.Header().Get("Accept") != "")
+		require.Equal(t, o == unsupportedEncoding, w.Header().Get("Accept-Encoding") != "")
+	}
+}

@@ -1,0 +1,219 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/clientip"
+)
+
+func with(settings auth.Settings) func(*limits) {
+	return func(l *limits) {
+		var err error
+		if l.Authenticator, err = auth.New(settings); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// A stranger's body is not read, and a stranger is told nothing of what else would be wrong.
+func TestStrangersAreRefusedUnread(t *testing.T) {
+	r := newRig(t, with(auth.Settings{BearerTokens: []string{"another"}}))
+	body := strings.NewReader(messages(1))
+	req := r.chunked(body)
+	req.Header.Set("Content-Type", "text/plain")
+	c := r.do(req)
+	c.requireAnswer(unauthorized)
+	require.Equal(t, len(messages(1)), body.Len(), "bytes left")
+	require.Equal(t, []string{`Bearer realm="rtbeat", error="invalid_token"`}, c.recorder.Header().Values("WWW-Authenticate"))
+	require.Equal(t, "wrong_token", r.log.about(unauthorized)[0].fields["error.message"])
+	require.NotContains(t, r.log.text(), bearer)
+	r.requireUntouched()
+}
+
+// What is signed is what comes over the wire; what is not signed rightly is not even decompressed.
+func TestASignatureIsOverTheWire(t *testing.T) {
+	const key = "a key to sign with"
+	r := newRig(t, with(auth.Settings{HMAC: &auth.HMACSettings{Keys: []string{key}, Header: "X-Signature", Prefix: "sha256=", Window: time.Minute}}))
+	r.deliverAll()
+	sign := func(body string) string {
+		mac := hmac.New(sha256.New, []byte(key))
+		mac.Write([]byte(body))
+		return "sha256=" + hex.EncodeToString(mac.Sum(nil))
+	}
+	wire := gzipped(messages(2))
+	post := func(body, signature string) *call {
+		req := r.request(body)
+		req.Header.Set("Content-Encoding", "gzip")
+		req.Header.Set("X-Signature", signature)
+		return r.do(req)
+	}
+	post(wire, sign(wire)).requireAnswer(delivered)
+	post(wire, sign(messages(2))).requireAnswer(unauthorized)
+	post("no gzip", sign(wire)).requireAnswer(unauthorized)
+	post("no gzip", sign("no gzip")).requireAnswer(corruptEncoding)
+}
+
+// lostConnections stands for a bound that has closed the connection meanwhile.
+type lostConnections struct{ anyConnections }
+
+func (lostConnections) Complete(context.Context) (done func(), ok bool) { return func() {}, false }
+
+func TestNothingComesOfARequestWhoseConnectionIsLost(t *testing.T) {
+	r := newRig(t, func(l *limits) { l.Connections = lostConnections{} })
+	c := r.do(r.request(messages(1)))
+	require.Equal(t, http.ErrAbortHandler, c.panicked)
+	r.requireUntouched()
+	r.requireAnswers("499 client_gone")
+}
+
+// countedConnections counts what Complete has let through and not seen the end of.
+type countedConnections struct {
+	anyConnections
+	complete *int
+}
+
+func (c countedConnections) Complete(context.Context) (done func(), ok bool) {
+	*c.complete++
+	return func() { *c.complete-- }, true
+}
+
+func TestAConnectionIsHeldFromTheBodyToTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		complete := 0
+		r := newRig(t, func(l *limits) { l.Connections = countedConnections{complete: &complete} })
+		c := r.start(r.request(messages(1)))
+		job := r.take()
+		synctest.Wait()
+		require.Equal(t, 1, complete)
+		job.deliver()
+		c.requireAnswer(delivered)
+		require.Zero(t, complete)
+
+		r.do(r.request("")).requireAnswer(emptyBody)
+		require.Zero(t, complete)
+	})
+}
+
+func TestEventsSayWhereTheyComeFrom(t *testing.T) {
+	trusted, err := clientip.ParseTrusted([]string{"192.0.2.1"})
+	require.NoError(t, err)
+	r := newRig(t, func(l *limits) {
+		l.TrustedProxies, l.IncludeHeaders = trusted, []string{"x-tenant", "host", "x-absent"}
+	})
+	req := r.request(messages(1)) // from 192.0.2.1
+	req.Header.Set("X-Forwarded-For", "203.0.113.9")
+	req.Header["X-Tenant"] = []string{"a\xff", "b"}
+	c := r.start(req)
+	job := r.take()
+	require.Equal(t, "203.0.113.9", job.ClientIP)
+	require.Equal(t, map[string]string{"x-tenant": "a\uFFFD, b", "host": "example.com"}, job.Headers)
+	job.deliver()
+	c.requireAnswer(delivered)
+
+	req = r.request(messages(1))
+	req.RemoteAddr = "198.51.100.7:1234"
+	req.Header.Set("X-Forwarded-For", "203.0.113.9")
+	req.Host = ""
+	c = r.start(req)
+	job = r.take()
+	require.Equal(t, "198.51.100.7", job.ClientIP, "anybody can send this header")
+	require.Equal(t, map[string]string{"host": ""}, job.Headers)
+	job.deliver()
+	c.requireAnswer(delivered)
+}
+
+func TestOverAUnixSocketNobodyHasAnAddress(t *testing.T) {
+	r := newRig(t)
+	req := r.request(messages(1))
+	req.RemoteAddr = "@"
+	ctx := context.WithValue(req.Context(), http.LocalAddrContextKey, net.Addr(&net.UnixAddr{Name: "/run/in.sock", Net: "unix"}))
+	c := r.start(req.WithContext(ctx))
+	job := r.take()
+	require.Empty(t, job.ClientIP)
+	job.deliver()
+	c.requireAnswer(delivered)
+}
+
+func TestRequestIDs(t *testing.T) {
+	given := func(id string) string {
+		r := newRig(t)
+		req := r.request("")
+		req.Header.Set("X-Request-ID", id)
+		c := r.do(req)
+		got := c.recorder.Header().Get("X-Request-ID")
+		require.Equal(t, got, r.log.about(emptyBody)[0].fields["http.request.id"])
+		return got
+	}
+	for _, id := range []string{"a", "0190-Ab_c.d:e/f+g=h@i", strings.Repeat("x", 128)} {
+		require.Equal(t, id, given(id))
+	}
+	seen := make(map[string]bool)
+	for _, id := range []string{"", " ", "a b", "a\"b", "a\x1b[31m", "ä", strings.Repeat("x", 129), "<script>"} {
+		got := given(id)
+		require.Regexp(t, `^[0-9a-f]{32}$`, got)
+		require.False(t, seen[got])
+		seen[got] = true
+	}
+}
+
+// With a listener of their own, health and metrics are there, and nowhere else.
+func TestAdminRoutes(t *testing.T) {
+	for separate, want := range map[bool][2]int{false: {http.StatusOK, http.StatusNotFound}, true: {http.StatusNotFound, http.StatusOK}} {
+		r := newRig(t, func(l *limits) { l.Admin = separate })
+		r.deliverAll()
+		r.server.advance(phaseServing)
+		code := func(handler http.Handler, method, path string) int {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(messages(1))))
+			return w.Code
+		}
+		for _, path := range []string{"/livez", "/readyz", "/metrics"} {
+			require.Equal(t, want[0], code(r.server.http.Handler, http.MethodGet, path), path)
+			require.Equal(t, want[1], code(r.server.admin.Handler, http.MethodGet, path), path)
+		}
+		require.Equal(t, http.StatusOK, code(r.server.http.Handler, http.MethodPost, "/in"))
+		require.Equal(t, http.StatusNotFound, code(r.server.admin.Handler, http.MethodPost, "/in"))
+	}
+}
+
+// A handshake that fails is worth a warning, and a thousand of them in a second no more than one.
+func TestFailedHandshakesAreLoggedOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		complain := log.New(r.server.http.ErrorLog.Writer(), "", 0).Printf
+		count := func(level string) (n int) {
+			for line := range strings.Lines(r.log.text()) {
+				if strings.HasPrefix(line, level) {
+					n++
+				}
+			}
+			return n
+		}
+		complain("http: TLS handshake error from 192.0.2.1:1: EOF")
+		complain("http: something else")
+		require.Zero(t, count("warn"), "a port scan")
+		for range 1000 {
+			complain("http: TLS handshake error from 192.0.2.1:1: remote error: %s\xff", strings.Repeat("x", 1000))
+		}
+		require.Equal(t, 1, count("warn"))
+		<-time.After(logInterval)
+		complain("http: TLS handshake error from 192.0.2.1:1: bad")
+		require.Equal(t, 2, count("warn"))
+		require.False(t, bytes.Contains([]byte(r.log.text()), []byte(strings.Repeat("x", maxErrorLine))))
+	})
+}
