@@ -47,6 +47,10 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Entries:      registry.Entries,
 		EntriesLimit: registry.Limit,
 		Stalled:      registry.Stalled,
+
+		Connections:      bt.door.connections.Open,
+		ConnectionsLimit: bt.door.connections.Limit,
+		Displaced:        bt.door.connections.Displaced,
 	}, string(ack))
 
 	publisher, err := publish.New(bt.pipeline, registry, publish.Settings{

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
+
 	"github.com/elastic/beats/v7/libbeat/beat"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
@@ -78,7 +80,7 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 			return nil, fmt.Errorf("preparing durable mode: %w", err)
 		}
 	}
-	limitMemory(c, log)
+	limitMemory(c, memlimit.FromCgroup, log)
 	if err := door.open(c); err != nil {
 		bt.stop()
 		return nil, err

@@ -23,8 +23,8 @@ const (
 
 // limitMemory makes the Go runtime keep to the memory that the container has (GOMEMLIMIT), and warns when that is less than
 // rtbeat may need. GOMEMLIMIT in the environment stands over it, and AUTOMEMLIMIT=off switches it off.
-func limitMemory(c config.Config, log *logp.Logger) {
-	limit, err := memlimit.Set(memlimit.WithProvider(memlimit.FromCgroup), memlimit.WithRatio(memoryShare))
+func limitMemory(c config.Config, container memlimit.Provider, log *logp.Logger) {
+	limit, err := memlimit.Set(memlimit.WithProvider(container), memlimit.WithRatio(memoryShare))
 	if err != nil {
 		log.Debugw("the container's memory limit is not known", "error.message", err.Error())
 		return

@@ -174,3 +174,19 @@ func TestABatchThatWasAnswered504StillCounts(t *testing.T) {
 		r.do(r.request(batchOf(300))).requireAnswer(delivered)
 	})
 }
+
+// Once a body is decompressed, its bytes on the wire are of the past.
+func TestCompressedBytesAreGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		body := batchOf(900)
+		req := r.request(gzipped(body))
+		req.Header.Set("Content-Encoding", "gzip")
+		call := r.start(req)
+		job := r.take()
+		whole, _ := weigh(body)
+		require.Equal(t, whole, r.admission.Used())
+		job.deliver()
+		call.requireAnswer(delivered)
+	})
+}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/listen"
 )
 
 // short is a time that is waited for; brief tells that something took no longer than it had to.
@@ -30,7 +32,9 @@ func (r *rig) serve() string {
 	listener, err := new(net.ListenConfig).Listen(r.t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(r.t, err)
 	var open atomic.Int32
-	r.server.http.ConnState = func(_ net.Conn, state http.ConnState) {
+	hook := r.server.http.ConnState
+	r.server.http.ConnState = func(conn net.Conn, state http.ConnState) {
+		hook(conn, state)
 		switch state {
 		case http.StateNew:
 			open.Add(1)
@@ -40,6 +44,9 @@ func (r *rig) serve() string {
 		}
 	}
 	served := make(chan error, 1)
+	if bound, ok := r.connections.(*listen.Bound); ok {
+		listener = bound.Listener(listener)
+	}
 	go func() { served <- r.server.Serve(listener) }()
 	require.Eventually(r.t, func() bool { return r.server.at(phaseServing) }, patience, time.Millisecond)
 	r.t.Cleanup(func() {

@@ -22,6 +22,7 @@ const (
 	forbidden
 	notFound
 	methodNotAllowed
+	headerTimeout
 	bodyTimeout
 	bodyTooLarge
 	tooManyMessages
@@ -83,6 +84,7 @@ var outcomes = [...]struct {
 	forbidden:           {403, fail, "forbidden", "the client certificate is valid, but its names are not among those that may send here (rtbeat.auth.certificate.names)", warn, false, false},
 	notFound:            {404, fail, "not_found", "there is nothing here. Batches go to POST /in", quiet, false, false},
 	methodNotAllowed:    {405, fail, "method_not_allowed", "this path does not take this method; see the Allow header", quiet, false, false},
+	headerTimeout:       {408, fail, "header_timeout", "the headers came too slowly (rtbeat.read_timeout). Send the request again", warn, false, true},
 	bodyTimeout:         {408, fail, "body_timeout", "the body came too slowly (rtbeat.read_timeout). Send it again", warn, false, true},
 	bodyTooLarge:        {413, fail, "body_too_large", "the body, or what it decompresses to, is larger than rtbeat.max_body_bytes. Send smaller batches or raise the limit", failure, false, true},
 	tooManyMessages:     {413, fail, "too_many_messages", "the batch has more messages than rtbeat.max_messages. Send smaller batches or raise the limit", failure, false, false},

@@ -67,6 +67,7 @@ func TestTheOutcomesAreTheContract(t *testing.T) {
 403 FAIL forbidden
 404 FAIL not_found
 405 FAIL method_not_allowed
+408 FAIL header_timeout close
 408 FAIL body_timeout close
 413 FAIL body_too_large close
 413 FAIL too_many_messages

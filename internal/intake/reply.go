@@ -1,8 +1,12 @@
 package intake
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -95,6 +99,44 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 		panic(http.ErrAbortHandler) // closes the connection without an answer, and without a stack in the log
 	}
 
+	encoded := r.encode(res)
+	header := w.Header()
+	last := o.close || r.closing()
+	writeHead(header, id, res, len(encoded), last)
+	control := http.NewResponseController(w) // a test's recorder knows no deadlines
+	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if last { // net/http reads up to 256 KiB of what is left of the body before it closes, else the sender may lose the answer
+		_ = control.SetReadDeadline(time.Now().Add(lingerTimeout))
+	}
+	w.WriteHeader(o.status)
+	_, _ = w.Write(encoded) // the sender left, or does not read: there is nobody to tell
+}
+
+// replyTo answers a request of which there is no more than the connection, and which net/http closes next.
+func (r *replier) replyTo(conn net.Conn, o outcome) {
+	res := result{outcome: o}
+	req := &http.Request{RemoteAddr: conn.RemoteAddr().String(), Header: http.Header{}}
+	req = req.WithContext(context.WithValue(context.Background(), http.LocalAddrContextKey, conn.LocalAddr()))
+	id := requestID(req)
+	r.metrics.Answer(outcomes[o].status, outcomes[o].reason)
+	r.logResult(req, id, res)
+
+	encoded := r.encode(res)
+	resp := http.Response{
+		StatusCode: outcomes[o].status, ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(encoded)), ContentLength: int64(len(encoded)),
+	}
+	writeHead(resp.Header, id, res, len(encoded), true)
+	_ = conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
+	_ = resp.Write(conn) // the sender left, or does not read: there is nobody to tell
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // net/http adds an answer of its own where the connection had a request before
+	}
+}
+
+// encode returns the body of an answer, a line.
+func (r *replier) encode(res result) []byte {
+	o := outcomes[res.outcome]
 	body := answer{Status: o.word, Message: o.phrase, detail: res.detail}
 	if res.say != "" {
 		body.Message += ": " + res.say
@@ -106,27 +148,23 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	if err != nil { // it holds strings and numbers only
 		r.log.Errorw("encoding an answer failed", "error", err)
 	}
-	header := w.Header()
+	return append(encoded, '\n')
+}
+
+// writeHead writes the headers of an answer.
+func writeHead(header http.Header, id string, res result, length int, last bool) {
 	header.Set("Content-Type", "application/json")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Request-ID", id)
-	header.Set("Content-Length", strconv.Itoa(len(encoded)+1))
-	if o.retry {
+	header.Set("Content-Length", strconv.Itoa(length))
+	if outcomes[res.outcome].retry {
 		header.Set("Retry-After", strconv.Itoa(retryAfterMin+rand.IntN(retryAfterMax-retryAfterMin+1))) //nolint:gosec // jitter, no secret
 	}
-	last := o.close || r.closing()
 	if last {
 		header.Set("Connection", "close")
 	}
 	advise(header, res)
-	control := http.NewResponseController(w) // a test's recorder knows no deadlines
-	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if last { // net/http reads up to 256 KiB of what is left of the body before it closes, else the sender may lose the answer
-		_ = control.SetReadDeadline(time.Now().Add(lingerTimeout))
-	}
-	w.WriteHeader(o.status)
-	_, _ = w.Write(append(encoded, '\n')) // the sender left, or does not read: there is nobody to tell
 }
 
 // advise tells a sender in a header what it got wrong.

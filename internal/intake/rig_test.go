@@ -35,7 +35,9 @@ type rig struct {
 	metrics   *fakeMetrics
 	log       *fakeLog
 	server    *Server
-	sealed    bool
+
+	connections Connections
+	sealed      bool
 }
 
 // limits are the settings of a rig.
@@ -68,7 +70,9 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 		admission: inflight.NewAdmission(l.InFlight),
 		registry:  inflight.NewRegistry(l.Registry),
 		metrics:   newFakeMetrics(),
-		log:       &fakeLog{},
+
+		connections: l.Connections,
+		log:         &fakeLog{},
 	}
 	r.server = New(l.Settings, Parts{
 		Admission:      r.admission,

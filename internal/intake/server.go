@@ -81,6 +81,8 @@ type Connections interface {
 	// ConnState and ConnContext are hooks of http.Server.
 	ConnState(conn net.Conn, state http.ConnState)
 	ConnContext(ctx context.Context, conn net.Conn) context.Context
+	// HeadersTimedOut tells, in ConnState, that the headers of a request did not come in time.
+	HeadersTimedOut(conn net.Conn) bool
 	// Complete says that a request has come in whole: its connection is not closed to make room for another one until
 	// done is called. It fails when that has happened already.
 	Complete(ctx context.Context) (done func(), ok bool)
@@ -185,8 +187,13 @@ func New(settings Settings, parts Parts) *Server {
 		DisableGeneralOptionsHandler: true,
 		BaseContext:                  func(net.Listener) context.Context { return base },
 		ConnContext:                  parts.Connections.ConnContext,
-		ConnState:                    parts.Connections.ConnState,
-		ErrorLog:                     complaints,
+		ConnState: func(conn net.Conn, state http.ConnState) {
+			parts.Connections.ConnState(conn, state)
+			if state == http.StateActive && parts.Connections.HeadersTimedOut(conn) {
+				r.replyTo(conn, headerTimeout)
+			}
+		},
+		ErrorLog: complaints,
 	}
 	s.admin = &http.Server{
 		Handler:                      admin,

@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"log"
 	"net"
 	"net/http"
@@ -216,4 +217,38 @@ func TestFailedHandshakesAreLoggedOnceASecond(t *testing.T) {
 		require.Equal(t, 2, count("warn"))
 		require.False(t, bytes.Contains([]byte(r.log.text()), []byte(strings.Repeat("x", maxErrorLine))))
 	})
+}
+
+func TestEachFormAndCodingIsTaken(t *testing.T) {
+	lines := "{\"a\":1}\n{\"b\":2}\n"
+	r := newRig(t)
+	r.deliverAll()
+	for name, tt := range map[string]struct {
+		contentType, encoding, body string
+		want                        outcome
+		messages                    int
+	}{
+		"lines":               {"application/x-ndjson", "", lines, delivered, 2},
+		"lines as JSON":       {"application/json", "", lines, malformedJSON, 0},
+		"an array":            {"application/json", "", `[{"a":1},{"b":2},{}]`, delivered, 3},
+		"compressed lines":    {"application/x-ndjson", "gzip", gzipped(lines), delivered, 2},
+		"zstd":                {"application/json", "zstd", zstandard(messages(4)), delivered, 4},
+		"nothing, compressed": {"application/json", "gzip", gzipped(""), emptyBody, 0},
+		"too large inside":    {"application/json", "gzip", gzipped(strings.Repeat(" ", 1001)), bodyTooLarge, 0},
+		"a window of 16 MiB":  {"application/json", "zstd", "\x28\xb5\x2f\xfd\x00\x70\x01\x00\x00", unsupportedEncoding, 0},
+		"cut off":             {"application/json", "gzip", gzipped(lines)[:20], corruptEncoding, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := r.request(tt.body)
+			req.Header.Set("Content-Type", tt.contentType)
+			if tt.encoding != "" {
+				req.Header.Set("Content-Encoding", tt.encoding)
+			}
+			answer := r.do(req).requireAnswer(tt.want)
+			if tt.want == delivered {
+				require.Contains(t, answer, fmt.Sprintf(`"messages":%d,`, tt.messages))
+			}
+			r.requireAtRest()
+		})
+	}
 }

@@ -1,7 +1,10 @@
 package listen
 
 import (
+	"errors"
 	"net"
+	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -44,12 +47,28 @@ type conn struct {
 	net.Conn
 	bound *Bound
 
+	past  atomic.Bool // the deadline for reading was set to a moment that is over: net/http ends a read of its own so
+	tired atomic.Bool // the last read ran out of time
+
 	// What follows is guarded by bound.mu.
 	in             *list // where it is linked, nil while it carries a complete request
 	previous, next *conn
 	since          time.Duration // after bound.start
 	requests       int32         // complete, and not done
 	gone           bool          // closed, or displaced
+}
+
+// Read notes whether the time for it ran out.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.tired.Store(n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && !c.past.Load())
+	return n, err //nolint:wrapcheck // this is the connection
+}
+
+// SetReadDeadline notes whether the deadline is a way to stop reading (aLongTimeAgo in net/http/server.go).
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.past.Store(!t.IsZero() && time.Until(t) < -time.Hour)
+	return c.Conn.SetReadDeadline(t) //nolint:wrapcheck // this is the connection
 }
 
 // Close closes the connection, and gives its place back when its file is closed.

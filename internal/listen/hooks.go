@@ -44,6 +44,19 @@ func (b *Bound) ConnState(outer net.Conn, state http.ConnState) {
 	b.room.Broadcast()
 }
 
+// HeadersTimedOut tells, in the hook http.Server.ConnState for StateActive, that a request has begun and its headers did
+// not come in time. net/http calls the hook when it has read the headers or failed to (serve in net/http/server.go), and
+// closes such a connection, with a 400 of its own where the line it has is no header yet; before that the caller may write
+// an answer to outer and half-close it. It is never so on HTTP/2, and not where all that came of a request came in one
+// piece behind an earlier one: net/http does not call the hook then.
+func (*Bound) HeadersTimedOut(outer net.Conn) bool {
+	if secure, ok := outer.(*tls.Conn); ok && secure.ConnectionState().NegotiatedProtocol == http2 {
+		return false
+	}
+	c := bounded(outer)
+	return c != nil && c.tired.Load()
+}
+
 // Complete says that a request has been received completely, its body read to the end, and is to be answered: from here
 // until done its connection is not closed to make room for another, nor in the second that the answer may take to leave.
 // On HTTP/2 that holds for the connection as long as one of its requests is complete.

@@ -44,6 +44,10 @@ type InFlight struct {
 	Entries      func() int // delivered messages that are known
 	EntriesLimit func() int
 	Stalled      func() (age time.Duration, stalled bool)
+
+	Connections      func() int // open
+	ConnectionsLimit func() int
+	Displaced        func() uint64 // connections that made room for another one
 }
 
 // New registers all metrics on registry, with those of the Go runtime and the process.
@@ -76,6 +80,14 @@ func New(registry *prometheus.Registry, inFlight InFlight, ackMode string) *Metr
 		func() float64 { return float64(inFlight.Entries()) })
 	gaugeFunc("rtbeat_dedupe_entries_limit", "The limit of rtbeat_dedupe_entries (dedupe.max_entries).",
 		func() float64 { return float64(inFlight.EntriesLimit()) })
+	gaugeFunc("rtbeat_connections", "Open connections of senders.",
+		func() float64 { return float64(inFlight.Connections()) })
+	gaugeFunc("rtbeat_connections_limit", "The limit of rtbeat_connections (max_connections, and the files that may be open).",
+		func() float64 { return float64(inFlight.ConnectionsLimit()) })
+	factory.NewCounterFunc(prometheus.CounterOpts{
+		Name: "rtbeat_connections_displaced_total",
+		Help: "Connections that were closed, idle or with an incomplete request, to make room for another one.",
+	}, func() float64 { return float64(inFlight.Displaced()) })
 	gaugeFunc("rtbeat_output_stalled", "1 while the output counts as stalled (stall_after), else 0.",
 		func() float64 { _, stalled := inFlight.Stalled(); return number(stalled) })
 	gaugeFunc("rtbeat_output_no_ack_seconds", "How long the output has acknowledged nothing of what it has; 0 while it has nothing.",

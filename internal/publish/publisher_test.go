@@ -16,6 +16,7 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/mapstr"
 
 	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/inflight"
@@ -47,6 +48,7 @@ type rig struct {
 	metrics   metrics
 	// closePipeline may be called again, unlike that of libbeat.
 	closePipeline func() error
+	origin        inflight.Origin
 }
 
 func newRig(t *testing.T, output *pipelinetest.Output, workers, window int, settings string) *rig {
@@ -54,6 +56,7 @@ func newRig(t *testing.T, output *pipelinetest.Output, workers, window int, sett
 	pipeline := pipelinetest.New(t, output, window, settings)
 	r := &rig{
 		t:             t,
+		origin:        inflight.Origin{ClientIP: "192.0.2.7"},
 		admission:     inflight.NewAdmission(1 << 20),
 		registry:      inflight.NewRegistry(inflight.Settings{Join: true, Window: time.Minute, MaxEntries: 1000}),
 		closePipeline: sync.OnceValue(pipeline.Close),
@@ -85,9 +88,10 @@ func (r *rig) publish(messages ...string) *inflight.BatchAck {
 	reservation, err := r.admission.Open(int64(len(body)))
 	require.NoError(r.t, err)
 	require.NoError(r.t, reservation.Grow(int64(len(body))))
+	r.origin.Received = time.Now()
 	b, err := batch.Decode([]byte(body), batch.Options{})
 	require.NoError(r.t, err)
-	token, err := r.registry.Claim(b.Messages, inflight.Origin{Received: time.Now(), ClientIP: "192.0.2.7"}, reservation)
+	token, err := r.registry.Claim(b.Messages, r.origin, reservation)
 	require.NoError(r.t, err)
 	token.Publish()
 	return token
@@ -140,6 +144,31 @@ func TestEventIsTheMessageAsItWasSent(t *testing.T) {
 	require.Contains(t, string(encoded), `"nothing":null`, "null is kept")
 	require.Empty(t, event.Meta)
 
+	window.ACK()
+	r.requireDelivered(token, inflight.Progress{Messages: 1, Acked: 1})
+	r.requireEmpty()
+}
+
+// Each event says where it comes from, in fields of its own: a processor may change those of one event.
+func TestEventSaysWhereItComesFrom(t *testing.T) {
+	output := &pipelinetest.Output{}
+	r := newRig(t, output, 1, 1, "")
+	r.origin = inflight.Origin{ClientIP: "192.0.2.7", Headers: map[string]string{"x-tenant": "a", "x.y": "b"}}
+	token := r.publish(numbered(2)...)
+	first, second := output.Next(), output.Next()
+	headers := first.Events()[0].Content.Fields["headers"]
+	require.Equal(t, mapstr.M{"x-tenant": "a", "x.y": "b"}, headers)
+	headers.(mapstr.M)["x-tenant"] = "changed"
+	require.Equal(t, mapstr.M{"x-tenant": "a", "x.y": "b"}, second.Events()[0].Content.Fields["headers"])
+	first.ACK()
+	second.ACK()
+	r.requireDelivered(token, inflight.Progress{Messages: 2, Acked: 2})
+
+	r.origin = inflight.Origin{}
+	token = r.publish(numbered(1)...)
+	window := output.Next()
+	require.NotContains(t, window.Events()[0].Content.Fields, "clientIp", "an empty text is no address")
+	require.NotContains(t, window.Events()[0].Content.Fields, "headers")
 	window.ACK()
 	r.requireDelivered(token, inflight.Progress{Messages: 1, Acked: 1})
 	r.requireEmpty()

@@ -1,0 +1,47 @@
+package beater
+
+import (
+	"math"
+	"runtime/debug"
+	"testing"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/elastic/elastic-agent-libs/logp/logptest"
+
+	"github.com/txn2/rtbeat/config"
+)
+
+// The runtime keeps to nine tenths of what the container has, and says when that may not be enough.
+func TestMemoryFollowsTheContainer(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	t.Cleanup(func() { debug.SetMemoryLimit(before) })
+	for _, test := range []struct {
+		name      string
+		container uint64
+		err       error
+		want      int64
+		warns     bool
+	}{
+		{name: "512 MiB", container: 512 << 20, want: 512 << 20 / 10 * 9},
+		{name: "256 MiB", container: 256 << 20, want: 256 << 20 / 10 * 9, warns: true},
+		{name: "no limit", err: memlimit.ErrNoLimit, want: math.MaxInt64},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			log, lines := logptest.NewTestingLoggerWithObserver(t, "")
+			limitMemory(config.Default(), func() (uint64, error) { return test.container, test.err }, log)
+			require.InDelta(t, test.want, debug.SetMemoryLimit(-1), 16)
+			require.Equal(t, test.warns, lines.FilterLevelExact(zapcore.WarnLevel).Len() == 1)
+		})
+	}
+}
+
+func TestMemoryLimitOfTheEnvironmentStays(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "1GiB")
+	before := debug.SetMemoryLimit(-1)
+	log, _ := logptest.NewTestingLoggerWithObserver(t, "")
+	limitMemory(config.Default(), func() (uint64, error) { return 512 << 20, nil }, log)
+	require.Equal(t, before, debug.SetMemoryLimit(-1))
+}
