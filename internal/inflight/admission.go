@@ -7,7 +7,7 @@ import "sync"
 // else a batch that was answered 504 and still sits in the queue would cost nothing and memory would grow with
 // every retry.
 //
-// Once something did not fit, nothing new is let in until a quarter of the limit is free: senders are told to come
+// Once something did not fit, nothing new is let in until an eighth of the limit is free: senders are told to come
 // back for a while, and not each second one of them, back and forth, at every acknowledgement.
 type Admission struct {
 	limit  int64
@@ -20,7 +20,7 @@ type Admission struct {
 
 // NewAdmission returns an Admission for limit bytes.
 func NewAdmission(limit int64) *Admission {
-	return &Admission{limit: limit, reopen: limit - limit/4}
+	return &Admission{limit: limit, reopen: limit - limit/8}
 }
 
 // Limit is the configured limit in bytes.

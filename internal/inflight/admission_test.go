@@ -51,7 +51,7 @@ func TestAdmissionKnowsFromTheAnnouncedLength(t *testing.T) {
 	require.ErrorIs(t, err, inflight.ErrFull, "of unknown length, and there is no room for a byte")
 }
 
-// Once full, nothing is let in until a quarter is free; who is in already may go on.
+// Once full, nothing is let in until an eighth is free; who is in already may go on.
 func TestAdmissionDoesNotFlap(t *testing.T) {
 	a := inflight.NewAdmission(100)
 	reading := open(t, a, 10)
@@ -60,19 +60,19 @@ func TestAdmissionDoesNotFlap(t *testing.T) {
 	_, err := a.Open(10)
 	require.ErrorIs(t, err, inflight.ErrFull)
 
-	waiting.GiveBack(19)
+	waiting.GiveBack(6)
 	_, err = a.Open(1)
-	require.ErrorIs(t, err, inflight.ErrFull, "76 of 100 are in flight")
+	require.ErrorIs(t, err, inflight.ErrFull, "89 of 100 are in flight")
 	require.NoError(t, reading.Grow(10), "it was let in before")
 	waiting.GiveBack(11)
 	_ = open(t, a, 1)
-	require.EqualValues(t, 75, a.Used())
+	require.EqualValues(t, 88, a.Used())
 
-	require.ErrorIs(t, waiting.Grow(26), inflight.ErrFull)
-	_ = open(t, a, 1) // little is in flight, whatever did not fit
-	require.NoError(t, waiting.Grow(25))
+	require.ErrorIs(t, reading.Grow(13), inflight.ErrFull)
+	_ = open(t, a, 1) // less is in flight, whatever did not fit
+	require.NoError(t, reading.Grow(12))
 	require.ErrorIs(t, reading.Grow(1), inflight.ErrFull)
-	waiting.GiveBack(24)
+	waiting.GiveBack(11)
 	_, err = a.Open(1)
 	require.ErrorIs(t, err, inflight.ErrFull, "a body that did not fit closes the door as well")
 }
@@ -98,7 +98,7 @@ func TestAdmissionKeepsItsLimit(t *testing.T) {
 				switch {
 				case err == nil:
 					held[r], list = 0, append(list, r)
-				case before <= limit-limit/4 && before+max(n, 1) <= limit:
+				case before <= limit-limit/8 && before+max(n, 1) <= limit:
 					t.Fatalf("refused %d beside %d of %d", n, before, limit)
 				}
 				continue

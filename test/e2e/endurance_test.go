@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/lumbersink"
 	"github.com/txn2/rtbeat/test/harness"
 )
@@ -25,6 +26,17 @@ const (
 	// retryPause is the senders' interval between two attempts; rxtx has one, too.
 	retryPause = 100 * time.Millisecond
 )
+
+// weigh is what a body counts for against max_in_flight_bytes.
+func weigh(t testing.TB, body []byte) (weight int) {
+	t.Helper()
+	b, err := batch.Decode(body, batch.Options{})
+	require.NoError(t, err)
+	for _, m := range b.Messages {
+		weight += m.Weight
+	}
+	return weight
+}
 
 func stallTime(t testing.TB) time.Duration {
 	t.Helper()
@@ -55,7 +67,7 @@ func TestLongStallIsBounded(t *testing.T) {
 	for i := range batches {
 		batches[i] = harness.NewBatch(fmt.Sprintf("storm-%d", i), stallMessages)
 	}
-	oneBatch := len(batches[stallSenders-1].Body())
+	oneBatch := weigh(t, batches[stallSenders-1].Body())
 	// The first wave fits, a second one would not: the retries must cost next to nothing.
 	limit := oneBatch * (stallSenders + 4)
 

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,22 +51,18 @@ func TestInFlightLimitHoldsUntilTheAck(t *testing.T) {
 	l.CheckOnce(t, sink)
 }
 
-// A batch larger than the whole limit could never be sent if it had to fit; alone, it is let in.
+// A batch larger than the whole limit would never fit: it is refused for good, before its body is read where that is known.
 func TestBatchLargerThanTheLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 4 << 10
-	sink := harness.StartSink(t, lumbersink.Delay(300*time.Millisecond))
+	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_in_flight_bytes": limit}})
 	l := harness.NewLedger(t)
-
-	large, small := harness.Padded("large", 10, 1<<10), harness.NewBatch("small", 1)
-	answer := l.Go(t.Context(), b.Addr, large)
-	harness.Arrived(t, sink, 1)
-	requireInFlightLimit(t, l.Post(t.Context(), b.Addr, small))
-
-	requireDelivered(t, <-answer, len(large))
+	requireFail(t, l.Post(t.Context(), b.Addr, harness.Padded("large", 10, 1<<10)), http.StatusRequestEntityTooLarge, "batch_too_large")
+	small := harness.NewBatch("small", 1)
 	requireDelivered(t, l.Post(t.Context(), b.Addr, small), len(small))
-	l.CheckOnce(t, sink)
+	l.Check(t, sink)
+	require.Equal(t, 1, sink.Received())
 }
 
 // Bytes count from their arrival, not from the end of their body: else many senders that stop in the middle hold any

@@ -52,7 +52,7 @@ func TestRefusedBodies(t *testing.T) {
 		"trailing text":        {`{"messages":[]} ` + secret, "malformed_json", 16, nowhere},
 		"invalid UTF-8":        {`{"messages":[` + good + `,{"a":"` + "\xff" + `"}]}`, "malformed_json", 49, 1},
 		"the same key twice":   {`{"messages":[{"` + secret + `":1,"` + secret + `":2}]}`, "malformed_json", 31, 0},
-		"no batch":             {`["` + secret + `"]`, "wrong_shape", 0, nowhere},
+		"an array of strings":  {`["` + secret + `"]`, "wrong_shape", 1, 0},
 		"no messages":          {`{"uuid":"` + secret + `"}`, "wrong_shape", 0, nowhere},
 		"messages no array":    {`{"messages":"` + secret + `"}`, "wrong_shape", 12, nowhere},
 		"message no object":    {`{"messages":[` + good + `,"` + secret + `"]}`, "wrong_shape", 43, 1},

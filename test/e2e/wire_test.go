@@ -110,15 +110,15 @@ func TestTooLargeBodyEndsTheConnection(t *testing.T) {
 // What the headers rule out is answered without the body, and a sender that never sends it holds nothing for long.
 func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 	t.Parallel()
-	const limit = 4 << 10
+	full := harness.Padded("full", 4, 1<<10)
 	sink := harness.StartSink(t, lumbersink.Never())
 	b := harness.StartBeat(t, harness.Settings{
 		Sink:   sink.Addr(),
-		Rtbeat: map[string]any{"timeout": 1, "read_timeout": 1, "max_in_flight_bytes": limit},
+		Rtbeat: map[string]any{"timeout": 1, "read_timeout": 1, "max_in_flight_bytes": len(full.Body())},
 	})
 	l := harness.NewLedger(t)
 	// What is left of this batch fills the limit for as long as the sink is silent.
-	requireTimeout(t, l.Post(t.Context(), b.Addr, harness.Padded("full", 4, 1<<10)), 4)
+	requireTimeout(t, l.Post(t.Context(), b.Addr, full), len(full))
 
 	for name, tt := range map[string]struct {
 		request string
