@@ -39,7 +39,8 @@ build: ## Build build/rtbeat
 	@$(BUILD_ENV) scripts/compile.sh . -buildvcs=false -ldflags "$$(scripts/ldflags.sh)" -o $(OUT)/rtbeat
 
 .PHONY: test
-test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks: generated files, unit tests, fuzzing, e2e, chaos, lint
+test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks: generated files, unit tests, fuzzing, e2e, senders, chaos, lint
+	@$(MAKE) senders REQUIRE=
 
 .PHONY: unit race
 unit: deps ## Run the unit tests, with the race detector
@@ -61,6 +62,21 @@ chaos: build ## Break connections, the sink and the process at random for CHAOS_
 		go test -tags chaos -count=1 -timeout 2h -parallel 4 -v ./test/chaos
 chaos-short: ## The same in a minute: each fault once, then a few at random
 	@$(MAKE) chaos CHAOS_TIME=15s
+
+# Empty it to skip what cannot be installed.
+REQUIRE ?= 1
+
+.PHONY: senders
+senders: build ## Run curl, nginx, HAProxy, syslog-ng and an OpenTelemetry Collector against the real binary
+	@scripts/senders.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_SENDERS=$(REQUIRE) go test -tags senders -count=1 -timeout 10m -v ./test/senders
+
+.PHONY: abuse abuse-memory
+abuse: build ## Attack the real binary, and measure what good senders notice (Linux, root; ten minutes)
+	@scripts/abuse.sh
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags abuse -count=1 -timeout 30m -v -run TestAbuse ./test/abuse
+abuse-memory: build ## Measure what a byte in flight takes, for hostile and ordinary bodies
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags abuse -count=1 -timeout 20m -v -run TestMemory ./test/abuse
 
 .PHONY: deps
 deps: ## Install what the race detector needs: a C compiler and libc's headers

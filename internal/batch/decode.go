@@ -46,6 +46,8 @@ type decoder struct {
 	start, end int64
 	buffer     bytes.Buffer
 
+	breathed, exhaled int64 // where breathe let others run: in the body, and in what was charged
+
 	index     int // of the message being read, -1 outside of messages
 	most      int // messages, 0 for any number
 	asStrings int // numbers kept as strings so far

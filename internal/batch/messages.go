@@ -47,6 +47,7 @@ func (d *decoder) message() (Message, error) {
 	if kind != '{' {
 		return Message{}, d.wrong(d.offset(), "a message is no object")
 	}
+	d.breathe()
 	start, asStrings, made := d.offset(), d.asStrings, d.made
 	d.made += perMessage + messageBytes
 	fields, err := d.object()

@@ -2,6 +2,8 @@ package inflight_test
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -122,5 +124,94 @@ func TestAdmissionKeepsItsLimit(t *testing.T) {
 				t.Fatalf("%d used, %d held, of %d", a.Used(), sum(), limit)
 			}
 		}
+	})
+}
+
+// Large batches leave the last quarter to small ones, whatever they announce, and do not close the door when they do not fit.
+func TestAdmissionKeepsRoomForSmallBatches(t *testing.T) {
+	const mib = 1 << 20
+	a := inflight.NewAdmission(32 * mib)
+	alone := open(t, a, 32*mib)
+	require.NoError(t, alone.Grow(30*mib), "alone, a batch may take all of it")
+	alone.Release()
+
+	first := open(t, a, 10*mib)
+	require.NoError(t, first.Grow(10*mib))
+	second := open(t, a, 14*mib)
+	require.NoError(t, second.Grow(14*mib))
+	require.ErrorIs(t, second.Grow(1), inflight.ErrFull)
+	_, err := a.Open(mib)
+	require.ErrorIs(t, err, inflight.ErrFull)
+	unannounced := open(t, a, -1)
+	require.NoError(t, unannounced.Grow(mib/2))
+	require.ErrorIs(t, unannounced.Grow(1), inflight.ErrFull, "half a MiB is small, more is not")
+
+	for range 15 {
+		require.NoError(t, open(t, a, mib/2).Grow(mib/2))
+	}
+	require.EqualValues(t, 32*mib, a.Used())
+	_, err = a.Open(1)
+	require.ErrorIs(t, err, inflight.ErrFull)
+}
+
+func TestAdmissionEvictsTheBodyThatComesSlowest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := inflight.NewAdmission(100)
+		stopped := ""
+		coming := func(name string, n int64) *inflight.Reservation {
+			r := open(t, a, n)
+			r.Coming(func() { stopped += name })
+			require.NoError(t, r.Grow(n))
+			time.Sleep(time.Millisecond)
+			return r
+		}
+		come := open(t, a, 10)
+		come.Coming(func() { stopped += "come" })
+		require.NoError(t, come.Grow(10))
+		time.Sleep(time.Millisecond)
+		first, second, third := coming("1", 40), coming("2", 20), coming("3", 30)
+		require.True(t, come.HasCome())
+		_, err := a.Open(1)
+		require.ErrorIs(t, err, inflight.ErrFull, "none of them is slow yet")
+
+		time.Sleep(time.Second - 2*time.Millisecond)
+		small := open(t, a, 20)
+		require.Equal(t, "1", stopped)
+		require.EqualValues(t, 60, a.Used())
+		require.ErrorIs(t, first.Grow(1), inflight.ErrFull)
+		require.False(t, first.HasCome())
+		require.NoError(t, small.Grow(20))
+
+		require.True(t, third.HasCome())
+		time.Sleep(time.Millisecond)
+		require.NoError(t, small.Grow(40), "the second has made room")
+		require.Equal(t, "12", stopped)
+		require.EqualValues(t, 100, a.Used())
+		time.Sleep(time.Hour)
+		_, err = a.Open(1)
+		require.ErrorIs(t, err, inflight.ErrFull, "what has come whole is not taken back")
+		require.Equal(t, "12", stopped)
+		for _, r := range []*inflight.Reservation{come, first, second, third, small} {
+			r.Release()
+		}
+		require.Zero(t, a.Used())
+	})
+}
+
+func TestTheSlowestBodyDoesNotEvictOthersForItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := inflight.NewAdmission(100)
+		oldest, other := open(t, a, 50), open(t, a, 50)
+		stopped := 0
+		oldest.Coming(func() { stopped++ })
+		other.Coming(func() { require.Fail(t, "it is younger") })
+		require.NoError(t, oldest.Grow(50))
+		require.NoError(t, other.Grow(50))
+		time.Sleep(2 * time.Second)
+		require.ErrorIs(t, oldest.Grow(1), inflight.ErrFull)
+		require.Equal(t, 1, stopped)
+		require.EqualValues(t, 50, a.Used())
+		oldest.Release()
+		other.Release()
 	})
 }

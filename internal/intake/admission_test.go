@@ -190,3 +190,66 @@ func TestCompressedBytesAreGivenBack(t *testing.T) {
 		call.requireAnswer(delivered)
 	})
 }
+
+// A sender that holds the limit with a body that never ends makes room for one that has something to say.
+func TestABodyThatNeverEndsMakesRoom(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, quick, func(l *limits) { l.InFlight, l.ReadTimeout = 500, time.Minute })
+	r.deliverAll()
+	addr := r.serve()
+	slow := dial(t, addr)
+	slow.send(head("Content-Length: 450") + strings.Repeat(" ", 300))
+	require.Eventually(t, func() bool { return r.admission.Used() == 300 }, patience, time.Millisecond)
+
+	var answers []int
+	require.Eventually(t, func() bool {
+		got := ask(t, client(t), http.MethodPost, "http://"+addr+"/in", batchOf(300))
+		answers = append(answers, got.code)
+		return got.code == http.StatusOK
+	}, patience, 100*time.Millisecond)
+	require.Greater(t, len(answers), 1, "within a second, it is as good as any")
+	got := slow.receive()
+	requireAnswer(t, inFlightLimit, got.code, got.header, got.body)
+	slow.requireClosed()
+}
+
+// Requests count beside what they carry, until they are answered: over HTTP/2 they are cheap to have.
+func TestRequestsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(l *limits) { l.InFlight = 1 << 30 })
+		h := &handler{requests: inflight.NewAdmission(10_000)}
+		weight := requestWeight(http.Header{"A": {"b"}, "X-Long": {strings.Repeat("x", 800), ""}})
+		require.EqualValues(t, 2048+3*8+100, weight)
+		for range 10_000 / weight {
+			place, err := h.requests.Open(0)
+			require.NoError(t, err)
+			require.NoError(t, place.Grow(weight))
+		}
+		h.draining, h.admission, h.maxBody = func() bool { return false }, r.admission, 1000
+		_, refusal := h.admit(r.request(messages(1)))
+		require.Equal(t, inFlightLimit, refusal.outcome)
+	})
+}
+
+func TestLargeBodiesTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(l *limits) { l.InFlight, l.MaxBody = 1<<30, 1<<30 })
+		r.deliverAll()
+		h := &handler{turns: make(chan struct{}, 1), timeout: 5 * time.Second}
+		h.turns <- struct{}{} // somebody's
+		reservation, err := r.admission.Open(0)
+		require.NoError(t, err)
+		deadline := time.Now().Add(5 * time.Second)
+		_, err = h.decode(t.Context(), pass{reservation: reservation}, []byte(batchOf(largeBody)), deadline)
+		require.NoError(t, err, "it is not large")
+		began := time.Now()
+		_, err = h.decode(t.Context(), pass{reservation: reservation}, []byte(batchOf(largeBody+1)), deadline)
+		require.Equal(t, inFlightLimit, readOutcome(t.Context(), err))
+		require.Equal(t, 5*time.Second, time.Since(began))
+		<-h.turns
+		_, err = h.decode(t.Context(), pass{reservation: reservation}, []byte(batchOf(largeBody+1)), time.Now().Add(time.Second))
+		require.NoError(t, err)
+		require.Empty(t, h.turns)
+		reservation.Release()
+	})
+}

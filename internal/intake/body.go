@@ -67,19 +67,27 @@ func parseType(values []string) (lines, known bool) {
 
 // read reads the whole body into memory, as it comes over the wire. What arrives is reserved as it arrives, and the buffer grows only with it:
 // a sender that announces much and sends little holds little.
-func (h *handler) read(w http.ResponseWriter, req *http.Request, reservation *inflight.Reservation) ([]byte, error) {
+func (h *handler) read(w http.ResponseWriter, req *http.Request, reservation *inflight.Reservation) (body []byte, err error) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(h.readTimeout)) // not supported by a test's recorder
 
+	reservation.Coming(func() { _ = control.SetReadDeadline(time.Unix(1, 0)) })
+	defer func() {
+		if !reservation.HasCome() {
+			body, err = nil, inflight.ErrFull
+		}
+	}()
 	source := http.MaxBytesReader(w, req.Body, h.maxBody) // tells net/http to close the connection after the answer
-	body := make([]byte, 0, readStart)
-	defer func() { h.metrics.Read(len(body)) }()
+	body = make([]byte, 0, readStart)
+	read := 0
+	defer func() { h.metrics.Read(read) }()
 	for {
 		if len(body) == cap(body) {
 			body = slices.Grow(body, len(body))
 		}
 		n, err := source.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
+		read += n
 		if growErr := reservation.Grow(int64(n)); growErr != nil {
 			return nil, growErr
 		}
@@ -122,12 +130,14 @@ func readOutcome(ctx context.Context, err error) outcome {
 		return corruptEncoding
 	case errors.Is(err, contentcoding.ErrUnsupported):
 		return unsupportedEncoding
-	case errors.Is(err, inflight.ErrFull):
+	case errors.Is(err, inflight.ErrFull), errors.Is(err, errAckTimeout): // the time was spent in waiting for a turn
 		return inFlightLimit
 	case errors.Is(err, inflight.ErrTooLarge):
 		return batchTooLarge
 	case errors.Is(context.Cause(ctx), errStopping):
 		return stopping
+	case errors.Is(err, context.Canceled):
+		return clientGone
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		return bodyTimeout
 	default: // cut off, or malformed chunks

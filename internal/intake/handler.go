@@ -21,8 +21,13 @@ var (
 	errDisplaced  = errors.New("the connection had to make room for another one")
 )
 
+// largeBody is how many bytes a body may have and be decoded at once. Decoding takes about 5 ms for as many.
+const largeBody = 512 << 10
+
 // handler serves POST /in.
 type handler struct {
+	requests       *inflight.Admission // what requests take beside their batches
+	turns          chan struct{}       // to decode a large body
 	admission      *inflight.Admission
 	registry       *inflight.Registry
 	metrics        Metrics
@@ -49,6 +54,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	if refusal != nil {
 		return *refusal
 	}
+	defer pass.place.Release()
 	reservation := pass.reservation
 	var token *inflight.BatchAck
 	defer func() {
@@ -73,7 +79,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	}
 	defer complete()
 	start := time.Now() // of the wait: decoding a large body counts
-	b, err := h.decode(req.Context(), pass, wire)
+	b, err := h.decode(req.Context(), pass, wire, start.Add(h.timeout))
 	if err != nil {
 		return refused(req.Context(), err)
 	}
@@ -98,8 +104,9 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 // pass is what a request has that was let in.
 type pass struct {
 	form
-	reservation *inflight.Reservation
-	signature   auth.Pending // of the body, if that is how the sender says who it is
+	place       *inflight.Reservation // among the requests, until the answer
+	reservation *inflight.Reservation // of what the batch takes
+	signature   auth.Pending          // of the body, if that is how the sender says who it is
 }
 
 // admit lets a request in, or refuses it before its body is read.
@@ -116,18 +123,46 @@ func (h *handler) admit(req *http.Request) (pass, *result) {
 	if isRefused {
 		return pass{}, &result{outcome: refusal}
 	}
+	place, err := h.requests.Open(0)
+	if err != nil || place.Grow(requestWeight(req.Header)) != nil {
+		return pass{}, &result{outcome: inFlightLimit}
+	}
 	reservation, err := h.admission.Open(req.ContentLength)
 	if err != nil {
+		place.Release()
 		return pass{}, &result{outcome: readOutcome(req.Context(), err)}
 	}
-	return pass{form, reservation, signature}, nil
+	return pass{form, place, reservation, signature}, nil
 }
 
-// decode turns the bytes of the wire into messages. What they take in memory is reserved as it is made.
-func (h *handler) decode(ctx context.Context, p pass, wire []byte) (batch.Batch, error) {
+// requestWeight is what a request takes beside its batch, its goroutine and its headers, in the measure of the batches: a
+// small part of the memory. Over HTTP/2 a sender can have a hundred requests for the price of a connection.
+func requestWeight(header http.Header) (weight int64) {
+	weight = 2 << 10
+	for name, values := range header {
+		for _, value := range values {
+			weight += 8 + int64(len(name)+len(value))/8
+		}
+	}
+	return weight
+}
+
+// decode turns the bytes of the wire into messages. What they take in memory is reserved as it is made. Large bodies take
+// turns, so that small ones do not wait behind all of them for a core; one that has none before the deadline is refused.
+func (h *handler) decode(ctx context.Context, p pass, wire []byte, deadline time.Time) (batch.Batch, error) {
+	ctx, cancel := context.WithDeadlineCause(ctx, deadline, errAckTimeout)
+	defer cancel()
 	body, err := h.decompress(ctx, p.coding, wire, p.reservation)
 	if err != nil {
 		return batch.Batch{}, err
+	}
+	if len(body) > largeBody {
+		select {
+		case h.turns <- struct{}{}:
+			defer func() { <-h.turns }()
+		case <-ctx.Done():
+			return batch.Batch{}, fmt.Errorf("waiting for a turn: %w", context.Cause(ctx))
+		}
 	}
 	limits := h.limits
 	limits.Lines, limits.Charge = p.lines, p.reservation.Grow

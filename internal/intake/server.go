@@ -117,9 +117,10 @@ const (
 )
 
 const (
-	// maxDecompressions is how many bodies are decompressed at the same time, for each core. It takes a core and no
-	// waiting, so that more of them would only take more memory.
-	maxDecompressions = 1
+	// requestsShare is the share of the in-flight limit that requests may take beside their batches, with minRequests at
+	// least: with the default, 4,096 requests with few headers.
+	requestsShare = 4
+	minRequests   = 1 << 20
 	// maxStreams is how many requests an HTTP/2 connection may have open; each counts like one of a connection of its own.
 	maxStreams = 128
 	// maxAdminHeaderBytes bounds the headers of a request to the admin listener.
@@ -144,6 +145,7 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(settings Settings, parts Parts) *Server {
 	base, abort := context.WithCancelCause(context.Background())
+	half := max(1, runtime.GOMAXPROCS(0)/2) //nolint:mnd // the other half of the cores is for small bodies
 	s := &Server{abort: abort, registry: parts.Registry, serving: newTracker()}
 	h := &handler{
 		admission:      parts.Admission,
@@ -154,7 +156,9 @@ func New(settings Settings, parts Parts) *Server {
 		readTimeout:    settings.ReadTimeout,
 		maxBody:        settings.MaxBody,
 		limits:         batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth},
-		decompressor:   contentcoding.New(maxDecompressions * runtime.GOMAXPROCS(0)),
+		requests:       inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
+		turns:          make(chan struct{}, half),
+		decompressor:   contentcoding.New(half),
 		authenticator:  parts.Authenticator,
 		connections:    parts.Connections,
 		trusted:        settings.TrustedProxies,
@@ -177,6 +181,7 @@ func New(settings Settings, parts Parts) *Server {
 		TLSConfig:         settings.TLS,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams,
+			MaxReadFrameSize:     16 << 10, // memory is taken for a frame as soon as its length is announced
 			// What a sender may have on its way that no handler has read yet. The handler reserves only what it reads.
 			MaxReceiveBufferPerConnection: 1 << 20,
 			MaxReceiveBufferPerStream:     256 << 10,

@@ -1,4 +1,4 @@
-//go:build e2e || chaos
+//go:build e2e || chaos || senders || abuse
 
 package harness
 
@@ -112,7 +112,7 @@ func (b *Beat) Get(path string) Answer {
 	transport := &http.Transport{DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
 	c := &Client{http: &http.Client{Transport: transport, Timeout: 5 * time.Second}}
-	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, "http://"+b.Addr+path, http.NoBody)
+	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, "http://"+b.Health+path, http.NoBody)
 	require.NoError(b.t, err)
 	return c.Do(req)
 }

@@ -1,4 +1,4 @@
-//go:build e2e || chaos
+//go:build e2e || chaos || senders || abuse
 
 // Package harness is what the tests with the real binary share: the process, its log, the senders, the sink, and the
 // ledger that compares what senders were told with what the sink has.
@@ -26,9 +26,11 @@ const startWithin = 30 * time.Second
 type Beat struct {
 	t    testing.TB
 	Home string
-	// Addr is the bound address, read from the log.
+	// Addr is the bound address, read from the log: host and port, or the path of a Unix socket.
 	Addr string
-	Log  *Log
+	// Health is where /livez, /readyz and /metrics are: the admin listener if there is one, else Addr.
+	Health string
+	Log    *Log
 
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -38,7 +40,7 @@ type Beat struct {
 	silent   bool
 }
 
-var listeningOn = regexp.MustCompile(`listening on (?:https?://)?(\S+:\d+)`)
+var listeningOn = regexp.MustCompile(`(?:listening|health and metrics) on (?:https?://)?(/\S+|\S+:\d+)`)
 
 // StartBeat runs the program with these settings and returns once it listens.
 func StartBeat(t testing.TB, s Settings) *Beat {
@@ -79,7 +81,10 @@ func StartBeatArgs(t testing.TB, home string, args ...string) *Beat {
 	require.True(t, ok, "rtbeat did not say that it listens")
 	match := listeningOn.FindStringSubmatch(entry.Message)
 	require.NotNil(t, match, "no address in %q", entry.Message)
-	b.Addr = match[1]
+	b.Addr, b.Health = match[1], match[1]
+	if entry, ok = b.Log.Find("health and metrics on "); ok { // the line comes first
+		b.Health = listeningOn.FindStringSubmatch(entry.Message)[1]
+	}
 	return b
 }
 

@@ -1,0 +1,185 @@
+//go:build abuse
+
+package abuse
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+const (
+	warmUp    = time.Second
+	usualTime = 3 * time.Second
+	// attackTime is long enough for what piles up to pile up, and for every connection to be displaced several times.
+	attackTime = 7 * time.Second
+	// recovery is how long connections, goroutines and bytes in flight may take to go, once the attackers have.
+	recovery = 15 * time.Second
+	// slower is how much slower answers may become, in the median and for nine in ten; slack is what the scheduler of
+	// a shared core may add. The last of a hundred is only told: it is a matter of a single collection of garbage or
+	// of a build next door, and differs as much from run to run without any attack.
+	slower = 2
+	slack  = 2 * time.Millisecond
+)
+
+// attack is one way to do harm.
+type attack struct {
+	name     string
+	how      string // for the table: what is done at which rate
+	tls      bool
+	settings map[string]any // of rtbeat, beside the defaults
+	// Either a mode of this package's attacker, or a tool.
+	attacker string
+	tool     func(r *running, seconds int) []string
+	// refused are answers that good senders may get, because no other is right: the sink is stalled, say.
+	refused []string
+	policy  lumbersink.Policy
+}
+
+// running is rtbeat under attack.
+type running struct {
+	*harness.Beat
+	box        *box
+	pid        int
+	admin, url string
+	sink       *lumbersink.Sink
+}
+
+func start(t *testing.T, a attack) *running {
+	t.Helper()
+	r := &running{box: newBox(t)}
+	sink, err := lumbersink.Listen("127.0.0.1:0", lumbersink.WithKeep(10_000_000))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = sink.Close() })
+	r.sink = sink
+	r.admin = harness.DeadAddress(t)
+	_, port, err := net.SplitHostPort(r.admin)
+	require.NoError(t, err)
+	settings := map[string]any{"admin": map[string]any{"host": "127.0.0.1", "port": port}}
+	scheme := "http://"
+	if a.tls {
+		cert, key := certificate(t)
+		settings["ssl"] = map[string]any{"certificate": cert, "key": key}
+		scheme = "https://"
+	}
+	for name, value := range a.settings {
+		settings[name] = value
+	}
+	r.Beat = harness.StartBeat(t, harness.Settings{Rtbeat: settings, Sink: sink.Addr()})
+	r.url = scheme + r.Addr + "/in"
+	text, err := os.ReadFile(r.box.pid)
+	require.NoError(t, err)
+	r.pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+	require.NoError(t, err)
+	return r
+}
+
+func TestAbuse(t *testing.T) {
+	for _, a := range attacks {
+		t.Run(a.name, func(t *testing.T) { run(t, a) })
+	}
+}
+
+func run(t *testing.T, a attack) {
+	t.Helper()
+	r := start(t, a)
+	good := startSenders(t, r)
+	time.Sleep(warmUp)
+	begun := time.Now()
+	time.Sleep(usualTime)
+	before, calm := r.figures(), counts(r)
+	attacked := time.Now()
+	r.sink.SetPolicy(a.policy)
+	said := strike(t, a, r)
+	ended := time.Now()
+	harness.RecoverSink(r.sink)
+	after := r.figures()
+
+	row := row{attack: a, usual: good.between(begun, attacked), during: good.between(attacked, ended), said: said,
+		cpu: 100 * (after.cpu - before.cpu).Seconds() / ended.Sub(attacked).Seconds()}
+	row.recovered = recovers(r, before, calm)
+	good.stop()
+	row.peak, row.killed = r.figures().peak, r.box.killed(t)
+	report.add(row)
+	t.Log(row.String())
+
+	events := goodEvents(r.sink)
+	require.Empty(t, good.ledger.Violations(events), "what good senders were told")
+	if row.killed || row.peak == 0 {
+		require.Fail(t, "rtbeat is gone", "killed for want of memory: %v\n%s", row.killed, r.Log.Tail(20))
+	}
+	require.Empty(t, good.ledger.Lost(events), "every good sender came to its 200")
+	row.judge(t)
+}
+
+// goodEvents leaves out what attackers had delivered, before anything looks closer.
+func goodEvents(sink *lumbersink.Sink) (good []lumbersink.Event) {
+	for _, e := range sink.Events() {
+		if bytes.Contains(e.Raw, []byte(`"uuid":"good-`)) {
+			good = append(good, e)
+		}
+	}
+	return good
+}
+
+// strike runs the attacker to its end and returns what it says of itself.
+func strike(t *testing.T, a attack, r *running) string {
+	t.Helper()
+	seconds := int(attackTime.Seconds())
+	command := attackCommand(t, os.Args[0])
+	if a.tool != nil {
+		args := a.tool(r, seconds)
+		command = attackCommand(t, args[0], args[1:]...)
+	}
+	command.Env = append(os.Environ(), attackerEnv+"="+a.attacker, targetEnv+"="+r.Addr, "GOGC=400")
+	var out bytes.Buffer
+	command.Stdout, command.Stderr = &out, &out
+	require.NoError(t, command.Start())
+	done := make(chan struct{})
+	go func() { _ = command.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(attackTime + 15*time.Second):
+		_ = command.Process.Kill()
+		<-done
+	}
+	if a.tool != nil {
+		return summary(out.String())
+	}
+	return strings.TrimSpace(out.String())
+}
+
+// state is what an attack must not leave behind.
+type state struct{ goroutines, inFlight float64 }
+
+func counts(r *running) state {
+	m, err := r.metrics()
+	if err != nil {
+		return state{goroutines: -1}
+	}
+	return state{m["go_goroutines"], m["rtbeat_in_flight_bytes"]}
+}
+
+// recovers waits until files, goroutines and bytes in flight are what they were; 0 if they never are.
+func recovers(r *running, before figures, calm state) time.Duration {
+	const some = 60 // the good senders' own come and go
+	begun := time.Now()
+	for time.Since(begun) < recovery {
+		now := counts(r)
+		if now.goroutines >= 0 && now.goroutines <= calm.goroutines+some && now.inFlight <= calm.inFlight+64<<10 &&
+			r.figures().files <= before.files+some {
+			return max(time.Since(begun), time.Millisecond)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return 0
+}

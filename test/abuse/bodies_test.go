@@ -1,0 +1,162 @@
+//go:build abuse
+
+package abuse
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+const mib = 1 << 20
+
+// body is what one hostile request carries.
+type body struct {
+	coding string
+	bytes  []byte
+}
+
+// plain is about how long the body is once it is decompressed.
+func (b body) plain() int {
+	if b.coding == "" {
+		return len(b.bytes)
+	}
+	return max(len(b.bytes), 160_000)
+}
+
+// messages is a batch of n times the same message, not longer than most bytes.
+func messages(message string, n, most int) []byte {
+	n = min(n, (most-64)/(len(message)+1))
+	return []byte(`{"messages":[` + strings.Repeat(message+",", n-1) + message + `]}`)
+}
+
+// fill is one message with a list of the same value, as long as most allows.
+func fill(value string, most int) []byte {
+	n := (most - 64) / (len(value) + 1)
+	return []byte(`{"messages":[{"a":[` + strings.Repeat(value+",", n-1) + value + `]}]}`)
+}
+
+func nest(levels int) string {
+	return `{"a":` + strings.Repeat("[", levels-1) + strings.Repeat("]", levels-1) + `}`
+}
+
+func wide(most int) []byte {
+	var b bytes.Buffer
+	b.WriteString(`{"messages":[{`)
+	for i := 0; b.Len() < most-32; i++ {
+		fmt.Fprintf(&b, `"%x":0,`, i)
+	}
+	b.Truncate(b.Len() - 1)
+	b.WriteString(`}]}`)
+	return b.Bytes()
+}
+
+// rxtxLike is a message as rxtx sends it. It has no uuid, so that none is joined to another.
+const rxtxLike = `{"seq":"20261101-000000000017","time":"2026-11-01T12:00:00.123456789Z","producer":"gateway-17","label":"meter","key":"meter-000017","payload":{"reading":1234.5678,"unit":"kWh","quality":"good","tariff":2,"valid":true,"location":{"lat":52.520008,"lon":13.404954},"note":null,"counter":9007199254740993,"serial":"0000-4711-0815-2342"}}`
+
+// bodies by the name that attacks and the measurement of memory call them by.
+var bodies = map[string]func() body{
+	"rxtx":           func() body { return body{"", messages(rxtxLike, 500, mib)} },
+	"rxtx-large":     func() body { return body{"", messages(rxtxLike, 50_000, 15*mib)} },
+	"empty-objects":  func() body { return body{"", messages(`{}`, 50_000, 16*mib)} },
+	"tiny-objects":   func() body { return body{"", messages(`{"":0}`, 50_000, 16*mib)} },
+	"objects-in-one": func() body { return body{"", fill(`{"":0}`, 16*mib)} },
+	"lists-in-one":   func() body { return body{"", fill(`[]`, 16*mib)} },
+	"numbers":        func() body { return body{"", fill(`1e5`, 16*mib)} },
+	"nests":          func() body { return body{"", messages(nest(128), 50_000, 16*mib)} },
+	"too-deep":       func() body { return body{"", []byte(`{"messages":[{"a":` + strings.Repeat("[", 16*mib-64))} },
+	"deep-ignored":   func() body { return body{"", []byte(`{"x":` + strings.Repeat("[", 16*mib-64))} },
+	"wide":           func() body { return body{"", wide(16 * mib)} },
+	"wide-4":         func() body { return body{"", wide(4 * mib)} },
+	"strings":        func() body { return body{"", messages(`{"a":"`+strings.Repeat("x", 64<<10)+`"}`, 200, 15*mib)} },
+	"one-string":     func() body { return body{"", messages(`{"a":"`+strings.Repeat("x", 15*mib)+`"}`, 1, 17*mib)} },
+	"escapes":        func() body { return body{"", messages(`{"a":"`+strings.Repeat(`\u0001`, 2*mib)+`"}`, 1, 17*mib)} },
+	"blank":          func() body { return body{"", bytes.Repeat([]byte(" "), 16*mib-1)} },
+	"lines-blank":    func() body { return body{"", bytes.Repeat([]byte("\n"), 16*mib-1)} },
+	"gzip-rxtx":      func() body { return body{"gzip", gzipped(messages(rxtxLike, 500, mib))} },
+	"gzip-bomb":      func() body { return body{"gzip", gzipped(make([]byte, 256*mib))} },
+	"gzip-fits":      func() body { return body{"gzip", gzipped(bytes.Repeat([]byte(" "), 16*mib-1))} },
+	"gzip-objects":   func() body { return body{"gzip", gzipped(fill(`{"":0}`, 16*mib))} },
+	"zstd-bomb":      func() body { return body{"zstd", zstded(make([]byte, 256*mib), 8*mib)} },
+	"zstd-window":    func() body { return body{"zstd", zstded(bytes.Repeat([]byte(rxtxLike), 12*mib/len(rxtxLike)), 8*mib)} },
+}
+
+func gzipped(plain []byte) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is right
+	_, _ = w.Write(plain)                                 // to memory
+	_ = w.Close()
+	return b.Bytes()
+}
+
+func zstded(plain []byte, window int) []byte {
+	var b bytes.Buffer
+	w, _ := zstd.NewWriter(&b, zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(1)) // the size is right
+	_, _ = w.Write(plain)                                                                   // to memory
+	_ = w.Close()
+	return b.Bytes()
+}
+
+func (b body) request() []byte {
+	head := fmt.Sprintf("POST /in HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n", len(b.bytes))
+	if b.coding != "" {
+		head += "Content-Encoding: " + b.coding + "\r\n"
+	}
+	return append([]byte(head+"\r\n"), b.bytes...)
+}
+
+// exchange sends a request on a connection of its own and returns the code of the answer, 0 without one.
+func exchange(target string, request []byte) int {
+	c, err := dial(context.Background(), target)
+	if err != nil {
+		return 0
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(15 * time.Second))
+	go func() { _, _ = c.Write(request) }() // the answer may come before all of it is sent
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return 0
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, res.Body)
+	return res.StatusCode
+}
+
+// bodyFlood posts hostile bodies at a rate.
+func bodyFlood(perSecond float64, at int, names ...string) func(context.Context, string) string {
+	return func(ctx context.Context, target string) string {
+		var requests [][]byte
+		for _, name := range names {
+			requests = append(requests, bodies[name]().request())
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attackTime) // making them took a while
+		defer cancel()
+		var t tally
+		next := make(chan []byte, 1)
+		go func() {
+			for i := 0; ; i++ {
+				select {
+				case next <- requests[i%len(requests)]:
+				case <-ctx.Done():
+					close(next)
+					return
+				}
+			}
+		}()
+		paced(ctx, perSecond, at, func() {
+			if request := <-next; request != nil {
+				t.add(exchange(target, request))
+			}
+		})
+		return t.String()
+	}
+}

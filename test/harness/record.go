@@ -1,0 +1,38 @@
+//go:build e2e || chaos || senders || abuse
+
+package harness
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"time"
+)
+
+// PostBy is Post by whoever the caller brings, for senders that need more than the ledger's own client: TLS, credentials.
+func (l *Ledger) PostBy(ctx context.Context, c *Client, url string, header http.Header, b Batch) Answer {
+	p := l.open(b)
+	a := c.PostTo(ctx, url, header, b.Body())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p.answer, p.answered = a, true
+	return a
+}
+
+// NewClientOver makes a client over the caller's transport.
+func NewClientOver(transport http.RoundTripper) *Client {
+	return &Client{http: &http.Client{Transport: transport, Timeout: senderTimeout}}
+}
+
+// PostTo sends a body to any URL, with more headers.
+func (c *Client) PostTo(ctx context.Context, url string, header http.Header, body []byte) Answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return Answer{Start: time.Now(), At: time.Now(), Err: err}
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	req.Header.Set("Content-Type", "application/json")
+	return c.Do(req)
+}

@@ -1,0 +1,178 @@
+//go:build senders
+
+package senders
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+const haproxyPackage = "Debian's package haproxy"
+
+// balancer is a HAProxy and the socket that tells its state.
+type balancer struct {
+	t     testing.TB
+	stats string
+}
+
+// startHAProxy runs HAProxy with a recipe, to which the test adds a socket to look into it.
+func startHAProxy(t testing.TB, path, conf, listens string) *balancer {
+	t.Helper()
+	dir := t.TempDir()
+	h := &balancer{t: t, stats: socketPath(t, "stats")}
+	global := writeRecipe(t, dir, "global.cfg", fmt.Sprintf("global\n    stats socket %s mode 600\n", h.stats))
+	run(t, dir, path, "-db", "-f", global, "-f", writeRecipe(t, dir, "haproxy.cfg", conf)).listens(listens)
+	return h
+}
+
+// check is how the last health check of rtbeat ended, and whether HAProxy would send anything there.
+func (h *balancer) check() (result, status string) {
+	h.t.Helper()
+	c, err := net.Dial("unix", h.stats)
+	require.NoError(h.t, err)
+	defer c.Close()
+	_, err = io.WriteString(c, "show stat\n")
+	require.NoError(h.t, err)
+	all, err := io.ReadAll(c)
+	require.NoError(h.t, err)
+	rows, err := csv.NewReader(strings.NewReader(strings.TrimSpace(strings.TrimPrefix(string(all), "# ")))).ReadAll()
+	require.NoError(h.t, err)
+	column := make(map[string]int)
+	for i, name := range rows[0] {
+		column[name] = i
+	}
+	for _, row := range rows[1:] {
+		if row[column["svname"]] == "rtbeat" {
+			return row[column["check_status"]], row[column["status"]]
+		}
+	}
+	require.FailNow(h.t, "HAProxy knows no server rtbeat", "%s", all)
+	return "", ""
+}
+
+// isChecked waits for a health check that rtbeat answered.
+func (h *balancer) isChecked() {
+	h.t.Helper()
+	var result, status string
+	harness.Await(h.t, harness.ArriveWithin, "a health check by HTTP", func() bool {
+		result, status = h.check()
+		return !strings.HasPrefix(result, "*") && result != "INI" && result != ""
+	})
+	require.Equal(h.t, "L7OK", result)
+	require.Equal(h.t, "UP", status)
+}
+
+// bind is a free port at which HAProxy is to listen.
+func bind(t testing.TB, port string) (from, to, addr string) {
+	t.Helper()
+	addr, _ = freeAddress(t)
+	return "bind :" + port, "bind " + addr, addr
+}
+
+func TestHAProxy(t *testing.T) {
+	t.Parallel()
+	block := recipe(t, "haproxy-rtbeat")
+	from, to, front := bind(t, "8080")
+	haproxy := find(t, "haproxy", haproxyPackage)
+
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := startWith(t, sink, block, "rtbeat.port=0", promptTimeout)
+	h := startHAProxy(t, haproxy, recipe(t, "haproxy", from, to, "127.0.0.1:8081", b.Addr), front)
+	h.isChecked()
+	proxied{b, sink, clientAt(t, nil), "http://" + front + "/in", ""}.keepsTheContract(t)
+}
+
+// While rtbeat drains, /readyz sends the senders elsewhere: here, there is nowhere.
+func TestHAProxyFollowsReadiness(t *testing.T) {
+	t.Parallel()
+	from, to, front := bind(t, "8080")
+	haproxy := find(t, "haproxy", haproxyPackage)
+
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := startWith(t, sink, recipe(t, "haproxy-rtbeat"), "rtbeat.port=0", "rtbeat.shutdown_delay=20")
+	h := startHAProxy(t, haproxy, recipe(t, "haproxy", from, to, "127.0.0.1:8081", b.Addr), front)
+	h.isChecked()
+	b.Terminate()
+	harness.Await(t, harness.ArriveWithin, "HAProxy to leave rtbeat alone", func() bool {
+		_, status := h.check()
+		return status == "DOWN"
+	})
+
+	l, c := harness.NewLedger(t), clientAt(t, nil)
+	a := post(t.Context(), l, c, "http://"+front+"/in", harness.NewBatch("balanced", 1), nil)
+	require.NoError(t, a.Err)
+	require.Equal(t, http.StatusServiceUnavailable, a.Code)
+	require.Empty(t, a.Body.Status, "this is HAProxy's own answer")
+	// Whoever comes past HAProxy is still served.
+	deliver(t, l, c, "http://"+b.Addr+"/in", harness.NewBatch("direct", 1), nil)
+	l.CheckOnce(t, sink)
+}
+
+// The PROXY protocol in both versions, with health checks that speak it too.
+func TestHAProxyPassesTCPThrough(t *testing.T) {
+	for name, version := range map[string]string{"version 1": "send-proxy ", "version 2": "send-proxy-v2 "} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			block := recipe(t, "haproxy-tcp-rtbeat")
+			from, to, front := bind(t, "8080")
+			haproxy := find(t, "haproxy", haproxyPackage)
+
+			sink := harness.StartSink(t, lumbersink.Immediate())
+			b := startWith(t, sink, block, "rtbeat.port=0", promptTimeout)
+			h := startHAProxy(t, haproxy, recipe(t, "haproxy-tcp", from, to, "127.0.0.1:8081", b.Addr, "send-proxy-v2 ", version), front)
+			h.isChecked()
+			proxied{b, sink, clientAt(t, nil), "http://" + front + "/in", "http://" + front + "/metrics"}.keepsTheContract(t)
+		})
+	}
+}
+
+// TLS with the sender's certificate goes through HAProxy and ends at rtbeat.
+func TestHAProxyPassesTLSThrough(t *testing.T) {
+	t.Parallel()
+	certs := newCertificates(t)
+	_, adminPort := freeAddress(t)
+	block := recipe(t, "haproxy-mtls-rtbeat",
+		"/etc/rtbeat/server.pem", certs.path(serverCert), "/etc/rtbeat/server.key", certs.path(serverKey),
+		"/etc/rtbeat/senders-ca.pem", certs.path(caFile), "port: 9090", "port: "+adminPort)
+	from, to, front := bind(t, "443")
+	haproxy := find(t, "haproxy", haproxyPackage)
+
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := startWith(t, sink, block, "rtbeat.port=0", promptTimeout)
+	h := startHAProxy(t, haproxy, recipe(t, "haproxy-mtls", from, to, "127.0.0.1:8081", b.Addr, "port 9090", "port "+adminPort), front)
+	h.isChecked()
+	url := "https://" + front + "/in"
+
+	stranger := post(t.Context(), harness.NewLedger(t), clientAt(t, certs.config(false)), url, harness.NewBatch("stranger", 1), nil)
+	require.Error(t, stranger.Err, "without a certificate: %s", stranger)
+	proxied{b, sink, clientAt(t, certs.config(true)), url, ""}.keepsTheContract(t)
+}
+
+// TLS ends at HAProxy, which has a certificate of its own for rtbeat.
+func TestHAProxyEndsTLS(t *testing.T) {
+	t.Parallel()
+	certs := newCertificates(t)
+	block := recipe(t, "haproxy-tls-rtbeat",
+		"/etc/rtbeat/server.pem", certs.path(serverCert), "/etc/rtbeat/server.key", certs.path(serverKey),
+		"/etc/rtbeat/proxies-ca.pem", certs.path(caFile), "haproxy.example.com", clientName)
+	from, to, front := bind(t, "443")
+	haproxy := find(t, "haproxy", haproxyPackage)
+
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := startWith(t, sink, block, "rtbeat.port=0", promptTimeout)
+	h := startHAProxy(t, haproxy, recipe(t, "haproxy-tls", from, to, "127.0.0.1:8081", b.Addr,
+		"/etc/haproxy/in.example.com.pem", certs.path(serverBoth), "/etc/haproxy/haproxy.pem", certs.path(clientBoth),
+		"/etc/haproxy/rtbeat-ca.pem", certs.path(caFile)), front)
+	h.isChecked()
+	proxied{b, sink, clientAt(t, certs.config(false)), "https://" + front + "/in", "https://" + front + "/metrics"}.keepsTheContract(t)
+}

@@ -1,0 +1,27 @@
+//go:build senders
+
+// Package senders runs the programs that people put in front of rtbeat: the real ones, with the configurations of
+// docs/senders.md, against the real binary and a real lumberjack server.
+package senders
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+func TestMain(m *testing.M) {
+	code := harness.Run(m)
+	all := os.Getenv(requireEnv) != "" && flag.Lookup("test.run").Value.String() == ""
+	if code == 0 && all {
+		// A recipe that is marked as run, and is not, is the kind of documentation that rots.
+		if idle := recipesNotRun(); len(idle) > 0 {
+			fmt.Fprintln(os.Stderr, "no test runs these recipes of", recipesFile+":", idle)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}

@@ -1,0 +1,139 @@
+//go:build senders
+
+package senders
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// promptTimeout is how a test shortens rtbeat's answer when it wants a 504.
+const promptTimeout = "rtbeat.timeout=1"
+
+// startWith runs rtbeat with a block of the page as its configuration. The page says nothing of the output, nor of
+// the port, where that is beside the point.
+func startWith(t testing.TB, sink *lumbersink.Sink, block string, settings ...string) *harness.Beat {
+	t.Helper()
+	home := t.TempDir()
+	base := harness.Settings{Sink: sink.Addr(), Output: map[string]any{"backoff.init": "100ms", "backoff.max": "300ms"}}
+	args := []string{"-c", base.WriteConfig(t, home)}
+	if block != "" {
+		args = append(args, "-c", writeRecipe(t, home, "block.yml", block))
+	}
+	for _, s := range settings {
+		args = append(args, "-E", s)
+	}
+	return harness.StartBeatArgs(t, home, args...)
+}
+
+// clientIP is the address from which these tests send. Proxy and rtbeat are at another one.
+const clientIP = "127.0.0.2"
+
+// clientAt makes a client that sends from clientIP, and trusts the authority if there is one.
+func clientAt(t testing.TB, certificates *tls.Config) *harness.Client {
+	t.Helper()
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(clientIP)}}
+	transport := &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: certificates, ForceAttemptHTTP2: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return harness.NewClientOver(transport)
+}
+
+// event is what the tests look at.
+type event struct {
+	ClientIP string          `json:"clientIp"`
+	Message  json.RawMessage `json:"rxtxMsg"`
+	Metadata struct {
+		ID string `json:"_id"`
+	} `json:"@metadata"`
+}
+
+func eventsAt(t testing.TB, sink *lumbersink.Sink) []event {
+	t.Helper()
+	var events []event
+	for _, e := range sink.Events() {
+		var decoded event
+		require.NoError(t, json.Unmarshal(e.Raw, &decoded))
+		events = append(events, decoded)
+	}
+	return events
+}
+
+// requireClient demands that each event at the sink says it came from there.
+func requireClient(t testing.TB, sink *lumbersink.Sink, want string) {
+	t.Helper()
+	events := eventsAt(t, sink)
+	require.NotEmpty(t, events)
+	for _, e := range events {
+		require.Equal(t, want, e.ClientIP)
+	}
+}
+
+// deliver sends a batch as every sender should: again after a 504, which a busy machine may cause, and after nothing
+// else.
+func deliver(t testing.TB, l *harness.Ledger, c *harness.Client, url string, b harness.Batch, header http.Header) {
+	t.Helper()
+	harness.Await(t, harness.ArriveWithin, "a 200", func() bool {
+		a := post(t.Context(), l, c, url, b, header)
+		require.NoError(t, a.Err)
+		if a.Code == http.StatusGatewayTimeout {
+			return false
+		}
+		require.Equal(t, http.StatusOK, a.Code, "%s", a)
+		require.Equal(t, "OK", a.Body.Status, "%s", a)
+		require.Equal(t, len(b), a.Body.Messages, "%s", a)
+		return true
+	})
+}
+
+// post sends a batch through the ledger.
+func post(ctx context.Context, l *harness.Ledger, c *harness.Client, url string, b harness.Batch, header http.Header) harness.Answer {
+	return l.PostBy(ctx, c, url, header, b)
+}
+
+// Ports for the programs that cannot take any free one. They lie below those that the system gives to others, so that
+// nobody gets one between the look and the listening.
+const firstPort, lastPort = 15000, 30000
+
+var lastTaken = func() *atomic.Int64 {
+	var n atomic.Int64
+	n.Store(rand.Int64N(lastPort - firstPort)) // two runs at the same time start at different ones
+	return &n
+}()
+
+// freeAddress is one at which nobody listens, and its port.
+func freeAddress(t testing.TB) (addr, port string) {
+	t.Helper()
+	for range lastPort - firstPort {
+		port = strconv.FormatInt(firstPort+lastTaken.Add(1)%(lastPort-firstPort), 10)
+		addr = net.JoinHostPort("127.0.0.1", port)
+		if l, err := net.Listen("tcp", addr); err == nil {
+			require.NoError(t, l.Close())
+			return addr, port
+		}
+	}
+	require.FailNow(t, "no free port")
+	return "", ""
+}
+
+// socketPath is short enough for a Unix socket, which one in t.TempDir is not with every test's name.
+func socketPath(t testing.TB, name string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "s") //nolint:usetesting // its paths are too long
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return filepath.Join(dir, name)
+}

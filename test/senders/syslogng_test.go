@@ -1,0 +1,111 @@
+//go:build senders
+
+package senders
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// syslogNG is a syslog-ng that reads a file.
+type syslogNG struct {
+	t       testing.TB
+	process *process
+	log     *os.File
+	sent    []string
+}
+
+func startSyslogNG(t testing.TB, addr string) *syslogNG {
+	t.Helper()
+	dir := t.TempDir()
+	watched := filepath.Join(dir, "app.log")
+	text := recipe(t, "syslog-ng", here, "http://"+addr+"/in", "/var/log/app.log", watched, `dir("/var/lib/syslog-ng")`, fmt.Sprintf("dir(%q)", dir),
+		"time-reopen(5)", "time-reopen(1)")
+	path := find(t, "syslog-ng", "Debian's packages syslog-ng-core and syslog-ng-mod-http")
+	file, err := os.OpenFile(watched, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, file.Close()) })
+	s := &syslogNG{t: t, log: file}
+	s.write(1)
+	s.process = run(t, dir, path, "--foreground", "--stderr", "--no-caps", "-f", writeRecipe(t, dir, "syslog-ng.conf", text),
+		"--persist-file", filepath.Join(dir, "p"), "--control", socketPath(t, "control"), "--pidfile", filepath.Join(dir, "pid"))
+	return s
+}
+
+// write appends lines to the file, with what has to be escaped in JSON, and bytes that are not even text.
+func (s *syslogNG) write(lines int) {
+	s.t.Helper()
+	for range lines {
+		line := fmt.Sprintf(`line %d "quoted" \ é `, len(s.sent))
+		_, err := fmt.Fprintf(s.log, "%s\xff\n", line)
+		require.NoError(s.t, err)
+		s.sent = append(s.sent, line+`\xff`) // as syslog-ng writes it
+	}
+}
+
+// requireDelivered demands every line at the sink, once, with an id of its own.
+func (s *syslogNG) requireDelivered(sink *lumbersink.Sink) {
+	s.t.Helper()
+	var got []string
+	ids := make(map[string]bool)
+	for _, e := range eventsAt(s.t, sink) {
+		var message struct{ UUID, Message string }
+		require.NoError(s.t, json.Unmarshal(e.Message, &message))
+		require.Equal(s.t, message.UUID, e.Metadata.ID)
+		got = append(got, message.Message)
+		ids[message.UUID] = true
+	}
+	require.ElementsMatch(s.t, s.sent, got)
+	require.Len(s.t, ids, len(s.sent), "uuids")
+}
+
+// Through an outage that is longer than syslog-ng's own retries() would last: 504 at first, 503 when the output counts
+// as stalled, and then no answer at all while rtbeat is away.
+func TestSyslogNG(t *testing.T) {
+	t.Parallel()
+	const dropsAfter = 3 // what retries() is when nothing is set
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	b := startWith(t, sink, "", promptTimeout, "rtbeat.stall_after=3")
+	s := startSyslogNG(t, b.Addr)
+	harness.Arrived(t, sink, 1)
+
+	sink.SetPolicy(lumbersink.Never())
+	s.write(50)
+	harness.Await(t, 2*harness.ArriveWithin, "more 504s than syslog-ng's own retries", func() bool {
+		return b.Answers(http.StatusGatewayTimeout, "ack_timeout") > dropsAfter
+	})
+	s.write(200)
+	harness.Await(t, 2*harness.ArriveWithin, "a 503", func() bool {
+		return b.Answers(http.StatusServiceUnavailable, "output_stalled") > 0
+	})
+	harness.RecoverSink(sink)
+	s.arrives(sink)
+
+	b.Stop()
+	s.write(50)
+	_, port, err := net.SplitHostPort(b.Addr)
+	require.NoError(t, err)
+	harness.Await(t, harness.ArriveWithin, "an attempt without rtbeat", func() bool {
+		return strings.Contains(s.process.out.String(), "curl: error sending HTTP request")
+	})
+	startWith(t, sink, "", "rtbeat.port="+port)
+	s.arrives(sink)
+	s.requireDelivered(sink)
+}
+
+// arrives waits until the sink has acknowledged as many events as there are lines.
+func (s *syslogNG) arrives(sink *lumbersink.Sink) {
+	s.t.Helper()
+	harness.Await(s.t, 2*harness.ArriveWithin, "every line", func() bool { return sink.Acked() >= len(s.sent) })
+}
