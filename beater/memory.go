@@ -17,8 +17,8 @@ const (
 	memoryShare = 0.9
 	// memoryFactor is how much memory a byte in flight takes at most, and memoryBase what rtbeat takes with nothing in
 	// flight (docs/operations.md has the measurement).
-	memoryFactor = 10
-	memoryBase   = 80 << 20
+	memoryFactor = 12
+	memoryBase   = 60 << 20
 )
 
 // limitMemory makes the Go runtime keep to the memory that the container has (GOMEMLIMIT), and warns when that is less than
