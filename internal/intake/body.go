@@ -69,7 +69,8 @@ func parseType(values []string) (lines, known bool) {
 // a sender that announces much and sends little holds little.
 func (h *handler) read(w http.ResponseWriter, req *http.Request, reservation *inflight.Reservation) (body []byte, err error) {
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(h.readTimeout)) // not supported by a test's recorder
+	deadline := time.Now().Add(h.readTimeout)
+	_ = control.SetReadDeadline(deadline) // not supported by a test's recorder
 
 	reservation.Coming(func() { _ = control.SetReadDeadline(time.Unix(1, 0)) })
 	defer func() {
@@ -99,6 +100,8 @@ func (h *handler) read(w http.ResponseWriter, req *http.Request, reservation *in
 			return body, nil
 		case errors.As(err, new(textproto.ProtocolError)): // its text quotes the trailer
 			return nil, errBadTrailer
+		case err != nil && !time.Now().Before(deadline): // net/http says otherwise of a trailer that does not end
+			return nil, fmt.Errorf("reading the body: %w: %w", os.ErrDeadlineExceeded, err)
 		case err != nil:
 			return nil, fmt.Errorf("reading the body: %w", err)
 		}

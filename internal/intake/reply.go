@@ -105,7 +105,7 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	writeHead(header, id, res, len(encoded), last)
 	control := http.NewResponseController(w) // a test's recorder knows no deadlines
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if last { // net/http reads up to 256 KiB of what is left of the body before it closes, else the sender may lose the answer
+	if last || o.word != ok { // net/http reads up to 256 KiB of what is left of the body before it answers or closes
 		_ = control.SetReadDeadline(time.Now().Add(lingerTimeout))
 	}
 	w.WriteHeader(o.status)

@@ -80,10 +80,10 @@ func TestLongStallIsBounded(t *testing.T) {
 
 	var answers harness.Tally
 	var senders sync.WaitGroup
-	for _, batch := range batches {
+	for _, own := range batches {
 		senders.Go(func() {
 			for t.Context().Err() == nil {
-				a := l.Post(t.Context(), b.Addr, batch)
+				a := l.Post(t.Context(), b.Addr, own)
 				answers.Add(a)
 				if a.Code == http.StatusOK {
 					return
