@@ -22,7 +22,7 @@ func judgeQueue(root *conf.C, c config.Config) (*durable.Queue, error) {
 	if disk == nil {
 		return nil, judgeMemory(root, c.Timeout)
 	}
-	if err := disk.JudgeBodies(int64(c.MaxBodyBytes)); err != nil {
+	if err := disk.JudgeBodies(int64(c.MaxBodyBytes), headersInEvents(c)); err != nil {
 		return nil, err
 	}
 	return disk, nil
@@ -84,4 +84,13 @@ func queueSettings(root *conf.C) (key string, queue conf.Namespace, err error) {
 		}
 	}
 	return "queue", c.Queue, nil
+}
+
+// headersInEvents is how many bytes of headers go into each event at most. net/http reads 4 KiB more than it is told
+// (initialReadLimitSize in net/http/server.go).
+func headersInEvents(c config.Config) int64 {
+	if len(c.IncludeHeaders) == 0 {
+		return 0
+	}
+	return int64(c.MaxHeaderBytes) + 4<<10
 }

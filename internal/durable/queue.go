@@ -66,8 +66,10 @@ const (
 
 // JudgeBodies refuses bodies that could hold a message which does not fit into a segment: the queue would never take
 // it, and its sender would repeat it for ever.
-func (q *Queue) JudgeBodies(maxBody int64) error {
-	body := uint64(max(maxBody, 0))
+//
+// maxHeaders is how many bytes of headers may be copied into each event.
+func (q *Queue) JudgeBodies(maxBody, maxHeaders int64) error {
+	body, surroundings := uint64(max(maxBody, 0)), uint64(surroundings+max(maxHeaders, 0)*growth) //nolint:gosec // not negative
 	needed := body*growth + surroundings
 	if needed <= q.largest() {
 		return nil

@@ -38,7 +38,7 @@ func (a *Admission) makeRoomLocked(most int64) {
 		if oldest == nil {
 			return
 		}
-		r := oldest.Value.(*Reservation) //nolint:errcheck,forcetypeassert // nothing else is put in
+		r := oldest.Value.(*Reservation) //nolint:forcetypeassert // nothing else is put in
 		if time.Since(r.began) < comingGrace {
 			return
 		}

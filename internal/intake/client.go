@@ -4,6 +4,9 @@ import (
 	"net"
 	"net/http"
 	"strings"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/inflight"
 )
 
 // clientIP is the address that a request comes from, as far as the proxies on its way are trusted; empty when it came over
@@ -16,6 +19,21 @@ func overUnix(req *http.Request) bool {
 	local, ok := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	return ok && local.Network() == "unix"
 }
+
+// weighHeaders lets each message count for the headers as well that go into its event.
+func weighHeaders(messages []batch.Message, headers map[string]string, reservation *inflight.Reservation) error {
+	weight := 0
+	for name, value := range headers {
+		weight += len(name) + len(value) + headerWeight
+	}
+	for i := range messages {
+		messages[i].Weight += weight
+	}
+	return reservation.Grow(int64(weight * len(messages))) //nolint:wrapcheck // its caller maps it
+}
+
+// headerWeight is what a header costs in each event beside its text: a place in a map.
+const headerWeight = 16
 
 // headers copies the headers that go into the events; nil when there are none of them.
 func (h *handler) headers(req *http.Request) map[string]string {

@@ -91,6 +91,9 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 		return h.delivered(inflight.Progress{})
 	}
 	origin := inflight.Origin{Received: received, ClientIP: h.clientIP(req), Headers: h.headers(req)}
+	if err := weighHeaders(b.Messages, origin.Headers, reservation); err != nil {
+		return result{outcome: readOutcome(req.Context(), err), err: err}
+	}
 	token, err = h.registry.Claim(b.Messages, origin, reservation)
 	if err != nil {
 		return h.unclaimed(err)

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -215,7 +214,7 @@ func TestFailedHandshakesAreLoggedOnceASecond(t *testing.T) {
 		<-time.After(logInterval)
 		complain("http: TLS handshake error from 192.0.2.1:1: bad")
 		require.Equal(t, 2, count("warn"))
-		require.False(t, bytes.Contains([]byte(r.log.text()), []byte(strings.Repeat("x", maxErrorLine))))
+		require.NotContains(t, r.log.text(), strings.Repeat("x", maxErrorLine))
 	})
 }
 
@@ -251,4 +250,25 @@ func TestEachFormAndCodingIsTaken(t *testing.T) {
 			r.requireAtRest()
 		})
 	}
+}
+
+// A header of 800 bytes in each of 10 events is 8,000 bytes in flight.
+func TestCopiedHeadersWeigh(t *testing.T) {
+	r := newRig(t, func(l *limits) { l.IncludeHeaders = []string{"x-big"} })
+	body := messages(10)
+	whole, _ := weigh(body)
+	req := r.request(body)
+	req.Header.Set("X-Big", strings.Repeat("x", 700))
+	c := r.start(req)
+	job := r.take()
+	require.Equal(t, whole+10*(5+700+headerWeight), r.admission.Used())
+	job.handOver(10)
+	job.ack(9)
+	job.ack(1)
+	c.requireAnswer(delivered)
+
+	req = r.request(body)
+	req.Header.Set("X-Big", strings.Repeat("x", 1000))
+	r.do(req).requireAnswer(batchTooLarge)
+	r.requireUntouched()
 }

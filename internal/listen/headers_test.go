@@ -40,7 +40,7 @@ func TestHeadersThatDoNotComeInTime(t *testing.T) {
 			connect := func() net.Conn {
 				conn := dial(t, "tcp", raw.Addr().String())
 				if secure {
-					return tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}) //nolint:gosec // a test of something else
+					return tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}})
 				}
 				return conn
 			}
@@ -52,7 +52,7 @@ func TestHeadersThatDoNotComeInTime(t *testing.T) {
 
 			silent := connect()
 			if secure {
-				require.NoError(t, silent.(*tls.Conn).Handshake())
+				require.NoError(t, silent.(*tls.Conn).HandshakeContext(t.Context()))
 			}
 			require.Empty(t, rest(silent), "there is no request to answer")
 

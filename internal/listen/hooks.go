@@ -63,7 +63,7 @@ func (*Bound) HeadersTimedOut(outer net.Conn) bool {
 //
 // ok is false when the connection has been closed already, by the bound or by the server: the client cannot get an
 // answer any more, takes the request for failed, and will repeat it, so nothing may come of it. done must be
-// called when ok is true, once the answer is written; again does nothing, and neither does it when ok is false.
+// called when ok is true, once the answer is about to be written; again does nothing, and neither does it when ok is false.
 //
 // ctx is that of the request. Where its server has no Bound.ConnContext, or the connection no bound, ok is true.
 func (*Bound) Complete(ctx context.Context) (done func(), ok bool) {

@@ -15,8 +15,9 @@ package persist
 
 import "fmt"
 
-// MaxDepth is how many levels of objects and arrays fit. It bounds the recursion; batch.MaxDepth is far below.
-const MaxDepth = 1000
+// MaxDepth is how many levels of objects and arrays fit. It bounds the recursion. A message has batch.HighestMaxDepth at
+// most, and lies a level down in its event.
+const MaxDepth = 1024
 
 // Reason says why a value cannot be carried.
 type Reason string

@@ -4,6 +4,7 @@ package abuse
 
 import (
 	"bytes"
+	"maps"
 	"net"
 	"os"
 	"strconv"
@@ -71,9 +72,7 @@ func start(t *testing.T, a attack) *running {
 		settings["ssl"] = map[string]any{"certificate": cert, "key": key}
 		scheme = "https://"
 	}
-	for name, value := range a.settings {
-		settings[name] = value
-	}
+	maps.Copy(settings, a.settings)
 	r.Beat = harness.StartBeat(t, harness.Settings{Rtbeat: settings, Sink: sink.Addr()})
 	r.url = scheme + r.Addr + "/in"
 	text, err := os.ReadFile(r.box.pid)
@@ -104,8 +103,10 @@ func run(t *testing.T, a attack) {
 	harness.RecoverSink(r.sink)
 	after := r.figures()
 
-	row := row{attack: a, usual: good.between(begun, attacked), during: good.between(attacked, ended), said: said,
-		cpu: 100 * (after.cpu - before.cpu).Seconds() / ended.Sub(attacked).Seconds()}
+	row := row{
+		attack: a, usual: good.between(begun, attacked), during: good.between(attacked, ended), said: said,
+		cpu: 100 * (after.cpu - before.cpu).Seconds() / ended.Sub(attacked).Seconds(),
+	}
 	row.recovered = recovers(r, before, calm)
 	good.stop()
 	row.peak, row.killed = r.figures().peak, r.box.killed(t)

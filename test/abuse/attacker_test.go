@@ -20,12 +20,12 @@ const (
 func attackerMain(name string) int {
 	do, known := attackers()[name]
 	if !known {
-		fmt.Println("no such attacker:", name)
+		fmt.Fprintln(os.Stdout, "no such attacker:", name)
 		return 1
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), attackTime)
 	defer cancel()
-	fmt.Println(do(ctx, os.Getenv(targetEnv)))
+	fmt.Fprintln(os.Stdout, do(ctx, os.Getenv(targetEnv)))
 	return 0 // what is still open closes with the process
 }
 

@@ -32,7 +32,7 @@ type box struct {
 // newBox puts a script in place of the binary. It execs the binary, so that the process is still the harness's.
 func newBox(t *testing.T) *box {
 	t.Helper()
-	real := os.Getenv(binaryEnv)
+	binary := os.Getenv(binaryEnv)
 	dir := t.TempDir()
 	b := &box{cgroup: newCgroup(t), pid: filepath.Join(dir, "pid")}
 	var script strings.Builder
@@ -42,9 +42,9 @@ func newBox(t *testing.T) *box {
 	} else {
 		fmt.Fprintf(&script, "export GOMEMLIMIT=%d\n", memoryBound/10*9)
 	}
-	fmt.Fprintf(&script, "exec taskset -c %s %s \"$@\"\n", beatCore, real)
+	fmt.Fprintf(&script, "exec taskset -c %s %s \"$@\"\n", beatCore, binary)
 	path := filepath.Join(dir, "rtbeat")
-	require.NoError(t, os.WriteFile(path, []byte(script.String()), 0o700)) //nolint:gosec // a script has to be executable
+	require.NoError(t, os.WriteFile(path, []byte(script.String()), 0o700))
 	t.Setenv(binaryEnv, path)
 	return b
 }
@@ -53,7 +53,7 @@ func newBox(t *testing.T) *box {
 func newCgroup(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(cgroupV1, "rtbeat-abuse-"+strconv.Itoa(os.Getpid()))
-	if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) { //nolint:gosec // as the kernel makes them
+	if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
 		t.Logf("no memory cgroup, GOMEMLIMIT instead: %v", err)
 		return ""
 	}

@@ -135,7 +135,7 @@ const (
 )
 
 func tlsConfig(protocols ...string) *tls.Config {
-	return &tls.Config{InsecureSkipVerify: true, NextProtos: protocols} //nolint:gosec // the test's own certificate
+	return &tls.Config{InsecureSkipVerify: true, NextProtos: protocols}
 }
 
 // handshakes makes whole TLS handshakes, one after the other.

@@ -36,8 +36,10 @@ var attacks = []attack{
 	{name: "large batches", attacker: "large batches", how: "2/s, 15 MiB of ordinary messages"},
 	{name: "one-byte chunks", attacker: "one-byte chunks", how: "50/s, 20,000 chunks each"},
 
-	{name: "401", attacker: "401", how: "2,000/s, 50 connections",
-		settings: map[string]any{"auth": map[string]any{"bearer": map[string]any{"tokens": []string{tokenOfGood}}}}},
+	{
+		name: "401", attacker: "401", how: "2,000/s, 50 connections",
+		settings: map[string]any{"auth": map[string]any{"bearer": map[string]any{"tokens": []string{tokenOfGood}}}},
+	},
 	{name: "404", attacker: "404", how: "2,000/s, 50 connections"},
 	{name: "pipelining", attacker: "pipelining", how: "2,000/s, 100 at a time on 20 connections"},
 
@@ -50,8 +52,10 @@ var attacks = []attack{
 	{name: "h2 large frames", tls: true, attacker: "h2 large frames", how: "1,000 connections announce a frame of 1 MiB"},
 	{name: "h2 open headers", tls: true, attacker: "h2 open headers", how: "2,000 connections with headers that do not end"},
 
-	{name: "stalled sink", attacker: "stalled sink", how: "50/s, 160 kB each, and a sink that acknowledges nothing", policy: lumbersink.Never(),
-		refused: []string{"503 in_flight_limit", "503 output_stalled", "504 ack_timeout"}},
+	{
+		name: "stalled sink", attacker: "stalled sink", how: "50/s, 160 kB each, and a sink that acknowledges nothing", policy: lumbersink.Never(),
+		refused: []string{"503 in_flight_limit", "503 output_stalled", "504 ack_timeout"},
+	},
 }
 
 // resets is how many requests were taken back, in the attacker's process.

@@ -33,8 +33,10 @@ func h2load(clients, streams, rps int) func(*running, int) []string {
 	return func(r *running, seconds int) []string {
 		path := filepath.Join(r.Home, "batch.json")
 		_ = os.WriteFile(path, messages(rxtxLike, batchSize, mib), 0o600) // h2load says so if it is not there
-		return []string{"h2load", "-c", strconv.Itoa(clients), "-m", strconv.Itoa(streams), "--rps", strconv.Itoa(rps),
-			"-D", strconv.Itoa(seconds), "-d", path, "-H", "content-type: application/json", r.url}
+		return []string{
+			"h2load", "-c", strconv.Itoa(clients), "-m", strconv.Itoa(streams), "--rps", strconv.Itoa(rps),
+			"-D", strconv.Itoa(seconds), "-d", path, "-H", "content-type: application/json", r.url,
+		}
 	}
 }
 
@@ -71,8 +73,10 @@ func certificate(t *testing.T) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	require.NoError(t, err)
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)

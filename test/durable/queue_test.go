@@ -216,7 +216,7 @@ func FuzzBodyComesBack(f *testing.F) {
 func TestExtremesComeBack(t *testing.T) {
 	d := open(t, t.TempDir(), 100<<20)
 	list, nested := any("x"), map[string]any{"k": nil}
-	for range batch.MaxDepth - 2 {
+	for range batch.HighestMaxDepth {
 		list, nested = []any{list}, map[string]any{"k": nested}
 	}
 	wide := map[string]any{}

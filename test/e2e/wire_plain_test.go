@@ -44,7 +44,8 @@ func playPlain(t *testing.T, g *rig) {
 func lineCases(s *script) {
 	s.good("line: HTTP/1.1", "POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s")
 	s.good("line: HTTP/1.0", "POST /in HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s").andSaysSo()
-	s.good("line: HTTP/1.0, kept alive", "POST /in HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: %d\r\n\r\n%s")
+	s.good("line: HTTP/1.0, asked to keep it", "POST /in HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: %d\r\n\r\n%s").andSaysSo()
+	s.good("line: HTTP/1.0, with a request in its chunks", "POST /in HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\nContent-Length: %d\r\n\r\n%sPOST /in HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n[{}]").andSaysSo()
 	s.good("line: HTTP/1.0 has no chunks", "POST /in HTTP/1.0\r\nTransfer-Encoding: chunked\r\nContent-Length: %d\r\n\r\n%s").andSaysSo()
 	s.bad("line: HTTP/1.0 without a length", "POST /in HTTP/1.0\r\n\r\n%s", no("empty_body").last())
 	s.good("line: asks for the end", request("POST /in HTTP/1.1", "Connection: close", "Content-Length: %d")+"%s").andSaysSo()

@@ -5,6 +5,7 @@ package harness
 import (
 	"bytes"
 	"context"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -30,9 +31,7 @@ func (c *Client) PostTo(ctx context.Context, url string, header http.Header, bod
 	if err != nil {
 		return Answer{Start: time.Now(), At: time.Now(), Err: err}
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Content-Type", "application/json")
 	return c.Do(req)
 }
