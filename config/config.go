@@ -4,6 +4,7 @@
 package config
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/config"
@@ -161,20 +162,30 @@ func Default() Config {
 // Load reads the rtbeat section over the defaults. The warnings are for the log. An error names the key that is
 // wrong, or unknown, and never a secret. Durations in the section have a unit afterwards.
 func Load(section *config.C) (c Config, warnings []string, err error) {
+	if err := checkReadable(section, "", maxLevels); err != nil {
+		return Config{}, nil, err
+	}
 	if err := checkKeys(section); err != nil {
 		return Config{}, nil, err
 	}
-	if err := checkWritten(section); err != nil {
+	values, err := valuesOf(section)
+	if err != nil {
+		return Config{}, nil, err
+	}
+	if err := checkWritten(section, values); err != nil {
 		return Config{}, nil, err
 	}
 	c = Default()
 	if err := section.Unpack(&c); err != nil {
-		return Config{}, nil, readingFailed(err)
+		return Config{}, nil, fmt.Errorf("reading the rtbeat section: %w", err)
 	}
 	c.dropEmptyLists()
 	warnings = c.fallBack()
 	if err := c.check(); err != nil {
 		return Config{}, nil, err
+	}
+	if section.HasField("auth") && !hasValues(values["auth"]) && !c.requiresCertificates() {
+		warnings = append(warnings, "rtbeat.auth is there, but lets everybody in: nothing stands under it; name tokens, a user, keys or names of certificates, or leave it out")
 	}
 	return c, append(warnings, c.exposure()...), nil
 }

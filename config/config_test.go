@@ -33,6 +33,12 @@ const (
 const open = "rtbeat listens on every address of this machine with neither rtbeat.ssl nor rtbeat.auth: anybody who reaches it can send events; " +
 	"set rtbeat.auth, or set rtbeat.host to 127.0.0.1"
 
+// withoutEffect is the warning that auth earns with nothing under it.
+const withoutEffect = "rtbeat.auth is there, but lets everybody in: nothing stands under it; name tokens, a user, keys or names of certificates, or leave it out"
+
+// noValue ends the refusal of null.
+const noValue = " has no value: it is null, or its variable holds null, [] or {}; give it a value, or leave it out"
+
 // Each file under testdata/accepted is a case: what it changes of the defaults, and the warnings that it earns. closed
 // tells the cases that do not earn the one of the defaults.
 func TestLoadAccepts(t *testing.T) {
@@ -54,7 +60,7 @@ func TestLoadAccepts(t *testing.T) {
 		closed   bool
 	}{
 		"absent.yml":    {change: func(*config.Config) {}},
-		"no-values.yml": {change: func(*config.Config) {}},
+		"no-values.yml": {change: func(*config.Config) {}, warnings: []string{withoutEffect}},
 		"everything.yml": {closed: true, change: func(c *config.Config) {
 			required := tlscommon.TLSClientAuthRequired
 			*c = config.Config{
@@ -285,8 +291,8 @@ func TestLoadRejects(t *testing.T) {
 	setVariables(t)
 	const (
 		reading    = "reading the rtbeat section: "
-		missing    = ": a ${NAME} in it is neither in the keystore nor in the environment, or has no value there"
-		noText     = " and not as text; put it in quotes, which belong into the value of an environment variable too, or put it in the keystore"
+		missing    = " has a ${NAME} that is neither in the keystore nor in the environment, or has no value there"
+		noText     = " and not as text; put it in quotes, which belong into the value of an environment variable too, while the keystore has no quotes and takes no such text"
 		noList     = ` is read as a group of settings and not as a list; write ["one", "another"]`
 		noHost     = "; it must be a name or an IP address, with the port in rtbeat.port, or unix:// and the whole path of a Unix socket"
 		noSocket   = "; a Unix socket needs the whole path of its file, such as unix:///run/rtbeat/in.sock"
@@ -343,7 +349,7 @@ func TestLoadRejects(t *testing.T) {
 
 		"auth-token-empty.yml":        "rtbeat.auth.bearer.tokens.1" + empty,
 		"auth-token-blank.yml":        "rtbeat.auth.bearer.tokens.0" + empty,
-		"auth-token-null.yml":         "rtbeat.auth.bearer.tokens.0" + empty,
+		"auth-token-null.yml":         "rtbeat.auth.bearer.tokens.0" + noValue,
 		"auth-token-newline.yml":      "rtbeat.auth.bearer.tokens.0" + control,
 		"auth-token-number.yml":       "rtbeat.auth.bearer.tokens.1 is read as a number" + noText,
 		"auth-token-number-alone.yml": "rtbeat.auth.bearer.tokens is read as a number" + noText,
@@ -351,8 +357,8 @@ func TestLoadRejects(t *testing.T) {
 		"auth-tokens-group.yml":       "rtbeat.auth.bearer.tokens" + noList,
 		"auth-key-empty.yml":          "rtbeat.auth.hmac.keys.0" + empty,
 		"auth-name-empty.yml":         "rtbeat.auth.certificate.names.0" + empty,
-		"auth-variable-unset.yml":     reading + "missing field accessing 'rtbeat.auth.basic.password' (source:'rtbeat.yml')" + missing,
-		"auth-variable-empty.yml":     reading + "missing field accessing 'rtbeat.auth.bearer.tokens.0' (source:'rtbeat.yml')" + missing,
+		"auth-variable-unset.yml":     "rtbeat.auth.basic.password" + missing,
+		"auth-variable-empty.yml":     "rtbeat.auth.bearer.tokens.0" + missing,
 		"auth-variable-number.yml":    "rtbeat.auth.basic.password is read as a number" + noText,
 		"auth-password-list.yml":      "rtbeat.auth.basic.password is read as a list" + noText,
 		"auth-password-bool.yml":      "rtbeat.auth.basic.password is read as true or false" + noText,

@@ -134,6 +134,11 @@ func (c *Config) asksForCertificates() bool {
 	return c.SSL.IsEnabled() && c.SSL.ClientAuth != nil && *c.SSL.ClientAuth != tlscommon.TLSClientAuthNone
 }
 
+// requiresCertificates tells whether nobody gets in without a client certificate.
+func (c *Config) requiresCertificates() bool {
+	return c.asksForCertificates() && *c.SSL.ClientAuth == tlscommon.TLSClientAuthRequired
+}
+
 // checkSSL applies the rules that go beyond those of tlscommon.
 func (c *Config) checkSSL() error {
 	if !c.SSL.IsEnabled() {
@@ -159,8 +164,7 @@ func (c *Config) exposure() (warnings []string) {
 	if isEverywhere(where) {
 		where = "every address of this machine"
 	}
-	certified := c.asksForCertificates() && *c.SSL.ClientAuth == tlscommon.TLSClientAuthRequired
-	if !certified && !c.Auth.isSet() {
+	if !c.requiresCertificates() && !c.Auth.isSet() {
 		without := "with neither rtbeat.ssl nor rtbeat.auth"
 		if c.SSL.IsEnabled() {
 			without = "with rtbeat.ssl, but without rtbeat.auth"

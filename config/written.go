@@ -5,55 +5,154 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/config"
 )
 
+// checkReadable reads each value of section by itself, and those in its groups and lists, down to depth levels. An error
+// names the key in full, and nothing of what ucfg says: it puts the whole value of a variable into its errors.
+func checkReadable(section *config.C, prefix string, depth int) error {
+	for _, key := range slices.Sorted(slices.Values(section.GetFields())) {
+		if err := checkReadableValue(section, key, -1, prefix+key, depth); err != nil {
+			return err
+		}
+	}
+	if !section.IsArray() {
+		return nil
+	}
+	entries, _ := section.CountField("")
+	for i := range entries {
+		if err := checkReadableValue(section, "", i, prefix+strconv.Itoa(i), depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkReadableValue looks at one value: the one that is called name, or the one at place i of a list.
+func checkReadableValue(section *config.C, name string, i int, key string, depth int) error {
+	var group *config.C
+	err := recovered(func() (err error) {
+		group, err = section.Child(name, i)
+		return err
+	})
+	switch {
+	case err == nil && depth > 0: // a variable may lead back to where it stands
+		return checkReadable(group, key+".", depth-1)
+	case err == nil || reasonOf(err) == reasonMismatch: // neither a group nor a list
+		return nil
+	case reasonOf(err) == reasonMissing:
+		return fmt.Errorf("rtbeat.%s has a ${NAME} that is neither in the keystore nor in the environment, or has no value there", key)
+	default:
+		return unreadable(key)
+	}
+}
+
+func unreadable(key string) error {
+	return fmt.Errorf("rtbeat.%s cannot be read: its variable holds quotes, brackets or commas that are taken for those of a list; put the whole value in single quotes there, or put it in the keystore as it is", key)
+}
+
+// recovered makes an error of a panic: ucfg reads beyond the end of a variable that holds an open bracket
+// (parse/parse.go).
+func recovered(read func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("the value ends too early")
+		}
+	}()
+	return read()
+}
+
+// maxLevels is how deep values are read one by one: no setting stands deeper.
+const maxLevels = 4
+
+// The reasons of ucfg (error.go) that are told apart.
+const (
+	reasonMissing  = "missing field" // a variable: no setting is required
+	reasonMismatch = "type mismatch"
+)
+
+func reasonOf(err error) string {
+	var reading interface{ Reason() error }
+	if errors.As(err, &reading) {
+		return reading.Reason().Error()
+	}
+	return ""
+}
+
+// valuesOf returns the values of section as they are written, by group and key. A value of null is nil, or left out.
+func valuesOf(section *config.C) (values map[string]any, err error) {
+	err = recovered(func() error { return section.Unpack(&values) })
+	if err == nil {
+		return values, nil
+	}
+	// A variable deep in a list, or one that leads to itself: checkReadable has seen all others.
+	var reading interface{ Path() string }
+	if errors.As(err, &reading) && reading.Path() != "" {
+		return nil, unreadable(strings.TrimPrefix(reading.Path(), "rtbeat."))
+	}
+	return nil, errors.New("a variable in the rtbeat section cannot be read, or leads to itself")
+}
+
 // checkWritten looks at the values of section as they are written, before they are read into a Config. Reading them takes
 // what nobody means: 8081.5 as the port 8081, a group of keys as an empty list, a password that looks like a number as
-// another password, and a number of seconds that overflows as any duration. An error names the key, and no text.
+// another password, null as the password "null", and a number of seconds that overflows as any duration. An error names
+// the key, and no text.
 //
 // It writes each duration back into section with its unit, which changes its form only: ucfg takes a plain number neither
 // in quotes nor out of a variable.
-func checkWritten(section *config.C) error {
-	var values map[string]any
-	if err := section.Unpack(&values); err != nil {
-		// Only a Config has names for what is inside of a group.
-		if detailed := section.Unpack(new(Default())); isMissing(detailed) {
-			err = detailed
-		}
-		return readingFailed(err)
-	}
+func checkWritten(section *config.C, values map[string]any) error {
 	return checkValues(section, "", reflect.TypeFor[Config](), values)
-}
-
-func readingFailed(err error) error {
-	if isMissing(err) {
-		return fmt.Errorf("reading the rtbeat section: %w: a ${NAME} in it is neither in the keystore nor in the environment, or has no value there", err)
-	}
-	return fmt.Errorf("reading the rtbeat section: %w", err)
-}
-
-// isMissing tells whether err is about a variable, which is what ucfg misses: no setting is required.
-func isMissing(err error) bool {
-	var reading interface{ Reason() error }
-	return errors.As(err, &reading) && reading.Reason().Error() == "missing field"
 }
 
 // checkValues looks at the values of a group of settings. What it passes over is judged when it is read.
 func checkValues(section *config.C, prefix string, settings reflect.Type, values map[string]any) error {
 	for field := range fieldsOf(settings) {
+		key := prefix + keyOf(field)
 		value := values[keyOf(field)]
 		if value == nil {
+			if err := checkNull(section, key, field.Type); err != nil {
+				return err
+			}
 			continue
 		}
-		if err := checkValue(section, prefix+keyOf(field), field.Type, value); err != nil {
+		if err := checkValue(section, key, field.Type, value); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// checkNull refuses a key without a value where it would open the door: under auth and ssl. There a group may be empty
+// when the file says so, not because of what a variable holds.
+func checkNull(section *config.C, key string, setting reflect.Type) error {
+	within, _, _ := strings.Cut(key, ".")
+	if within != "auth" && within != "ssl" {
+		return nil
+	}
+	written, _ := section.Has(key, -1) // an error is for what stands in no group, which reading refuses
+	if !written {
+		return nil
+	}
+	if (isGroup(setting) || isShared(setting)) && !isVariable(section, key) {
+		return nil
+	}
+	return noValue(key)
+}
+
+// isVariable tells whether a group is what a variable holds. Remove looks into none, and what it is to remove here is not
+// there.
+func isVariable(section *config.C, key string) bool {
+	_, err := section.Remove(key+".no setting", -1)
+	return err != nil
+}
+
+func noValue(key string) error {
+	return fmt.Errorf("rtbeat.%s has no value: it is null, or its variable holds null, [] or {}; give it a value, or leave it out", key)
 }
 
 func checkValue(section *config.C, key string, setting reflect.Type, value any) error {
@@ -123,12 +222,15 @@ func checkText(key string, value any) error {
 	if _, ok := value.(string); ok {
 		return nil
 	}
-	return fmt.Errorf("rtbeat.%s is read as %s and not as text; put it in quotes, which belong into the value of an environment variable too, or put it in the keystore", key, kindOf(value))
+	return fmt.Errorf("rtbeat.%s is read as %s and not as text; put it in quotes, which belong into the value of an environment variable too, while the keystore has no quotes and takes no such text", key, kindOf(value))
 }
 
-// checkList refuses what would be read as an empty list, and in a list of texts what is no text.
+// checkList refuses what would be read as an empty list, in any list null, and in a list of texts what is no text.
 func checkList(key string, element reflect.Type, value any) error {
 	elements, isList := value.([]any)
+	if i := slices.Index(elements, nil); i >= 0 {
+		return noValue(key + "." + strconv.Itoa(i))
+	}
 	switch {
 	case kindOf(value) == kindGroup:
 		return fmt.Errorf("rtbeat.%s is read as %s and not as a list; write [\"one\", \"another\"]", key, kindGroup)
@@ -138,14 +240,25 @@ func checkList(key string, element reflect.Type, value any) error {
 		return checkText(key, value)
 	}
 	for i, e := range elements {
-		if e == nil {
-			continue // an empty text
-		}
 		if err := checkText(key+"."+strconv.Itoa(i), e); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hasValues tells whether anything stands in a group, or in the groups in it.
+func hasValues(value any) bool {
+	group, isGroup := value.(map[string]any)
+	if !isGroup {
+		return value != nil
+	}
+	for _, v := range group {
+		if hasValues(v) {
+			return true
+		}
+	}
+	return false
 }
 
 const kindGroup = "a group of settings"

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -71,6 +73,9 @@ func TLS(settings *tlscommon.ServerConfig, log *logp.Logger) (*Certificates, err
 func check(settings *tlscommon.ServerConfig) error {
 	if err := settings.Validate(); err != nil {
 		return fmt.Errorf("rtbeat.ssl needs certificate and key: %w", redact(err, settings))
+	}
+	if err := checkTexts(&settings.Certificate); err != nil {
+		return err
 	}
 	for _, version := range settings.Versions {
 		if version < tlscommon.TLSVersion12 {
@@ -140,12 +145,28 @@ func protocols(config *tls.Config) []string {
 	return []string{http2, http1}
 }
 
-// redact returns err without what the settings hold as PEM text: tlscommon puts the whole key into its errors.
+// checkTexts refuses what is neither PEM text nor a path: tlscommon would look for a file of that name, and have the name
+// in its log.
+func checkTexts(certificate *tlscommon.CertificateConfig) error {
+	for _, setting := range []struct{ key, value string }{
+		{"certificate", certificate.Certificate}, {"key", certificate.Key}, {"key_passphrase_path", certificate.PassphrasePath},
+	} {
+		if tlscommon.IsPEMString(setting.value) || mayBeShown(setting.value) {
+			continue
+		}
+		if _, err := os.Stat(setting.value); err != nil {
+			return fmt.Errorf("rtbeat.ssl.%s is neither the path of a file that is there, nor PEM text, which begins with its line -----BEGIN", setting.key)
+		}
+	}
+	return nil
+}
+
+// redact returns err without the secrets of settings: tlscommon puts the whole key into its errors.
 func redact(err error, settings *tlscommon.ServerConfig) error {
 	text := err.Error()
-	for _, value := range []string{settings.Certificate.Key, settings.Certificate.Certificate} {
-		if tlscommon.IsPEMString(value) {
-			text = strings.ReplaceAll(text, value, "(PEM text in the settings)")
+	for _, value := range []string{settings.Certificate.Key, settings.Certificate.Certificate, settings.Certificate.Passphrase} {
+		if !mayBeShown(value) {
+			text = strings.ReplaceAll(text, value, "(text in the settings)")
 		}
 	}
 	if text == err.Error() {
@@ -153,3 +174,13 @@ func redact(err error, settings *tlscommon.ServerConfig) error {
 	}
 	return errors.New(text)
 }
+
+// mayBeShown tells whether value looks like a path, and not like a key, with its first line or without. A key is longer than
+// what people call their files, unless they give the whole path.
+func mayBeShown(value string) bool {
+	return !tlscommon.IsPEMString(value) && !strings.ContainsAny(value, "\r\n") && (len(value) <= longestName || filepath.IsAbs(value))
+}
+
+// longestName is how long a text may be that is no whole path, and is shown. The shortest key, of Ed25519, has 64 characters
+// in base64.
+const longestName = 60

@@ -3,12 +3,14 @@ package listen
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,7 +142,7 @@ func TestTLSRefusesAtStart(t *testing.T) {
 		"a missing file":      {func(s *tlscommon.ServerConfig) { s.Certificate.Certificate = none }, []string{"rtbeat.ssl", none}},
 		"a missing authority": {func(s *tlscommon.ServerConfig) { s.CAs = []string{none} }, []string{"rtbeat.ssl", none}},
 		"another's key":       {func(s *tlscommon.ServerConfig) { s.Certificate.Key = other.key }, []string{"rtbeat.ssl", "private key does not match"}},
-		"half a key":          {func(s *tlscommon.ServerConfig) { s.Certificate.Key = good.key[:60] }, []string{"rtbeat.ssl", "PEM text in the settings"}},
+		"half a key":          {func(s *tlscommon.ServerConfig) { s.Certificate.Key = good.key[:60] }, []string{"rtbeat.ssl", "text in the settings"}},
 		"no passphrase file":  {func(s *tlscommon.ServerConfig) { s.Certificate.PassphrasePath = none }, []string{"rtbeat.ssl", "passphrase", none}},
 		"TLS 1.1": {func(s *tlscommon.ServerConfig) {
 			s.Versions = []tlscommon.TLSVersion{tlscommon.TLSVersion11, tlscommon.TLSVersion12}
@@ -157,6 +159,35 @@ func TestTLSRefusesAtStart(t *testing.T) {
 			require.NotContains(t, err.Error(), "BEGIN", "no key may get into a log")
 		})
 	}
+}
+
+// A key that has lost its first line looks like a path, and would be in the error and in the log as one.
+func TestKeyWithoutItsFirstLine(t *testing.T) {
+	good := newAuthority(t).issue(t, "server", nil)
+	_, body, _ := strings.Cut(good.key, "\n")
+	folder := t.TempDir()
+	for key, settings := range map[string]tlscommon.CertificateConfig{
+		"rtbeat.ssl.key is neither":                 {Certificate: good.certificate, Key: body},
+		"rtbeat.ssl.key is neither the path":        {Certificate: good.certificate, Key: strings.ReplaceAll(body, "\n", "")},
+		"rtbeat.ssl.certificate is neither":         {Certificate: body, Key: good.key},
+		"rtbeat.ssl.key_passphrase_path is neither": {Certificate: good.certificate, Key: good.key, PassphrasePath: body},
+	} {
+		_, err := TLS(&tlscommon.ServerConfig{Certificate: settings}, logp.NewNopLogger())
+		require.ErrorContains(t, err, key)
+		require.NotContains(t, err.Error(), body[:20])
+	}
+
+	// As one line, and shown as little where the file that has this name is gone later.
+	line := strings.ReplaceAll(body, "\n", "")
+	require.NotContains(t, redact(errors.New("open "+line+": no such file"),
+		&tlscommon.ServerConfig{Certificate: tlscommon.CertificateConfig{Key: line}}).Error(), line[:20])
+
+	// Names of files may be long.
+	t.Chdir(folder)
+	name := strings.Repeat("a", 120)
+	require.NoError(t, os.WriteFile(name, []byte(good.key), 0o600))
+	_, err := TLS(&tlscommon.ServerConfig{Certificate: tlscommon.CertificateConfig{Certificate: good.certificate, Key: name}}, logp.NewNopLogger())
+	require.NoError(t, err)
 }
 
 func TestNoTLS(t *testing.T) {
