@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"sync"
 )
@@ -118,6 +119,7 @@ func (s *decoders) decompress(
 		if err := s.wire.interrupted(); err != nil {
 			return nil, err
 		}
+		runtime.Gosched()                 // a large body is not to hold up small ones for the 10 ms that the runtime would give it
 		room := limit - int64(len(plain)) // never negative
 		plain = withSpace(plain, room)
 		into := plain[len(plain):min(cap(plain), len(plain)+readMost)]

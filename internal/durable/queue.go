@@ -69,7 +69,7 @@ const (
 //
 // maxHeaders is how many bytes of headers may be copied into each event.
 func (q *Queue) JudgeBodies(maxBody, maxHeaders int64) error {
-	body, surroundings := uint64(max(maxBody, 0)), uint64(surroundings+max(maxHeaders, 0)*growth) //nolint:gosec // not negative
+	body, surroundings := uint64(max(maxBody, 0)), uint64(surroundings+max(maxHeaders, 0)*growth)
 	needed := body*growth + surroundings
 	if needed <= q.largest() {
 		return nil

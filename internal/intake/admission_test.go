@@ -107,10 +107,12 @@ func TestMemoryGrowsWithWhatArrives(t *testing.T) {
 		r := newRig(t)
 		reservation, err := inflight.NewAdmission(1 << 20).Open(0)
 		require.NoError(t, err)
+		place, err := r.admission.Open(0)
+		require.NoError(t, err)
 		req := r.request(strings.Repeat("x", n))
 		req.ContentLength = 1 << 20 // announced
 		h := &handler{metrics: r.metrics, readTimeout: time.Second, maxBody: 1 << 20}
-		body, err := h.read(httptest.NewRecorder(), req, reservation)
+		body, err := h.read(httptest.NewRecorder(), req, place, reservation)
 		require.NoError(t, err)
 		require.Len(t, body, n)
 		require.LessOrEqual(t, cap(body), 3*n+(8<<10))

@@ -65,16 +65,19 @@ func parseType(values []string) (lines, known bool) {
 	}
 }
 
-// read reads the whole body into memory, as it comes over the wire. What arrives is reserved as it arrives, and the buffer grows only with it:
-// a sender that announces much and sends little holds little.
-func (h *handler) read(w http.ResponseWriter, req *http.Request, reservation *inflight.Reservation) (body []byte, err error) {
+// read reads the whole body into memory, as it comes over the wire. What arrives is reserved as it arrives, and the buffer
+// grows only with it: a sender that announces much and sends little holds little. Until the body is complete, it may have to
+// make room, and so may the request its place.
+func (h *handler) read(w http.ResponseWriter, req *http.Request, place, reservation *inflight.Reservation) (body []byte, err error) {
 	control := http.NewResponseController(w)
 	deadline := time.Now().Add(h.readTimeout)
 	_ = control.SetReadDeadline(deadline) // not supported by a test's recorder
 
-	reservation.Coming(func() { _ = control.SetReadDeadline(time.Unix(1, 0)) })
+	stop := func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }
+	place.Coming(stop)
+	reservation.Coming(stop)
 	defer func() {
-		if !reservation.HasCome() {
+		if placed, reserved := place.HasCome(), reservation.HasCome(); !placed || !reserved {
 			body, err = nil, inflight.ErrFull
 		}
 	}()

@@ -66,7 +66,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 		// that batch, so what is not handed over must not be; otherwise there is nothing left to withdraw.
 		token.Withdraw()
 	}()
-	wire, err := h.read(w, req, reservation)
+	wire, err := h.read(w, req, pass.place, reservation)
 	if err != nil {
 		return result{outcome: readOutcome(req.Context(), err), err: err}
 	}

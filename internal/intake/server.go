@@ -122,7 +122,7 @@ const (
 	requestsShare = 4
 	minRequests   = 1 << 20
 	// maxStreams is how many requests an HTTP/2 connection may have open; each counts like one of a connection of its own.
-	maxStreams = 128
+	maxStreams = 32
 	// maxAdminHeaderBytes bounds the headers of a request to the admin listener.
 	maxAdminHeaderBytes = 16 << 10
 )

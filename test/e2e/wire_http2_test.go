@@ -232,7 +232,7 @@ func http2Broken(s *script) {
 		before := g.answered()
 		l := newLine2(t, g.connect(t, "sender h2"))
 		var open []uint32
-		for range 128 {
+		for range 32 {
 			open = append(open, l.post(t, false))
 		}
 		id := l.post(t, false)
