@@ -19,7 +19,7 @@ import (
 func TestDurableCopiedHeadersCount(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
-	b := startDurable(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{
+	b := startDurable(t, harness.Settings{Home: t.TempDir(), Sink: sink.Addr(), Rtbeat: map[string]any{
 		"include_headers": []string{"X-Big"}, "max_in_flight_bytes": 2 << 20,
 	}})
 	client := harness.NewClient(t)
@@ -42,7 +42,7 @@ func TestDurableCopiedHeadersCount(t *testing.T) {
 func TestDurableDeepestMessage(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
-	b := startDurable(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_depth": 1000}})
+	b := startDurable(t, harness.Settings{Home: t.TempDir(), Sink: sink.Addr(), Rtbeat: map[string]any{"max_depth": 1000}})
 	client := harness.NewClient(t)
 	deep := func(levels int) []byte {
 		return []byte("[" + strings.Repeat(`{"a":`, levels) + "1" + strings.Repeat("}", levels) + "]")
