@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"net/netip"
 	"strings"
 
 	"github.com/elastic/elastic-agent-libs/logp"
@@ -74,7 +73,7 @@ func (d *door) open(c config.Config) (err error) {
 	}
 	d.listener = d.connections.Listener(d.listener)
 	if c.ProxyProtocol {
-		d.listener = listen.Proxied(d.listener, d.trusts, d.trusted.Unix(), c.ReadTimeout)
+		d.listener = listen.Proxied(d.listener, d.trusted.Has, d.trusted.Unix(), c.ReadTimeout)
 	}
 	if c.Admin.Port == 0 {
 		return nil
@@ -91,8 +90,6 @@ func (d *door) open(c config.Config) (err error) {
 
 // maxAdminConnections is for a few probes and scrapers.
 const maxAdminConnections = 64
-
-func (d *door) trusts(addr netip.Addr) bool { return d.trusted.Has(addr) }
 
 // close closes what open bound.
 func (d *door) close() {

@@ -47,8 +47,8 @@ func (a *Admission) Used() int64 {
 }
 
 // Open returns an empty reservation, or ErrFull when n more bytes, the announced length of a body, would not fit, or
-// ErrTooLarge when they never will. It holds none of them yet: a sender pays for bytes that it sent, not for those that it promised. n <= 0 stands
-// for an unknown length.
+// ErrTooLarge when they never will. It holds none of them yet: a sender pays for bytes that it sent, not for those that
+// it promised. n <= 0 stands for an unknown length.
 func (a *Admission) Open(n int64) (*Reservation, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -215,3 +215,19 @@ func TestTheSlowestBodyDoesNotEvictOthersForItself(t *testing.T) {
 		other.Release()
 	})
 }
+
+// Nobody loses a body for a batch that does not fit all the same.
+func TestNoBodyIsEvictedInVain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := inflight.NewAdmission(100)
+		waiting, slow := open(t, a, 60), open(t, a, 30)
+		require.NoError(t, waiting.Grow(60))
+		slow.Coming(func() { require.Fail(t, "it makes too little room") })
+		require.NoError(t, slow.Grow(30))
+		time.Sleep(2 * time.Second)
+		_, err := a.Open(50)
+		require.ErrorIs(t, err, inflight.ErrFull)
+		require.EqualValues(t, 90, a.Used())
+		require.True(t, slow.HasCome())
+	})
+}

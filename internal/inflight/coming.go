@@ -31,18 +31,24 @@ func (r *Reservation) HasCome() bool {
 	return !r.evicted
 }
 
-// makeRoomLocked evicts bodies that have been coming for long, the oldest first, until no more than most is used.
+// makeRoomLocked evicts bodies that have been coming for long, the oldest first, until no more than most is used. It evicts
+// none where all of them would not be enough: nobody loses a body for a batch that is refused all the same.
 func (a *Admission) makeRoomLocked(most int64) {
-	for a.used > most {
-		oldest := a.coming.Front()
-		if oldest == nil {
+	var slow []*Reservation
+	left := a.used
+	for place := a.coming.Front(); left > most; place = place.Next() {
+		if place == nil {
 			return
 		}
-		r := oldest.Value.(*Reservation) //nolint:forcetypeassert // nothing else is put in
+		r := place.Value.(*Reservation) //nolint:forcetypeassert // nothing else is put in
 		if time.Since(r.began) < comingGrace {
 			return
 		}
-		a.coming.Remove(oldest)
+		slow = append(slow, r)
+		left -= r.held
+	}
+	for _, r := range slow {
+		a.coming.Remove(r.coming)
 		r.coming = nil
 		a.used -= r.held
 		r.held, r.evicted = 0, true

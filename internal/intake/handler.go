@@ -45,7 +45,7 @@ type handler struct {
 	fits           func(fields map[string]any) error
 }
 
-// serve is the walk: admit, read, decode, claim, publish, await; the caller replies. It returns delivered only when
+// serve is the walk: admit, read, verify, decode, claim, publish, await; the caller replies. It returns delivered only when
 // the output is done with every event of the batch, or the batch is empty.
 func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	received := time.Now().UTC()
