@@ -81,6 +81,7 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 		}
 	}
 	limitMemory(c, memlimit.FromCgroup, log)
+	raiseHeap()
 	if err := door.open(c); err != nil {
 		bt.stop()
 		return nil, err

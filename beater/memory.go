@@ -2,6 +2,7 @@ package beater
 
 import (
 	"math"
+	"runtime/debug"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/dustin/go-humanize"
@@ -36,6 +37,25 @@ func limitMemory(c config.Config, container memlimit.Provider, log *logp.Logger)
 	if need := memoryBase + memoryFactor*int64(c.MaxInFlightBytes); limit < need {
 		log.Warnf("rtbeat may take %s of memory with rtbeat.max_in_flight_bytes at %s, and the container has %s to give; lower the one or raise the other (docs/operations.md)",
 			size(need), size(int64(c.MaxInFlightBytes)), size(limit))
+	}
+}
+
+// heapFloor is what the heap may grow by at least until garbage is collected. What rtbeat keeps is 5 MB when little is in
+// flight, and by Go's rule, which is to collect when the heap has doubled, it would be collected sixty times a second for
+// four senders: a tenth of the processor, and seen in the latency.
+const heapFloor = 32 << 20
+
+// ballast counts as live for that rule. It is never written to, so that the kernel gives it no memory.
+var ballast []byte
+
+// raiseHeap makes the floor, once in a process. It must follow limitMemory: Go counts the ballast among what is limited.
+func raiseHeap() {
+	if ballast != nil {
+		return
+	}
+	ballast = make([]byte, heapFloor)
+	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64-heapFloor {
+		debug.SetMemoryLimit(limit + heapFloor)
 	}
 }
 

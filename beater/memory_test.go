@@ -1,8 +1,12 @@
 package beater
 
 import (
+	"fmt"
 	"math"
+	"os"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -36,6 +40,37 @@ func TestMemoryFollowsTheContainer(t *testing.T) {
 			require.Equal(t, test.warns, lines.FilterLevelExact(zapcore.WarnLevel).Len() == 1)
 		})
 	}
+}
+
+// The ballast makes room on the heap, takes none of the machine's memory, and none of what the limit allows.
+func TestTheHeapHasAFloor(t *testing.T) {
+	before := debug.SetMemoryLimit(1 << 40)
+	t.Cleanup(func() { debug.SetMemoryLimit(before) })
+	ballast = nil // a beater may have been made before
+	resident := residentMemory(t)
+	raiseHeap()
+	require.EqualValues(t, 1<<40+heapFloor, debug.SetMemoryLimit(-1))
+	raiseHeap()
+	require.EqualValues(t, 1<<40+heapFloor, debug.SetMemoryLimit(-1), "there is one")
+	runtime.GC()
+	goal := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}}
+	metrics.Read(goal)
+	require.GreaterOrEqual(t, goal[0].Value.Uint64(), uint64(2*heapFloor))
+	require.Less(t, residentMemory(t)-resident, int64(heapFloor/4))
+	require.Len(t, ballast, heapFloor)
+}
+
+// residentMemory is that of the process, in bytes; 0 where it cannot be told.
+func residentMemory(t *testing.T) int64 {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var size, resident int64
+	_, err = fmt.Sscan(string(text), &size, &resident)
+	require.NoError(t, err)
+	return resident * int64(os.Getpagesize())
 }
 
 func TestMemoryLimitOfTheEnvironmentStays(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/txn2/rtbeat/internal/pace"
 )
 
 // Decode reads a batch from a request body, as the options say.
@@ -46,7 +48,8 @@ type decoder struct {
 	start, end int64
 	buffer     bytes.Buffer
 
-	breathed, exhaled int64 // where breathe let others run: in the body, and in what was charged
+	pace              pace.Pace
+	breathed, exhaled int64 // where breathe gave way: in the body, and in what was charged
 
 	index     int // of the message being read, -1 outside of messages
 	most      int // messages, 0 for any number

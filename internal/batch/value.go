@@ -9,6 +9,7 @@ import (
 
 // value reads the next value, whatever it is.
 func (d *decoder) value() (any, error) {
+	d.breathe()
 	switch d.text.PeekKind() {
 	case '{':
 		return d.object()

@@ -1,9 +1,6 @@
 package batch
 
-import (
-	"math"
-	"runtime"
-)
+import "math"
 
 // What a byte of weight stands for.
 const (
@@ -175,18 +172,16 @@ func (d *decoder) pay() error {
 	if d.made+d.held < d.limit {
 		return nil
 	}
-	d.breathe()
 	return d.settle(d.read())
 }
 
-// breath is how many bytes are read, about, before others get a turn: a fifth of a millisecond's work.
+// breath is how many bytes are read, or charged for, between two steps of the pace: a fifth of a millisecond's work.
 const breath = 32 << 10
 
-// breathe lets other goroutines run now and then. The runtime would do so after 10 ms of this one; on one core, those who
-// decode a small body would wait as long for each turn beside somebody who decodes a large one.
+// breathe gives way to others now and then. It is called before each value.
 func (d *decoder) breathe() {
 	if at := d.read(); at-d.breathed >= breath || d.charged-d.exhaled >= breath {
 		d.breathed, d.exhaled = at, d.charged
-		runtime.Gosched()
+		d.pace.Step()
 	}
 }

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"sync"
+
+	"github.com/txn2/rtbeat/internal/pace"
 )
 
 // readMost is how much is unpacked between two looks at the context and two calls of grow.
@@ -114,12 +115,13 @@ func (s *decoders) decompress(
 		return nil, s.explain(err, coding, len(wire))
 	}
 
+	var giveWay pace.Pace
 	plain := s.scratch[:0]
 	for {
 		if err := s.wire.interrupted(); err != nil {
 			return nil, err
 		}
-		runtime.Gosched()                 // a large body is not to hold up small ones for the 10 ms that the runtime would give it
+		giveWay.Step()
 		room := limit - int64(len(plain)) // never negative
 		plain = withSpace(plain, room)
 		into := plain[len(plain):min(cap(plain), len(plain)+readMost)]

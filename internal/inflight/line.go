@@ -61,6 +61,20 @@ func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 	return batch.Message{}, nil, false
 }
 
+// GiveWay puts a batch that was taken, and has messages left, behind those that are in line, and reports whether there are
+// any. If so, it is no longer the caller's: Take hands it out again.
+func (t *BatchAck) GiveWay() bool {
+	r := t.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.queued == 0 || r.line.Len() == 0 || r.sealed || r.closed {
+		return false
+	}
+	t.place = r.line.PushBack(t)
+	r.lineReady.Signal()
+	return true
+}
+
 // Queued is the number of batches that wait for a worker.
 func (r *Registry) Queued() int {
 	r.mu.Lock()

@@ -108,6 +108,59 @@ func TestTakeGivesBatchesInTurnUntilTheLineIsClosed(t *testing.T) {
 	})
 }
 
+func TestABatchGivesWayToThoseInLine(t *testing.T) {
+	r := newRig(t)
+	long, other := r.claim("a", "b", "c"), r.claim("d")
+	long.Publish()
+	require.Same(t, long, r.registry.Take())
+	_, first, _ := long.Next()
+	require.False(t, long.GiveWay(), "nobody is in line")
+	other.Publish()
+	require.True(t, long.GiveWay())
+	require.Equal(t, 2, r.registry.Queued())
+	require.Same(t, other, r.registry.Take())
+	require.Same(t, long, r.registry.Take())
+	m, second, ok := long.Next()
+	require.True(t, ok)
+	require.Equal(t, "b", m.Fields["name"], "it goes on where it was")
+	other.Publish() // has no effect: once is enough
+	require.False(t, long.GiveWay())
+
+	last := r.claim("e")
+	last.Publish()
+	require.True(t, long.GiveWay())
+	long.Withdraw()
+	require.Equal(t, 1, r.registry.Queued(), "it is withdrawn like any other")
+	require.False(t, long.GiveWay(), "nothing is left of it")
+	for _, token := range []*inflight.BatchAck{other, last} {
+		token.Withdraw()
+	}
+	r.ack(first, second)
+	r.requireEmpty()
+}
+
+func TestASealedLineTakesNobodyBack(t *testing.T) {
+	for name, end := range map[string]func(*inflight.Registry){
+		"sealed": func(r *inflight.Registry) { r.Seal() },
+		"closed": (*inflight.Registry).CloseLine,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			long, other := r.claim("a", "b"), r.claim("c")
+			long.Publish()
+			require.Same(t, long, r.registry.Take())
+			_, event, _ := long.Next()
+			other.Publish()
+			end(r.registry)
+			require.False(t, long.GiveWay())
+			other.Withdraw()
+			long.Withdraw()
+			r.ack(event, event)
+			r.requireEmpty()
+		})
+	}
+}
+
 func TestStallIsNoAckWhileSomethingIsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -107,6 +107,9 @@ func (p *pipeline) work(t *testing.T, r *rig) {
 					}
 				})
 			}
+			if rand.IntN(3) == 0 && b.GiveWay() {
+				break
+			}
 		}
 	}
 }

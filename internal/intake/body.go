@@ -16,10 +16,17 @@ import (
 
 	"github.com/txn2/rtbeat/internal/contentcoding"
 	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/pace"
 )
 
 // readStart is the size of the buffer that a body is read into at first.
 const readStart = 4 << 10
+
+// readMost is how much of a body is read at a time. A sender on a fast network always has more.
+const readMost = 64 << 10
+
+// readyAtOnce is less than a read takes that has to wait.
+const readyAtOnce = 100 * time.Microsecond
 
 // form is how a body is to be read, as its headers say.
 type form struct {
@@ -85,11 +92,18 @@ func (h *handler) read(w http.ResponseWriter, req *http.Request, place, reservat
 	body = make([]byte, 0, readStart)
 	read := 0
 	defer func() { h.metrics.Read(read) }()
+	var giveWay pace.Pace
 	for {
 		if len(body) == cap(body) {
 			body = slices.Grow(body, len(body))
 		}
-		n, err := source.Read(body[len(body):cap(body)])
+		begun := time.Now()
+		n, err := source.Read(body[len(body):min(cap(body), len(body)+readMost)])
+		if time.Since(begun) < readyAtOnce {
+			giveWay.Step()
+		} else {
+			giveWay.Rested()
+		}
 		body = body[:len(body)+n]
 		read += n
 		if growErr := reservation.Grow(int64(n)); growErr != nil {

@@ -126,8 +126,21 @@ func (p *Publisher) publish(client beat.Client, event beat.Event, e *inflight.Ev
 
 func (p *Publisher) work(client beat.Client) {
 	for b := p.registry.Take(); b != nil; b = p.registry.Take() {
-		for m, e, ok := b.Next(); ok; m, e, ok = b.Next() {
-			p.publish(client, p.newEvent(m, b.Origin, e), e)
+		p.workOn(b, client)
+	}
+}
+
+// turn is how many messages of a batch are published before other batches have their turn: some milliseconds' work, and no
+// fewer than a batch of a usual size has, which is done sooner when it is not interrupted.
+const turn = 500
+
+func (p *Publisher) workOn(b *inflight.BatchAck, client beat.Client) {
+	published := 0
+	for m, e, ok := b.Next(); ok; m, e, ok = b.Next() {
+		p.publish(client, p.newEvent(m, b.Origin, e), e)
+		published++
+		if published%turn == 0 && b.GiveWay() {
+			return
 		}
 	}
 }

@@ -189,6 +189,29 @@ func TestFragmentedAcksMakeOneDelivery(t *testing.T) {
 	r.requireEmpty()
 }
 
+func TestALongBatchDoesNotHoldUpAShortOne(t *testing.T) {
+	output := &pipelinetest.Output{}
+	r := newRig(t, output, 1, 10, "queue.mem: {flush.timeout: 0s, flush.min_events: 1, events: 50}")
+	long := r.publish(numbered(3000)...)
+	short := r.publish(`{"short":true}`)
+	sent, place := 0, 0
+	for sent < 3001 {
+		window := output.Next()
+		for _, event := range window.Events() {
+			sent++
+			if message, _ := event.Content.Fields["rxtxMsg"].(mapstr.M); message["short"] != nil {
+				place = sent
+			}
+		}
+		window.ACK()
+	}
+	require.Positive(t, place)
+	require.LessOrEqual(t, place, 1001, "behind the first messages of the long one at most")
+	r.requireDelivered(long, inflight.Progress{Messages: 3000, Acked: 3000})
+	r.requireDelivered(short, inflight.Progress{Messages: 1, Acked: 1})
+	r.requireEmpty()
+}
+
 func TestOneAckMayCarryManyBatches(t *testing.T) {
 	output := &pipelinetest.Output{}
 	r := newRig(t, output, 1, 100, "queue.mem: {flush.timeout: 1h, flush.min_events: 30, events: 100}")

@@ -25,11 +25,15 @@ const (
 	attackTime = 7 * time.Second
 	// recovery is how long connections, goroutines and bytes in flight may take to go, once the attackers have.
 	recovery = 15 * time.Second
-	// slower is how much slower answers may become, in the median and for nine in ten; slack is what the scheduler of
-	// a shared core may add. The last of a hundred is only told: it is a matter of a single collection of garbage or
-	// of a build next door, and differs as much from run to run without any attack.
-	slower = 2
-	slack  = 2 * time.Millisecond
+	// slower is how much slower answers may become; slack is what the scheduler of a shared core may add to the median,
+	// and timeslices to nine in ten: two times what Go gives a goroutine, or a collection of garbage, before it looks
+	// for others (forcePreemptNS in runtime/proc.go). The last of a hundred is only told: it is a matter of a single
+	// collection or of a build next door, and differs as much from run to run without any attack.
+	slower     = 2
+	slack      = 2 * time.Millisecond
+	timeslices = 20 * time.Millisecond
+	// queueTime is about what libbeat's queue takes to be emptied, full of the 3,200 events of the default.
+	queueTime = 60 * time.Millisecond
 )
 
 // attack is one way to do harm.
@@ -44,6 +48,9 @@ type attack struct {
 	// refused are answers that good senders may get, because no other is right: the sink is stalled, say.
 	refused []string
 	policy  lumbersink.Policy
+	// valid are batches that are delivered, as many as a core can carry: libbeat's queue is full, and whoever comes waits
+	// for what is in it.
+	valid bool
 }
 
 // running is rtbeat under attack.
