@@ -2,7 +2,6 @@ package beater
 
 import (
 	"math"
-	"runtime/debug"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/dustin/go-humanize"
@@ -45,18 +44,11 @@ func limitMemory(c config.Config, container memlimit.Provider, log *logp.Logger)
 // four senders: a tenth of the processor, and seen in the latency.
 const heapFloor = 32 << 20
 
-// ballast counts as live for that rule. It is never written to, so that the kernel gives it no memory.
+// ballast counts as live for that rule. It is never written to, so that the kernel gives it no memory. It counts for
+// GOMEMLIMIT as well: where memory is short, the floor is taken from what may be kept.
 var ballast []byte
 
-// raiseHeap makes the floor, once in a process. It must follow limitMemory: Go counts the ballast among what is limited.
-func raiseHeap() {
-	if ballast != nil {
-		return
-	}
-	ballast = make([]byte, heapFloor)
-	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64-heapFloor {
-		debug.SetMemoryLimit(limit + heapFloor)
-	}
-}
+// raiseHeap makes the floor.
+func raiseHeap() { ballast = make([]byte, heapFloor) }
 
 func size(bytes int64) string { return humanize.IBytes(uint64(max(bytes, 0))) }
