@@ -2,6 +2,7 @@ package beater
 
 import (
 	"math"
+	"sync"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/dustin/go-humanize"
@@ -44,11 +45,15 @@ func limitMemory(c config.Config, container memlimit.Provider, log *logp.Logger)
 // four senders: a tenth of the processor, and seen in the latency.
 const heapFloor = 32 << 20
 
-// ballast counts as live for that rule. It is never written to, so that the kernel gives it no memory. It counts for
-// GOMEMLIMIT as well: where memory is short, the floor is taken from what may be kept.
-var ballast []byte
+// raiseHeap makes the floor, once in a process: it is the function that keeps the ballast, which counts as live for that
+// rule. Nobody writes to it, so that the kernel gives it no memory. It counts for GOMEMLIMIT as well: where memory is
+// short, the floor is taken from what may be kept.
+var raiseHeap = sync.OnceValue(newBallast)
 
-// raiseHeap makes the floor.
-func raiseHeap() { ballast = make([]byte, heapFloor) }
+func newBallast() []byte {
+	b := make([]byte, heapFloor)
+	_ = disown(b) // it works all the same
+	return b
+}
 
 func size(bytes int64) string { return humanize.IBytes(uint64(max(bytes, 0))) }

@@ -11,7 +11,7 @@ import (
 // Decode reads a batch from a request body, as the options say.
 //
 // The body must not be changed meanwhile, nor as long as Message.Raw is needed, which points into it; nothing else that
-// is returned does. Every error is an *Error, but for one of Options.Charge, and comes with a zero Batch: there are no
+// is returned does. Every error is an *Error, but for those of Options.Charge and Options.Interrupted, and comes with a zero Batch: there are no
 // half-read batches. Decode keeps no state, so any number of goroutines may call it at once.
 //
 // Decode does not limit the length of the body, its caller does. What it makes takes at most six times the memory of the
@@ -49,6 +49,7 @@ type decoder struct {
 	buffer     bytes.Buffer
 
 	pace              pace.Pace
+	interrupted       func() error
 	breathed, exhaled int64 // where breathe gave way: in the body, and in what was charged
 
 	index     int // of the message being read, -1 outside of messages
@@ -76,6 +77,8 @@ func newDecoder(body []byte, o Options) *decoder {
 		index:    -1,
 		most:     max(o.MaxMessages, 0),
 		maxDepth: o.depth(),
+
+		interrupted: o.Interrupted,
 	}
 	// A bytes.Buffer is read in place, any other reader would be copied.
 	d.buffer = *bytes.NewBuffer(body)

@@ -3,7 +3,9 @@ package batch
 // ignored reads a value that nobody needs, to see that it is well-formed. It makes nothing but the sets of keys that
 // tell whether one comes twice, and lets go of them as the objects end.
 func (d *decoder) ignored() error {
-	d.breathe()
+	if err := d.breathe(); err != nil {
+		return err
+	}
 	switch d.text.PeekKind() {
 	case '{':
 		return d.ignoredObject()

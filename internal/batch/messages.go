@@ -47,7 +47,9 @@ func (d *decoder) message() (Message, error) {
 	if kind != '{' {
 		return Message{}, d.wrong(d.offset(), "a message is no object")
 	}
-	d.breathe()
+	if err := d.breathe(); err != nil {
+		return Message{}, err
+	}
 	start, asStrings, made := d.offset(), d.asStrings, d.made
 	d.made += perMessage + messageBytes
 	fields, err := d.object()

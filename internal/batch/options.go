@@ -35,6 +35,10 @@ type Options struct {
 	//
 	// When it returns an error, Decode stops and returns that error as it is.
 	Charge func(bytes int64) error
+
+	// Interrupted, if there is one, is looked at every 32 KiB or so: nobody may want the batch any more. When it returns
+	// an error, Decode stops and returns that error as it is.
+	Interrupted func() error
 }
 
 // depth returns the limit that MaxDepth stands for.

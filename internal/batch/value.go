@@ -9,7 +9,9 @@ import (
 
 // value reads the next value, whatever it is.
 func (d *decoder) value() (any, error) {
-	d.breathe()
+	if err := d.breathe(); err != nil {
+		return nil, err
+	}
 	switch d.text.PeekKind() {
 	case '{':
 		return d.object()

@@ -178,10 +178,17 @@ func (d *decoder) pay() error {
 // breath is how many bytes are read, or charged for, between two steps of the pace: a fifth of a millisecond's work.
 const breath = 32 << 10
 
-// breathe gives way to others now and then. It is called before each value.
-func (d *decoder) breathe() {
-	if at := d.read(); at-d.breathed >= breath || d.charged-d.exhaled >= breath {
-		d.breathed, d.exhaled = at, d.charged
-		d.pace.Step()
+// breathe gives way to others now and then, and sees whether there is still a reason to go on. It is called before each
+// value.
+func (d *decoder) breathe() error {
+	at := d.read()
+	if at-d.breathed < breath && d.charged-d.exhaled < breath {
+		return nil
 	}
+	d.breathed, d.exhaled = at, d.charged
+	d.pace.Step()
+	if d.interrupted == nil {
+		return nil
+	}
+	return d.interrupted()
 }

@@ -8,8 +8,6 @@ import (
 	"io"
 	"slices"
 	"sync"
-
-	"github.com/txn2/rtbeat/internal/pace"
 )
 
 // readMost is how much is unpacked between two looks at the context and two calls of grow.
@@ -104,24 +102,18 @@ func (s *decoders) decompress(
 	ctx context.Context, coding Coding, wire []byte, limit int64, grow func(int64) error,
 ) ([]byte, error) {
 	defer s.release()
-	s.wire = source{rest: wire, interrupted: func() error {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		return nil
-	}}
+	s.wire = source{rest: wire, interrupted: func() error { return context.Cause(ctx) }}
 	decoder, err := s.open(coding)
 	if err != nil {
 		return nil, s.explain(err, coding, len(wire))
 	}
 
-	var giveWay pace.Pace
 	plain := s.scratch[:0]
 	for {
 		if err := s.wire.interrupted(); err != nil {
 			return nil, err
 		}
-		giveWay.Step()
+		s.wire.pace.Step()
 		room := limit - int64(len(plain)) // never negative
 		plain = withSpace(plain, room)
 		into := plain[len(plain):min(cap(plain), len(plain)+readMost)]

@@ -3,6 +3,7 @@ package inflight
 import (
 	"container/list"
 	"context"
+	"time"
 )
 
 // BatchAck is the token of one batch: what its handler waits on.
@@ -26,6 +27,7 @@ type BatchAck struct {
 	queued    int           // of own: not withdrawn
 	published bool          // was put in line
 	place     *list.Element // in line
+	entered   time.Duration // when it was put in line first
 	answered  bool
 
 	unsettled int   // events that are or were own, neither done nor withdrawn

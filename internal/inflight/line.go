@@ -1,6 +1,10 @@
 package inflight
 
-import "github.com/txn2/rtbeat/internal/batch"
+import (
+	"time"
+
+	"github.com/txn2/rtbeat/internal/batch"
+)
 
 // Publish puts the batch in line for a worker and returns at once; what is not the batch's to publish is left out. It
 // leaves the line when nobody waits for any of its messages.
@@ -17,6 +21,7 @@ func (t *BatchAck) enterLineLocked() {
 	case r.closed:
 		t.resolveLocked(ErrWithdrawn)
 	default:
+		t.entered = r.now()
 		t.place = r.line.PushBack(t)
 		r.lineReady.Signal()
 	}
@@ -61,13 +66,21 @@ func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 	return batch.Message{}, nil, false
 }
 
-// GiveWay puts a batch that was taken, and has messages left, behind those that are in line, and reports whether there are
-// any. If so, it is no longer the caller's: Take hands it out again.
+const (
+	// Turn is how many messages of a batch are to be published until it gives way to others: some milliseconds' work.
+	Turn = 500
+	// patience is how long a batch gives way at all. A batch of 30,000 messages would wait sixty times for the whole
+	// line, and large batches would all be done at the same time, which is the latest: too late for all of them.
+	patience = time.Second
+)
+
+// GiveWay puts a batch that was taken, and has messages left, behind those that are in line, and reports whether it did.
+// If so, it is no longer the caller's: Take hands it out again. Call it after each Turn.
 func (t *BatchAck) GiveWay() bool {
 	r := t.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t.queued == 0 || r.line.Len() == 0 || r.sealed || r.closed {
+	if t.queued == 0 || r.line.Len() == 0 || r.sealed || r.closed || r.now()-t.entered > patience {
 		return false
 	}
 	t.place = r.line.PushBack(t)

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -103,19 +104,30 @@ func TestAPromisedLengthHoldsNothing(t *testing.T) {
 }
 
 func TestMemoryGrowsWithWhatArrives(t *testing.T) {
-	for _, n := range []int{0, 10, 5000, 100_000} {
+	for _, test := range []struct{ come, announced, factor int }{
+		{0, 1 << 20, 3},
+		{10, 1 << 20, 3},
+		{5000, 1 << 20, 3},
+		{100_000, 1 << 20, 3},
+		{5000, 200_000, 8},
+		{100_000, 200_000, 3},
+		{200_000, 200_000, 1},
+		{255 << 10, 255 << 10, 1},
+		{5000, 10, 3},
+	} {
+		n := test.come
 		r := newRig(t)
 		reservation, err := inflight.NewAdmission(1 << 20).Open(0)
 		require.NoError(t, err)
 		place, err := r.admission.Open(0)
 		require.NoError(t, err)
 		req := r.request(strings.Repeat("x", n))
-		req.ContentLength = 1 << 20 // announced
+		req.ContentLength = int64(test.announced)
 		h := &handler{metrics: r.metrics, readTimeout: time.Second, maxBody: 1 << 20}
 		body, err := h.read(httptest.NewRecorder(), req, place, reservation)
 		require.NoError(t, err)
 		require.Len(t, body, n)
-		require.LessOrEqual(t, cap(body), 3*n+(8<<10))
+		require.LessOrEqual(t, cap(body), test.factor*n+(8<<10))
 		reservation.Release()
 	}
 }
@@ -231,6 +243,20 @@ func TestRequestsAreBounded(t *testing.T) {
 		_, refusal := h.admit(r.request(messages(1)))
 		require.Equal(t, inFlightLimit, refusal.outcome)
 	})
+}
+
+func TestDecodingEndsWithTheRequest(t *testing.T) {
+	r := newRig(t, func(l *limits) { l.InFlight = 1 << 30 })
+	for cause, want := range map[error]outcome{context.Canceled: clientGone, errStopping: stopping, errAckTimeout: inFlightLimit} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		reservation, err := r.admission.Open(0)
+		require.NoError(t, err)
+		cancel(cause)
+		_, err = (&handler{}).decode(ctx, pass{reservation: reservation}, []byte(messages(5000)), time.Now().Add(time.Minute))
+		require.Error(t, err)
+		require.Equal(t, want, readOutcome(ctx, err))
+		reservation.Release()
+	}
 }
 
 func TestLargeBodiesTakeTurns(t *testing.T) {

@@ -72,6 +72,19 @@ func parseType(values []string) (lines, known bool) {
 	}
 }
 
+// usualBody is what bodies have that are not worth growing a buffer for in many steps.
+const usualBody = 256 << 10
+
+// more is by how much the buffer of a body grows, of which so much has come: it doubles, but a usual body gets its announced
+// length sooner, though no more than eight times what has come. That is within the factor that memory is bounded by
+// (docs/operations.md).
+func more(come, announced int64) int {
+	if come < announced && announced < usualBody {
+		return int(min(announced+1-come, 7*come)) // one more, or the end would not be seen without growing
+	}
+	return int(come)
+}
+
 // read reads the whole body into memory, as it comes over the wire. What arrives is reserved as it arrives, and the buffer
 // grows only with it: a sender that announces much and sends little holds little. Until the body is complete, it may have to
 // make room, and so may the request its place.
@@ -95,15 +108,14 @@ func (h *handler) read(w http.ResponseWriter, req *http.Request, place, reservat
 	var giveWay pace.Pace
 	for {
 		if len(body) == cap(body) {
-			body = slices.Grow(body, len(body))
+			body = slices.Grow(body, more(int64(len(body)), req.ContentLength))
 		}
 		begun := time.Now()
 		n, err := source.Read(body[len(body):min(cap(body), len(body)+readMost)])
-		if time.Since(begun) < readyAtOnce {
-			giveWay.Step()
-		} else {
+		if time.Since(begun) > readyAtOnce {
 			giveWay.Rested()
 		}
+		giveWay.Step()
 		body = body[:len(body)+n]
 		read += n
 		if growErr := reservation.Grow(int64(n)); growErr != nil {

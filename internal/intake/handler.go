@@ -169,6 +169,7 @@ func (h *handler) decode(ctx context.Context, p pass, wire []byte, deadline time
 	}
 	limits := h.limits
 	limits.Lines, limits.Charge = p.lines, p.reservation.Grow
+	limits.Interrupted = func() error { return context.Cause(ctx) }
 	b, err := batch.Decode(body, limits)
 	if err != nil {
 		return batch.Batch{}, fmt.Errorf("decoding the body: %w", err)

@@ -12,46 +12,54 @@ import (
 )
 
 const (
-	// head is how long a computation may take before it gives way at all: nobody is to wait for a batch of a usual size.
+	// head is how long a computation may take before it gives way at all: one of a usual size is to be over soon.
 	head = 5 * time.Millisecond
-	// slice is how long it computes at a time from then on. It then rests for as long, but for no longer than rest: what
-	// took longer was not its own work.
-	slice = 500 * time.Microsecond
-	rest  = 2 * time.Millisecond
+	// rest is for how long it sleeps from then on, between slices of work that are as long as the last rest really was:
+	// never shorter, and often twice as long (netpoll_epoll.go counts in milliseconds), or longer where others work.
+	// longest bounds the slice.
+	rest    = time.Millisecond
+	longest = 2 * rest
 )
 
 // Pace is that of one computation. The zero value is ready for its first step. One goroutine may use it.
 type Pace struct {
-	since      time.Time
-	worked     time.Duration
-	processors int // 0 before the first step
+	processors int           // 0 before the first step
+	resumed    time.Time     // after the last step, or rest
+	worked     time.Duration // of head at first, of slice then
+	slice      time.Duration // 0 as long as head is not over
 }
 
 // Step is to be called every 100 µs or so of work, and costs nothing beside that. It may yield or sleep.
 func (p *Pace) Step() {
 	if p.processors == 0 {
 		p.begin(runtime.GOMAXPROCS(0))
-	}
-	if p.processors > 1 {
-		runtime.Gosched()
 		return
 	}
 	now := time.Now()
-	took := now.Sub(p.since)
+	p.worked += now.Sub(p.resumed)
+	p.resumed = now
 	switch {
-	case p.worked < head:
-		p.worked += took
+	case p.slice == 0 && p.worked < head:
+	case p.slice == 0:
+		p.rest()
+	case p.processors > 1 || p.worked < p.slice:
 		runtime.Gosched()
-	case took < slice:
-		runtime.Gosched()
-		return
+		p.resumed = time.Now() // what others did is not this one's work
 	default:
-		time.Sleep(min(took, rest)) //nolint:forbidigo // it waits for nothing: it is idle so that others are not
+		p.rest()
 	}
-	p.since = time.Now()
 }
 
-func (p *Pace) begin(processors int) { p.processors, p.since = processors, time.Now() }
+func (p *Pace) begin(processors int) { p.processors, p.resumed = processors, time.Now() }
+
+// rest sleeps, where that is of use to anybody, and begins a slice of work.
+func (p *Pace) rest() {
+	if p.processors == 1 {
+		time.Sleep(rest) //nolint:forbidigo // it waits for nothing: it is idle so that others are not
+	}
+	now := time.Now()
+	p.worked, p.slice, p.resumed = 0, min(max(now.Sub(p.resumed), rest), longest), now
+}
 
 // Rested says that the goroutine waited for something just now, so that others could run.
-func (p *Pace) Rested() { p.since = time.Now() }
+func (p *Pace) Rested() { p.resumed = time.Now() }

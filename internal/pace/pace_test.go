@@ -28,38 +28,41 @@ func compute(p *Pace, d, step time.Duration) time.Duration {
 func TestAShortComputationIsNotHeldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := begun(1)
-		require.Equal(t, head, compute(&p, head, step))
+		require.Equal(t, head-step, compute(&p, head-step, step))
 	})
 }
 
 func TestALongOneRestsForAsLongAsItWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := begun(1)
-		compute(&p, head, step)
+		require.Equal(t, head+rest, compute(&p, head, step))
 		require.Equal(t, 20*time.Millisecond, compute(&p, 10*time.Millisecond, step))
 	})
 }
 
-func TestWhatTookLongWasNotOwnWork(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := begun(1)
-		compute(&p, head, step)
-		require.Equal(t, time.Second+rest, compute(&p, time.Second, time.Second))
-	})
+// A rest takes longer where there is more to do, and where the runtime's clock is coarse.
+func TestTheSliceIsAsLongAsTheRestWas(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{0: rest, rest * 3 / 2: rest * 3 / 2, time.Second: longest} {
+		synctest.Test(t, func(t *testing.T) {
+			p := begun(1)
+			p.resumed = time.Now().Add(rest - took) // as if the sleep to come had taken that much longer
+			p.rest()
+			require.Equal(t, max(want, rest), p.slice)
+		})
+	}
 }
 
-func TestWaitingIsRest(t *testing.T) {
+func TestWaitingIsNoWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := begun(1)
-		compute(&p, head, step)
 		start := time.Now()
 		for range 100 {
-			time.Sleep(slice - time.Nanosecond)
+			time.Sleep(time.Second)
 			p.Rested()
-			time.Sleep(time.Nanosecond)
+			time.Sleep(head/100 - time.Nanosecond)
 			p.Step()
 		}
-		require.Equal(t, 100*slice, time.Since(start))
+		require.Equal(t, 100*(time.Second+head/100-time.Nanosecond), time.Since(start))
 	})
 }
 

@@ -130,16 +130,13 @@ func (p *Publisher) work(client beat.Client) {
 	}
 }
 
-// turn is how many messages of a batch are published before other batches have their turn: some milliseconds' work, and no
-// fewer than a batch of a usual size has, which is done sooner when it is not interrupted.
-const turn = 500
-
+// workOn publishes the messages of a batch, all of them or as many as it has a turn for.
 func (p *Publisher) workOn(b *inflight.BatchAck, client beat.Client) {
 	published := 0
 	for m, e, ok := b.Next(); ok; m, e, ok = b.Next() {
 		p.publish(client, p.newEvent(m, b.Origin, e), e)
 		published++
-		if published%turn == 0 && b.GiveWay() {
+		if published%inflight.Turn == 0 && b.GiveWay() {
 			return
 		}
 	}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package beater
+
+func disown([]byte) error { return nil }

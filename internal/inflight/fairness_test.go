@@ -1,0 +1,112 @@
+package inflight_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// crowd is senders who send batches of one size, each again until it is delivered.
+type crowd struct {
+	senders, messages   int
+	delivered, timeouts int
+	slowest             time.Duration // from the first attempt
+}
+
+// serve lets crowds send for a time to an output that takes rate messages a second, and nothing is joined.
+func serve(t *testing.T, rate int, timeout, d time.Duration, crowds ...*crowd) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		registry := inflight.NewRegistry(inflight.Settings{})
+		admission := inflight.NewAdmission(1 << 40)
+		go deliver(registry, rate)
+		ctx, cancel := context.WithTimeout(t.Context(), d)
+		defer cancel()
+		done := make(chan struct{})
+		for _, c := range crowds {
+			for range c.senders {
+				go func() {
+					defer func() { done <- struct{}{} }()
+					for ctx.Err() == nil {
+						c.send(ctx, t, registry, admission, timeout)
+					}
+				}()
+			}
+		}
+		for _, c := range crowds {
+			for range c.senders {
+				<-done
+			}
+		}
+		registry.CloseLine()
+	})
+}
+
+// send sends one batch until it is delivered, or ctx ends.
+func (c *crowd) send(ctx context.Context, t *testing.T, registry *inflight.Registry, admission *inflight.Admission, timeout time.Duration) {
+	t.Helper()
+	start := time.Now()
+	for ctx.Err() == nil {
+		reservation, _ := admission.Open(0)
+		token, err := registry.Claim(make([]batch.Message, c.messages), inflight.Origin{}, reservation)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		token.Publish()
+		limited, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), timeout, errTimeout)
+		_, err = token.Await(limited)
+		cancel()
+		if err == nil {
+			c.delivered++
+			c.slowest = max(c.slowest, time.Since(start))
+			time.Sleep(10 * time.Millisecond)
+			return
+		}
+		c.timeouts++
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// deliver is a worker, and an output that takes a hundred messages at a time.
+func deliver(registry *inflight.Registry, rate int) {
+	var window []any
+	for b := registry.Take(); b != nil; b = registry.Take() {
+		published := 0
+		for _, e, ok := b.Next(); ok; _, e, ok = b.Next() {
+			e.Enter()
+			window = append(window, e)
+			if len(window) == 100 {
+				time.Sleep(100 * time.Second / time.Duration(rate))
+				registry.Ack(window)
+				window = nil
+			}
+			published++
+			if published%inflight.Turn == 0 && b.GiveWay() {
+				break
+			}
+		}
+	}
+}
+
+func TestALargeBatchIsDeliveredInTimeAmongSmallOnes(t *testing.T) {
+	large, small := &crowd{senders: 1, messages: 30_000}, &crowd{senders: 10, messages: 500}
+	serve(t, 20_000, 5*time.Second, 30*time.Second, large, small)
+	require.Zero(t, large.timeouts)
+	require.GreaterOrEqual(t, large.delivered, 8, "one takes 1.5 seconds without the others")
+	require.Zero(t, small.timeouts)
+	require.Less(t, small.slowest, 2*time.Second)
+}
+
+// Twelve batches of 5,000 take six seconds, and may take five. First come, first served: some are delivered at least.
+func TestBesideMoreThanTheOutputTakesSomeAreDelivered(t *testing.T) {
+	all := &crowd{senders: 12, messages: 5000}
+	serve(t, 10_000, 5*time.Second, time.Minute, all)
+	require.GreaterOrEqual(t, all.delivered, 20, "%+v", all)
+}
