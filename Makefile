@@ -105,9 +105,17 @@ notice: ## Write NOTICE from the modules that the binary links
 generate-check: ## Fail when a generated file is out of date
 	go run ./internal/notice -check
 
-.PHONY: bench
-bench: build ## Measure latency and throughput of the real binary, then run the micro-benchmarks
-	go run ./test/bench -binary $(OUT)/rtbeat
+# Where the report goes, beside the terminal: BENCH_OUT=docs/benchmarks. BENCH_FLAGS=-quick looks whether it works.
+BENCH_OUT ?=
+BENCH_FLAGS ?=
+
+.PHONY: bench bench-rooms
+bench: build ## Measure the real binary beside libbeat and lumberjack alone (Linux; two cores, ten minutes, nothing else running)
+	@$(BUILD_ENV) go build -o $(OUT)/bench ./test/bench
+	@$(BUILD_ENV) scripts/compile.sh ./test/bench/ceiling -ldflags "-s -w" -o $(OUT)/bench-ceiling
+	@$(OUT)/bench -binary $(OUT)/rtbeat -ceiling $(OUT)/bench-ceiling -commit "$$(git describe --always --dirty 2>/dev/null)" \
+		-out "$(BENCH_OUT)" $(BENCH_FLAGS)
+bench-rooms: ## Run the micro-benchmarks of the rooms
 	$(BUILD_ENV) go test -run '^$$' -bench . -benchmem ./internal/...
 
 # Minimising is bounded, else it may take all of a short run. A find is left in testdata/fuzz: it fails `make unit` from then
