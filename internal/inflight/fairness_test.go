@@ -2,6 +2,7 @@ package inflight_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,9 +15,22 @@ import (
 
 // crowd is senders who send batches of one size, each again until it is delivered.
 type crowd struct {
-	senders, messages   int
+	senders, messages int
+
+	mu                  sync.Mutex
 	delivered, timeouts int
 	slowest             time.Duration // from the first attempt
+}
+
+func (c *crowd) note(err error, start time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.timeouts++
+		return
+	}
+	c.delivered++
+	c.slowest = max(c.slowest, time.Since(start))
 }
 
 // serve lets crowds send for a time to an output that takes rate messages a second, and nothing is joined.
@@ -63,13 +77,11 @@ func (c *crowd) send(ctx context.Context, t *testing.T, registry *inflight.Regis
 		limited, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), timeout, errTimeout)
 		_, err = token.Await(limited)
 		cancel()
+		c.note(err, start)
 		if err == nil {
-			c.delivered++
-			c.slowest = max(c.slowest, time.Since(start))
 			time.Sleep(10 * time.Millisecond)
 			return
 		}
-		c.timeouts++
 		time.Sleep(100 * time.Millisecond)
 	}
 }
