@@ -14,11 +14,11 @@ import (
 const (
 	// head is how long a computation may take before it gives way at all: one of a usual size is to be over soon.
 	head = 5 * time.Millisecond
-	// rest is for how long it sleeps from then on, between slices of work that are as long as the last rest really was:
-	// never shorter, and often twice as long (netpoll_epoll.go counts in milliseconds), or longer where others work.
-	// longest bounds the slice.
-	rest    = time.Millisecond
-	longest = 2 * rest
+	// rest is for how long it sleeps from then on, between slices of work that are half as long as the last rest really
+	// was: never shorter, and often twice as long (netpoll_epoll.go counts in milliseconds), or longer where others work.
+	// shortest and longest bound the slice.
+	rest              = time.Millisecond
+	shortest, longest = rest / 2, rest
 )
 
 // Pace is that of one computation. The zero value is ready for its first step. One goroutine may use it.
@@ -58,7 +58,7 @@ func (p *Pace) rest() {
 		time.Sleep(rest) //nolint:forbidigo // it waits for nothing: it is idle so that others are not
 	}
 	now := time.Now()
-	p.worked, p.slice, p.resumed = 0, min(max(now.Sub(p.resumed), rest), longest), now
+	p.worked, p.slice, p.resumed = 0, min(max(now.Sub(p.resumed)/2, shortest), longest), now
 }
 
 // Rested says that the goroutine waited for something just now, so that others could run.

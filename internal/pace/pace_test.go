@@ -32,22 +32,22 @@ func TestAShortComputationIsNotHeldUp(t *testing.T) {
 	})
 }
 
-func TestALongOneRestsForAsLongAsItWorks(t *testing.T) {
+func TestALongOneRestsForTwiceAsLongAsItWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := begun(1)
 		require.Equal(t, head+rest, compute(&p, head, step))
-		require.Equal(t, 20*time.Millisecond, compute(&p, 10*time.Millisecond, step))
+		require.Equal(t, 30*time.Millisecond, compute(&p, 10*time.Millisecond, step))
 	})
 }
 
 // A rest takes longer where there is more to do, and where the runtime's clock is coarse.
-func TestTheSliceIsAsLongAsTheRestWas(t *testing.T) {
-	for took, want := range map[time.Duration]time.Duration{0: rest, rest * 3 / 2: rest * 3 / 2, time.Second: longest} {
+func TestTheSliceIsHalfOfWhatTheRestWas(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{0: shortest, rest * 3 / 2: rest * 3 / 4, time.Second: longest} {
 		synctest.Test(t, func(t *testing.T) {
 			p := begun(1)
 			p.resumed = time.Now().Add(rest - took) // as if the sleep to come had taken that much longer
 			p.rest()
-			require.Equal(t, max(want, rest), p.slice)
+			require.Equal(t, want, p.slice)
 		})
 	}
 }
