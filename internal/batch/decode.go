@@ -62,6 +62,7 @@ type decoder struct {
 	stack   []any                      // elements of the arrays being read
 	scratch []byte                     // a string without its escapes
 	names   names
+	texts   texts
 }
 
 // strict is how jsontext has to read. Repeated keys are found while the maps are filled, which costs less than having

@@ -191,7 +191,7 @@ func (d *decoder) string() (string, error) {
 	if n := len(plain); n > 0 {
 		d.made += textBytes + charBytes(n)
 	}
-	return string(plain), err
+	return d.texts.make(plain), err
 }
 
 // maxScratch is the largest buffer that is kept for the next string with escapes. It is small enough to stay out of the
