@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/textproto"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -108,7 +107,7 @@ func (h *handler) read(w http.ResponseWriter, req *http.Request, place, reservat
 	var giveWay pace.Pace
 	for {
 		if len(body) == cap(body) {
-			body = slices.Grow(body, more(int64(len(body)), req.ContentLength))
+			body = h.buffers.grow(body, more(int64(len(body)), req.ContentLength))
 		}
 		begun := time.Now()
 		n, err := source.Read(body[len(body):min(cap(body), len(body)+readMost)])

@@ -37,6 +37,7 @@ type handler struct {
 	maxBody        int64
 	limits         batch.Options
 	decompressor   *contentcoding.Decompressor
+	buffers        buffers
 	authenticator  *auth.Authenticator
 	connections    Connections
 	trusted        clientip.Trusted
@@ -98,6 +99,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	if err != nil {
 		return h.unclaimed(err)
 	}
+	h.buffers.keep(wire) // messages point into it (Raw), but no event does
 	known := token.Progress()
 	h.metrics.Coalesced(known.InFlight, known.Delivered)
 	token.Publish()
