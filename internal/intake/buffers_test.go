@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -12,8 +11,9 @@ import (
 func TestEventsDoNotPointIntoBuffers(t *testing.T) {
 	r := newRig(t, func(l *limits) { l.InFlight, l.MaxBody = 1<<30, 1<<20 })
 	text := func(letter string) string {
-		message := fmt.Sprintf(`{"uuid":%q,"%s":["%s",{"k":"\u0041%s"}],"n":123456789012345678901234567890}`,
-			strings.Repeat(letter, 36), strings.Repeat(letter, 100), strings.Repeat(letter, 1000), letter)
+		message := strings.NewReplacer("UUID", strings.Repeat(letter, 36), "KEY", strings.Repeat(letter, 100),
+			"LONG", strings.Repeat(letter, 1000), "ESCAPED", `\u0041`+letter).
+			Replace(`{"uuid":"UUID","KEY":["LONG",{"k":"ESCAPED"}],"n":123456789012345678901234567890}`)
 		return `{"messages":[` + strings.Repeat(message+",", 30) + message + `]}`
 	}
 	var calls []*call

@@ -1,0 +1,20 @@
+package publish
+
+import (
+	"testing"
+	"time"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// BenchmarkNewEvent makes the event of a message.
+func BenchmarkNewEvent(b *testing.B) {
+	p := &Publisher{settings: Settings{DocumentID: true}}
+	m := batch.Message{Fields: map[string]any{"a": 1}, UUID: "00000000-0000-4000-8000-000000000000"}
+	o := inflight.Origin{Received: time.Now(), ClientIP: "192.0.2.7"}
+	b.ReportAllocs()
+	for b.Loop() {
+		p.newEvent(m, o, nil)
+	}
+}
