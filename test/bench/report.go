@@ -37,7 +37,7 @@ func (r *results) markdown(o options, m machine) string {
 	var text strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) }
 	line("# Benchmarks\n")
-	line("Written by `make bench`. Figures of one run may be compared with each other, not with those of another machine.\n")
+	line("Written by `make bench BENCH_OUT=docs/benchmarks`. Figures of one run may be compared with each other, not with those of another machine. [profile.md](profile.md) says where the time goes.\n")
 	line("- %s", m)
 	commit := o.commit
 	if commit == "" {
