@@ -58,7 +58,7 @@ func ExampleDecode_lines() {
 	}
 	fmt.Println("charged for besides the body:", charged)
 	// Output:
-	// m-1: 14 bytes weigh 240
+	// m-1: 14 bytes weigh 266
 	// m-2: 38 bytes weigh 271
-	// charged for besides the body: 459
+	// charged for besides the body: 485
 }

@@ -52,7 +52,7 @@ func (d *decoder) message() (Message, error) {
 	}
 	start, asStrings, made := d.offset(), d.asStrings, d.made
 	d.made += perMessage + messageBytes
-	d.texts.begin(d.end - start)
+	d.texts.begin()
 	fields, err := d.object()
 	if err != nil {
 		return Message{}, err

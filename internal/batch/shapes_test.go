@@ -118,6 +118,15 @@ var shapes = sync.OnceValue(func() []shape {
 		body := `{"v":` + ignored + `,"messages":[{}],"w":[` + ignored + strings.Repeat(`,{"":[]}`, 1<<12) + "]}"
 		all = append(all, shape{name: fmt.Sprintf("passed over, %d keys", n), body: []byte(body)})
 	}
+	// A message with much short text, or with a little too much for what was made for it, then others with little. What
+	// else they have brings them to what they may take.
+	for _, s := range []struct{ strings, length, objects int }{{7, 256, 200}, {15, 256, 400}, {8, 512, 400}} {
+		text := strings.Repeat(`"`+strings.Repeat("x", s.length)+`",`, s.strings)
+		message := `{"a":[` + text + `"ab",` + strings.Repeat("{},", s.objects) + `{}]},`
+		name := fmt.Sprintf("%d strings of %d bytes", s.strings, s.length)
+		all = append(all, shape{name: name, body: []byte("[" + strings.Repeat(message, 200) + "{}]")})
+		all = append(all, shape{name: name + ", and little", body: []byte("[" + strings.Repeat(message+`{"a":"ab"},{"a":1},`, 200) + "{}]")})
+	}
 	all = append(all, shape{name: "keys of the envelope", body: []byte(`{"messages":[],` + object(100_000, "0")[1:])})
 	return all
 })

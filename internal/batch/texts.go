@@ -6,41 +6,42 @@ const (
 	// maxPacked is the longest string that shares an allocation with others, in bytes.
 	maxPacked = 512
 	// firstChunk is such an allocation where nothing is known, and maxChunk the largest.
-	firstChunk, maxChunk = 256, 4 << 10
+	firstChunk, maxChunk = 160, 4 << 10
 )
 
 // texts makes the strings of a message, short ones in few allocations. Those of two messages share none: the one would
-// keep the memory of the other. They are paid for one by one (charBytes), which is more than they take together: enough
-// for the rest of a chunk that is not used up.
+// keep the memory of the other.
 type texts struct {
 	chunk strings.Builder // what was taken from it stays: it is only appended to, and never grows
 	next  int             // the size of the next chunk
 	used  int             // bytes of short strings in the message
 }
 
-// begin begins a message, which is likely to have as much text as the one before, and has no more than left bytes.
-func (t *texts) begin(left int64) {
+// begin begins a message, which is likely to have as much text as the one before.
+func (t *texts) begin() {
 	t.chunk.Reset()
 	t.next = firstChunk
 	if t.used > 0 {
-		t.next = t.used + t.used/8
+		t.next = min(t.used+t.used/8, maxChunk)
 	}
-	t.next = int(min(int64(t.next), maxChunk, left))
 	t.used = 0
 }
 
-// make returns a string of these bytes.
-func (t *texts) make(plain []byte) string {
+// make returns a string of these bytes, and how many it allocated.
+func (t *texts) make(plain []byte) (s string, allocated int64) {
 	n := len(plain)
-	if n <= 1 || n > maxPacked { // those of one byte are the runtime's own
-		return string(plain)
-	}
-	if t.chunk.Cap()-t.chunk.Len() < n {
+	switch {
+	case n <= 1: // those are the runtime's own
+		return string(plain), 0
+	case n > maxPacked:
+		return string(plain), charBytes(n)
+	case t.chunk.Cap()-t.chunk.Len() < n:
 		t.chunk.Reset()
 		t.chunk.Grow(max(n, t.next))
 		t.next = min(2*t.next, maxChunk)
+		allocated = int64(t.chunk.Cap())
 	}
 	t.used += n
 	t.chunk.Write(plain)
-	return t.chunk.String()[t.chunk.Len()-n:]
+	return t.chunk.String()[t.chunk.Len()-n:], allocated
 }

@@ -188,10 +188,11 @@ func (d *decoder) string() (string, error) {
 		return "", d.malformed(err)
 	}
 	plain, err := d.unquote(quoted)
-	if n := len(plain); n > 0 {
-		d.made += textBytes + charBytes(n)
+	s, allocated := d.texts.make(plain)
+	if s != "" {
+		d.made += textBytes + allocated
 	}
-	return d.texts.make(plain), err
+	return s, err
 }
 
 // maxScratch is the largest buffer that is kept for the next string with escapes. It is small enough to stay out of the

@@ -56,7 +56,7 @@ func TestWeight(t *testing.T) {
 		`{"a":""}`:      empty + groupBytes,
 		`{"a":"x"}`:     empty + groupBytes + textBytes,
 		`{"a":"\n"}`:    empty + groupBytes + textBytes,
-		`{"a":"xy"}`:    empty + groupBytes + textBytes + 8,
+		`{"a":"xy"}`:    empty + groupBytes + textBytes + firstChunk,
 		`{"a":12}`:      empty + groupBytes,
 		`{"a":1.5}`:     empty + groupBytes + numberBytes,
 		`{"a":-1}`:      empty + groupBytes + numberBytes,

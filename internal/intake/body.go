@@ -75,7 +75,7 @@ func parseType(values []string) (lines, known bool) {
 const usualBody = 256 << 10
 
 // more is by how much the buffer of a body grows, of which so much has come: it doubles, but a usual body gets its announced
-// length sooner, though no more than eight times what has come. That is within the factor that memory is bounded by
+// length sooner, though no more than eight times what has come, or little more as allocations go. That is within the factor that memory is bounded by
 // (docs/operations.md).
 func more(come, announced int64) int {
 	if come < announced && announced < usualBody {

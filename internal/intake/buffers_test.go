@@ -54,3 +54,17 @@ func TestBuffersOfUnusualSizesAreNotKept(t *testing.T) {
 	require.Equal(t, "x", string(other), "one that is too small is of no use")
 	require.GreaterOrEqual(t, cap(other), 2*minBuffer+1)
 }
+
+// Whatever was read before, a sender that has sent little holds little.
+func TestALargeBufferIsNotForLittle(t *testing.T) {
+	for _, test := range []struct{ come, room int }{{4096, minBuffer - 4096}, {4096, 7 * 4096}, {9500, 9500}, {32 << 10, 100 << 10}} {
+		var b buffers
+		body := make([]byte, test.come)
+		for range 100 { // the race detector makes a pool forget
+			b.keep(make([]byte, 0, maxBuffer))
+		}
+		for range 100 {
+			require.LessOrEqual(t, cap(b.grow(body, test.room)), 9*test.come)
+		}
+	}
+}
