@@ -2,4 +2,5 @@
 
 package beater
 
-func disown([]byte) error { return nil }
+// disown does nothing: a span that is fresh takes no memory here either.
+func disown([]byte) {}

@@ -41,7 +41,7 @@ type Beater struct {
 	durable       *durable.Mode // nil in memory mode
 
 	stop    context.CancelFunc
-	stopped context.Context //nolint:containedctx // the stop signal: Stop may come before Run
+	stopped context.Context //nolint:containedctx // the stop signal: libbeat's Stop takes no context, and may come before Run
 }
 
 // New reads the configuration, binds the listener and guards the pipeline. A configuration that is wrong and a port

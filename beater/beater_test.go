@@ -69,7 +69,7 @@ func start(t *testing.T, output *pipelinetest.Output, settings string) *running 
 func (r *running) post() <-chan string {
 	answer := make(chan string, 1)
 	go func() {
-		res, err := http.Post(r.url+"/in", "application/json", strings.NewReader(body)) //nolint:noctx // ends with the server
+		res, err := http.Post(r.url+"/in", "application/json", strings.NewReader(body)) //nolint:noctx // the end of the server ends it, which is under test
 		if err != nil {
 			answer <- err.Error()
 			return

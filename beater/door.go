@@ -31,14 +31,14 @@ func newDoor(c config.Config, log *logp.Logger) (*door, error) {
 	d := &door{connections: listen.NewBound(listen.Affordable(c.MaxConnections))}
 	var err error
 	if d.authenticator, err = auth.New(authSettings(c.Auth)); err != nil {
-		return nil, err //nolint:wrapcheck // it names the setting
+		return nil, err //nolint:wrapcheck // its text is for the operator, and names the setting already
 	}
 	if d.trusted, err = clientip.ParseTrusted(c.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("rtbeat.trusted_proxies: %w", err)
 	}
 	if c.SSL.IsEnabled() {
 		if d.certificates, err = listen.TLS(c.SSL, log.Named("tls")); err != nil {
-			return nil, err //nolint:wrapcheck // it names the setting
+			return nil, err //nolint:wrapcheck // its text is for the operator, and names the setting already
 		}
 	}
 	if limit := d.connections.Limit(); limit < c.MaxConnections {
@@ -69,7 +69,7 @@ func authSettings(c config.Auth) auth.Settings {
 func (d *door) open(c config.Config) (err error) {
 	d.listener, err = listen.Bind(listen.Settings{Host: c.Host, Port: c.Port, SocketMode: fs.FileMode(c.SocketMode)})
 	if err != nil {
-		return err //nolint:wrapcheck // it names the setting
+		return err //nolint:wrapcheck // its text is for the operator, and names the setting already
 	}
 	d.listener = d.connections.Listener(d.listener)
 	if c.ProxyProtocol {
@@ -81,7 +81,7 @@ func (d *door) open(c config.Config) (err error) {
 	d.admin, err = listen.Bind(listen.Settings{Host: c.Admin.Host, Port: c.Admin.Port, Section: "rtbeat.admin"})
 	if err != nil {
 		_ = d.listener.Close()
-		return err //nolint:wrapcheck // it names the setting
+		return err //nolint:wrapcheck // its text is for the operator, and names the setting already
 	}
 	// Probes must get in while every place of the bound above has a request that waits.
 	d.admin = listen.NewBound(maxAdminConnections).Listener(d.admin)

@@ -63,7 +63,7 @@ func startDurable(t *testing.T, output *pipelinetest.Output, processors string) 
 
 func (d *durably) send(body string) string {
 	d.t.Helper()
-	res, err := http.Post(d.url+"/in", "application/json", strings.NewReader(body)) //nolint:noctx // answers within timeout
+	res, err := http.Post(d.url+"/in", "application/json", strings.NewReader(body)) //nolint:noctx // rtbeat answers within its timeout, which bounds it
 	require.NoError(d.t, err)
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)

@@ -52,7 +52,7 @@ var raiseHeap = sync.OnceValue(newBallast)
 
 func newBallast() []byte {
 	b := make([]byte, heapFloor)
-	_ = disown(b) // it works all the same
+	disown(b)
 	return b
 }
 

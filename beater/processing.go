@@ -19,7 +19,7 @@ func (o *Options) Processing(info beat.Info, log *logp.Logger, root *conf.C) (pr
 	o.Root = root
 	support, err := processing.MakeDefaultBeatSupport(true)(info, log, root)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // libbeat's own error, to libbeat
+		return nil, err //nolint:wrapcheck // libbeat's own error goes back to libbeat, which says what it was doing
 	}
 	queue, err := diskQueueIn(root)
 	if err != nil && !o.Run {

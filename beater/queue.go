@@ -55,7 +55,7 @@ func diskQueueIn(root *conf.C) (*durable.Queue, error) {
 	}
 	switch {
 	case !queue.IsSet() || queue.Name() == memqueue.QueueType:
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil //nolint:nilnil // another queue is no error, and the doc comment says nil
 	case queue.Name() != diskqueue.QueueType:
 		return nil, fmt.Errorf("%s.%s is configured: rtbeat knows %[1]s.mem and %[1]s.disk", key, queue.Name())
 	}

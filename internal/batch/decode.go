@@ -11,8 +11,8 @@ import (
 // Decode reads a batch from a request body, as the options say.
 //
 // The body must not be changed meanwhile, nor as long as Message.Raw is needed, which points into it; nothing else that
-// is returned does. Every error is an *Error, but for those of Options.Charge and Options.Interrupted, and comes with a zero Batch: there are no
-// half-read batches. Decode keeps no state, so any number of goroutines may call it at once.
+// is returned does. Every error is an *Error, but for those of Options.Charge and Options.Interrupted, and comes with a
+// zero Batch: there are no half-read batches. Decode keeps no state, so any number of goroutines may call it at once.
 //
 // Decode does not limit the length of the body, its caller does. What it makes takes at most six times the memory of the
 // body and of what it has charged for, and of one step of charging, give or take the text of one value and some 32 KiB.

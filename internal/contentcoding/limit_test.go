@@ -189,7 +189,7 @@ func TestPartsWithNothingInThem(t *testing.T) {
 
 // mortal is a context that ends by itself after it was asked a number of times.
 type mortal struct {
-	context.Context //nolint:containedctx // it is one
+	context.Context //nolint:containedctx // it is a context itself, which counts how often it is looked at
 	left            int
 }
 

@@ -18,7 +18,7 @@ import (
 // after the processors, which are to see it as it was sent.
 func Fits(fields map[string]any) error {
 	_, _, err := persist.Fit(fields)
-	return err //nolint:wrapcheck // it says all
+	return err //nolint:wrapcheck // its text is for the sender, and says what is wrong with which value
 }
 
 // fitting makes each event safe for the disk queue, after all processors: they may make of a message what the queue
@@ -36,7 +36,7 @@ func (f fitting) Create(c beat.ProcessingConfig, drop bool) (beat.Processor, err
 	}
 	inner, err := f.Supporter.Create(c, drop)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // this is the supporter
+		return nil, err //nolint:wrapcheck // a decorator: libbeat is to see the error of what it decorates
 	}
 	return &fitter{inner: inner, largest: f.largest, log: f.log, refusals: rate.Sometimes{Interval: refusalInterval}}, nil
 }
@@ -58,7 +58,7 @@ func (*fitter) String() string { return "disk_queue" }
 func (f *fitter) Run(event *beat.Event) (*beat.Event, error) {
 	event, err := f.inner.Run(event)
 	if event == nil || err != nil {
-		return event, err //nolint:wrapcheck // this is the processor
+		return event, err //nolint:wrapcheck // a decorator: libbeat is to see the error of what it decorates
 	}
 	if err := f.fit(event); err != nil {
 		f.refusals.Do(func() {
@@ -72,11 +72,11 @@ func (f *fitter) Run(event *beat.Event) (*beat.Event, error) {
 func (f *fitter) fit(event *beat.Event) error {
 	fields, report, err := persist.Fit(event.Fields)
 	if err != nil {
-		return err //nolint:wrapcheck // it says all
+		return err //nolint:wrapcheck // its text is for the sender, and says what is wrong with which value
 	}
 	meta, metaReport, err := persist.Fit(event.Meta)
 	if err != nil {
-		return err //nolint:wrapcheck // it says all
+		return err //nolint:wrapcheck // its text is for the sender, and says what is wrong with which value
 	}
 	if size := uint64(report.Size + metaReport.Size + persist.Overhead); size > f.largest { //nolint:gosec // not negative
 		return fmt.Errorf("an event of %s is larger than a segment of the disk queue, %s", bytes(size), bytes(f.largest))

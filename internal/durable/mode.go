@@ -100,7 +100,7 @@ func (p guardedPipeline) ConnectWith(c beat.ClientConfig) (beat.Client, error) {
 	checked := &acks{EventListener: c.EventListener, mode: p.mode}
 	c.EventListener = checked
 	c.ClientListener = client{c.ClientListener, checked}
-	return p.Pipeline.ConnectWith(c) //nolint:wrapcheck // this is the pipeline
+	return p.Pipeline.ConnectWith(c) //nolint:wrapcheck // a decorator: the caller is to see the error of what it decorates
 }
 
 // acks passes acknowledgements on that can be trusted.

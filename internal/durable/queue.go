@@ -100,7 +100,7 @@ const mostAhead = 128
 func (q *Queue) segmentsInOneWrite(maxInFlight int64) int {
 	const added = 1 << 10 // to an event, by libbeat and the configuration
 	bytes := growth*maxInFlight + int64(q.settings.WriteAheadLimit)*added
-	return 2 + int(min(bytes/int64(q.settings.MaxSegmentSize), mostAhead)) //nolint:gosec // far below
+	return 2 + int(min(bytes/int64(q.settings.MaxSegmentSize), mostAhead)) //nolint:gosec // mostAhead bounds it
 }
 
 // segmentHeader is what a segment takes for itself.

@@ -92,7 +92,7 @@ func TestAckBetweenTimeoutAndWithdrawalIsADelivery(t *testing.T) {
 
 // endsAndActs is a context that ends while somebody looks whether it has, and at the same moment something happens.
 type endsAndActs struct {
-	context.Context //nolint:containedctx // it is one
+	context.Context //nolint:containedctx // it is a context itself, with an end of its own
 	act             func()
 }
 

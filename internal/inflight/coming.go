@@ -40,7 +40,7 @@ func (a *Admission) makeRoomLocked(most int64) {
 		if place == nil {
 			return
 		}
-		r := place.Value.(*Reservation) //nolint:forcetypeassert // nothing else is put in
+		r := place.Value.(*Reservation) //nolint:forcetypeassert // Coming puts nothing else into the list
 		if time.Since(r.began) < comingGrace {
 			return
 		}

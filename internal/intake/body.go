@@ -74,9 +74,9 @@ func parseType(values []string) (lines, known bool) {
 // usualBody is what bodies have that are not worth growing a buffer for in many steps.
 const usualBody = 256 << 10
 
-// more is by how much the buffer of a body grows, of which so much has come: it doubles, but a usual body gets its announced
-// length sooner, though no more than eight times what has come, or little more as allocations go. That is within the factor that memory is bounded by
-// (docs/operations.md).
+// more is by how much the buffer of a body grows, of which so much has come: it doubles, but a usual body gets its
+// announced length sooner, though no more than eight times what has come, or little more as allocations go. That is within
+// the factor that memory is bounded by (docs/operations.md).
 func more(come, announced int64) int {
 	if come < announced && announced < usualBody {
 		return int(min(announced+1-come, 7*come)) // one more, or the end would not be seen without growing

@@ -29,7 +29,7 @@ func weighHeaders(messages []batch.Message, headers map[string]string, reservati
 	for i := range messages {
 		messages[i].Weight += weight
 	}
-	return reservation.Grow(int64(weight * len(messages))) //nolint:wrapcheck // its caller maps it
+	return reservation.Grow(int64(weight * len(messages))) //nolint:wrapcheck // readOutcome maps it
 }
 
 // headerWeight is what a header costs in each event beside its text: a place in a map.

@@ -19,7 +19,7 @@ func requestID(req *http.Request) string {
 	}
 	var fresh [16]byte
 	binary.BigEndian.PutUint64(fresh[:8], rand.Uint64()) //nolint:gosec // to tell requests apart, no secret
-	binary.BigEndian.PutUint64(fresh[8:], rand.Uint64()) //nolint:gosec // the same
+	binary.BigEndian.PutUint64(fresh[8:], rand.Uint64()) //nolint:gosec // to tell requests apart, no secret
 	return hex.EncodeToString(fresh[:])
 }
 

@@ -24,7 +24,7 @@ type listener struct {
 func (l *listener) Accept() (net.Conn, error) {
 	accepted, err := l.Listener.Accept()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // this is the listener
+		return nil, err //nolint:wrapcheck // a decorator: net/http looks at the error of the listener itself
 	}
 	c, err := l.bound.admit(l, accepted)
 	if err != nil {
@@ -39,7 +39,7 @@ func (l *listener) Close() error {
 	l.closed = true
 	l.bound.room.Broadcast()
 	l.bound.mu.Unlock()
-	return l.Listener.Close() //nolint:wrapcheck // this is the listener
+	return l.Listener.Close() //nolint:wrapcheck // a decorator: net/http looks at the error of the listener itself
 }
 
 // conn is a connection with a place in the bound.
@@ -62,20 +62,20 @@ type conn struct {
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.tired.Store(n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && !c.past.Load())
-	return n, err //nolint:wrapcheck // this is the connection
+	return n, err //nolint:wrapcheck // a decorator: net/http looks at the error of the connection itself
 }
 
 // SetReadDeadline notes whether the deadline is a way to stop reading (aLongTimeAgo in net/http/server.go).
 func (c *conn) SetReadDeadline(t time.Time) error {
 	c.past.Store(!t.IsZero() && time.Until(t) < -time.Hour)
-	return c.Conn.SetReadDeadline(t) //nolint:wrapcheck // this is the connection
+	return c.Conn.SetReadDeadline(t) //nolint:wrapcheck // a decorator: net/http looks at the error of the connection itself
 }
 
 // Close closes the connection, and gives its place back when its file is closed.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.bound.closed(c)
-	return err //nolint:wrapcheck // this is the connection
+	return err //nolint:wrapcheck // a decorator: net/http looks at the error of the connection itself
 }
 
 // CloseWrite is what net/http looks for: it half-closes a connection whose request it did not read to its end.
@@ -84,7 +84,7 @@ func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
 // closeWrite half-closes conn if it can.
 func closeWrite(conn net.Conn) error {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite() //nolint:wrapcheck // this is the connection
+		return half.CloseWrite() //nolint:wrapcheck // a decorator: net/http looks at the error of the connection itself
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func listenUnix(path string, mode os.FileMode) (net.Listener, error) {
 		return nil, fmt.Errorf("making a socket: %w", err)
 	}
 	file := os.NewFile(uintptr(fd), path)
-	defer file.Close() //nolint:errcheck // the listener has a copy
+	defer file.Close() //nolint:errcheck // net.FileListener duplicates the descriptor; nothing was written to this one
 	if err := syscall.Bind(fd, &syscall.SockaddrUnix{Name: path}); err != nil {
 		return nil, bindError(path, err)
 	}
@@ -156,5 +156,5 @@ func (l *unixListener) Close() error {
 			_ = os.Remove(l.path) // what is left is replaced at the next start
 		}
 	})
-	return l.Listener.Close() //nolint:wrapcheck // this is the listener
+	return l.Listener.Close() //nolint:wrapcheck // a decorator: net/http looks at the error of the listener itself
 }

@@ -142,7 +142,7 @@ func TestProc(t *testing.T) {
 		require.Equal(t, want, parseCores(list), list)
 	}
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
-		t.Skip("no /proc here")
+		t.Skipf("the processor time of a process is read from /proc, which is not here: %v", err)
 	}
 	_, err = cpuTime(os.Getpid())
 	require.NoError(t, err)
