@@ -54,15 +54,7 @@ func pathCases(s *script) {
 	// What is left of a body is read, up to 256 KiB, so that the connection can stay.
 	const most = 256 << 10
 	m := s.message()
-	for name, c := range map[string]struct {
-		start string
-		want  reply
-	}{
-		"wrong path":   {"POST /out HTTP/1.1", no("not_found")},
-		"wrong method": {"PUT /in HTTP/1.1", no("method_not_allowed")},
-		"wrong type":   {"POST /in HTTP/1.1\r\nContent-Type: text/csv", no("unsupported_media_type")},
-		"wrong coding": {"POST /in HTTP/1.1\r\nContent-Encoding: br", no("unsupported_encoding")},
-	} {
+	for name, c := range refusedUnread() {
 		body := "[" + m + strings.Repeat(" ", most-2-len(m)) + "]"
 		s.add("unread: "+name+", all but 256 KiB", request(c.start, fmt.Sprintf("Content-Length: %d", most-1))+body[:most-1], c.want)
 		s.add("unread: "+name+", 256 KiB", request(c.start, fmt.Sprintf("Content-Length: %d", most))+body, c.want.last())
@@ -70,6 +62,22 @@ func pathCases(s *script) {
 	s.add("unread: 1 MiB", strings.Replace(post("["+strings.Repeat(" ", plainLimit-2)+"]"), "/in", "/out", 1), no("not_found").last())
 	s.add("unread: chunks beyond 256 KiB", strings.Replace(chunked(strings.Repeat(" ", most), "  "), "/in", "/out", 1), no("not_found").last())
 	s.add("unread: chunks within 256 KiB", strings.Replace(chunked(strings.Repeat(" ", 100_000), "  "), "/in", "/out", 1), no("not_found"))
+}
+
+// headed is the beginning of a request, and its answer.
+type headed struct {
+	start string
+	want  reply
+}
+
+// refusedUnread are requests whose answer is known before their body is read.
+func refusedUnread() map[string]headed {
+	return map[string]headed{
+		"wrong path":   {"POST /out HTTP/1.1", no("not_found")},
+		"wrong method": {"PUT /in HTTP/1.1", no("method_not_allowed")},
+		"wrong type":   {"POST /in HTTP/1.1\r\nContent-Type: text/csv", no("unsupported_media_type")},
+		"wrong coding": {"POST /in HTTP/1.1\r\nContent-Encoding: br", no("unsupported_encoding")},
+	}
 }
 
 // expectCases are senders that ask before they send their body.
@@ -90,15 +98,7 @@ func expectCases(s *script) {
 	s.steps("expect: the sender does not wait", []step{send(post(batchOf(m), asks)), hundredOrNot}, ok(m))
 
 	// The answer is known: it comes at once, without the 100, and the body is not waited for.
-	for name, c := range map[string]struct {
-		start string
-		want  reply
-	}{
-		"wrong path":   {"POST /out HTTP/1.1", no("not_found")},
-		"wrong method": {"PUT /in HTTP/1.1", no("method_not_allowed")},
-		"wrong type":   {"POST /in HTTP/1.1\r\nContent-Type: text/csv", no("unsupported_media_type")},
-		"wrong coding": {"POST /in HTTP/1.1\r\nContent-Encoding: br", no("unsupported_encoding")},
-	} {
+	for name, c := range refusedUnread() {
 		s.add("expect: "+name, request(c.start, asks, length), c.want.last()).andLeaves()
 	}
 	s.add("expect: too large", head(asks, fmt.Sprintf("Content-Length: %d", plainLimit+1)), no("body_too_large"))
