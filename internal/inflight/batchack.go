@@ -27,6 +27,7 @@ type BatchAck struct {
 	queued    int           // of own: not withdrawn
 	published bool          // was put in line
 	place     *list.Element // in line
+	backlog   *Place        // in the backlog, until queued is 0
 	entered   time.Duration // when it was put in line first
 	answered  bool
 

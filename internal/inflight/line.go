@@ -59,6 +59,10 @@ func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 		e.fields, e.uuid = nil, "" // the pipeline owns it now
 		e.state = handedOver
 		t.queued--
+		if t.queued == 0 {
+			t.backlog.leaveLocked()
+		}
+		r.handedOver++
 		r.events++
 		return m, e, true
 	}

@@ -37,11 +37,12 @@ type Registry struct {
 	sealed    bool
 	emptied   chan struct{} // made by WaitEmpty; closed when open becomes empty
 
-	events    int           // handed over and not done
-	entered   int           // of those: past the processors, the output is to acknowledge them
-	progress  time.Duration // when the output last acknowledged something, or had nothing to acknowledge
-	mostKnown int           // the length of known at its longest
-	account   Tally         // delivered
+	handedOver uint64        // messages, since the start
+	events     int           // handed over and not done
+	entered    int           // of those: past the processors, the output is to acknowledge them
+	progress   time.Duration // when the output last acknowledged something, or had nothing to acknowledge
+	mostKnown  int           // the length of known at its longest
+	account    Tally         // delivered
 }
 
 // Tally counts batches and events.
@@ -139,6 +140,7 @@ func (r *Registry) Seal() Account {
 		t.resolveLocked(ErrSealed)
 		t.reservation.Release()
 		r.leaveLineLocked(t)
+		t.backlog.leaveLocked()
 		r.forgetLocked(t)
 	}
 	clear(r.known)

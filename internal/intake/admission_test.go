@@ -252,7 +252,7 @@ func TestDecodingEndsWithTheRequest(t *testing.T) {
 		reservation, err := r.admission.Open(0)
 		require.NoError(t, err)
 		cancel(cause)
-		_, err = (&handler{}).decode(ctx, pass{reservation: reservation}, []byte(messages(5000)), time.Now().Add(time.Minute))
+		_, err = (&handler{}).decode(ctx, pass{reservation: reservation}, []byte(messages(5000)))
 		require.Error(t, err)
 		require.Equal(t, want, readOutcome(ctx, err))
 		reservation.Release()
@@ -263,19 +263,20 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(l *limits) { l.InFlight, l.MaxBody = 1<<30, 1<<30 })
 		r.deliverAll()
-		h := &handler{turns: make(chan struct{}, 1), timeout: 5 * time.Second}
+		h := &handler{turns: make(chan struct{}, 1)}
 		h.turns <- struct{}{} // somebody's
 		reservation, err := r.admission.Open(0)
 		require.NoError(t, err)
-		deadline := time.Now().Add(5 * time.Second)
-		_, err = h.decode(t.Context(), pass{reservation: reservation}, []byte(batchOf(largeBody)), deadline)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 5*time.Second, errAckTimeout)
+		defer cancel()
+		_, err = h.decode(ctx, pass{reservation: reservation}, []byte(batchOf(largeBody)))
 		require.NoError(t, err, "it is not large")
 		began := time.Now()
-		_, err = h.decode(t.Context(), pass{reservation: reservation}, []byte(batchOf(largeBody+1)), deadline)
+		_, err = h.decode(ctx, pass{reservation: reservation}, []byte(batchOf(largeBody+1)))
 		require.Equal(t, inFlightLimit, readOutcome(t.Context(), err))
 		require.Equal(t, 5*time.Second, time.Since(began))
 		<-h.turns
-		_, err = h.decode(t.Context(), pass{reservation: reservation}, []byte(batchOf(largeBody+1)), time.Now().Add(time.Second))
+		_, err = h.decode(t.Context(), pass{reservation: reservation}, []byte(batchOf(largeBody+1)))
 		require.NoError(t, err)
 		require.Empty(t, h.turns)
 		reservation.Release()

@@ -21,13 +21,20 @@ var (
 	errDisplaced  = errors.New("the connection had to make room for another one")
 )
 
-// largeBody is how many bytes a body may have and be decoded at once. Decoding takes about 5 ms for as many.
-const largeBody = 512 << 10
+// Bodies of more than smallBody bytes wait in the backlog, and those of more than largeBody in one of their own, and for a
+// turn to be decoded: that takes about 5 ms for as many.
+const smallBody, largeBody = 16 << 10, 512 << 10
+
+// How many bytes of bodies, for each core, may be decoded and not handed over: a few batches, so that no worker waits for
+// the next one.
+const backlogLimit, largeBacklogLimit = 1 << 20, 2 << 20
 
 // handler serves POST /in.
 type handler struct {
 	requests       *inflight.Admission // what requests take beside their batches
-	turns          chan struct{}       // to decode a large body
+	backlog        *inflight.Backlog   // of bodies that are neither small nor large
+	largeBacklog   *inflight.Backlog
+	turns          chan struct{} // to decode a large body
 	admission      *inflight.Admission
 	registry       *inflight.Registry
 	metrics        Metrics
@@ -80,9 +87,17 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	}
 	defer complete()
 	start := time.Now() // of the wait: decoding a large body counts
-	b, err := h.decode(req.Context(), pass, wire, start.Add(h.timeout))
+	ctx, cancel := context.WithDeadlineCause(req.Context(), start.Add(h.timeout), errAckTimeout)
+	defer cancel()
+	body, err := h.decompress(ctx, pass.coding, wire, reservation)
 	if err != nil {
-		return refused(req.Context(), err)
+		return refused(ctx, err)
+	}
+	place := h.enterBacklog(ctx, len(body))
+	defer place.Leave()
+	b, err := h.decode(ctx, pass, body)
+	if err != nil {
+		return refused(ctx, err)
 	}
 	if refusal := h.allFit(b.Messages); refusal != nil {
 		return *refusal
@@ -99,11 +114,12 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	if err != nil {
 		return h.unclaimed(err)
 	}
+	token.Occupies(place)
 	h.buffers.keep(wire) // messages point into it (Raw), but no event does
 	known := token.Progress()
 	h.metrics.Coalesced(known.InFlight, known.Delivered)
 	token.Publish()
-	return h.await(req.Context(), token, start)
+	return h.await(ctx, token, start)
 }
 
 // pass is what a request has that was let in.
@@ -152,15 +168,24 @@ func requestWeight(header http.Header) (weight int64) {
 	return weight
 }
 
-// decode turns the bytes of the wire into messages. What they take in memory is reserved as it is made. Large bodies take
-// turns, so that small ones do not wait behind all of them for a core; one that has none before the deadline is refused.
-func (h *handler) decode(ctx context.Context, p pass, wire []byte, deadline time.Time) (batch.Batch, error) {
-	ctx, cancel := context.WithDeadlineCause(ctx, deadline, errAckTimeout)
-	defer cancel()
-	body, err := h.decompress(ctx, p.coding, wire, p.reservation)
-	if err != nil {
-		return batch.Batch{}, err
+// enterBacklog lets a body wait that could only be decoded to wait as messages, which take much more memory: for half of its
+// time at most, so that the sender still hears what was in its batch and why it was not delivered.
+func (h *handler) enterBacklog(ctx context.Context, body int) *inflight.Place {
+	backlog := h.backlog
+	switch {
+	case body <= smallBody:
+		return nil
+	case body > largeBody:
+		backlog = h.largeBacklog
 	}
+	ctx, cancel := context.WithTimeout(ctx, h.timeout/2) //nolint:mnd // half, as said
+	defer cancel()
+	return backlog.Enter(ctx, int64(body))
+}
+
+// decode turns a body into messages. What they take in memory is reserved as it is made. Large bodies take turns, so that
+// small ones do not wait behind all of them for a core; one that has none before ctx ends is refused.
+func (h *handler) decode(ctx context.Context, p pass, body []byte) (batch.Batch, error) {
 	if len(body) > largeBody {
 		select {
 		case h.turns <- struct{}{}:
@@ -202,8 +227,6 @@ func (h *handler) unclaimed(err error) result {
 
 // await waits for the token, which withdraws the batch when it is not delivered in time or its sender is gone.
 func (h *handler) await(ctx context.Context, token *inflight.BatchAck, start time.Time) result {
-	ctx, cancel := context.WithDeadlineCause(ctx, start.Add(h.timeout), errAckTimeout)
-	defer cancel()
 	withdrawn, err := token.Await(ctx)
 	h.metrics.Withdrawn(withdrawn)
 	p := token.Progress()

@@ -145,7 +145,8 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(settings Settings, parts Parts) *Server {
 	base, abort := context.WithCancelCause(context.Background())
-	half := max(1, runtime.GOMAXPROCS(0)/2) //nolint:mnd // the other half of the cores is for small bodies
+	cores := runtime.GOMAXPROCS(0)
+	half := max(1, cores/2) //nolint:mnd // the other half of the cores is for small bodies
 	s := &Server{abort: abort, registry: parts.Registry, serving: newTracker()}
 	h := &handler{
 		admission:      parts.Admission,
@@ -157,6 +158,8 @@ func New(settings Settings, parts Parts) *Server {
 		maxBody:        settings.MaxBody,
 		limits:         batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth},
 		requests:       inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
+		backlog:        parts.Registry.NewBacklog(int64(cores) * backlogLimit),
+		largeBacklog:   parts.Registry.NewBacklog(int64(cores) * largeBacklogLimit),
 		turns:          make(chan struct{}, half),
 		decompressor:   contentcoding.New(half),
 		authenticator:  parts.Authenticator,
