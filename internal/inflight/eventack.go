@@ -118,6 +118,9 @@ func (e *EventAck) withdrawLocked() {
 	e.forgetLocked()
 	e.fields, e.uuid = nil, ""
 	t.queued--
+	if t.place != nil {
+		t.registry.gathering.messages--
+	}
 	if t.queued == 0 {
 		t.own = nil
 		t.registry.leaveLineLocked(t)
@@ -130,6 +133,9 @@ func (e *EventAck) withdrawLocked() {
 func (e *EventAck) leaveLocked() {
 	r := e.batch.registry
 	r.events--
+	if r.events < gatherFrom {
+		r.lineReady.Broadcast()
+	}
 	if e.state == entered {
 		r.entered--
 	}

@@ -22,18 +22,17 @@ func (t *BatchAck) enterLineLocked() {
 		t.resolveLocked(ErrWithdrawn)
 	default:
 		t.entered = r.now()
-		t.place = r.line.PushBack(t)
-		r.lineReady.Signal()
+		t.standInLineLocked()
 	}
 	t.published = true
 }
 
-// Take blocks until there is a batch in line, and returns nil when the line is closed. The line is bounded by admission:
-// each batch in it holds bytes.
+// Take blocks until there is a batch in line, and a moment longer where that gathers more of them (gather.go). It returns
+// nil when the line is closed. The line is bounded by admission: each batch in it holds bytes.
 func (r *Registry) Take() *BatchAck {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.line.Len() == 0 && !r.closed {
+	for !r.closed && !r.readyLocked() {
 		r.lineReady.Wait()
 	}
 	if r.closed {
@@ -41,6 +40,9 @@ func (r *Registry) Take() *BatchAck {
 	}
 	t := r.line.Front().Value.(*BatchAck) //nolint:forcetypeassert // the list holds nothing else
 	r.leaveLineLocked(t)
+	if r.line.Len() > 0 {
+		r.lineReady.Signal() // what was gathered is for all workers
+	}
 	return t
 }
 
@@ -87,8 +89,7 @@ func (t *BatchAck) GiveWay() bool {
 	if t.queued == 0 || r.line.Len() == 0 || r.sealed || r.closed || r.now()-t.entered > patience {
 		return false
 	}
-	t.place = r.line.PushBack(t)
-	r.lineReady.Signal()
+	t.standInLineLocked()
 	return true
 }
 
@@ -108,9 +109,17 @@ func (r *Registry) CloseLine() {
 	r.lineReady.Broadcast()
 }
 
+func (t *BatchAck) standInLineLocked() {
+	r := t.registry
+	t.place = r.line.PushBack(t)
+	r.gathering.messages += t.queued
+	r.lineReady.Signal()
+}
+
 func (r *Registry) leaveLineLocked(t *BatchAck) {
 	if t.place != nil {
 		r.line.Remove(t.place)
+		r.gathering.messages -= t.queued
 		t.place = nil
 	}
 }

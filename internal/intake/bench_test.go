@@ -28,7 +28,7 @@ func benchmarkHandler(b *testing.B, n int) {
 		Timeout: time.Minute, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxBody: 16 << 20, MaxHeader: 8 << 10,
 	}, Parts{
 		Admission: inflight.NewAdmission(1 << 30), Registry: registry, Metrics: newFakeMetrics(),
-		Connections: anyConnections{}, MetricsHandler: http.NotFoundHandler(), Log: &fakeLog{},
+		Connections: anyConnections{}, MetricsHandler: http.NotFoundHandler(), Log: &fakeLog{quiet: true},
 	})
 	defer server.abort(nil)
 	var worker sync.WaitGroup

@@ -84,6 +84,14 @@ func more(come, announced int64) int {
 	return int(come)
 }
 
+// startOf is the size of the first buffer for a body of the announced length, which is -1 if there is none.
+func startOf(announced int64) int64 {
+	if announced < 0 {
+		return readStart
+	}
+	return min(announced+1, readStart) // one more, or the end would not be seen without growing
+}
+
 // read reads the whole body into memory, as it comes over the wire. What arrives is reserved as it arrives, and the buffer
 // grows only with it: a sender that announces much and sends little holds little. Until the body is complete, it may have to
 // make room, and so may the request its place.
@@ -101,7 +109,7 @@ func (h *handler) read(w http.ResponseWriter, req *http.Request, place, reservat
 		}
 	}()
 	source := http.MaxBytesReader(w, req.Body, h.maxBody) // tells net/http to close the connection after the answer
-	body = make([]byte, 0, readStart)
+	body = make([]byte, 0, startOf(req.ContentLength))
 	read := 0
 	defer func() { h.metrics.Read(read) }()
 	var giveWay pace.Pace

@@ -208,6 +208,8 @@ func (m *fakeMetrics) bytesRead() int {
 
 // fakeLog keeps every line.
 type fakeLog struct {
+	quiet bool // at a level above debug
+
 	mu    sync.Mutex
 	lines []line
 }
@@ -219,6 +221,7 @@ type line struct {
 	fields map[string]any
 }
 
+func (l *fakeLog) IsDebug() bool                   { return !l.quiet }
 func (l *fakeLog) Debugw(msg string, pairs ...any) { l.add("debug", msg, pairs) }
 func (l *fakeLog) Warnw(msg string, pairs ...any)  { l.add("warn", msg, pairs) }
 func (l *fakeLog) Errorw(msg string, pairs ...any) { l.add("error", msg, pairs) }

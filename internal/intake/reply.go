@@ -185,7 +185,9 @@ func advise(header http.Header, res result) {
 func (r *replier) logResult(req *http.Request, id string, res result) {
 	o := outcomes[res.outcome]
 	if o.level == quiet {
-		r.log.Debugw("request ended", r.fields(req, id, res)...)
+		if r.log.IsDebug() { // else the fields are made for nothing
+			r.log.Debugw("request ended", r.fields(req, id, res)...)
+		}
 		return
 	}
 	gate := &r.logged[res.outcome]

@@ -90,6 +90,7 @@ type Connections interface {
 
 // Logger is the part of logp.Logger that the intake needs.
 type Logger interface {
+	IsDebug() bool
 	Debugw(msg string, keysAndValues ...any)
 	Warnw(msg string, keysAndValues ...any)
 	Errorw(msg string, keysAndValues ...any)
