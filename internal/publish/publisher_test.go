@@ -354,3 +354,17 @@ func TestRetriesAreOneEvent(t *testing.T) {
 	r.requireEmpty()
 	require.EqualValues(t, 2, r.metrics.acks.Load())
 }
+
+// The wait of a batch is told once, however many turns its messages take.
+func TestTheWaitOfABatchIsToldOnce(t *testing.T) {
+	r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 1, 100, "")
+	var tokens []*inflight.BatchAck
+	for range 3 {
+		tokens = append(tokens, r.publish(numbered(2*inflight.Turn)...))
+	}
+	for _, token := range tokens {
+		r.requireDelivered(token, inflight.Progress{Messages: 2 * inflight.Turn, Acked: 2 * inflight.Turn})
+	}
+	require.EqualValues(t, 3, r.metrics.waited.Load())
+	r.requireEmpty()
+}
