@@ -101,9 +101,14 @@ tidy-check: ## Fail when go.mod or go.sum is not tidy
 notice: ## Write NOTICE from the modules that the binary links
 	go run ./internal/notice
 
+.PHONY: metrics-manual
+metrics-manual: ## Write the tables of docs/metrics.md from the declarations of the metrics
+	go run ./internal/metrics/manual
+
 .PHONY: generate-check
 generate-check: ## Fail when a generated file is out of date
 	go run ./internal/notice -check
+	go run ./internal/metrics/manual -check
 
 # Where the report goes, beside the terminal: BENCH_OUT=docs/benchmarks. BENCH_FLAGS=-quick looks whether it works.
 BENCH_OUT ?=

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/durable"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/intake"
@@ -39,19 +40,26 @@ func (bt *Beater) assemble() (*assembly, error) {
 	if bt.durable != nil {
 		ack, fits = intake.Persisted, durable.Fits
 	}
-	m := metrics.New(prometheus.NewRegistry(), metrics.InFlight{
-		Bytes:        admission.Used,
-		BytesLimit:   admission.Limit,
-		Events:       registry.Events,
-		Queued:       registry.Queued,
-		Entries:      registry.Entries,
-		EntriesLimit: registry.Limit,
-		Stalled:      registry.Stalled,
+	var server *intake.Server // it counts, and is looked at once it serves
+	m := metrics.New(prometheus.NewRegistry(), metrics.Sources{
+		Bytes:         admission.Used,
+		BytesLimit:    admission.Limit,
+		Events:        registry.Events,
+		Oldest:        registry.Oldest,
+		Queued:        registry.Queued,
+		RequestsLimit: func() int { return server.RequestsLimit() },
+		Entries:       registry.Entries,
+		EntriesLimit:  registry.Limit,
+		Stalled:       registry.Stalled,
 
 		Connections:      bt.door.connections.Open,
 		ConnectionsLimit: bt.door.connections.Limit,
 		Displaced:        bt.door.connections.Displaced,
-	}, string(ack))
+		Expiry:           bt.door.expiry(),
+
+		Phase:   func() string { return server.Phase() },
+		Libbeat: bt.libbeat.Value,
+	}, words(), bt.build, string(ack))
 
 	publisher, err := publish.New(bt.pipeline, registry, publish.Settings{
 		Workers:    min(runtime.GOMAXPROCS(0), maxWorkers),
@@ -61,7 +69,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		return nil, fmt.Errorf("starting to publish: %w", err)
 	}
 
-	server := intake.New(intake.Settings{
+	server = intake.New(intake.Settings{
 		Timeout:        bt.config.Timeout,
 		ReadTimeout:    bt.config.ReadTimeout,
 		IdleTimeout:    bt.config.IdleTimeout,
@@ -85,4 +93,19 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Log:            bt.log.Named("intake"),
 	})
 	return &assembly{registry: registry, publisher: publisher, server: server}, nil
+}
+
+// words are what the labels of the metrics may say.
+func words() metrics.Words {
+	var refusals []string
+	for _, detail := range auth.Details() {
+		refusals = append(refusals, string(detail))
+	}
+	return metrics.Words{
+		AckModes:   []string{string(intake.Delivered), string(intake.Persisted)},
+		Phases:     intake.Phases(),
+		Decode:     intake.DecodeFailures(),
+		Auth:       refusals,
+		Handshakes: intake.HandshakeFailures(),
+	}
 }

@@ -10,11 +10,14 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/version"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/txn2/rtbeat/config"
 	"github.com/txn2/rtbeat/internal/durable"
+	"github.com/txn2/rtbeat/internal/libbeatstats"
+	"github.com/txn2/rtbeat/internal/metrics"
 )
 
 // Options are what the command line knows and libbeat does not hand to a Beater.
@@ -39,6 +42,8 @@ type Beater struct {
 	pipeline      beat.Pipeline
 	closePipeline func() error
 	durable       *durable.Mode // nil in memory mode
+	libbeat       *libbeatstats.Stats
+	build         metrics.Build
 
 	stop    context.CancelFunc
 	stopped context.Context //nolint:containedctx // the stop signal: libbeat's Stop takes no context, and may come before Run
@@ -66,7 +71,11 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
-	bt := &Beater{config: c, log: log, door: door, durable: options.durable}
+	bt := &Beater{
+		config: c, log: log, door: door, durable: options.durable,
+		libbeat: libbeatstats.New(b.Monitoring.StatsRegistry()),
+		build:   metrics.Build{Version: b.Info.Version, Commit: version.Commit(), Libbeat: version.GetDefaultVersion()},
+	}
 	bt.stopped, bt.stop = context.WithCancel(context.Background())
 	if options.Check {
 		if disk != nil {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/elastic/elastic-agent-libs/logp"
 
@@ -105,6 +106,14 @@ func (d *door) tls() *tls.Config {
 		return nil
 	}
 	return d.certificates.Config()
+}
+
+// expiry returns what tells when the certificate ends; nil for plain HTTP.
+func (d *door) expiry() func() time.Time {
+	if d.certificates == nil {
+		return nil
+	}
+	return d.certificates.Expiry
 }
 
 // String is for the log: who may come in.

@@ -47,6 +47,14 @@ const (
 	NotChecked     Detail = "not_checked"      // Verify of a Pending that Check did not return: a mistake of the caller
 )
 
+// Details are all of them, for the series of a metric to be there before the first refusal.
+func Details() []Detail {
+	return []Detail{
+		Missing, RepeatedHeader, BadScheme, BadAuthorization, WrongToken, WrongLogin, BadSignature, BadTimestamp, StaleTimestamp, WrongSignature,
+		NoCertificate, NameNotAllowed, NotChecked,
+	}
+}
+
 // realm names what is protected (RFC 9110, 11.5).
 const realm = "rtbeat"
 

@@ -29,7 +29,12 @@ type BatchAck struct {
 	place     *list.Element // in line
 	backlog   *Place        // in the backlog, until queued is 0
 	entered   time.Duration // when it was put in line first
+	started   bool          // a message was handed over, and Waited was asked
 	answered  bool
+
+	received time.Duration // when the batch came in, on the registry's clock
+	piped    int           // events of it that the pipeline has
+	rank     int           // among the batches that have such events (oldest.go)
 
 	unsettled int   // events that are or were own, neither done nor withdrawn
 	bytes     int64 // of those

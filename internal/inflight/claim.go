@@ -35,6 +35,7 @@ func (r *Registry) Claim(messages []batch.Message, origin Origin, reservation *R
 	if age, stalled := r.stalledLocked(); stalled && !r.allKnownLocked(keys) {
 		return nil, &StalledError{Age: age}
 	}
+	t.received = r.receivedAt(origin)
 	r.open[t] = struct{}{}
 	freed := t.skipDeliveredLocked(messages, keys)
 	t.waits = make([]wait, 0, len(messages)-t.progress.Delivered)

@@ -133,6 +133,7 @@ func (e *EventAck) withdrawLocked() {
 func (e *EventAck) leaveLocked() {
 	r := e.batch.registry
 	r.events--
+	e.batch.leavePipelineLocked()
 	if r.events < gatherFrom {
 		r.lineReady.Broadcast()
 	}

@@ -2,8 +2,8 @@ package inflight
 
 import "runtime"
 
-// heap is the number of bytes that live objects take.
-func heap() uint64 {
+// heapBytes is the number of bytes that live objects take.
+func heapBytes() uint64 {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.GC()

@@ -66,10 +66,24 @@ func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 		}
 		r.handedOver++
 		r.events++
+		t.enterPipelineLocked()
 		return m, e, true
 	}
 	t.own = nil
 	return batch.Message{}, nil, false
+}
+
+// Waited is how long the batch was in line. Whoever has its first message handed over asks; first is false from the
+// second time on, for a batch that gave way is in line more than once.
+func (t *BatchAck) Waited() (inLine time.Duration, first bool) {
+	r := t.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.started {
+		return 0, false
+	}
+	t.started = true
+	return r.now() - t.entered, true
 }
 
 const (

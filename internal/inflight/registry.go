@@ -42,6 +42,7 @@ type Registry struct {
 	events     int           // handed over and not done
 	entered    int           // of those: past the processors, the output is to acknowledge them
 	progress   time.Duration // when the output last acknowledged something, or had nothing to acknowledge
+	oldest     oldest        // of the batches that have events in the pipeline
 	mostKnown  int           // the length of known at its longest
 	account    Tally         // delivered
 }
@@ -136,7 +137,7 @@ func (r *Registry) Seal() Account {
 	defer r.mu.Unlock()
 	account := Account{Delivered: r.account, Unacknowledged: Tally{Batches: len(r.open), Events: r.events}}
 	r.sealed = true
-	r.events, r.entered = 0, 0
+	r.events, r.entered, r.oldest = 0, 0, nil
 	for t := range r.open {
 		t.resolveLocked(ErrSealed)
 		t.reservation.Release()

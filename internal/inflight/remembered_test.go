@@ -49,12 +49,12 @@ func BenchmarkRememberedBytes(b *testing.B) {
 	for _, n := range []int{100_000, 200_000, 1 << 18, 300_000} {
 		b.Run(fmt.Sprint("entries=", n), func(b *testing.B) {
 			for b.Loop() {
-				before := heap()
+				before := heapBytes()
 				d := newRemembered(time.Hour, n)
 				for i := range 5 * n {
 					d.add(numberedKey(i*0x9E3779B9), false, 0)
 				}
-				b.ReportMetric(float64(heap()-before)/float64(n), "B/entry")
+				b.ReportMetric(float64(heapBytes()-before)/float64(n), "B/entry")
 				d.expire(2 * time.Hour)
 			}
 		})

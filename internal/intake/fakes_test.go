@@ -135,13 +135,14 @@ type fakeMetrics struct {
 	withdrawn  int
 	deliveries []time.Duration
 	answers    map[string]int // by "code reason"
+	failures   map[string]int // by "kind reason": undecodable, unwelcome, handshake
 }
 
 // Expect makes no difference here.
 func (*fakeMetrics) Expect(int, string) {}
 
 func newFakeMetrics() *fakeMetrics {
-	return &fakeMetrics{onBatch: func() {}, onCoalesced: func() {}, onWithdrawn: func() {}, answers: make(map[string]int)}
+	return &fakeMetrics{onBatch: func() {}, onCoalesced: func() {}, onWithdrawn: func() {}, answers: make(map[string]int), failures: make(map[string]int)}
 }
 
 func (m *fakeMetrics) locked(change func()) {
@@ -185,6 +186,19 @@ func (m *fakeMetrics) Delivered(after time.Duration) {
 
 func (m *fakeMetrics) Answer(code int, reason string) {
 	m.locked(func() { m.answers[fmt.Sprint(code, " ", reason)]++ })
+}
+
+func (m *fakeMetrics) Undecodable(reason string) { m.failed("undecodable " + reason) }
+func (m *fakeMetrics) Unwelcome(reason string)   { m.failed("unwelcome " + reason) }
+func (m *fakeMetrics) Handshake(reason string)   { m.failed("handshake " + reason) }
+
+func (m *fakeMetrics) failed(what string) { m.locked(func() { m.failures[what]++ }) }
+
+// failedTimes is how often there was each failure, by "kind reason".
+func (m *fakeMetrics) failedTimes() map[string]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.failures)
 }
 
 // answered is how many answers there were, by "code reason".

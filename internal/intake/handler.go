@@ -79,7 +79,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 		return result{outcome: readOutcome(req.Context(), err), err: err}
 	}
 	if refused := pass.signature.Verify(wire); refused != nil {
-		return unwelcome(refused)
+		return h.unwelcome(refused)
 	}
 	complete, ok := h.connections.Complete(req.Context())
 	if !ok {
@@ -91,13 +91,13 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	defer cancel()
 	body, err := h.decompress(ctx, pass.coding, wire, reservation)
 	if err != nil {
-		return refused(ctx, err)
+		return h.refused(ctx, err)
 	}
 	place := h.enterBacklog(ctx, len(body))
 	defer place.Leave()
 	b, err := h.decode(ctx, pass, body)
 	if err != nil {
-		return refused(ctx, err)
+		return h.refused(ctx, err)
 	}
 	if refusal := h.allFit(b.Messages); refusal != nil {
 		return *refusal
@@ -137,7 +137,7 @@ func (h *handler) admit(req *http.Request) (pass, *result) {
 	}
 	signature, refused := h.authenticator.Check(req)
 	if refused != nil {
-		res := unwelcome(refused)
+		res := h.unwelcome(refused)
 		return pass{}, &res
 	}
 	form, refusal, isRefused := checkHeaders(req, h.maxBody)
@@ -258,7 +258,8 @@ func (h *handler) delivered(p inflight.Progress) result {
 }
 
 // unwelcome is how a request ends that may not come in.
-func unwelcome(r *auth.Refusal) result {
+func (h *handler) unwelcome(r *auth.Refusal) result {
+	h.metrics.Unwelcome(string(r.Detail))
 	res := result{outcome: unauthorized, err: errors.New(string(r.Detail)), challenge: r.Challenge}
 	if r.Status == http.StatusForbidden {
 		res.outcome = forbidden
@@ -267,11 +268,16 @@ func unwelcome(r *auth.Refusal) result {
 }
 
 // refused maps an error of decode. The text of the decoder holds nothing of the body, so the sender may see it.
-func refused(ctx context.Context, err error) result {
+func (h *handler) refused(ctx context.Context, err error) result {
 	var decodeErr *batch.Error
 	if !errors.As(err, &decodeErr) {
-		return result{outcome: readOutcome(ctx, err), err: err}
+		res := result{outcome: readOutcome(ctx, err), err: err}
+		if res.outcome == corruptEncoding {
+			h.metrics.Undecodable(outcomes[corruptEncoding].reason)
+		}
+		return res
 	}
+	h.metrics.Undecodable(string(decodeErr.Reason))
 	res := result{outcome: refusals[decodeErr.Reason], say: decodeErr.Error(), err: decodeErr, detail: detail{Offset: &decodeErr.Offset}}
 	if decodeErr.Index >= 0 {
 		res.detail.Index = &decodeErr.Index

@@ -1,6 +1,10 @@
 package intake
 
-import "github.com/txn2/rtbeat/internal/batch"
+import (
+	"slices"
+
+	"github.com/txn2/rtbeat/internal/batch"
+)
 
 // outcome is one way in which a request can end.
 type outcome int
@@ -113,6 +117,16 @@ const (
 
 // health tells whether an outcome is an answer of /livez or /readyz.
 func (o outcome) health() bool { return o >= alive }
+
+// DecodeFailures are the words of Metrics.Undecodable: the reasons of the decoder, and that of decompressing.
+func DecodeFailures() []string {
+	words := []string{outcomes[corruptEncoding].reason}
+	for reason := range refusals {
+		words = append(words, string(reason))
+	}
+	slices.Sort(words)
+	return words
+}
 
 // refusals maps the reasons of the decoder.
 var refusals = map[batch.Reason]outcome{

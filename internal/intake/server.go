@@ -74,6 +74,12 @@ type Metrics interface {
 	Expect(code int, reason string)
 	// Answer counts an answer.
 	Answer(code int, reason string)
+	// Undecodable counts a body that is no batch. reason is one of DecodeFailures.
+	Undecodable(reason string)
+	// Unwelcome counts a request whose credentials were refused. reason is an auth.Detail.
+	Unwelcome(reason string)
+	// Handshake counts a TLS handshake that failed. reason is one of HandshakeFailures.
+	Handshake(reason string)
 }
 
 // Connections is what bounds the connections.
@@ -135,6 +141,7 @@ type Server struct {
 	admin    *http.Server
 	phase    atomic.Int32
 	registry *inflight.Registry
+	requests *inflight.Admission
 	serving  *tracker
 	abort    context.CancelCauseFunc // ends the requests that wait
 
@@ -148,7 +155,10 @@ func New(settings Settings, parts Parts) *Server {
 	base, abort := context.WithCancelCause(context.Background())
 	cores := runtime.GOMAXPROCS(0)
 	half := max(1, cores/2) //nolint:mnd // the other half of the cores is for small bodies
-	s := &Server{abort: abort, registry: parts.Registry, serving: newTracker()}
+	s := &Server{
+		abort: abort, registry: parts.Registry, serving: newTracker(),
+		requests: inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
+	}
 	h := &handler{
 		admission:      parts.Admission,
 		registry:       parts.Registry,
@@ -158,7 +168,7 @@ func New(settings Settings, parts Parts) *Server {
 		readTimeout:    settings.ReadTimeout,
 		maxBody:        settings.MaxBody,
 		limits:         batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth},
-		requests:       inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
+		requests:       s.requests,
 		backlog:        parts.Registry.NewBacklog(int64(cores) * backlogLimit),
 		largeBacklog:   parts.Registry.NewBacklog(int64(cores) * largeBacklogLimit),
 		turns:          make(chan struct{}, half),
@@ -172,7 +182,7 @@ func New(settings Settings, parts Parts) *Server {
 	}
 	r := newReplier(parts.Log, h)
 	in, admin := s.routes(h, r, parts.MetricsHandler, settings.Admin)
-	complaints := log.New(&errorLog{log: parts.Log, once: rate.Sometimes{Interval: logInterval}}, "", 0)
+	complaints := log.New(&errorLog{log: parts.Log, metrics: parts.Metrics, once: rate.Sometimes{Interval: logInterval}}, "", 0)
 	s.http = &http.Server{
 		Handler: in,
 		// What is left of a refused request net/http reads, up to 256 KiB, before it lets the answer go: ReadTimeout bounds that. A
@@ -253,6 +263,18 @@ func (s *Server) Close() { _ = s.admin.Close() } // there is nobody to tell
 // Leave turns /readyz to 503, while batches are still taken.
 func (s *Server) Leave() { s.advance(phaseLeaving) }
 
+// phases are the words for them, in their order.
+var phases = [...]string{phaseStarting: "starting", phaseServing: "serving", phaseLeaving: "leaving", phaseDraining: "draining"}
+
+// Phases are the words that Phase may say.
+func Phases() []string { return phases[:] }
+
+// Phase is where the server stands between start and end. It may be called from any goroutine.
+func (s *Server) Phase() string { return phases[s.phase.Load()] }
+
+// RequestsLimit is how many requests with few headers may be served at once; those with more of them weigh more.
+func (s *Server) RequestsLimit() int { return int(s.requests.Limit() / requestWeight(nil)) }
+
 func (s *Server) at(p phase) bool { return phase(s.phase.Load()) >= p }
 
 func (s *Server) advance(p phase) {
@@ -269,16 +291,20 @@ const maxErrorLine = 300
 // errorLog brings what net/http complains of, which is mostly senders, to the one logger. Handshakes that fail are worth
 // a warning: the sender sees little more than a closed connection.
 type errorLog struct {
-	log  Logger
-	once rate.Sometimes
+	log     Logger
+	metrics Metrics
+	once    rate.Sometimes
 }
 
 func (l *errorLog) Write(line []byte) (int, error) {
 	n := len(line)
 	text := strings.ToValidUTF8(string(line[:min(n, maxErrorLine)]), "\uFFFD")
 	report := l.log.Debugw
-	if strings.HasPrefix(text, "http: TLS handshake error") && !strings.HasSuffix(text, ": EOF\n") {
-		l.once.Do(func() { report = l.log.Warnw })
+	if reason, failed := handshakeFailure(text); failed {
+		l.metrics.Handshake(reason)
+		if !strings.HasSuffix(text, ": EOF\n") {
+			l.once.Do(func() { report = l.log.Warnw })
+		}
 	}
 	report("http server", "error.message", strings.TrimSpace(text))
 	return n, nil

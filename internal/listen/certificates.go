@@ -42,6 +42,7 @@ type Certificates struct {
 	files    []string
 
 	serving  atomic.Pointer[tls.Config]
+	expiry   atomic.Int64 // the soonest NotAfter of what is served, in Unix seconds
 	lookNext atomic.Int64 // in nanoseconds since 1970
 
 	mu     sync.Mutex // held while files are looked at and read
@@ -124,12 +125,17 @@ func (c *Certificates) load() error {
 		return fmt.Errorf("reading the files of rtbeat.ssl: %w", redact(err, c.settings))
 	}
 	config := loaded.BuildServerConfig("") // the name is for clients
+	expiry, err := soonest(config.Certificates)
+	if err != nil {
+		return err
+	}
 	config.NextProtos = protocols(config)
 	// Keys for session tickets that belong to these files alone, and that crypto/tls changes daily. Without them the
 	// keys of the Config in http.Server would be used (ticketKeys in crypto/tls/common.go), and tickets outlive a change.
 	tickets := &tls.Config{MinVersion: config.MinVersion}
 	config.WrapSession, config.UnwrapSession = tickets.EncryptTicket, tickets.DecryptTicket
 	c.serving.Store(config)
+	c.expiry.Store(expiry)
 	return nil
 }
 

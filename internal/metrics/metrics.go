@@ -1,10 +1,12 @@
-// Package metrics holds every metric of rtbeat: names, help and labels in one place, made for one instance on a
-// registry that is passed in. docs/metrics.md lists them; a test holds the two together.
+// Package metrics holds every metric of rtbeat: names, types, labels, help and what to make of them in one place, made for
+// one instance on a registry that is passed in. docs/metrics.md is generated from the declarations.
 package metrics
 
 import (
 	"net/http"
+	"runtime"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,14 +19,16 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	batches   prometheus.Counter
-	messages  prometheus.Counter
-	acks      prometheus.Counter
+	batches   twin
+	messages  twin
+	acks      twin
 	lastAck   prometheus.Gauge
+	lastAckAt prometheus.Gauge
 	bytes     prometheus.Counter
 	requests  prometheus.Gauge
 	answers   *prometheus.CounterVec
 	ackTime   prometheus.Histogram
+	wait      prometheus.Histogram
 	filtered  prometheus.Counter
 	withdrawn prometheus.Counter
 	dropped   prometheus.Counter
@@ -32,14 +36,21 @@ type Metrics struct {
 
 	joinedInFlight  prometheus.Counter
 	joinedDelivered prometheus.Counter
+
+	undecodable words
+	unwelcome   words
+	handshakes  words
 }
 
-// InFlight is where the gauges of what is in flight look when they are scraped.
-type InFlight struct {
-	Bytes      func() int64
-	BytesLimit func() int64
-	Events     func() int
-	Queued     func() int // batches that wait for a publishing worker
+// Sources are where the gauges look when they are scraped. All but Expiry and Libbeat must be set. They are called from
+// any goroutine, and by several scrapes at once.
+type Sources struct {
+	Bytes         func() int64
+	BytesLimit    func() int64
+	Events        func() int
+	Oldest        func() time.Duration // the age of the oldest event that the output owes
+	Queued        func() int           // batches that wait for a publishing worker
+	RequestsLimit func() int
 
 	Entries      func() int // delivered messages that are known
 	EntriesLimit func() int
@@ -47,90 +58,93 @@ type InFlight struct {
 
 	Connections      func() int // open
 	ConnectionsLimit func() int
-	Displaced        func() uint64 // connections that made room for another one
+	Displaced        func() uint64    // connections that made room for another one
+	Expiry           func() time.Time // of the certificate; nil without TLS
+
+	Phase func() string // one of Words.Phases
+	// Libbeat is a number of libbeat's by its path, and whether there is one; nil where there is none at all.
+	Libbeat func(path string) (value float64, ok bool)
 }
 
-// New registers all metrics on registry, with those of the Go runtime and the process.
-// ackMode is what an acknowledgement means: delivered or persisted.
-func New(registry *prometheus.Registry, inFlight InFlight, ackMode string) *Metrics {
+// Words are all values of the labels that stand for what happened. Others are counted as "other".
+type Words struct {
+	AckModes   []string
+	Phases     []string
+	Decode     []string // why a body is no batch
+	Auth       []string // why credentials are refused
+	Handshakes []string // why a TLS handshake failed
+}
+
+// Build is what the program was made of.
+type Build struct {
+	Version, Commit string // rtbeat's
+	Libbeat         string // its version
+}
+
+// New registers all metrics on registry, with those of the Go runtime and the process. ackMode is what an acknowledgement
+// means, one of Words.AckModes.
+func New(registry *prometheus.Registry, sources Sources, labels Words, build Build, ackMode string) *Metrics {
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	factory := promauto.With(registry)
-	counter := func(name, help string) prometheus.Counter {
-		return factory.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	b := builder{newDeclared(), promauto.With(registry)}
+	b.sources(registry, sources, labels)
+	b.gaugeVec("rtbeat_build_info").WithLabelValues(build.Version, build.Commit, build.Libbeat, runtime.Version()).Set(1)
+	mode := b.gaugeVec("rtbeat_ack_mode")
+	for _, word := range labels.AckModes {
+		mode.WithLabelValues(word).Set(number(word == ackMode))
 	}
-	gauge := func(name, help string) prometheus.Gauge {
-		return factory.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
-	}
-	gaugeFunc := func(name, help string, value func() float64) {
-		factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
-	}
+	coalesced := b.counterVec("rtbeat_messages_coalesced_total")
 
-	gaugeFunc("rtbeat_in_flight_bytes", "Bytes of bodies taken in and not yet acknowledged by the output or withdrawn.",
-		func() float64 { return float64(inFlight.Bytes()) })
-	gaugeFunc("rtbeat_in_flight_bytes_limit", "The limit of rtbeat_in_flight_bytes (max_in_flight_bytes).",
-		func() float64 { return float64(inFlight.BytesLimit()) })
-	gaugeFunc("rtbeat_in_flight_events", "Events handed to the pipeline and not yet acknowledged by the output.",
-		func() float64 { return float64(inFlight.Events()) })
-	gaugeFunc("rtbeat_publish_queue_batches", "Batches that wait for a publishing worker.",
-		func() float64 { return float64(inFlight.Queued()) })
-	gaugeFunc("rtbeat_dedupe_entries", "Delivered messages by which retries are known, within dedupe.window.",
-		func() float64 { return float64(inFlight.Entries()) })
-	gaugeFunc("rtbeat_dedupe_entries_limit", "The limit of rtbeat_dedupe_entries (dedupe.max_entries).",
-		func() float64 { return float64(inFlight.EntriesLimit()) })
-	gaugeFunc("rtbeat_connections", "Open connections of senders.",
-		func() float64 { return float64(inFlight.Connections()) })
-	gaugeFunc("rtbeat_connections_limit", "The limit of rtbeat_connections (max_connections, and the files that may be open).",
-		func() float64 { return float64(inFlight.ConnectionsLimit()) })
-	factory.NewCounterFunc(prometheus.CounterOpts{
-		Name: "rtbeat_connections_displaced_total",
-		Help: "Connections that were closed, idle or with an incomplete request, to make room for another one.",
-	}, func() float64 { return float64(inFlight.Displaced()) })
-	gaugeFunc("rtbeat_output_stalled", "1 while the output counts as stalled (stall_after), else 0.",
-		func() float64 { _, stalled := inFlight.Stalled(); return number(stalled) })
-	gaugeFunc("rtbeat_output_no_ack_seconds", "How long the output has acknowledged nothing of what it has; 0 while it has nothing.",
-		func() float64 { age, _ := inFlight.Stalled(); return age.Seconds() })
-	for _, mode := range []string{"delivered", "persisted"} {
-		factory.NewGauge(prometheus.GaugeOpts{
-			Name:        "rtbeat_ack_mode",
-			Help:        "1 for what an acknowledgement of the output means: delivered, or persisted on the local disk (queue.disk).",
-			ConstLabels: prometheus.Labels{"mode": mode},
-		}).Set(number(mode == ackMode))
-	}
-	coalesced := factory.NewCounterVec(prometheus.CounterOpts{
-		Name: "rtbeat_messages_coalesced_total",
-		Help: "Messages that were not published again: joined to what is in flight, or delivered before.",
-	}, []string{"state"})
-
-	return &Metrics{
-		registry: registry,
-		// The four names of the first rtbeat stay, although counters would end in _total today.
-		batches:  counter("rtbeat_batches_received", "Batches decoded."),
-		messages: counter("rtbeat_messages_parsed", "Messages in the batches decoded."),
-		acks:     counter("rtbeat_acks_received", "Events acknowledged by the output."),
-		lastAck:  gauge("rtbeat_current_acks", "Events in the newest acknowledgement of the output."),
-
-		bytes:    counter("rtbeat_received_bytes_total", "Bytes of request bodies read."),
-		requests: gauge("rtbeat_in_flight_requests", "Requests to /in that are being served."),
-		answers: factory.NewCounterVec(prometheus.CounterOpts{
-			Name: "rtbeat_answers_total",
-			Help: "Answers by status code and reason.",
-		}, []string{"code", "reason"}),
-		ackTime: factory.NewHistogram(prometheus.HistogramOpts{
-			Name: "rtbeat_ack_duration_seconds",
-			Help: "Time from the end of a body to the last acknowledgement of its batch, for batches answered 200.",
-			// Dense around the default timeout of 5 s, where 200 turns into 504.
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 15, 30, 60},
-		}),
-		filtered:  counter("rtbeat_events_filtered_total", "Events that a processor dropped, answered as filtered."),
-		withdrawn: counter("rtbeat_events_withdrawn_total", "Messages taken back before the pipeline had them, because their sender was answered."),
-		dropped:   counter("rtbeat_events_dropped_total", "Events that never entered the pipeline: a processor failed badly, or the pipeline was closing."),
-		asStrings: counter("rtbeat_numbers_as_strings_total", "Numbers kept as strings of their exact digits, because no 64-bit number holds them."),
+	m := &Metrics{
+		registry:  registry,
+		lastAck:   b.gauge("rtbeat_current_acks"),
+		lastAckAt: b.gauge("rtbeat_last_ack_timestamp_seconds"),
+		bytes:     b.counter("rtbeat_received_bytes_total"),
+		requests:  b.gauge("rtbeat_in_flight_requests"),
+		answers:   b.counterVec("rtbeat_answers_total"),
+		ackTime:   b.histogram("rtbeat_ack_duration_seconds"),
+		wait:      b.histogram("rtbeat_publish_wait_seconds"),
+		filtered:  b.counter("rtbeat_events_filtered_total"),
+		withdrawn: b.counter("rtbeat_events_withdrawn_total"),
+		dropped:   b.counter("rtbeat_events_dropped_total"),
+		asStrings: b.counter("rtbeat_numbers_as_strings_total"),
 
 		joinedInFlight:  coalesced.WithLabelValues("in_flight"),
 		joinedDelivered: coalesced.WithLabelValues("delivered"),
+
+		undecodable: b.words("rtbeat_decode_failures_total", labels.Decode),
+		unwelcome:   b.words("rtbeat_auth_failures_total", labels.Auth),
+		handshakes:  b.words("rtbeat_tls_handshake_failures_total", labels.Handshakes),
+	}
+	b.twin("rtbeat_batches_total", "rtbeat_batches_received", &m.batches)
+	b.twin("rtbeat_messages_total", "rtbeat_messages_parsed", &m.messages)
+	b.twin("rtbeat_events_acked_total", "rtbeat_acks_received", &m.acks)
+	return m
+}
+
+// sources registers what is looked up when it is scraped.
+func (b builder) sources(registry *prometheus.Registry, s Sources, labels Words) {
+	b.gaugeFunc("rtbeat_in_flight_bytes", func() float64 { return float64(s.Bytes()) })
+	b.gaugeFunc("rtbeat_in_flight_bytes_limit", func() float64 { return float64(s.BytesLimit()) })
+	b.gaugeFunc("rtbeat_in_flight_events", func() float64 { return float64(s.Events()) })
+	b.gaugeFunc("rtbeat_in_flight_requests_limit", func() float64 { return float64(s.RequestsLimit()) })
+	b.gaugeFunc("rtbeat_oldest_unacknowledged_seconds", func() float64 { return s.Oldest().Seconds() })
+	b.gaugeFunc("rtbeat_publish_queue_batches", func() float64 { return float64(s.Queued()) })
+	b.gaugeFunc("rtbeat_dedupe_entries", func() float64 { return float64(s.Entries()) })
+	b.gaugeFunc("rtbeat_dedupe_entries_limit", func() float64 { return float64(s.EntriesLimit()) })
+	b.gaugeFunc("rtbeat_connections", func() float64 { return float64(s.Connections()) })
+	b.gaugeFunc("rtbeat_connections_limit", func() float64 { return float64(s.ConnectionsLimit()) })
+	b.counterFunc("rtbeat_connections_displaced_total", func() float64 { return float64(s.Displaced()) })
+	b.gaugeFunc("rtbeat_output_stalled", func() float64 { _, stalled := s.Stalled(); return number(stalled) })
+	b.gaugeFunc("rtbeat_output_no_ack_seconds", func() float64 { age, _ := s.Stalled(); return age.Seconds() })
+	if s.Expiry != nil {
+		b.gaugeFunc("rtbeat_tls_certificate_expiry_timestamp_seconds", func() float64 { return float64(s.Expiry().Unix()) })
+	}
+	registry.MustRegister(&oneOf{desc: b.the("rtbeat_phase", Gauge).desc(), words: labels.Phases, now: s.Phase})
+	if s.Libbeat != nil {
+		registry.MustRegister(newLibbeat(b.declared, s.Libbeat))
 	}
 }
 
@@ -141,9 +155,46 @@ func number(b bool) float64 {
 	return 0
 }
 
-// Handler serves the registry in the Prometheus text format.
+// twin is a counter that the scrape shows twice: as what it is, and under the name that it had before counters ended in
+// _total, without a type, for OpenMetrics knows no counter of such a name.
+type twin struct{ n atomic.Uint64 }
+
+func (t *twin) value() float64 { return float64(t.n.Load()) }
+
+func (b builder) twin(name, old string, t *twin) {
+	b.counterFunc(name, t.value)
+	b.untypedFunc(old, t.value)
+}
+
+// words are counters by a word out of a few.
+type words map[string]prometheus.Counter
+
+// other is what a word counts as that is none of the few.
+const other = "other"
+
+func (b builder) words(name string, few []string) words {
+	vec := b.counterVec(name, few...)
+	w := make(words, len(few))
+	for _, word := range few {
+		w[word] = vec.WithLabelValues(word)
+	}
+	return w
+}
+
+func (w words) count(word string) {
+	c, ok := w[word]
+	if !ok {
+		c, ok = w[other]
+	}
+	if ok {
+		c.Inc()
+	}
+}
+
+// Handler serves the registry in the Prometheus text format, or as protobuf with native histograms, or as OpenMetrics, as
+// the request asks for.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry, EnableOpenMetrics: true})
 }
 
 // Request counts a request in; the function that it returns counts it out.
@@ -154,13 +205,22 @@ func (m *Metrics) Request() (done func()) {
 
 // Batch counts a decoded batch.
 func (m *Metrics) Batch(messages, numbersAsStrings int) {
-	m.batches.Inc()
-	m.messages.Add(float64(messages))
+	m.batches.n.Add(1)
+	m.messages.n.Add(uint64(messages)) //nolint:gosec // it is a length
 	m.asStrings.Add(float64(numbersAsStrings))
 }
 
 // Read counts bytes of a body.
 func (m *Metrics) Read(bytes int) { m.bytes.Add(float64(bytes)) }
+
+// Undecodable counts a body that is no batch.
+func (m *Metrics) Undecodable(reason string) { m.undecodable.count(reason) }
+
+// Unwelcome counts a request whose credentials were refused.
+func (m *Metrics) Unwelcome(reason string) { m.unwelcome.count(reason) }
+
+// Handshake counts a TLS handshake that failed.
+func (m *Metrics) Handshake(reason string) { m.handshakes.count(reason) }
 
 // Expect makes the series of an answer before it is first given, so that its first increase is seen.
 func (m *Metrics) Expect(code int, reason string) {
@@ -176,10 +236,14 @@ func (m *Metrics) Answer(code int, reason string) {
 // Delivered records how long a batch that is answered 200 took.
 func (m *Metrics) Delivered(after time.Duration) { m.ackTime.Observe(after.Seconds()) }
 
+// Waited records how long a batch was in line, until its first message was handed over.
+func (m *Metrics) Waited(inLine time.Duration) { m.wait.Observe(inLine.Seconds()) }
+
 // Acks counts events in one acknowledgement of the output.
 func (m *Metrics) Acks(events int) {
-	m.acks.Add(float64(events))
+	m.acks.n.Add(uint64(events)) //nolint:gosec // it is a length
 	m.lastAck.Set(float64(events))
+	m.lastAckAt.SetToCurrentTime()
 }
 
 // Filtered counts an event that a processor dropped.

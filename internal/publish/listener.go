@@ -1,6 +1,8 @@
 package publish
 
 import (
+	"time"
+
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/common/acker"
 
@@ -15,6 +17,8 @@ type Metrics interface {
 	Filtered()
 	// Dropped counts an event that never entered the pipeline.
 	Dropped()
+	// Waited records how long a batch was in line, until its first message was handed over.
+	Waited(inLine time.Duration)
 }
 
 // ackListener brings the acknowledgements of one pipeline client back to the registry. libbeat calls AddEvent from

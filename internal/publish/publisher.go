@@ -134,6 +134,11 @@ func (p *Publisher) work(client beat.Client) {
 func (p *Publisher) workOn(b *inflight.BatchAck, client beat.Client) {
 	published := 0
 	for m, e, ok := b.Next(); ok; m, e, ok = b.Next() {
+		if published == 0 {
+			if inLine, first := b.Waited(); first {
+				p.metrics.Waited(inLine)
+			}
+		}
 		p.publish(client, p.newEvent(m, b.Origin, e), e)
 		published++
 		if published%inflight.Turn == 0 && b.GiveWay() {

@@ -33,11 +33,14 @@ const patience = 20 * time.Second
 
 var errPatience = errors.New("did not happen in time")
 
-type metrics struct{ acks, filtered, dropped atomic.Int64 }
+type metrics struct{ acks, filtered, dropped, waited atomic.Int64 }
 
 func (m *metrics) Acks(events int) { m.acks.Add(int64(events)) }
 func (m *metrics) Filtered()       { m.filtered.Add(1) }
 func (m *metrics) Dropped()        { m.dropped.Add(1) }
+
+// Waited counts how often it is called.
+func (m *metrics) Waited(time.Duration) { m.waited.Add(1) }
 
 // rig is a publisher on a real pipeline.
 type rig struct {
@@ -350,4 +353,18 @@ func TestRetriesAreOneEvent(t *testing.T) {
 	r.requireDelivered(r.publish(`{"uuid":"a"}`), inflight.Progress{Messages: 1, Acked: 1, Delivered: 1})
 	r.requireEmpty()
 	require.EqualValues(t, 2, r.metrics.acks.Load())
+}
+
+// The wait of a batch is told once, however many turns its messages take.
+func TestTheWaitOfABatchIsToldOnce(t *testing.T) {
+	r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 1, 100, "")
+	var tokens []*inflight.BatchAck
+	for range 3 {
+		tokens = append(tokens, r.publish(numbered(2*inflight.Turn)...))
+	}
+	for _, token := range tokens {
+		r.requireDelivered(token, inflight.Progress{Messages: 2 * inflight.Turn, Acked: 2 * inflight.Turn})
+	}
+	require.EqualValues(t, 3, r.metrics.waited.Load())
+	r.requireEmpty()
 }

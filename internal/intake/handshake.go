@@ -1,0 +1,63 @@
+package intake
+
+import "strings"
+
+// Why a TLS handshake failed. There are no others than these, for net/http tells of it in a line of text alone, and that
+// holds what the sender says.
+const (
+	handshakeClosed         = "closed"           // the connection ended
+	handshakeTimeout        = "timeout"          // it took longer than read_timeout
+	handshakeNotTLS         = "not_tls"          // plain HTTP, or anything else
+	handshakeNoCertificate  = "no_certificate"   // the sender has none, and one is required
+	handshakeBadCertificate = "bad_certificate"  // the sender's is not one that is believed
+	handshakeRejected       = "rejected_by_peer" // the sender does not believe the certificate of this server
+	handshakeProtocol       = "protocol"         // no version, cipher suite or protocol in common, or broken records
+	handshakeOther          = "other"
+)
+
+// HandshakeFailures are the words of Metrics.Handshake.
+func HandshakeFailures() []string {
+	return []string{
+		handshakeClosed, handshakeTimeout, handshakeNotTLS, handshakeNoCertificate, handshakeBadCertificate, handshakeRejected,
+		handshakeProtocol, handshakeOther,
+	}
+}
+
+// handshakeErrors tells the reasons apart by what crypto/tls and net/http say, in this order: the beginning of the error, as
+// more than that a sender could choose, or where the network is to blame its end, which it cannot.
+var handshakeErrors = []struct{ begins, ends, reason string }{
+	{"EOF", "", handshakeClosed},
+	{"client sent an HTTP request to an HTTPS server", "", handshakeNotTLS},
+	{"tls: first record does not look like a TLS handshake", "", handshakeNotTLS},
+	{"tls: client didn't provide a certificate", "", handshakeNoCertificate},
+	{"tls: failed to verify certificate", "", handshakeBadCertificate},
+	{"tls: failed to parse client certificate", "", handshakeBadCertificate},
+	{"tls: client's certificate", "", handshakeBadCertificate},
+	{"tls: client certificate", "", handshakeBadCertificate},
+	{"x509: ", "", handshakeBadCertificate},
+	{"remote error: tls: ", "certificate", handshakeRejected}, // bad, unknown, expired, revoked, unsupported
+	{"remote error: tls: ", "certificate authority", handshakeRejected},
+	{"remote error: tls: ", "", handshakeProtocol},
+	{"tls: ", "", handshakeProtocol},
+	{"read ", "i/o timeout", handshakeTimeout},
+	{"write ", "i/o timeout", handshakeTimeout},
+	{"", "context deadline exceeded", handshakeTimeout},
+	{"read ", "", handshakeClosed}, // reset
+	{"write ", "", handshakeClosed},
+}
+
+// handshakeFailure tells whether a line of net/http's error log is about a handshake, and why it failed. The word is one of
+// HandshakeFailures and holds nothing of the line.
+func handshakeFailure(line string) (reason string, failed bool) {
+	rest, failed := strings.CutPrefix(line, "http: TLS handshake error from ")
+	if !failed {
+		return "", false
+	}
+	_, text, _ := strings.Cut(strings.TrimSpace(rest), ": ") // an address has no space
+	for _, e := range handshakeErrors {
+		if strings.HasPrefix(text, e.begins) && strings.HasSuffix(text, e.ends) {
+			return e.reason, true
+		}
+	}
+	return handshakeOther, true
+}
