@@ -52,7 +52,8 @@ type Config struct {
 
 	// MaxInFlightBytes limits the bytes of all bodies that are read, queued, or handed to the output and not yet
 	// acknowledged, answered or not. Over it, a request is answered 503 with Retry-After before anything of it is
-	// published, until an eighth of it is free again. A batch that takes more than all of it is answered 413.
+	// published, until an eighth of it is free again. A batch that takes more than all of it is answered 413. /readyz is
+	// 503 from nine tenths of it until three quarters.
 	//
 	// Memory used is a multiple of it, because what waits is decoded. A message of tiny values, whose decoded form
 	// is many times its text, counts for more than its text, so that the multiple holds whatever is sent

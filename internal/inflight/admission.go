@@ -21,9 +21,11 @@ type Admission struct {
 	limit  int64
 	reopen int64 // how much may be in flight, after full, for new batches to be let in
 	large  int64 // a batch of more bytes is large
+	marks  marks
 
 	mu     sync.Mutex
 	used   int64
+	high   high
 	full   bool      // something small did not fit, and it is not known to have gone down to reopen since
 	coming list.List // of *Reservation, the bodies that are being read, by when that began
 }
@@ -33,7 +35,7 @@ const smallest = 256 << 10
 
 // NewAdmission returns an Admission for limit bytes.
 func NewAdmission(limit int64) *Admission {
-	return &Admission{limit: limit, reopen: limit - limit/8, large: max(limit/64, smallest)}
+	return &Admission{limit: limit, reopen: limit - limit/8, large: max(limit/64, smallest), marks: marksOf(limit)}
 }
 
 // Limit is the configured limit in bytes.
@@ -90,8 +92,8 @@ func (r *Reservation) Grow(n int64) error {
 	case r.evicted, !r.fitsLocked(n):
 		return ErrFull
 	}
-	a.used += n
 	r.held += n
+	a.changeLocked(n)
 	return nil
 }
 
@@ -117,8 +119,8 @@ func (r *Reservation) GiveBack(n int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	n = min(n, r.held)
-	a.used -= n
 	r.held -= n
+	a.changeLocked(-n)
 }
 
 // shrink keeps bytes of what is held and gives the rest back.
@@ -127,8 +129,9 @@ func (r *Reservation) shrink(bytes int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	bytes = min(bytes, r.held)
-	a.used -= r.held - bytes
+	freed := r.held - bytes
 	r.held = bytes
+	a.changeLocked(-freed)
 }
 
 // Release gives everything back. More calls do nothing. It ends Coming as well.

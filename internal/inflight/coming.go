@@ -50,8 +50,9 @@ func (a *Admission) makeRoomLocked(most int64) {
 	for _, r := range slow {
 		a.coming.Remove(r.coming)
 		r.coming = nil
-		a.used -= r.held
+		freed := r.held
 		r.held, r.evicted = 0, true
+		a.changeLocked(-freed)
 		r.stop()
 	}
 }

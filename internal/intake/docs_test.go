@@ -18,6 +18,7 @@ import (
 type documented struct {
 	code                               int
 	word, reason, retryAfter, connects string
+	setting                            string // of /readyz
 }
 
 func readDocs(t *testing.T, name string) string {
@@ -56,7 +57,7 @@ func TestTheDocsHaveTheTableOfOutcomes(t *testing.T) {
 		code, err := strconv.Atoi(cells[0])
 		require.NoError(t, err)
 		require.NotEmpty(t, cells[5])
-		told = append(told, documented{code, cells[1], cells[2], cells[3], cells[4]})
+		told = append(told, documented{code: code, word: cells[1], reason: cells[2], retryAfter: cells[3], connects: cells[4]})
 	}
 
 	choose := func(yes bool, ifYes, ifNo string) string {
@@ -68,7 +69,9 @@ func TestTheDocsHaveTheTableOfOutcomes(t *testing.T) {
 	var held []documented
 	for i, o := range outcomes {
 		if !outcome(i).health() {
-			held = append(held, documented{o.status, o.word, o.reason, choose(o.retry, "yes", "no"), choose(o.close, "closes", "stays")})
+			held = append(held, documented{
+				code: o.status, word: o.word, reason: o.reason, retryAfter: choose(o.retry, "yes", "no"), connects: choose(o.close, "closes", "stays"),
+			})
 		}
 	}
 	require.ElementsMatch(t, held, told, "outcome.go first, docs/http-api.md second")
@@ -77,15 +80,15 @@ func TestTheDocsHaveTheTableOfOutcomes(t *testing.T) {
 // The same for /livez and /readyz. Their answers have a reason only when they are not OK.
 func TestTheDocsHaveTheAnswersOfHealth(t *testing.T) {
 	var told []documented
-	for _, cells := range rowsUnder(t, readDocs(t, "http-api.md"), "| path | code | status | reason | situation |") {
+	for _, cells := range rowsUnder(t, readDocs(t, "http-api.md"), "| path | code | status | reason | setting | situation |") {
 		code, err := strconv.Atoi(cells[1])
 		require.NoError(t, err)
-		told = append(told, documented{code: code, word: cells[2], reason: cells[3]})
+		told = append(told, documented{code: code, word: cells[2], reason: cells[3], setting: cells[4]})
 	}
 	var held []documented
 	for i, o := range outcomes {
 		if outcome(i).health() {
-			d := documented{code: o.status, word: o.word}
+			d := documented{code: o.status, word: o.word, setting: settingOf[outcome(i)]}
 			if o.word != ok {
 				d.reason = o.reason
 			}

@@ -60,7 +60,7 @@ func TestAStalledOutputIsA503AtOnceForWhatIsNew(t *testing.T) {
 		readyz().requireAnswer(ready)
 		<-time.After(1250 * time.Millisecond)
 
-		require.Contains(t, readyz().requireAnswer(stalled), `"age_seconds":31.2}`)
+		require.Contains(t, readyz().requireAnswer(stalled), `"setting":"rtbeat.stall_after","age_seconds":31.2}`)
 		news := r.do(r.request(bc))
 		require.Contains(t, news.requireAnswer(outputStalled), `"age_seconds":31.2}`)
 		require.Zero(t, news.took)

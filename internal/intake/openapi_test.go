@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
@@ -26,7 +27,7 @@ func responseOf(t *testing.T, doc *openapi3.T, o outcome) *openapi3.Response {
 	switch o { //nolint:exhaustive // all others are of /in
 	case alive:
 		operation = doc.Paths.Value("/livez").Get
-	case ready, starting, stalled, leaving:
+	case ready, starting, stalled, high, leaving:
 		operation = doc.Paths.Value("/readyz").Get
 	}
 	response := operation.Responses.Value(strconv.Itoa(outcomes[o].status))
@@ -94,8 +95,10 @@ func TestAnswersFitOpenAPI(t *testing.T) {
 			res.detail = detail{Messages: &zero, Coalesced: &zero, Filtered: &zero, Acked: &zero}
 		case malformedJSON:
 			res.detail = detail{Offset: &offset, Index: &zero}
-		case outputStalled, stalled:
-			res.detail = detail{Age: 1.5}
+		case outputStalled:
+			res.detail = detail{Age: seconds(1500 * time.Millisecond)}
+		case starting, stalled, high, leaving:
+			res = unready(o, 0)
 		}
 		w := httptest.NewRecorder()
 		newRig(t).replier().reply(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/in", nil), res)

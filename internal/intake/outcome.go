@@ -43,6 +43,7 @@ const (
 	ready
 	starting
 	stalled
+	high
 	leaving
 )
 
@@ -103,6 +104,7 @@ var outcomes = [...]struct {
 	ready:               {200, ok, "ready", "", quiet, false, false},
 	starting:            {503, fail, "starting", "rtbeat is starting", quiet, false, false},
 	stalled:             {503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after, although it has events to acknowledge", quiet, false, false},
+	high:                {503, fail, "in_flight_high", "nine tenths of rtbeat.max_in_flight_bytes waited for the output, and it has not been down to three quarters since", quiet, false, false},
 	leaving:             {503, fail, "stopping", "rtbeat is stopping", quiet, false, false},
 }
 
@@ -126,6 +128,14 @@ func DecodeFailures() []string {
 	}
 	slices.Sort(words)
 	return words
+}
+
+// settingOf are the keys of the configuration that decide about an answer of /readyz.
+var settingOf = map[outcome]string{
+	starting: "rtbeat.port",
+	stalled:  "rtbeat.stall_after",
+	high:     "rtbeat.max_in_flight_bytes",
+	leaving:  "rtbeat.shutdown_delay",
 }
 
 // refusals maps the reasons of the decoder.

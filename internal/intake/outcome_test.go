@@ -82,6 +82,7 @@ func TestTheOutcomesAreTheContract(t *testing.T) {
 200 OK ready
 503 FAIL starting
 503 FAIL output_stalled
+503 FAIL in_flight_high
 503 FAIL stopping
 `
 	var got strings.Builder

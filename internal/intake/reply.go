@@ -43,18 +43,22 @@ type result struct {
 // detail is the part of an answer that differs from request to request. It holds numbers and fixed phrases, and
 // nothing of the body.
 type detail struct {
-	Ack       Ack     `json:"ack,omitempty"`
-	Messages  *int    `json:"messages,omitempty"`
-	Coalesced *int    `json:"coalesced,omitempty"`
-	Filtered  *int    `json:"filtered,omitempty"`
-	Acked     *int    `json:"acked,omitempty"`
-	Offset    *int64  `json:"offset,omitempty"`
-	Index     *int    `json:"index,omitempty"`
-	Age       float64 `json:"age_seconds,omitempty"` // of a stall
+	Ack       Ack      `json:"ack,omitempty"`
+	Messages  *int     `json:"messages,omitempty"`
+	Coalesced *int     `json:"coalesced,omitempty"`
+	Filtered  *int     `json:"filtered,omitempty"`
+	Acked     *int     `json:"acked,omitempty"`
+	Offset    *int64   `json:"offset,omitempty"`
+	Index     *int     `json:"index,omitempty"`
+	Setting   string   `json:"setting,omitempty"`     // the key of the configuration that decides
+	Age       *float64 `json:"age_seconds,omitempty"` // of the state that is the reason
 }
 
 // seconds is a duration as answers say it, to a tenth.
-func seconds(d time.Duration) float64 { return d.Truncate(100 * time.Millisecond).Seconds() }
+func seconds(d time.Duration) *float64 {
+	s := d.Truncate(100 * time.Millisecond).Seconds()
+	return &s
+}
 
 // answer is the JSON object of every answer.
 type answer struct {

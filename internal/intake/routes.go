@@ -53,19 +53,27 @@ func (r *replier) router(routes []route) http.Handler {
 	return router
 }
 
-// readiness is what /readyz answers.
+// readiness is what /readyz answers. It takes the lock of the registry and that of admission, one after the other, each
+// for a few loads.
 func (s *Server) readiness() result {
-	age, isStalled := s.registry.Stalled()
-	switch {
-	case s.at(phaseLeaving):
-		return result{outcome: leaving}
-	case !s.at(phaseServing):
-		return result{outcome: starting}
-	case isStalled:
-		return result{outcome: stalled, detail: detail{Age: seconds(age)}}
-	default:
-		return result{outcome: ready}
+	if s.at(phaseLeaving) {
+		return unready(leaving, time.Since(s.born)-time.Duration(s.leftAt.Load()))
 	}
+	if !s.at(phaseServing) {
+		return unready(starting, time.Since(s.born))
+	}
+	if age, isStalled := s.registry.Stalled(); isStalled {
+		return unready(stalled, age)
+	}
+	if age, _, isHigh := s.admission.High(); isHigh {
+		return unready(high, age)
+	}
+	return result{outcome: ready}
+}
+
+// unready is a 503 of /readyz: what decides about it, and since when it is so.
+func unready(o outcome, age time.Duration) result {
+	return result{outcome: o, detail: detail{Setting: settingOf[o], Age: seconds(age)}}
 }
 
 // handle turns a function that returns how a request ended into a handler that replies. A panic becomes a 500:

@@ -137,13 +137,16 @@ const (
 // Server is the HTTP server. Make it with New, then Serve until Drain, and ServeAdmin until Close. Serve once; Drain and
 // Close may be repeated.
 type Server struct {
-	http     *http.Server
-	admin    *http.Server
-	phase    atomic.Int32
-	registry *inflight.Registry
-	requests *inflight.Admission
-	serving  *tracker
-	abort    context.CancelCauseFunc // ends the requests that wait
+	http      *http.Server
+	admin     *http.Server
+	born      time.Time
+	phase     atomic.Int32
+	leftAt    atomic.Int64 // when the phase became phaseLeaving or more, in nanoseconds after born; 0 before
+	admission *inflight.Admission
+	registry  *inflight.Registry
+	requests  *inflight.Admission
+	serving   *tracker
+	abort     context.CancelCauseFunc // ends the requests that wait
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -156,7 +159,7 @@ func New(settings Settings, parts Parts) *Server {
 	cores := runtime.GOMAXPROCS(0)
 	half := max(1, cores/2) //nolint:mnd // the other half of the cores is for small bodies
 	s := &Server{
-		abort: abort, registry: parts.Registry, serving: newTracker(),
+		abort: abort, born: time.Now(), admission: parts.Admission, registry: parts.Registry, serving: newTracker(),
 		requests: inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
 	}
 	h := &handler{
@@ -278,6 +281,9 @@ func (s *Server) RequestsLimit() int { return int(s.requests.Limit() / requestWe
 func (s *Server) at(p phase) bool { return phase(s.phase.Load()) >= p }
 
 func (s *Server) advance(p phase) {
+	if p >= phaseLeaving {
+		s.leftAt.CompareAndSwap(0, int64(max(time.Since(s.born), 1)))
+	}
 	for current := s.phase.Load(); current < int32(p); current = s.phase.Load() {
 		if s.phase.CompareAndSwap(current, int32(p)) {
 			return

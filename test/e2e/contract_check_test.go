@@ -135,6 +135,10 @@ func requireAnswerBody(t testing.TB, due row, want reply, got answer) {
 func requireFields(t testing.TB, due row, want reply, fields map[string]any) (known []string) {
 	t.Helper()
 	switch {
+	case due.setting != "":
+		require.Equal(t, due.setting, fields["setting"])
+		require.Contains(t, fields, "age_seconds")
+		return []string{"setting", "age_seconds"}
 	case due.reason == "delivered":
 		require.Equal(t, "delivered", fields["ack"])
 		require.EqualValues(t, want.count, fields["messages"])

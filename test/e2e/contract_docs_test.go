@@ -21,6 +21,7 @@ type row struct {
 	reason     string
 	retryAfter bool
 	closes     bool
+	setting    string // of /readyz
 }
 
 // promises is what docs/http-api.md says of answers, read from its tables: no case repeats it.
@@ -42,15 +43,15 @@ func readPromises(t testing.TB) promises {
 		require.Contains(t, []string{"yes", "no"}, cells[3])
 		require.Contains(t, []string{"stays", "closes"}, cells[4])
 		require.NotContains(t, p.answers, cells[2])
-		p.answers[cells[2]] = row{code, cells[1], cells[2], cells[3] == "yes", cells[4] == "closes"}
+		p.answers[cells[2]] = row{code: code, status: cells[1], reason: cells[2], retryAfter: cells[3] == "yes", closes: cells[4] == "closes"}
 	}
 	for _, cells := range docsTable(t, text, "| code | situation |") {
 		p.plain[cells[0]] = true
 	}
-	for _, cells := range docsTable(t, text, "| path | code | status | reason | situation |") {
+	for _, cells := range docsTable(t, text, "| path | code | status | reason | setting | situation |") {
 		code, err := strconv.Atoi(cells[1])
 		require.NoError(t, err)
-		p.health = append(p.health, row{code: code, status: cells[2], reason: cells[0] + " " + cells[3]})
+		p.health = append(p.health, row{code: code, status: cells[2], reason: cells[0] + " " + cells[3], setting: cells[4]})
 	}
 	return p
 }

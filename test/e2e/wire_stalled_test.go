@@ -75,6 +75,8 @@ func playStalled(t *testing.T, g *rig) {
 		harness.Arrived(t, g.sink, g.seen+1)
 
 		l := newLine(t, g.connect(t, ""))
+		l.write(request("GET /readyz HTTP/1.1"))
+		g.hear(t, &exchange{}, reply{health: "/readyz", reason: "in_flight_high"}, l.read(t, "GET"))
 		full := no("in_flight_limit")
 		some := "[" + strings.Repeat(" ", 5000) + g.message() + "]"
 		for _, text := range []string{
