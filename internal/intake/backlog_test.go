@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strings"
@@ -131,6 +132,31 @@ func TestAStopEndsTheWaitInTheBacklog(t *testing.T) {
 			c.requireAnswer(delivered)
 		}
 	})
+}
+
+// A stop, or a sender that gives up, may end hundreds of waits at once: decoding all those bodies would take longer than
+// the answers may, and publish batches that nobody waits for.
+func TestWhatNobodyWaitsForIsNotDecoded(t *testing.T) {
+	for want, cause := range map[outcome]error{stopping: errStopping, clientGone: context.Canceled} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, ample)
+			calls := fillBacklog(r, largeBody, 0)
+			decoded := r.decoded()
+			ctx, end := context.WithCancelCause(t.Context())
+			for _, size := range []int{smallBody + 1, largeBody} {
+				waiting := r.start(r.request(batchOf(size)).WithContext(ctx))
+				waiting.requireWaiting()
+				defer waiting.wait()
+			}
+			end(cause)
+			require.Equal(t, decoded, r.decoded())
+			require.Equal(t, 2, r.metrics.answered()[labels(want)])
+			r.deliverAll()
+			for _, c := range calls {
+				c.requireAnswer(delivered)
+			}
+		})
+	}
 }
 
 func TestARefusedBodyLeavesTheBacklog(t *testing.T) {

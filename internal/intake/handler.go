@@ -186,6 +186,9 @@ func (h *handler) enterBacklog(ctx context.Context, body int) *inflight.Place {
 // decode turns a body into messages. What they take in memory is reserved as it is made. Large bodies take turns, so that
 // small ones do not wait behind all of them for a core; one that has none before ctx ends is refused.
 func (h *handler) decode(ctx context.Context, p pass, body []byte) (batch.Batch, error) {
+	if ctx.Err() != nil { // while it waited: the select would choose at random, and batch.Decode looks every 32 KiB only
+		return batch.Batch{}, fmt.Errorf("waiting to be decoded: %w", context.Cause(ctx))
+	}
 	if len(body) > largeBody {
 		select {
 		case h.turns <- struct{}{}:
