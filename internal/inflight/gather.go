@@ -4,9 +4,10 @@ import "time"
 
 // A window costs the output as much as a dozen events: go-lumber makes a compressor of half a megabyte for each. So a few
 // messages in line wait for more, for a moment, while the output owes acknowledgements, as small segments wait in TCP
-// (RFC 896). With nothing else in the pipeline nobody waits.
+// (RFC 896). With nothing else in the pipeline nobody waits. Where nothing else runs, the runtime makes a millisecond of the
+// half (netpoll_epoll.go counts in milliseconds).
 const (
-	gatherFor  = 500 * time.Microsecond // and no longer, counted from when the first batch was put in line
+	gatherFor  = 500 * time.Microsecond // counted from when the first batch was put in line
 	gatherFrom = 2                      // events in the pipeline; libbeat has two windows on their way
 	gatherTo   = 16                     // messages in line
 )

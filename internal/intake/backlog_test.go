@@ -118,6 +118,20 @@ func TestABodyWaitsInTheBacklogForHalfOfTheTimeoutAtMost(t *testing.T) {
 	})
 }
 
+// Else a body that waited long to be decompressed would wait here for all that is left, and be refused undecoded.
+func TestDecompressingCountsForTheWaitInTheBacklog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		h := &handler{backlog: r.registry.NewBacklog(1), timeout: 400 * time.Millisecond} // half is less than a standstill
+		defer h.backlog.Enter(t.Context(), 1).Leave()
+		for _, spent := range []time.Duration{0, 150 * time.Millisecond, 300 * time.Millisecond} {
+			began := time.Now()
+			h.enterBacklog(t.Context(), began.Add(-spent), smallBody+1).Leave()
+			require.Equal(t, max(0, 200*time.Millisecond-spent), time.Since(began))
+		}
+	})
+}
+
 func TestAStopEndsTheWaitInTheBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, ample)

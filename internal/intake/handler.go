@@ -93,7 +93,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	if err != nil {
 		return h.refused(ctx, err)
 	}
-	place := h.enterBacklog(ctx, len(body))
+	place := h.enterBacklog(ctx, start, len(body))
 	defer place.Leave()
 	b, err := h.decode(ctx, pass, body)
 	if err != nil {
@@ -168,9 +168,10 @@ func requestWeight(header http.Header) (weight int64) {
 	return weight
 }
 
-// enterBacklog lets a body wait that could only be decoded to wait as messages, which take much more memory: for half of its
-// time at most, so that the sender still hears what was in its batch and why it was not delivered.
-func (h *handler) enterBacklog(ctx context.Context, body int) *inflight.Place {
+// enterBacklog lets a body wait that could only be decoded to wait as messages, which take much more memory: until half of
+// its time is over at most, which began with start, so that the sender still hears what was in its batch and why it was not
+// delivered.
+func (h *handler) enterBacklog(ctx context.Context, start time.Time, body int) *inflight.Place {
 	backlog := h.backlog
 	switch {
 	case body <= smallBody:
@@ -178,7 +179,7 @@ func (h *handler) enterBacklog(ctx context.Context, body int) *inflight.Place {
 	case body > largeBody:
 		backlog = h.largeBacklog
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.timeout/2) //nolint:mnd // half, as said
+	ctx, cancel := context.WithDeadline(ctx, start.Add(h.timeout/2)) //nolint:mnd // half, as said
 	defer cancel()
 	return backlog.Enter(ctx, int64(body))
 }
