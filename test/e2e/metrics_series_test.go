@@ -92,7 +92,7 @@ func libbeatsOwn(t *testing.T, port int, paths map[string]string) map[string]flo
 	require.NoError(t, json.NewDecoder(resp.Body).Decode(&stats))
 	values := make(map[string]float64)
 	for name, path := range paths {
-		var at any = stats["libbeat"]
+		at := stats["libbeat"]
 		for key := range strings.SplitSeq(path, ".") {
 			at = at.(map[string]any)[key]
 		}
