@@ -212,10 +212,13 @@ func (r *replier) logResult(req *http.Request, id string, res result) {
 }
 
 // fields are the key-value pairs of a log line. The path and the headers are the sender's words and stay out, but for a
-// request id, of which no more is taken than fits into a line.
+// request id and a trace id, which are made of harmless characters.
 func (r *replier) fields(req *http.Request, id string, res result) []any {
 	o := outcomes[res.outcome]
 	args := []any{"reason", o.reason, "http.response.status_code", o.status, "client.address", r.client(req), "http.request.id", id}
+	if trace := traceOf(req.Header[traceparent]); trace.ID != "" {
+		args = append(args, "trace.id", trace.ID)
+	}
 	if res.err != nil {
 		args = append(args, "error.message", res.err.Error())
 	}
