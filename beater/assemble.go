@@ -24,6 +24,7 @@ type assembly struct {
 	registry  *inflight.Registry
 	publisher *publish.Publisher
 	server    *intake.Server
+	states    states
 }
 
 // assemble builds the rooms along the walk, straight down the page.
@@ -92,7 +93,8 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Connections:    bt.door.connections,
 		Log:            bt.log.Named("intake"),
 	})
-	return &assembly{registry: registry, publisher: publisher, server: server}, nil
+	states := states{stallOf(registry, bt.log), highOf(admission, bt.log), crowdOf(bt.door.connections, bt.log)}
+	return &assembly{registry: registry, publisher: publisher, server: server, states: states}, nil
 }
 
 // words are what the labels of the metrics may say.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/txn2/rtbeat/config"
 	"github.com/txn2/rtbeat/internal/durable"
+	"github.com/txn2/rtbeat/internal/intake"
 	"github.com/txn2/rtbeat/internal/libbeatstats"
 	"github.com/txn2/rtbeat/internal/metrics"
 )
@@ -38,6 +39,7 @@ type Options struct {
 type Beater struct {
 	config        config.Config
 	log           *logp.Logger
+	output        string // its kind
 	door          *door
 	pipeline      beat.Pipeline
 	closePipeline func() error
@@ -75,6 +77,9 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 		config: c, log: log, door: door, durable: options.durable,
 		libbeat: libbeatstats.New(b.Monitoring.StatsRegistry()),
 		build:   metrics.Build{Version: b.Info.Version, Commit: version.Commit(), Libbeat: version.GetDefaultVersion()},
+	}
+	if b.Config != nil {
+		bt.output = b.Config.Output.Name()
 	}
 	bt.stopped, bt.stop = context.WithCancel(context.Background())
 	if options.Check {
@@ -125,19 +130,18 @@ func (bt *Beater) Run(*beat.Beat) error {
 		bt.log.Infow("health and metrics on " + bt.door.admin.Addr().String())
 	}
 	defer server.Wait()
-	bt.log.Infow("listening on "+bt.Address(), "tls", bt.door.certificates != nil, "auth", bt.door.String(),
-		"timeout", bt.config.Timeout.String(), "shutdown_timeout", bt.config.ShutdownTimeout.String(),
-		"max_body_bytes", int64(bt.config.MaxBodyBytes), "max_in_flight_bytes", int64(bt.config.MaxInFlightBytes))
+	bt.announce()
 
-	nudging, endNudging := context.WithCancel(context.Background())
-	var nudger sync.WaitGroup
-	nudger.Go(func() {
-		if err := bt.durable.Nudge(nudging); err != nil {
+	beside, endBeside := context.WithCancel(context.Background())
+	var besides sync.WaitGroup
+	besides.Go(func() {
+		if err := bt.durable.Nudge(beside); err != nil {
 			bt.log.Errorw("a full disk queue may stay full", "error.message", err.Error())
 		}
 	})
-	defer nudger.Wait()
-	defer endNudging()
+	besides.Go(func() { a.states.watch(beside) })
+	defer besides.Wait()
+	defer endBeside()
 
 	acksMayCome := true
 	select {
@@ -150,6 +154,19 @@ func (bt *Beater) Run(*beat.Beat) error {
 	}
 	bt.shutdown(a, acksMayCome)
 	return err
+}
+
+// announce is the one line that says what runs here. Tests and tools read the address behind its first words.
+func (bt *Beater) announce() {
+	c, ack := bt.config, intake.Delivered
+	if bt.durable != nil {
+		ack = intake.Persisted
+	}
+	bt.log.Infow("listening on "+bt.Address(),
+		"service.version", bt.build.Version, "tls", bt.door.certificates != nil, "auth", bt.door.String(), "output", bt.output, "ack", string(ack),
+		"timeout", c.Timeout.String(), "stall_after", c.StallAfter.String(), "shutdown_timeout", c.ShutdownTimeout.String(),
+		"max_body_bytes", int64(c.MaxBodyBytes), "max_messages", c.MaxMessages, "max_in_flight_bytes", int64(c.MaxInFlightBytes),
+		"max_connections", bt.door.connections.Limit())
 }
 
 // Address is the address that New bound, with the port in force where the configuration says 0.

@@ -4,6 +4,9 @@ import (
 	"flag"
 	"fmt"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/beats/v7/libbeat/publisher/processing"
@@ -17,7 +20,7 @@ import (
 // the command line applied (configure in libbeat/cmd/instance/beat.go), before libbeat opens the queue.
 func (o *Options) Processing(info beat.Info, log *logp.Logger, root *conf.C) (processing.Supporter, error) {
 	o.Root = root
-	support, err := processing.MakeDefaultBeatSupport(true)(info, log, root)
+	support, err := processing.MakeDefaultBeatSupport(true)(info, discreet(log), root)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // libbeat's own error goes back to libbeat, which says what it was doing
 	}
@@ -38,6 +41,19 @@ func (o *Options) Processing(info beat.Info, log *logp.Logger, root *conf.C) (pr
 		return nil, fmt.Errorf("preparing durable mode: %w", err)
 	}
 	return o.durable.Processing(support), nil
+}
+
+// discreet is a logger for those who have events in their hands. At debug, libbeat logs each event whole
+// (debugPrintProcessor in libbeat/publisher/processing/processors.go), and processors quote what they cannot work on; so
+// they log from info on.
+func discreet(log *logp.Logger) *logp.Logger {
+	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		raised, err := zapcore.NewIncreaseLevelCore(core, zapcore.InfoLevel)
+		if err != nil {
+			return core // its level is higher
+		}
+		return raised
+	}))
 }
 
 // withholdQueue keeps a command that only checks, such as "test config", from opening the disk queue: libbeat would

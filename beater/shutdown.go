@@ -64,7 +64,7 @@ func (bt *Beater) shutdown(a *assembly, acksMayCome bool) {
 		done.Events, done.Batches, open.Events, open.Batches),
 		"delivered_batches", done.Batches, "delivered_events", done.Events,
 		"unacknowledged_batches", open.Batches, "unacknowledged_events", open.Events,
-		"took", time.Since(start).String())
+		"event.duration", time.Since(start).Nanoseconds())
 }
 
 // take goes through steps, and logs those that fail or run out of time.
@@ -72,7 +72,7 @@ func (bt *Beater) take(ctx context.Context, steps ...step) {
 	for _, s := range steps {
 		began := time.Now()
 		err := s.run(ctx)
-		args := []any{"step", s.name, "took", time.Since(began).String()}
+		args := []any{"step", s.name, "event.duration", time.Since(began).Nanoseconds()}
 		if err != nil {
 			bt.log.Warnw("stopping: step cut short", append(args, "error.message", err.Error())...)
 			continue

@@ -11,7 +11,12 @@ type Origin struct {
 	Received time.Time
 	ClientIP string            // empty when nobody knows
 	Headers  map[string]string // of the request, those that go into the events; shared by them all
+	Trace    Trace
 }
+
+// Trace is the distributed trace that a batch belongs to, and the span that sent it, as hexadecimal text; both are empty
+// when there is none.
+type Trace struct{ ID, SpanID string }
 
 // joinedSize is what a message that is joined costs of the reservation at most, until its batch is answered: nothing is
 // kept of it but a wait.

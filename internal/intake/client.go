@@ -20,11 +20,14 @@ func overUnix(req *http.Request) bool {
 	return ok && local.Network() == "unix"
 }
 
-// weighHeaders lets each message count for the headers as well that go into its event.
-func weighHeaders(messages []batch.Message, headers map[string]string, reservation *inflight.Reservation) error {
+// weighOrigin lets each message count as well for what the request puts into its event: headers, and a trace.
+func weighOrigin(messages []batch.Message, origin inflight.Origin, reservation *inflight.Reservation) error {
 	weight := 0
-	for name, value := range headers {
+	for name, value := range origin.Headers {
 		weight += len(name) + len(value) + headerWeight
+	}
+	if origin.Trace.ID != "" {
+		weight += traceWeight
 	}
 	for i := range messages {
 		messages[i].Weight += weight
@@ -32,8 +35,13 @@ func weighHeaders(messages []batch.Message, headers map[string]string, reservati
 	return reservation.Grow(int64(weight * len(messages))) //nolint:wrapcheck // readOutcome maps it
 }
 
-// headerWeight is what a header costs in each event beside its text: a place in a map.
-const headerWeight = 16
+const (
+	// headerWeight is what a header costs in each event beside its text: a place in a map.
+	headerWeight = 16
+	// traceWeight is what a trace costs in each event: two maps, which take 700 bytes, a sixth of which counts as for
+	// everything that is decoded. The text is the header's, and the request has paid for it.
+	traceWeight = 128
+)
 
 // headers copies the headers that go into the events; nil when there are none of them.
 func (h *handler) headers(req *http.Request) map[string]string {

@@ -133,16 +133,25 @@ func TestTheDocsShowAnswersThatCanCome(t *testing.T) {
 	}
 }
 
-// The log lines that operations are told to watch are those that logResult writes.
-func TestTheDocsQuoteTheLog(t *testing.T) {
+// The reasons that operations are told to look for in the log are those that logResult writes, by level.
+func TestTheDocsHaveTheReasonsInTheLog(t *testing.T) {
 	text := readDocs(t, "operations.md")
-	quoted := regexp.MustCompile("`request (refused|failed): ([^`]+)`").FindAllStringSubmatch(text, -1)
-	require.NotEmpty(t, quoted)
-	for _, line := range quoted {
-		found := false
-		for _, o := range outcomes {
-			found = found || o.phrase == line[2] && o.level == map[string]level{"refused": warn, "failed": failure}[line[1]]
+	for message, of := range map[string]level{"request refused: …": warn, "request failed: …": failure} {
+		_, rest, found := strings.Cut(text, "\n| `"+message+"` |")
+		require.True(t, found, message)
+		row, _, _ := strings.Cut(rest, "\n")
+		_, row, found = strings.Cut(row, "is one of ")
+		require.True(t, found, row)
+		row, _, _ = strings.Cut(row, ";")
+		var told, held []string
+		for _, reason := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row, -1) {
+			told = append(told, reason[1])
 		}
-		require.True(t, found, "nothing logs this: %s", line[0])
+		for _, o := range outcomes {
+			if o.level == of {
+				held = append(held, o.reason)
+			}
+		}
+		require.ElementsMatch(t, held, told, message)
 	}
 }

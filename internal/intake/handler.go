@@ -106,8 +106,8 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	if len(b.Messages) == 0 {
 		return h.delivered(inflight.Progress{})
 	}
-	origin := inflight.Origin{Received: received, ClientIP: h.clientIP(req), Headers: h.headers(req)}
-	if err := weighHeaders(b.Messages, origin.Headers, reservation); err != nil {
+	origin := inflight.Origin{Received: received, ClientIP: h.clientIP(req), Headers: h.headers(req), Trace: traceOf(req.Header[traceparent])}
+	if err := weighOrigin(b.Messages, origin, reservation); err != nil {
 		return result{outcome: readOutcome(req.Context(), err), err: err}
 	}
 	token, err = h.registry.Claim(b.Messages, origin, reservation)

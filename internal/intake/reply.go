@@ -37,7 +37,8 @@ type result struct {
 	err     error  // to the log alone
 	detail  detail
 
-	challenge []string // WWW-Authenticate
+	challenge []string  // WWW-Authenticate
+	began     time.Time // when it was taken up; zero where there is no request yet
 }
 
 // detail is the part of an answer that differs from request to request. It holds numbers and fixed phrases, and
@@ -152,7 +153,7 @@ func (r *replier) encode(res result) []byte {
 	}
 	encoded, err := json.Marshal(body)
 	if err != nil { // it holds strings and numbers only
-		r.log.Errorw("encoding an answer failed", "error", err)
+		r.log.Errorw("encoding an answer failed", "error.message", err.Error())
 	}
 	return append(encoded, '\n')
 }
@@ -211,12 +212,18 @@ func (r *replier) logResult(req *http.Request, id string, res result) {
 }
 
 // fields are the key-value pairs of a log line. The path and the headers are the sender's words and stay out, but for a
-// request id, of which no more is taken than fits into a line.
+// request id and a trace id, which are made of harmless characters.
 func (r *replier) fields(req *http.Request, id string, res result) []any {
 	o := outcomes[res.outcome]
 	args := []any{"reason", o.reason, "http.response.status_code", o.status, "client.address", r.client(req), "http.request.id", id}
+	if trace := traceOf(req.Header[traceparent]); trace.ID != "" {
+		args = append(args, "trace.id", trace.ID)
+	}
 	if res.err != nil {
 		args = append(args, "error.message", res.err.Error())
+	}
+	if !res.began.IsZero() {
+		args = append(args, "event.duration", time.Since(res.began).Nanoseconds())
 	}
 	if res.detail.Messages != nil {
 		args = append(args, "messages", *res.detail.Messages)

@@ -57,6 +57,8 @@ func TestWhatIsSaidFollowsThePhraseAndTheErrorStaysInTheLog(t *testing.T) {
 	}`, c.requireAnswer(wrongShape))
 	lines := r.log.about(wrongShape)
 	require.Len(t, lines, 1)
+	require.Positive(t, lines[0].fields["event.duration"])
+	delete(lines[0].fields, "event.duration")
 	require.Equal(t, map[string]any{
 		"reason":                    "wrong_shape",
 		"http.response.status_code": 400,
@@ -65,6 +67,18 @@ func TestWhatIsSaidFollowsThePhraseAndTheErrorStaysInTheLog(t *testing.T) {
 		"error.message":             "for the log alone",
 		"suppressed":                int64(0),
 	}, lines[0].fields)
+}
+
+func TestALineSaysHowLongItsRequestTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		c := r.start(r.request(messages(1)))
+		job := r.take()
+		job.handOverAll()
+		c.requireAnswer(ackTimeout)
+		require.Equal(t, (5 * time.Second).Nanoseconds(), r.log.about(ackTimeout)[0].fields["event.duration"])
+		job.ack(1)
+	})
 }
 
 func TestRetryAfterIsSpreadOverItsWholeRange(t *testing.T) {

@@ -80,7 +80,10 @@ func unready(o outcome, age time.Duration) result {
 // no early return and no bug can become the 200 that net/http writes for a handler which writes nothing.
 func (r *replier) handle(serve func(http.ResponseWriter, *http.Request) result) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		r.reply(w, req, r.recovered(serve, w, req))
+		began := time.Now()
+		res := r.recovered(serve, w, req)
+		res.began = began
+		r.reply(w, req, res)
 	})
 }
 

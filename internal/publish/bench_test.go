@@ -9,10 +9,18 @@ import (
 )
 
 // BenchmarkNewEvent makes the event of a message.
-func BenchmarkNewEvent(b *testing.B) {
+func BenchmarkNewEvent(b *testing.B) { benchmarkNewEvent(b, inflight.Trace{}) }
+
+// BenchmarkNewEventOfATrace is what a trace adds.
+func BenchmarkNewEventOfATrace(b *testing.B) {
+	benchmarkNewEvent(b, inflight.Trace{ID: "4bf92f3577b34da6a3ce929d0e0e4736", SpanID: "00f067aa0ba902b7"})
+}
+
+func benchmarkNewEvent(b *testing.B, trace inflight.Trace) {
+	b.Helper()
 	p := &Publisher{settings: Settings{DocumentID: true}}
 	m := batch.Message{Fields: map[string]any{"a": 1}, UUID: "00000000-0000-4000-8000-000000000000"}
-	o := inflight.Origin{Received: time.Now(), ClientIP: "192.0.2.7"}
+	o := inflight.Origin{Received: time.Now(), ClientIP: "192.0.2.7", Trace: trace}
 	b.ReportAllocs()
 	for b.Loop() {
 		p.newEvent(m, o, nil)

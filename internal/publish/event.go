@@ -34,6 +34,10 @@ func (p *Publisher) newEvent(m batch.Message, o inflight.Origin, e *inflight.Eve
 		}
 		event.Fields["headers"] = headers
 	}
+	if o.Trace.ID != "" { // as ECS has it
+		event.Fields["trace"] = mapstr.M{"id": o.Trace.ID}
+		event.Fields["span"] = mapstr.M{"id": o.Trace.SpanID}
+	}
 	if p.settings.DocumentID && m.UUID != "" && len(m.UUID) <= maxDocumentID {
 		// The outputs read it from here: @metadata._id for Logstash, the document's _id for Elasticsearch.
 		event.Meta = mapstr.M{"_id": m.UUID}

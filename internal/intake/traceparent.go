@@ -1,0 +1,59 @@
+package intake
+
+import "github.com/txn2/rtbeat/internal/inflight"
+
+// traceparent is the name of the header, as net/http writes it.
+const traceparent = "Traceparent"
+
+// A traceparent of version 00: version, trace id, parent id and flags, in lower-case hexadecimal with hyphens between
+// them (W3C Trace Context, 3.2).
+const (
+	traceIDStart, traceIDEnd   = 3, 3 + 32
+	spanIDStart, spanIDEnd     = 36, 36 + 16
+	flagsStart, traceparentLen = 53, 53 + 2
+)
+
+// traceOf is the trace that a request belongs to, as its traceparent says; empty when it has none, several, or one that
+// is not as the specification has it. A version that is not known yet is read as far as it is like version 00, as the
+// specification asks for. It does not allocate: the ids are parts of the header.
+func traceOf(lines []string) inflight.Trace {
+	if len(lines) != 1 {
+		return inflight.Trace{}
+	}
+	h := lines[0]
+	if len(h) < traceparentLen || h[traceIDStart-1] != '-' || h[traceIDEnd] != '-' || h[spanIDEnd] != '-' {
+		return inflight.Trace{}
+	}
+	version, traceID, spanID := h[:traceIDStart-1], h[traceIDStart:traceIDEnd], h[spanIDStart:spanIDEnd]
+	switch {
+	case !lowerHex(version), version == "ff", !lowerHex(h[flagsStart:traceparentLen]):
+		return inflight.Trace{}
+	case len(h) > traceparentLen && (version == "00" || h[traceparentLen] != '-'):
+		return inflight.Trace{}
+	case !identifies(traceID), !identifies(spanID):
+		return inflight.Trace{}
+	}
+	return inflight.Trace{ID: traceID, SpanID: spanID}
+}
+
+// identifies tells whether text is an id: hexadecimal, and not zero.
+func identifies(text string) bool {
+	if !lowerHex(text) {
+		return false
+	}
+	for i := range len(text) {
+		if text[i] != '0' {
+			return true
+		}
+	}
+	return false
+}
+
+func lowerHex(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
