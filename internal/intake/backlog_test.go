@@ -157,12 +157,13 @@ func TestWhatNobodyWaitsForIsNotDecoded(t *testing.T) {
 			calls := fillBacklog(r, largeBody, 0)
 			decoded := r.decoded()
 			ctx, end := context.WithCancelCause(t.Context())
-			for _, size := range []int{smallBody + 1, largeBody} {
-				waiting := r.start(r.request(batchOf(size)).WithContext(ctx))
-				waiting.requireWaiting()
-				defer waiting.wait()
-			}
+			short := r.start(r.request(batchOf(smallBody + 1)).WithContext(ctx))
+			long := r.start(r.request(batchOf(largeBody)).WithContext(ctx))
+			short.requireWaiting()
+			long.requireWaiting()
 			end(cause)
+			short.wait()
+			long.wait()
 			require.Equal(t, decoded, r.decoded())
 			require.Equal(t, 2, r.metrics.answered()[labels(want)])
 			r.deliverAll()
