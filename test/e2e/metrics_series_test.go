@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -152,4 +154,38 @@ func TestADiskQueueHasNoLimitInEvents(t *testing.T) {
 	require.Contains(t, samples, "rtbeat_libbeat_queue_events")
 	require.NotContains(t, samples, "rtbeat_tls_certificate_expiry_timestamp_seconds", "there is no TLS")
 	require.InDelta(t, 1, samples[`rtbeat_ack_mode{mode="persisted"}`], 0)
+}
+
+// The reasons that take client certificates, and time, as crypto/tls gives them.
+func TestHandshakesWithClientCertificates(t *testing.T) {
+	senders, strangers := newAuthority(t), newAuthority(t)
+	root, _ := inPEM(t, tls.Certificate{Certificate: [][]byte{senders.certificate.Raw}, PrivateKey: senders.key})
+	certificate, key := inPEM(t, senders.issue(t, certificateFor("server")))
+	c := startCounted(t, map[string]any{"read_timeout": 1, "ssl": map[string]any{
+		"certificate": certificate, "key": key, "certificate_authorities": []string{root}, "client_authentication": "required",
+	}})
+	expired := certificateFor("sender")
+	expired.NotAfter = time.Now().Add(-time.Minute)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for name, try := range map[string]struct {
+			pair   *tls.Certificate
+			reason string
+		}{
+			"nobody":     {&tls.Certificate{}, "no_certificate"},
+			"a stranger": {new(strangers.issue(t, certificateFor("sender"))), "bad_certificate"},
+			"too late":   {new(senders.issue(t, expired)), "bad_certificate"},
+		} {
+			conn := tls.Client(dialFrom(t, "", c.beat.Addr), &tls.Config{
+				RootCAs: senders.pool(), ServerName: "server", MinVersion: version, MaxVersion: version,
+				GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return try.pair, nil },
+			})
+			_ = conn.SetDeadline(time.Now().Add(answerWithin))
+			_ = conn.HandshakeContext(t.Context()) // with TLS 1.3 it is the server that knows
+			c.requireMoved(name, map[string]float64{`rtbeat_tls_handshake_failures_total{reason="` + try.reason + `"}`: 1})
+			conn.Close()
+		}
+	}
+	silent := dialFrom(t, "", c.beat.Addr)
+	defer silent.Close()
+	c.requireMoved("silence", map[string]float64{`rtbeat_tls_handshake_failures_total{reason="timeout"}`: 1})
 }
