@@ -1,4 +1,4 @@
-// Package cmd is the command line: libbeat's commands under rtbeat's name, and "rtbeat sink".
+// Package cmd is the command line: libbeat's commands under rtbeat's name, "rtbeat sink" and "rtbeat test intake".
 package cmd
 
 import (
@@ -38,6 +38,12 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	}
 
 	var options beater.Options
+	settings := instance.Settings{
+		Name:            Name,
+		Version:         version,
+		ConfigOverrides: queueDefaults(),
+		Processing:      options.Processing,
+	}
 	root := libbeatcmd.GenRootCmdWithSettings(
 		func(b *beat.Beat, section *conf.C) (beat.Beater, error) {
 			if options.Run && publishingDisabled() { // else Processing may have set it, to keep libbeat from the queue
@@ -45,14 +51,10 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 			}
 			return beater.New(b, section, options)
 		},
-		instance.Settings{
-			Name:            Name,
-			Version:         version,
-			ConfigOverrides: queueDefaults(),
-			Processing:      options.Processing,
-		})
+		settings)
 	root.Short = "rtbeat takes JSON batches over HTTP and answers 200 once the output has acknowledged every event"
 	root.AddCommand(newSinkCmd())
+	root.TestCmd.AddCommand(newTestIntakeCmd(settings))
 
 	for _, c := range []*cobra.Command{&root.Command, root.RunCmd} { // the root command is an alias of run
 		c.PreRun = func(*cobra.Command, []string) { options.Run = true }

@@ -23,6 +23,10 @@ func TestRootCommand(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "sink", sink.Name())
 
+	intake, _, err := root.Find([]string{"test", "intake"})
+	require.NoError(t, err)
+	require.Equal(t, "intake", intake.Name())
+
 	template, _, err := root.Find([]string{"export", "template"})
 	require.NoError(t, err)
 	require.Equal(t, libbeatversion.GetDefaultVersion(), template.Flag("es.version").Value.String(),

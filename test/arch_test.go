@@ -16,7 +16,7 @@ const module = "github.com/txn2/rtbeat"
 // nothing of the module.
 var mayImport = map[string][]string{
 	"":                        {"cmd"},
-	"cmd":                     {"beater", "internal/lumbersink"},
+	"cmd":                     {"beater", "config", "internal/clientip", "internal/lumbersink", "internal/probe"},
 	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/durable", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/publish"},
 	"internal/intake":         {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/inflight", "internal/pace"},
 	"internal/batch":          {"internal/pace"},
@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 }
 
 // freeOfLibbeat are the rooms that build and test in a second, because they do not pull in libbeat.
-var freeOfLibbeat = []string{"internal/batch", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/pace", "internal/persist", "internal/queuedir"}
+var freeOfLibbeat = []string{"internal/batch", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/pace", "internal/persist", "internal/queuedir", "internal/probe"}
 
 // stdlibAnd are the rooms that use nothing but the standard library, this module and what is named.
 var stdlibAnd = map[string][]string{

@@ -3,6 +3,7 @@ package intake
 import (
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -19,11 +20,13 @@ func TestAPanicIsA500WithItsStackInTheLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			req := r.request(messages(2))
+			req.Header.Set("Traceparent", aTraceparent)
 			breakIt(r, req)
 			r.do(req).requireAnswer(panicked)
 			require.Contains(t, r.log.text(), "panic while serving a request")
 			require.Contains(t, r.log.text(), "(*handler).serve", "the stack")
 			require.Len(t, r.log.about(panicked), 1)
+			require.Equal(t, 2, strings.Count(r.log.text(), "trace.id:"+aTrace), "in both lines")
 			r.requireAnswers("500 internal_error")
 		})
 	}

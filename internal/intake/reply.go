@@ -216,9 +216,7 @@ func (r *replier) logResult(req *http.Request, id string, res result) {
 func (r *replier) fields(req *http.Request, id string, res result) []any {
 	o := outcomes[res.outcome]
 	args := []any{"reason", o.reason, "http.response.status_code", o.status, "client.address", r.client(req), "http.request.id", id}
-	if trace := traceOf(req.Header[traceparent]); trace.ID != "" {
-		args = append(args, "trace.id", trace.ID)
-	}
+	args = appendTrace(args, req)
 	if res.err != nil {
 		args = append(args, "error.message", res.err.Error())
 	}

@@ -90,7 +90,8 @@ func (r *replier) handle(serve func(http.ResponseWriter, *http.Request) result) 
 func (r *replier) recovered(serve func(http.ResponseWriter, *http.Request) result, w http.ResponseWriter, req *http.Request) (res result) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.log.Errorw("panic while serving a request", "error.message", fmt.Sprint(p), "error.stack_trace", string(debug.Stack()))
+			r.log.Errorw("panic while serving a request",
+				appendTrace([]any{"error.message", fmt.Sprint(p), "error.stack_trace", string(debug.Stack())}, req)...)
 			res = result{outcome: panicked}
 		}
 	}()

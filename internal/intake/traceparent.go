@@ -1,6 +1,10 @@
 package intake
 
-import "github.com/txn2/rtbeat/internal/inflight"
+import (
+	"net/http"
+
+	"github.com/txn2/rtbeat/internal/inflight"
+)
 
 // traceparent is the name of the header, as net/http writes it.
 const traceparent = "Traceparent"
@@ -34,6 +38,14 @@ func traceOf(lines []string) inflight.Trace {
 		return inflight.Trace{}
 	}
 	return inflight.Trace{ID: traceID, SpanID: spanID}
+}
+
+// appendTrace adds to the fields of a log line which trace its request belongs to, if any.
+func appendTrace(fields []any, req *http.Request) []any {
+	if trace := traceOf(req.Header[traceparent]); trace.ID != "" {
+		fields = append(fields, "trace.id", trace.ID)
+	}
+	return fields
 }
 
 // identifies tells whether text is an id: hexadecimal, and not zero.

@@ -1,0 +1,179 @@
+package probe
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestParseURL(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://localhost":             "http://localhost:80/in",
+		"http://localhost:8081/":       "http://localhost:8081/in",
+		"https://[::1]":                "https://[::1]:443/in",
+		"https://example.com:1/a/in":   "https://example.com:1/a/in",
+		"unix:///run/rtbeat/in.sock":   "unix:///run/rtbeat/in.sock",
+		"":                             "",
+		"localhost:8081":               "",
+		"ftp://localhost":              "",
+		"http://":                      "",
+		"http://:8081":                 "",
+		"unix://in.sock":               "",
+		"unix:in.sock":                 "",
+		"http://user:hidden@localhost": "",
+		"http://user:hidden@[::1":      "",
+	} {
+		got, err := ParseURL(text)
+		if want == "" {
+			require.Error(t, err, text)
+			require.NotContains(t, err.Error(), "hidden")
+			continue
+		}
+		require.NoError(t, err, text)
+		require.Equal(t, want, got.String())
+	}
+}
+
+func TestJudge(t *testing.T) {
+	bearer := Bearer("hidden")
+	for _, tt := range []struct {
+		status     int
+		body       string
+		credential *Credential
+		want       string // in the error; none when empty
+	}{
+		{200, `{"status":"OK","ack":"delivered"}`, nil, ""},
+		{200, `{"status":"OK","ack":"persisted","messages":0}`, &bearer, ""},
+		{200, `{"status":"OK"}`, nil, "not in the words of rtbeat"},
+		{200, "", nil, "not in the words of rtbeat"},
+		{302, `{}`, nil, "not in the words of rtbeat"},
+		{401, `{"status":"FAIL","reason":"unauthorized","message":"m"}`, nil, "401 unauthorized: m. The configuration has no credentials"},
+		{401, `{"status":"FAIL","reason":"unauthorized","message":"m"}`, &bearer, "does not take rtbeat.auth.bearer of this configuration"},
+		{403, `{"status":"FAIL","reason":"forbidden","message":"m"}`, nil, "--certificate"},
+		{404, `{"status":"FAIL","reason":"not_found","message":"m"}`, nil, "rtbeat.admin.port"},
+		{503, `{"status":"FAIL","reason":"stopping","message":"m"}`, nil, "503 stopping: m"},
+	} {
+		err := judge(tt.status, []byte(tt.body), tt.credential)
+		if tt.want == "" {
+			require.NoError(t, err, tt.body)
+			continue
+		}
+		require.ErrorContains(t, err, tt.want)
+	}
+}
+
+// steps keeps what is told.
+type steps []string
+
+func (s *steps) OK(step string)              { *s = append(*s, step+": OK") }
+func (s *steps) Warn(step, reason string)    { *s = append(*s, step+": "+reason) }
+func (s *steps) Fail(step string, err error) { *s = append(*s, step+": "+err.Error()) }
+
+// play answers each connection in turn with what answer writes, and probes it.
+func play(t *testing.T, change func(*Target), answer func(net.Conn)) (steps, error) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			answer(conn)
+			_ = conn.Close()
+		}
+	}()
+	target := Target{URL: &url.URL{Scheme: "http", Host: listener.Addr().String(), Path: "/in"}, Timeout: 10 * time.Second}
+	change(&target)
+	var told steps
+	err = target.Run(t.Context(), &told)
+	require.NoError(t, listener.Close())
+	<-ended
+	return told, err
+}
+
+func TestEachCredentialIsPresentedOnItsOwn(t *testing.T) {
+	var seen []http.Header
+	told, err := play(t,
+		func(target *Target) {
+			target.Credentials = []Credential{Bearer("a"), Basic("b", "c"), Signature("key", "X-Signature", "sha256=", ""), Signature("key", "X-Signature", "", "X-Time")}
+		},
+		func(conn net.Conn) {
+			req, err := http.ReadRequest(bufio.NewReader(conn))
+			if err != nil {
+				return // the first connection is only dialled
+			}
+			seen = append(seen, req.Header)
+			fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 33\r\n\r\n"+`{"status":"OK","ack":"delivered"}`)
+		})
+	require.NoError(t, err)
+	require.Len(t, told, 6)
+	require.Len(t, seen, 4)
+	require.Equal(t, []string{"Bearer a"}, seen[0]["Authorization"])
+	require.Equal(t, []string{"Basic Yjpj"}, seen[1]["Authorization"])
+	require.Empty(t, seen[2]["Authorization"])
+	require.Equal(t, []string{"sha256=a49973099b120d2ad2503d4b9901de5d89a241b6c38d8305739aff95ae31ee00"}, seen[2]["X-Signature"])
+	require.Len(t, seen[3]["X-Time"], 1)
+	require.Len(t, seen[3].Get("X-Signature"), 64)
+}
+
+func TestWhatEndsWithoutAnAnswer(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer func(net.Conn)
+		want   string
+	}{
+		"a connection that is closed": {func(net.Conn) {}, "closed without an answer"},
+		"another protocol":            {func(conn net.Conn) { fmt.Fprint(conn, "220 hidden ESMTP\r\n") }, "speaks no HTTP"},
+		"half an answer":              {func(conn net.Conn) { fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{") }, "closed without an answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			told, err := play(t, func(*Target) {}, func(conn net.Conn) {
+				if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+					_ = req.Body.Close()
+					tt.answer(conn)
+				}
+			})
+			require.ErrorIs(t, err, errFailed)
+			require.Contains(t, told[len(told)-1], tt.want)
+			require.NotContains(t, strings.Join(told, ""), "hidden")
+		})
+	}
+}
+
+func TestAnAnswerThatDoesNotComeIsNotWaitedFor(t *testing.T) {
+	begun := time.Now()
+	told, err := play(t, func(target *Target) { target.Timeout = 200 * time.Millisecond }, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 1<<10))
+		_, _ = bufio.NewReader(conn).ReadByte() // until the probe closes
+	})
+	require.ErrorIs(t, err, errFailed)
+	require.Contains(t, told[len(told)-1], "--timeout")
+	require.Less(t, time.Since(begun), 5*time.Second)
+}
+
+func TestWhatDialingSays(t *testing.T) {
+	at := &url.URL{Scheme: "http", Host: "a:1"}
+	for err, want := range map[error]string{
+		&net.DNSError{Err: "no such host", Name: "a"}: "The name is not known here",
+		context.DeadlineExceeded:                      "rtbeat.max_connections",
+		errors.New("another"):                         "another",
+	} {
+		require.ErrorContains(t, explainDial(err, at), want)
+	}
+}

@@ -1,0 +1,205 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// intakeRig runs rtbeat with settings, and tests its intake with the same or others.
+type intakeRig struct {
+	home string
+	sink *lumbersink.Sink
+	beat *harness.Beat
+}
+
+func startIntake(t *testing.T, settings map[string]any) *intakeRig {
+	t.Helper()
+	r := &intakeRig{home: t.TempDir(), sink: harness.StartSink(t, lumbersink.Immediate())}
+	if settings["host"] == nil {
+		settings["port"] = freePort(t)
+	}
+	r.beat = harness.StartBeat(t, harness.Settings{Sink: r.sink.Addr(), Rtbeat: settings, Home: r.home})
+	return r
+}
+
+// ask runs "test intake" with a configuration.
+func (r *intakeRig) ask(t *testing.T, settings map[string]any, args ...string) harness.Result {
+	t.Helper()
+	config := harness.Settings{Sink: r.sink.Addr(), Rtbeat: settings}.WriteConfig(t, r.home)
+	return harness.Command(t, r.home, "", append([]string{"test", "intake", "-c", config}, args...)...)
+}
+
+func requireOK(t *testing.T, r harness.Result, want string) {
+	t.Helper()
+	require.Zero(t, r.Code, "stdout:\n%s\nstderr:\n%s", r.Stdout, r.Stderr)
+	require.Equal(t, want, r.Stdout)
+}
+
+// requireTold checks that the test failed, at the end of what it said, and what it advises.
+func requireTold(t *testing.T, r harness.Result, said ...string) {
+	t.Helper()
+	require.Equal(t, 1, r.Code, "stdout:\n%s\nstderr:\n%s", r.Stdout, r.Stderr)
+	for _, text := range said {
+		require.Contains(t, r.Stdout+r.Stderr, text)
+	}
+}
+
+func address(r *intakeRig) string { return "http://" + r.beat.Addr + "/in" }
+
+func TestIntakePlain(t *testing.T) {
+	t.Parallel()
+	settings := map[string]any{}
+	r := startIntake(t, settings)
+	want := "intake: " + address(r) + "...\n  dial up... OK\n  TLS... WARN secure connection disabled\n  talk to intake... OK\n"
+	requireOK(t, r.ask(t, settings), want)
+	everywhere := map[string]any{"host": "0.0.0.0", "port": settings["port"]}
+	requireOK(t, r.ask(t, everywhere), want)
+	requireOK(t, r.ask(t, map[string]any{}, "--url", "http://"+r.beat.Addr), want)
+	require.Zero(t, r.sink.Received(), "nothing is published")
+
+	requireTold(t, r.ask(t, map[string]any{}), `rtbeat.port is 0`, "--url")
+	requireTold(t, r.ask(t, settings, "--url", "http://"+harness.DeadAddress(t)), "dial up... ERROR", "connection refused", "is rtbeat running")
+	requireTold(t, r.ask(t, settings, "--url", "https://"+r.beat.Addr), "TLS... ERROR", "speaks no TLS")
+	requireTold(t, r.ask(t, settings, "--url", "http://"+r.beat.Addr+"/other"), "talk to intake... ERROR", "404 not_found", "rtbeat.admin.port")
+	requireTold(t, r.ask(t, settings, "--url", "http://user:hidden@"+r.beat.Addr), "Credentials come from the configuration")
+	requireTold(t, r.ask(t, settings, "--timeout", "0s"), "--timeout must be positive")
+
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	requireTold(t, r.ask(t, settings, "--url", other.URL), "404, and not in the words of rtbeat")
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	requireTold(t, r.ask(t, settings, "--url", "http://"+silent.Addr().String(), "--timeout", "300ms"), "talk to intake... ERROR", "--timeout")
+}
+
+func TestIntakeWithCredentials(t *testing.T) {
+	t.Parallel()
+	auth := map[string]any{
+		"bearer": map[string]any{"tokens": []string{authToken, "another-token"}},
+		"basic":  map[string]any{"username": "collector", "password": authPassword},
+		"hmac":   map[string]any{"keys": []string{authKey}, "timestamp_header": "X-Timestamp"},
+	}
+	settings := map[string]any{"auth": auth}
+	r := startIntake(t, settings)
+	requireOK(t, r.ask(t, settings), "intake: "+address(r)+"...\n  dial up... OK\n  TLS... WARN secure connection disabled\n"+
+		"  talk to intake with rtbeat.auth.bearer... OK\n  talk to intake with rtbeat.auth.basic... OK\n  talk to intake with rtbeat.auth.hmac... OK\n")
+
+	with := func(auth map[string]any) map[string]any {
+		return map[string]any{"port": settings["port"], "auth": auth}
+	}
+	for scheme, wrong := range map[string]map[string]any{
+		"bearer": {"tokens": []string{"old-token"}},
+		"basic":  {"username": "collector", "password": "old-password"},
+		"hmac":   {"keys": []string{"old-key"}, "timestamp_header": "X-Timestamp"},
+	} {
+		told := r.ask(t, with(map[string]any{scheme: wrong}))
+		requireTold(t, told, "talk to intake with rtbeat.auth."+scheme+"... ERROR 401 unauthorized", "does not take rtbeat.auth."+scheme, "restarted")
+		require.NotContains(t, told.Stdout+told.Stderr, "old-")
+	}
+	requireTold(t, r.ask(t, map[string]any{"port": settings["port"]}), "401 unauthorized", "The configuration has no credentials")
+}
+
+func TestIntakeOverTLS(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	certificate, key := inPEM(t, ca.issue(t, certificateFor("server")))
+	root, _ := inPEM(t, tls.Certificate{Certificate: [][]byte{ca.certificate.Raw}, PrivateKey: ca.key})
+	ssl := map[string]any{"certificate": certificate, "key": key, "certificate_authorities": []string{root}, "client_authentication": "required"}
+	settings := map[string]any{"ssl": ssl, "auth": map[string]any{"certificate": map[string]any{"names": []string{"sender"}}}}
+	r := startIntake(t, settings)
+	file := func(name, text string) string {
+		path := filepath.Join(r.home, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	client := func(authority *authority, name string) []string {
+		certificate, key := inPEM(t, authority.issue(t, certificateFor(name)))
+		return []string{"--certificate", file(name+".pem", certificate), "--key", file(name+".key", key)}
+	}
+	at := "https://" + r.beat.Addr + "/in"
+	requireOK(t, r.ask(t, settings, client(ca, "sender")...), "intake: "+at+"...\n  dial up... OK\n  TLS... OK\n  talk to intake... OK\n")
+
+	requireTold(t, r.ask(t, settings), "talk to intake... ERROR", "--certificate and --key")
+	requireTold(t, r.ask(t, settings, client(newAuthority(t), "sender")...), "does not take this client certificate", "rtbeat.ssl.certificate_authorities")
+	requireTold(t, r.ask(t, settings, client(ca, "other")...), "403 forbidden", "another client certificate")
+	requireTold(t, r.ask(t, settings, "--certificate", "nowhere.pem", "--key", "nowhere.key"), "--certificate and --key")
+
+	// By another configuration, which does not know the authority.
+	sender := client(ca, "sender")
+	stranger := slices.Concat(sender, []string{"--url", at})
+	requireTold(t, r.ask(t, map[string]any{}, stranger...), "TLS... ERROR", "unknown authority", "an authority", "--ca")
+	requireOK(t, r.ask(t, map[string]any{}, slices.Concat(stranger, []string{"--ca", file("ca.pem", root)})...), "intake: "+at+"...\n  dial up... OK\n  TLS... OK\n  talk to intake... OK\n")
+	requireTold(t, r.ask(t, map[string]any{}, slices.Concat(stranger, []string{"--ca", file("none.pem", "none")})...), "--ca", "no certificate in it")
+	requireTold(t, r.ask(t, map[string]any{}, "--url", "http://"+r.beat.Addr), "talk to intake... ERROR")
+}
+
+// The name in the certificate is that of senders; the address that a host to listen on makes is no reason to fail.
+func TestIntakeOverTLSByAnotherName(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	named := certificateFor("logs.example.com")
+	named.IPAddresses = nil
+	certificate, key := inPEM(t, ca.issue(t, named))
+	root, _ := inPEM(t, tls.Certificate{Certificate: [][]byte{ca.certificate.Raw}, PrivateKey: ca.key})
+	settings := map[string]any{"ssl": map[string]any{"certificate": certificate, "key": key, "certificate_authorities": []string{root}, "client_authentication": "none"}}
+	r := startIntake(t, settings)
+	requireOK(t, r.ask(t, settings), "intake: https://"+r.beat.Addr+"/in...\n  dial up... OK\n"+
+		"  TLS... WARN the certificate has other names: it is for logs.example.com, and not for 127.0.0.1. Senders have to use one of its names: test it with --url\n"+
+		"  talk to intake... OK\n")
+	requireTold(t, r.ask(t, settings, "--url", "https://"+r.beat.Addr), "TLS... ERROR", "it is for logs.example.com, and not for 127.0.0.1")
+}
+
+func TestIntakeOverAUnixSocket(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(shortDir(t), "in.sock")
+	settings := map[string]any{"host": "unix://" + path, "trusted_proxies": []string{"unix"}, "proxy_protocol": true}
+	r := startIntake(t, settings)
+	want := "intake: unix://" + path + "...\n  dial up... OK\n  TLS... WARN secure connection disabled\n  talk to intake... OK\n"
+	requireOK(t, r.ask(t, settings), want)
+	requireOK(t, r.ask(t, settings, "--url", "unix://"+path), want)
+	requireTold(t, r.ask(t, map[string]any{"host": "unix://" + path}), "closed without an answer", "rtbeat.proxy_protocol")
+	requireTold(t, r.ask(t, settings, "--url", "unix://"+path+".other"), "There is no such socket")
+}
+
+func TestIntakeBehindAProxy(t *testing.T) {
+	t.Parallel()
+	settings := map[string]any{"proxy_protocol": true, "trusted_proxies": []string{"127.0.0.1"}}
+	r := startIntake(t, settings)
+	want := "intake: " + address(r) + "...\n  dial up... OK\n  TLS... WARN secure connection disabled\n  talk to intake... OK\n"
+	requireOK(t, r.ask(t, settings), want)
+
+	// Who is not among the trusted must not announce anything.
+	settings = map[string]any{"proxy_protocol": true, "trusted_proxies": []string{"192.0.2.1"}}
+	r = startIntake(t, settings)
+	requireOK(t, r.ask(t, settings), "intake: "+address(r)+"...\n  dial up... OK\n  TLS... WARN secure connection disabled\n  talk to intake... OK\n")
+}
+
+func TestIntakeThatIsNotReady(t *testing.T) {
+	t.Parallel()
+	settings := map[string]any{"max_in_flight_bytes": 1000, "timeout": 30}
+	r := startIntake(t, settings)
+	r.sink.SetPolicy(lumbersink.Never())
+	l := newLine(t, dialFrom(t, "", r.beat.Addr))
+	l.write(post(`[{"pad":"` + strings.Repeat("x", 980) + `"}]`))
+	harness.Arrived(t, r.sink, 1)
+	requireTold(t, r.ask(t, settings), "talk to intake... ERROR 503 in_flight_limit: as much as rtbeat.max_in_flight_bytes allows waits for the output")
+	harness.RecoverSink(r.sink)
+	require.Equal(t, 200, l.read(t, "POST").code)
+	r.beat.Stop()
+	requireTold(t, r.ask(t, settings), "dial up... ERROR", "is rtbeat running")
+}
