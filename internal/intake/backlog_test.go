@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,11 +15,13 @@ import (
 
 // fillBacklog sends bodies of one size until the backlog is full, and as many more as are to wait.
 func fillBacklog(r *rig, size int, waiting int) (calls []*call) {
-	limit := backlogLimit
-	if size > largeBody {
-		limit = largeBacklogLimit
+	limit := 0
+	for _, b := range slices.Backward(backlogSizes[:]) {
+		if size <= b.body {
+			limit = b.limit
+		}
 	}
-	for range runtime.GOMAXPROCS(0)*limit/size + waiting {
+	for range max(1, runtime.GOMAXPROCS(0)*limit/size) + waiting {
 		calls = append(calls, r.start(r.request(batchOf(size))))
 		synctest.Wait()
 	}
@@ -36,7 +39,7 @@ func (r *rig) decoded() int {
 func ample(l *limits) { l.InFlight, l.MaxBody = 1<<30, 4<<20 }
 
 func TestWhatCanOnlyWaitStaysUndecoded(t *testing.T) {
-	for _, size := range []int{largeBody / 2, largeBody, 2 * largeBody} {
+	for _, size := range []int{64 << 10, 256 << 10, largeBody, 1 << 20, 2 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, ample)
@@ -59,17 +62,20 @@ func TestWhatCanOnlyWaitStaysUndecoded(t *testing.T) {
 }
 
 func TestBodiesOfOtherSizesDoNotWaitInTheSameBacklog(t *testing.T) {
-	for _, full := range []int{largeBody, 2 * largeBody} {
+	sizes := []int{64 << 10, 256 << 10, 1 << 20, 4 << 20}
+	require.Len(t, sizes, len(backlogSizes))
+	for _, full := range sizes {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, ample)
 			calls := fillBacklog(r, full, 1)
 			decoded := r.decoded()
 			require.Equal(t, len(calls)-1, decoded)
-			for _, other := range []int{smallBody, 3*largeBody - full} {
-				calls = append(calls, r.start(r.request(batchOf(other))))
-				synctest.Wait()
-				decoded++
-				require.Equal(t, decoded, r.decoded())
+			for _, other := range append([]int{smallBody}, sizes...) {
+				if other != full {
+					calls = append(calls, r.start(r.request(batchOf(other))))
+					decoded++
+					require.Equal(t, decoded, r.decoded())
+				}
 			}
 			r.deliverAll()
 			for _, c := range calls {
@@ -84,7 +90,7 @@ func TestWhileTheOutputTakesNothingWaitingBodiesAreAnsweredAllTheSame(t *testing
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, ample, func(l *limits) { l.Registry.StallAfter = 0 })
 		calls := fillBacklog(r, largeBody, 1)
-		malformed := r.start(r.request(strings.Repeat(" ", smallBody) + `{"messages":[{}}`))
+		malformed := r.start(r.request(strings.Repeat(" ", largeBody) + `{"messages":[{}}`))
 		malformed.requireAnswer(malformedJSON)
 		require.Equal(t, 250*time.Millisecond, malformed.took)
 		for _, c := range calls {
@@ -118,16 +124,15 @@ func TestABodyWaitsInTheBacklogForHalfOfTheTimeoutAtMost(t *testing.T) {
 	})
 }
 
-// Else a body that waited long to be decompressed would wait here for all that is left, and be refused undecoded.
-func TestDecompressingCountsForTheWaitInTheBacklog(t *testing.T) {
+// Where the deadline is over, nobody waits: else a body that waited long to be decompressed would wait for all that is left,
+// and be refused undecoded.
+func TestTheWaitInTheBacklogEndsAtItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t)
-		h := &handler{backlog: r.registry.NewBacklog(1), timeout: 400 * time.Millisecond} // half is less than a standstill
-		defer h.backlog.Enter(t.Context(), 1).Leave()
-		for _, spent := range []time.Duration{0, 150 * time.Millisecond, 300 * time.Millisecond} {
+		b := newBacklogs(newRig(t).registry, 0)
+		for _, left := range []time.Duration{200 * time.Millisecond, 50 * time.Millisecond, 0, -100 * time.Millisecond} {
 			began := time.Now()
-			h.enterBacklog(t.Context(), began.Add(-spent), smallBody+1).Leave()
-			require.Equal(t, max(0, 200*time.Millisecond-spent), time.Since(began))
+			b.enter(t.Context(), began.Add(left), smallBody+1).Leave()
+			require.Equal(t, max(0, left), time.Since(began))
 		}
 	})
 }
@@ -154,7 +159,7 @@ func TestWhatNobodyWaitsForIsNotDecoded(t *testing.T) {
 	for want, cause := range map[outcome]error{stopping: errStopping, clientGone: context.Canceled} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, ample)
-			calls := fillBacklog(r, largeBody, 0)
+			calls := append(fillBacklog(r, 2*smallBody, 0), fillBacklog(r, largeBody, 0)...)
 			decoded := r.decoded()
 			ctx, end := context.WithCancelCause(t.Context())
 			short := r.start(r.request(batchOf(smallBody + 1)).WithContext(ctx))
@@ -178,10 +183,10 @@ func TestARefusedBodyLeavesTheBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, ample)
 		r.deliverAll()
-		for range runtime.GOMAXPROCS(0) * backlogLimit / smallBody {
+		for range runtime.GOMAXPROCS(0) * backlogSizes[0].limit / smallBody {
 			r.do(r.request(strings.Repeat(" ", smallBody) + "{}")).requireAnswer(wrongShape)
 		}
-		c := r.do(r.request(batchOf(largeBody)))
+		c := r.do(r.request(batchOf(2 * smallBody)))
 		c.requireAnswer(delivered)
 		require.Zero(t, c.took)
 	})

@@ -21,19 +21,13 @@ var (
 	errDisplaced  = errors.New("the connection had to make room for another one")
 )
 
-// Bodies of more than smallBody bytes wait in the backlog, and those of more than largeBody in one of their own, and for a
-// turn to be decoded: that takes about 5 ms for as many.
-const smallBody, largeBody = 16 << 10, 512 << 10
-
-// How many bytes of bodies, for each core, may be decoded and not handed over: a few batches, so that no worker waits for
-// the next one.
-const backlogLimit, largeBacklogLimit = 1 << 20, 2 << 20
+// largeBody is how many bytes a body may have and be decoded without a turn. Decoding takes about 5 ms for as many.
+const largeBody = 512 << 10
 
 // handler serves POST /in.
 type handler struct {
 	requests       *inflight.Admission // what requests take beside their batches
-	backlog        *inflight.Backlog   // of bodies that are neither small nor large
-	largeBacklog   *inflight.Backlog
+	backlogs       backlogs
 	turns          chan struct{} // to decode a large body
 	admission      *inflight.Admission
 	registry       *inflight.Registry
@@ -93,7 +87,8 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	if err != nil {
 		return h.refused(ctx, err)
 	}
-	place := h.enterBacklog(ctx, start, len(body))
+	// Half of the time is left then, so that the sender still hears what was in its batch and why it was not delivered.
+	place := h.backlogs.enter(ctx, start.Add(h.timeout/2), len(body)) //nolint:mnd // half, as said
 	defer place.Leave()
 	b, err := h.decode(ctx, pass, body)
 	if err != nil {
@@ -166,22 +161,6 @@ func requestWeight(header http.Header) (weight int64) {
 		}
 	}
 	return weight
-}
-
-// enterBacklog lets a body wait that could only be decoded to wait as messages, which take much more memory: until half of
-// its time is over at most, which began with start, so that the sender still hears what was in its batch and why it was not
-// delivered.
-func (h *handler) enterBacklog(ctx context.Context, start time.Time, body int) *inflight.Place {
-	backlog := h.backlog
-	switch {
-	case body <= smallBody:
-		return nil
-	case body > largeBody:
-		backlog = h.largeBacklog
-	}
-	ctx, cancel := context.WithDeadline(ctx, start.Add(h.timeout/2)) //nolint:mnd // half, as said
-	defer cancel()
-	return backlog.Enter(ctx, int64(body))
 }
 
 // decode turns a body into messages. What they take in memory is reserved as it is made. Large bodies take turns, so that
