@@ -105,10 +105,15 @@ notice: ## Write NOTICE from the modules that the binary links
 metrics-manual: ## Write the tables of docs/metrics.md from the declarations of the metrics
 	go run ./internal/metrics/manual
 
+.PHONY: mixin
+mixin: ## Write the rules for Prometheus and the dashboard for Grafana from deploy/mixin
+	go run ./deploy/mixin
+
 .PHONY: generate-check
 generate-check: ## Fail when a generated file is out of date
 	go run ./internal/notice -check
 	go run ./internal/metrics/manual -check
+	go run ./deploy/mixin -check
 
 # Where the report goes, beside the terminal: BENCH_OUT=docs/benchmarks. BENCH_FLAGS=-quick looks whether it works.
 BENCH_OUT ?=
