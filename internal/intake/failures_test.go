@@ -50,9 +50,11 @@ func TestOtherEndsAreNoFailures(t *testing.T) {
 	r.do(r.request(messages(1)))
 	r.do(r.request(strings.Repeat(" ", 101)))
 	r.do(r.chunked(io.MultiReader(strings.NewReader("["), brokenReader{io.ErrUnexpectedEOF})))
-	req := r.request("x")
-	req.Header.Set("Content-Encoding", "br")
-	r.do(req)
+	for coding, body := range map[string]string{"br": "x", "gzip": gzipped(strings.Repeat(" ", 101))} {
+		req := r.request(body)
+		req.Header.Set("Content-Encoding", coding)
+		r.do(req)
+	}
 	require.Empty(t, r.metrics.failedTimes())
 }
 

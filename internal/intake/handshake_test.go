@@ -39,7 +39,8 @@ func TestHandshakeFailures(t *testing.T) {
 		"tls: no cipher suite supported by both client and server":                    handshakeProtocol,
 		"the address of the proxy is not in its header":                               handshakeOther,
 		"": handshakeOther,
-		"tls: failed to verify certificate: x509: certificate is valid for i/o timeout": handshakeBadCertificate, // a name that somebody chose
+		"tls: failed to verify certificate: x509: certificate is valid for i/o timeout": handshakeBadCertificate, // names that somebody chose
+		"tls: failed to verify certificate: x509: certificate is valid for EOF, not x":  handshakeBadCertificate,
 	} {
 		reason, failed := handshakeFailure(handshakeLine + text + "\n")
 		require.True(t, failed)
