@@ -39,7 +39,7 @@ build: ## Build build/rtbeat
 	@$(BUILD_ENV) scripts/compile.sh . -buildvcs=false -ldflags "$$(scripts/ldflags.sh)" -o $(OUT)/rtbeat
 
 .PHONY: test
-test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks: generated files, unit tests, fuzzing, e2e, senders, chaos, lint
+test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks: generated files, unit tests, fuzzing, e2e, senders, monitoring, chaos, lint
 	@$(MAKE) senders REQUIRE=
 	@$(MAKE) monitoring REQUIRE=
 

@@ -46,7 +46,7 @@ func (r rules) records() map[string]string {
 }
 
 var (
-	gaugeRange = regexp.MustCompile(`(max_over_time\([^\[]*)\[\d+m\]`)
+	gaugeRange = regexp.MustCompile(`((?:max|min)_over_time\([^\[]*)\[\d+m\]`)
 	// Counters are looked at over 5 and more minutes: those that began before it ended would go on for as long.
 	counterRange = regexp.MustCompile(`((?:rate|increase)\([^\[]*)\[\d+m\]`)
 )

@@ -120,6 +120,7 @@ func TestEveryQueryShowsWhatHappens(t *testing.T) {
 	s.phase(stalled, func() {
 		s.alert(stalledAlert, v1.AlertStateFiring)
 		s.alert("RtbeatAnswersFail fast ", v1.AlertStateFiring)
+		s.alert("RtbeatQueueFull fast ", v1.AlertStateFiring)
 		require.Equal(t, v1.AlertStatePending, p.alerts()["RtbeatOutputStalled  "+openMetrics], "the alert as it is shipped waits for 5 minutes")
 	})
 	more.end()
