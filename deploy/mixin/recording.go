@@ -29,7 +29,7 @@ func recording() []rule {
 }
 
 // quantile is that of a histogram, be it scraped with its classic buckets or, where Prometheus prefers them, with native
-// ones. There is never both.
+// ones. Where there are both, the classic ones count.
 func quantile(q, classic, native string) string {
 	return "histogram_quantile(" + q + ", " + classic + ")\nor\nhistogram_quantile(" + q + ", " + native + ")"
 }
