@@ -39,8 +39,9 @@ build: ## Build build/rtbeat
 	@$(BUILD_ENV) scripts/compile.sh . -buildvcs=false -ldflags "$$(scripts/ldflags.sh)" -o $(OUT)/rtbeat
 
 .PHONY: test
-test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks: generated files, unit tests, fuzzing, e2e, senders, chaos, lint
+test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks: generated files, unit tests, fuzzing, e2e, senders, monitoring, chaos, lint
 	@$(MAKE) senders REQUIRE=
+	@$(MAKE) monitoring REQUIRE=
 
 .PHONY: unit race
 unit: deps ## Run the unit tests, with the race detector
@@ -70,6 +71,12 @@ REQUIRE ?= 1
 senders: build ## Run curl, nginx, HAProxy, syslog-ng and an OpenTelemetry Collector against the real binary
 	@scripts/senders.sh || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_SENDERS=$(REQUIRE) go test -tags senders -count=1 -timeout 10m -v ./test/senders
+
+.PHONY: monitoring
+monitoring: build ## Run a real Prometheus with the rules and the dashboard's queries against the real binary
+	@scripts/monitoring.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MONITORING=$(REQUIRE) \
+		go test -tags monitoring -count=1 -timeout 10m -v ./test/monitoring
 
 .PHONY: abuse abuse-memory
 abuse: build ## Attack the real binary, and measure what good senders notice (Linux, root; ten minutes)
@@ -105,10 +112,15 @@ notice: ## Write NOTICE from the modules that the binary links
 metrics-manual: ## Write the tables of docs/metrics.md from the declarations of the metrics
 	go run ./internal/metrics/manual
 
+.PHONY: mixin
+mixin: ## Write the rules for Prometheus and the dashboard for Grafana from deploy/mixin
+	go run ./deploy/mixin
+
 .PHONY: generate-check
 generate-check: ## Fail when a generated file is out of date
 	go run ./internal/notice -check
 	go run ./internal/metrics/manual -check
+	go run ./deploy/mixin -check
 
 # Where the report goes, beside the terminal: BENCH_OUT=docs/benchmarks. BENCH_FLAGS=-quick looks whether it works.
 BENCH_OUT ?=

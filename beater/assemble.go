@@ -49,6 +49,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Oldest:        registry.Oldest,
 		Queued:        registry.Queued,
 		RequestsLimit: func() int { return server.RequestsLimit() },
+		Timeout:       bt.config.Timeout,
 		Entries:       registry.Entries,
 		EntriesLimit:  registry.Limit,
 		Stalled:       registry.Stalled,

@@ -105,6 +105,11 @@ var intake = Section{Name: "intake", Metrics: []Declaration{
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 15, 30, 60},
 	},
 	{
+		Name: "rtbeat_timeout_seconds", Type: Gauge,
+		Help:  "How long a batch waits for its acknowledgement before it is answered 504 (timeout).",
+		Moves: "Never while the process lives. Compare the quantiles of `rtbeat_ack_duration_seconds` with it, not with a number.",
+	},
+	{
 		Name: "rtbeat_batches_received", Type: Untyped,
 		Help:  "The same as rtbeat_batches_total, under its old name.",
 		Moves: "Kept for dashboards of the first rtbeat.",

@@ -51,6 +51,7 @@ type Sources struct {
 	Oldest        func() time.Duration // the age of the oldest event that the output owes
 	Queued        func() int           // batches that wait for a publishing worker
 	RequestsLimit func() int
+	Timeout       time.Duration // of the wait for the acknowledgement
 
 	Entries      func() int // delivered messages that are known
 	EntriesLimit func() int
@@ -95,6 +96,7 @@ func New(registry *prometheus.Registry, sources Sources, labels Words, build Bui
 	for _, word := range labels.AckModes {
 		mode.WithLabelValues(word).Set(number(word == ackMode))
 	}
+	b.gauge("rtbeat_timeout_seconds").Set(sources.Timeout.Seconds())
 	coalesced := b.counterVec("rtbeat_messages_coalesced_total")
 
 	m := &Metrics{

@@ -26,6 +26,7 @@ func sources() metrics.Sources {
 		Oldest:        func() time.Duration { return 3500 * time.Millisecond },
 		Queued:        func() int { return 7 },
 		RequestsLimit: func() int { return 4096 },
+		Timeout:       4500 * time.Millisecond,
 
 		Entries:      func() int { return 2345 },
 		EntriesLimit: func() int { return 262144 },
@@ -146,6 +147,7 @@ func TestEveryMetricMoves(t *testing.T) {
 		"rtbeat_publish_wait_seconds count":               0,
 		"rtbeat_publish_wait_seconds sum":                 0,
 		"rtbeat_in_flight_requests_limit":                 4096,
+		"rtbeat_timeout_seconds":                          4.5,
 		"rtbeat_in_flight_events_limit":                   3200,
 		"rtbeat_oldest_unacknowledged_seconds":            3.5,
 		"rtbeat_tls_certificate_expiry_timestamp_seconds": 1893456000,

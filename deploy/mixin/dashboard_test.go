@@ -1,0 +1,161 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// grafanas is the part of a dashboard that the conventions are about.
+type grafanas struct {
+	ID            *int `json:"id"`
+	UID, Title    string
+	Timezone      string
+	SchemaVersion int
+	Tags          []string
+	Editable      bool
+	Templating    struct {
+		List []struct {
+			Name, Type, AllValue string
+			Query                any
+			Multi, IncludeAll    bool
+			Datasource           struct{ UID string }
+		}
+	}
+	Panels []struct {
+		ID                       int
+		Type, Title, Description string
+		Datasource               struct{ UID string }
+		GridPos                  struct{ X, Y, W, H int }
+		Links                    []struct{ Title, URL string }
+		FieldConfig              struct{ Defaults struct{ Unit string } }
+		Targets                  []struct {
+			RefID, Expr, LegendFormat string
+			Instant, Range            bool
+			Datasource                struct{ UID string }
+		}
+	}
+}
+
+func dashboard(t *testing.T) grafanas {
+	t.Helper()
+	text, err := json.Marshal(readDashboard(t))
+	require.NoError(t, err)
+	var d grafanas
+	require.NoError(t, json.Unmarshal(text, &d))
+	return d
+}
+
+func TestDashboardIsOneThatCanBeProvisioned(t *testing.T) {
+	require.Contains(t, readDashboard(t), "id")
+	d := dashboard(t)
+	require.Nil(t, d.ID)
+	require.Equal(t, "rtbeat-overview", d.UID)
+	require.LessOrEqual(t, len(d.UID), 40)
+	require.Equal(t, "rtbeat / Overview", d.Title)
+	require.Equal(t, []string{"rtbeat-mixin"}, d.Tags)
+	require.Equal(t, "browser", d.Timezone)
+	require.GreaterOrEqual(t, d.SchemaVersion, 36)
+	require.False(t, d.Editable)
+
+	require.Len(t, d.Templating.List, 3)
+	source := d.Templating.List[0]
+	require.Equal(t, "datasource", source.Name)
+	require.Equal(t, "datasource", source.Type)
+	require.Equal(t, "prometheus", source.Query)
+	for i, name := range []string{"job", "instance"} {
+		v := d.Templating.List[i+1]
+		require.Equal(t, name+" query", v.Name+" "+v.Type)
+		require.True(t, v.Multi && v.IncludeAll, name)
+		require.Equal(t, ".+", v.AllValue)
+		require.Equal(t, "${datasource}", v.Datasource.UID)
+	}
+}
+
+func TestWhateverAsksAsksTheChosenSource(t *testing.T) {
+	sources := 0
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if v["type"] == "prometheus" {
+				sources++
+				require.Equal(t, "${datasource}", v["uid"])
+			}
+			for _, inner := range v {
+				walk(inner)
+			}
+		case []any:
+			for _, inner := range v {
+				walk(inner)
+			}
+		}
+	}
+	walk(readDashboard(t))
+	require.Greater(t, sources, 2*len(rows()))
+}
+
+func TestDashboardFollowsTheWalk(t *testing.T) {
+	var titles []string
+	for _, p := range dashboard(t).Panels {
+		if p.Type == "row" {
+			titles = append(titles, p.Title)
+		}
+	}
+	require.Equal(t, []string{"Overview", "Senders", "Intake", "In flight", "Queue", "Output", "Process"}, titles)
+}
+
+func TestPanelsSayWhatTheyShow(t *testing.T) {
+	known := exposed()
+	_, alerting := rulesOf(t)
+	runbooks := make(map[string]bool)
+	for _, r := range alerting {
+		runbooks[r.Annotations.Runbook] = true
+	}
+	ids, linked := make(map[int]bool), make(map[string]bool)
+	for _, p := range dashboard(t).Panels {
+		require.False(t, ids[p.ID], "id %d twice", p.ID)
+		ids[p.ID] = true
+		if p.Type == "row" {
+			continue
+		}
+		require.NotEmpty(t, p.Title)
+		require.Regexp(t, `\.$`, p.Description, p.Title)
+		require.NotEmpty(t, p.FieldConfig.Defaults.Unit, p.Title)
+		require.Equal(t, "${datasource}", p.Datasource.UID, p.Title)
+		for _, link := range p.Links {
+			require.True(t, runbooks[link.URL], "%s links to %s, which is no alert's", p.Title, link.URL)
+			linked[link.URL] = true
+		}
+		require.NotEmpty(t, p.Targets, p.Title)
+		for _, target := range p.Targets {
+			require.Equal(t, "${datasource}", target.Datasource.UID, p.Title)
+			require.NotEmpty(t, target.LegendFormat, p.Title)
+			require.NotEqual(t, target.Instant, target.Range, p.Title)
+			require.NotRegexp(t, `(rate|increase)\([^)]*\[\d`, target.Expr, "%s: the range is Grafana's to choose", p.Title)
+			for _, s := range selectors(t, target.Expr) {
+				require.Equal(t, "~J", s.labels["job"], "%s: %s of any job", p.Title, s.name)
+				require.Equal(t, "~I", s.labels["instance"], "%s: %s of any instance", p.Title, s.name)
+				require.True(t, known[s.name], "%s: nothing is called %s", p.Title, s.name)
+			}
+		}
+	}
+	for url := range runbooks {
+		require.True(t, linked[url], "no panel leads to %s", url)
+	}
+}
+
+func TestPanelsDoNotOverlap(t *testing.T) {
+	taken := make(map[[2]int]string)
+	for _, p := range dashboard(t).Panels {
+		g := p.GridPos
+		require.LessOrEqual(t, g.X+g.W, 24, p.Title)
+		for x := g.X; x < g.X+g.W; x++ {
+			for y := g.Y; y < g.Y+g.H; y++ {
+				require.Empty(t, taken[[2]int{x, y}], "%s stands on another panel", p.Title)
+				taken[[2]int{x, y}] = p.Title
+			}
+		}
+	}
+}

@@ -1,0 +1,164 @@
+//go:build monitoring
+
+package monitoring
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+const token = "a-token-of-the-test"
+
+// certificate writes a certificate for 127.0.0.1 that ends in 90 days, and its key.
+func certificate(t testing.TB) (certFile, keyFile string, pool *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "rtbeat"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(90 * 24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	certFile, keyFile = filepath.Join(dir, "server.pem"), filepath.Join(dir, "server.key")
+	require.NoError(t, os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	require.NoError(t, os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+	pool = x509.NewCertPool()
+	parsed, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	pool.AddCert(parsed)
+	return certFile, keyFile, pool
+}
+
+// senders post until the test ends, or until they are stopped.
+type senders struct {
+	t         testing.TB
+	name      string // of their messages
+	addr      string
+	client    *harness.Client
+	transport *http.Transport
+
+	ctx  context.Context //nolint:containedctx // it is what stops them
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+func newSenders(t testing.TB, addr string, pool *x509.CertPool) *senders {
+	t.Helper()
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 8}
+	s := &senders{t: t, name: "good", addr: addr, client: harness.NewClientOver(transport), transport: transport}
+	s.ctx, s.stop = context.WithCancel(t.Context())
+	t.Cleanup(s.end)
+	return s
+}
+
+// end stops them and waits.
+func (s *senders) end() {
+	s.stop()
+	s.wg.Wait()
+	s.transport.CloseIdleConnections()
+}
+
+// post sends any body with any token.
+func (s *senders) post(ctx context.Context, token string, body []byte) harness.Answer {
+	return s.client.PostTo(ctx, "https://"+s.addr+"/in", http.Header{"Authorization": {"Bearer " + token}}, body)
+}
+
+// good are senders that repeat a batch until it is delivered, as rxtx does.
+func (s *senders) good(number int) {
+	for i := range number {
+		s.wg.Go(func() {
+			for n := 0; s.ctx.Err() == nil; n++ {
+				b := harness.NewBatch(fmt.Sprintf("%s-%d-%d", s.name, i, n), 10)
+				for s.ctx.Err() == nil && s.post(s.ctx, token, b.Body()).Code != http.StatusOK {
+					harness.Pause(s.ctx, 200*time.Millisecond)
+				}
+				harness.Pause(s.ctx, 50*time.Millisecond)
+			}
+		})
+	}
+}
+
+// bad does everything, a few times a second, that a sender may do wrong.
+func (s *senders) bad(ctx context.Context) {
+	for n := 0; ctx.Err() == nil; n++ {
+		repeated := harness.NewBatch(fmt.Sprintf("repeated-%d", n), 2)
+		s.post(ctx, token, repeated.Body())
+		s.post(ctx, token, repeated.Body())
+		s.post(ctx, token, harness.NewLabelledBatch(fmt.Sprintf("dropped-%d", n), 2, func(int) string { return "drop" }).Body())
+		s.post(ctx, token, fmt.Appendf(nil, `{"messages":[{"uuid":"large-%d","n":123456789012345678901234567890}]}`, n))
+		s.post(ctx, token, []byte(`{"messages": [}`))
+		s.post(ctx, "nobodys", []byte(`{"messages": []}`))
+		s.knock(ctx)
+		harness.Pause(ctx, 200*time.Millisecond)
+	}
+}
+
+// knock speaks plain HTTP to a port that speaks TLS.
+func (s *senders) knock(ctx context.Context) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", s.addr)
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	_, _ = conn.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+	_, _ = conn.Read(make([]byte, 1))
+}
+
+// crowd opens more connections than there may be, and keeps them.
+func (s *senders) crowd(ctx context.Context, number int) {
+	var conns []net.Conn
+	defer func() {
+		for _, c := range conns {
+			_ = c.Close()
+		}
+	}()
+	for ctx.Err() == nil {
+		for range number {
+			dialer := tls.Dialer{Config: s.transport.TLSClientConfig}
+			if c, err := dialer.DialContext(ctx, "tcp", s.addr); err == nil {
+				conns = append(conns, c)
+			}
+		}
+		harness.Pause(ctx, time.Second)
+	}
+}
+
+// during runs a sender beside the story until the returned function is called.
+func (s *senders) during(what func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	done := make(chan struct{})
+	s.wg.Go(func() {
+		defer close(done)
+		what(ctx)
+	})
+	return func() {
+		cancel()
+		<-done
+	}
+}
