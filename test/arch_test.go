@@ -17,16 +17,17 @@ const module = "github.com/txn2/rtbeat"
 var mayImport = map[string][]string{
 	"":                        {"cmd"},
 	"cmd":                     {"beater", "internal/lumbersink"},
-	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/durable", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/publish"},
+	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/durable", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/publish", "internal/status"},
 	"internal/intake":         {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/inflight", "internal/pace"},
 	"internal/batch":          {"internal/pace"},
 	"internal/contentcoding":  {"internal/pace"},
 	"internal/publish":        {"internal/batch", "internal/inflight"},
 	"internal/inflight":       {"internal/batch"},
-	"internal/durable":        {"internal/persist", "internal/queuedir"},
+	"internal/durable":        {"internal/persist", "internal/queuedir", "internal/status"},
 	"internal/effective":      {"config"},
 	"internal/metrics/manual": {"internal/metrics"},
 	"internal/pipelinetest":   {},
+	"internal/status":         {"internal/effective"},
 }
 
 // freeOfLibbeat are the rooms that build and test in a second, because they do not pull in libbeat.
