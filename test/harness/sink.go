@@ -1,4 +1,4 @@
-//go:build e2e || chaos || senders || abuse
+//go:build e2e || chaos || senders || abuse || browser
 
 package harness
 
