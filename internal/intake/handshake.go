@@ -1,6 +1,10 @@
 package intake
 
-import "strings"
+import (
+	"strings"
+
+	"golang.org/x/time/rate"
+)
 
 // Why a TLS handshake failed. There are no others than these, for net/http tells of it in a line of text alone, and that
 // holds what the sender says.
@@ -60,4 +64,29 @@ func handshakeFailure(line string) (reason string, failed bool) {
 		}
 	}
 	return handshakeOther, true
+}
+
+// maxErrorLine is how much of a complaint is logged: names in a certificate are the sender's words, and as many as it likes.
+const maxErrorLine = 300
+
+// errorLog brings what net/http complains of, which is mostly senders, to the one logger. Handshakes that fail are worth
+// a warning: the sender sees little more than a closed connection.
+type errorLog struct {
+	log     Logger
+	metrics Metrics
+	once    rate.Sometimes
+}
+
+func (l *errorLog) Write(line []byte) (int, error) {
+	n := len(line)
+	text := strings.ToValidUTF8(string(line[:min(n, maxErrorLine)]), "\uFFFD")
+	report := l.log.Debugw
+	if reason, failed := handshakeFailure(text); failed {
+		l.metrics.Handshake(reason)
+		if !strings.HasSuffix(text, ": EOF\n") {
+			l.once.Do(func() { report = l.log.Warnw })
+		}
+	}
+	report("http server", "error.message", strings.TrimSpace(text))
+	return n, nil
 }

@@ -14,7 +14,6 @@ import (
 	"net"
 	"net/http"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -284,29 +283,4 @@ func (s *Server) advance(p phase) {
 			return
 		}
 	}
-}
-
-// maxErrorLine is how much of a complaint is logged: names in a certificate are the sender's words, and as many as it likes.
-const maxErrorLine = 300
-
-// errorLog brings what net/http complains of, which is mostly senders, to the one logger. Handshakes that fail are worth
-// a warning: the sender sees little more than a closed connection.
-type errorLog struct {
-	log     Logger
-	metrics Metrics
-	once    rate.Sometimes
-}
-
-func (l *errorLog) Write(line []byte) (int, error) {
-	n := len(line)
-	text := strings.ToValidUTF8(string(line[:min(n, maxErrorLine)]), "\uFFFD")
-	report := l.log.Debugw
-	if reason, failed := handshakeFailure(text); failed {
-		l.metrics.Handshake(reason)
-		if !strings.HasSuffix(text, ": EOF\n") {
-			l.once.Do(func() { report = l.log.Warnw })
-		}
-	}
-	report("http server", "error.message", strings.TrimSpace(text))
-	return n, nil
 }

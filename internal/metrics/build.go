@@ -26,14 +26,10 @@ func (b builder) counter(name string) prometheus.Counter {
 	return b.NewCounter(prometheus.CounterOpts{Name: m.Name, Help: m.Help})
 }
 
-// counterVec makes a counter with one label, and its series for each word, so that the first increase is seen.
-func (b builder) counterVec(name string, words ...string) *prometheus.CounterVec {
+// counterVec makes a counter with labels.
+func (b builder) counterVec(name string) *prometheus.CounterVec {
 	m := b.the(name, Counter)
-	vec := b.NewCounterVec(prometheus.CounterOpts{Name: m.Name, Help: m.Help}, m.Labels)
-	for _, word := range words {
-		vec.WithLabelValues(word)
-	}
-	return vec
+	return b.NewCounterVec(prometheus.CounterOpts{Name: m.Name, Help: m.Help}, m.Labels)
 }
 
 func (b builder) counterFunc(name string, value func() float64) {

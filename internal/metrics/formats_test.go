@@ -65,7 +65,8 @@ func TestOldNames(t *testing.T) {
 	m.Acks(3)
 	for format, untyped := range map[string]string{plain: "untyped", openMetrics: "unknown"} {
 		text, contentType := scrape(t, m.Handler(), format)
-		require.True(t, strings.HasPrefix(contentType, format[:strings.Index(format, ";")]), contentType)
+		media, _, _ := strings.Cut(format, ";")
+		require.True(t, strings.HasPrefix(contentType, media), contentType)
 		for _, line := range []string{
 			"# TYPE rtbeat_batches_received " + untyped, "rtbeat_batches_received 1", "# TYPE rtbeat_messages_parsed " + untyped, "rtbeat_messages_parsed 5",
 			"# TYPE rtbeat_acks_received " + untyped, "rtbeat_acks_received 3", "# TYPE rtbeat_current_acks gauge", "rtbeat_current_acks 3",

@@ -172,8 +172,9 @@ type words map[string]prometheus.Counter
 // other is what a word counts as that is none of the few.
 const other = "other"
 
+// words makes a counter with one label, and its series for each word, so that the first increase is seen.
 func (b builder) words(name string, few []string) words {
-	vec := b.counterVec(name, few...)
+	vec := b.counterVec(name)
 	w := make(words, len(few))
 	for _, word := range few {
 		w[word] = vec.WithLabelValues(word)

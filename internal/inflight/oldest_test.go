@@ -1,0 +1,151 @@
+package inflight_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// claimReceived claims a batch that came in some time ago.
+func (r *rig) claimReceived(ago time.Duration, names ...string) *inflight.BatchAck {
+	r.t.Helper()
+	messages := make([]batch.Message, len(names))
+	for i, name := range names {
+		messages[i] = message(name)
+	}
+	reservation, err := r.admission.Open(0)
+	require.NoError(r.t, err)
+	token, err := r.registry.Claim(messages, inflight.Origin{Received: time.Now().Add(-ago).UTC()}, reservation)
+	require.NoError(r.t, err)
+	return token
+}
+
+func TestOldest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		requireOldest := func(want time.Duration, why string) {
+			t.Helper()
+			require.Equal(t, want, r.registry.Oldest(), why)
+		}
+		requireOldest(0, "nothing came")
+		late := r.claimReceived(time.Second, "a", "b")
+		early := r.claimReceived(5*time.Second, "c") // its body came more slowly
+		requireOldest(0, "the pipeline has nothing yet")
+		events := handOver(late, 1)
+		requireOldest(time.Second, "one event of the later batch")
+		time.Sleep(time.Second)
+		requireOldest(2*time.Second, "it gets older")
+		events = append(events, handOver(early, 1)...)
+		requireOldest(6*time.Second, "the earlier batch, although it was handed over later")
+		events = append(events, handOver(late, 1)...)
+		joined := r.claimReceived(time.Minute, "a")
+		requireOldest(6*time.Second, "a batch that has nothing of its own in the pipeline")
+		r.ack(events[1])
+		requireOldest(2*time.Second, "the later batch is left")
+		r.ack(events[0])
+		requireOldest(2*time.Second, "and one event of it")
+		drop(events[2], inflight.ErrDropped)
+		requireOldest(0, "dropped, so that nothing is owed")
+		for _, token := range []*inflight.BatchAck{late, early, joined} {
+			token.Withdraw()
+		}
+		r.requireEmpty()
+	})
+}
+
+// A batch that timed out is answered, and what the pipeline has of it is owed nevertheless. Seal ends it.
+func TestOldestAfterTheAnswerAndAfterSeal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		token, events := r.publish("a", "b")
+		time.Sleep(3 * time.Second)
+		token.Withdraw()
+		require.Equal(t, 3*time.Second, r.registry.Oldest())
+		r.registry.Seal()
+		require.Zero(t, r.registry.Oldest())
+		r.ack(events...)
+		require.Zero(t, r.registry.Oldest(), "late acknowledgements change nothing")
+	})
+}
+
+// Compared with looking at every batch, over random steps.
+func TestOldestIsTheOldest(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		synctest.Test(t, func(t *testing.T) { compareOldest(t, rt) })
+	})
+}
+
+func compareOldest(t *testing.T, rt *rapid.T) {
+	t.Helper()
+	type claimed struct {
+		came   time.Time
+		token  *inflight.BatchAck
+		events []any
+	}
+	r := newRig(t)
+	var batches []*claimed
+	oldest := func() (age time.Duration) {
+		for _, b := range batches {
+			if len(b.events) > 0 {
+				age = max(age, time.Since(b.came))
+			}
+		}
+		return age
+	}
+	ms := func(most int, what string) time.Duration {
+		return time.Duration(rapid.IntRange(0, most).Draw(rt, what)) * time.Millisecond
+	}
+	for range rapid.IntRange(1, 60).Draw(rt, "steps") {
+		time.Sleep(ms(100, "passing"))
+		step := rapid.IntRange(0, 2).Draw(rt, "step")
+		if step == 0 || len(batches) == 0 {
+			ago := ms(1000, "ago")
+			batches = append(batches, &claimed{came: time.Now().Add(-ago), token: r.claimReceived(ago, "-a", "-b", "-c")})
+			continue
+		}
+		b := batches[rapid.IntRange(0, len(batches)-1).Draw(rt, "batch")]
+		if step == 1 {
+			b.events = append(b.events, handOver(b.token, 1)...)
+		} else if len(b.events) > 0 {
+			r.ack(b.events[0])
+			b.events = b.events[1:]
+		}
+		require.Equal(t, oldest(), r.registry.Oldest())
+	}
+}
+
+// The wait in line is told once, from the first entry, however often the batch gives way.
+func TestWaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		first, second := r.claim("a", "b"), r.claim("c")
+		first.Publish()
+		time.Sleep(700 * time.Millisecond)
+		second.Publish()
+		require.Same(t, first, r.registry.Take())
+		handOver(first, 1)
+		inLine, told := first.Waited()
+		require.True(t, told)
+		require.Equal(t, 700*time.Millisecond, inLine)
+		require.True(t, first.GiveWay())
+		time.Sleep(100 * time.Millisecond)
+
+		require.Same(t, second, r.registry.Take())
+		handOver(second, 1)
+		inLine, told = second.Waited()
+		require.True(t, told)
+		require.Equal(t, 100*time.Millisecond, inLine)
+
+		require.Same(t, first, r.registry.Take())
+		handOver(first, 1)
+		_, told = first.Waited()
+		require.False(t, told, "once")
+		r.registry.Seal()
+	})
+}

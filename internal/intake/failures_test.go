@@ -1,0 +1,111 @@
+package intake
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/batch"
+)
+
+// Every way for a body not to be a batch is counted once, under a word that there is.
+func TestUndecodableBodiesAreCounted(t *testing.T) {
+	corrupt := gzipped(messages(2))
+	corrupt = corrupt[:len(corrupt)-4]
+	counted := make(map[string]int)
+	for body, want := range map[string]string{
+		"":                              string(batch.EmptyBody),
+		"{":                             string(batch.MalformedJSON),
+		`[1]`:                           string(batch.WrongShape),
+		`{"size":2,"messages":[{}]}`:    string(batch.SizeMismatch),
+		`[{"a":{"b":{"c":{"d":"e"}}}}]`: string(batch.TooDeep),
+		`[{},{},{}]`:                    string(batch.TooManyMessages),
+		corrupt:                         "corrupt_encoding",
+	} {
+		r := newRig(t, func(l *limits) { l.MaxDepth, l.MaxMessages = 3, 2 })
+		req := r.request(body)
+		if want == "corrupt_encoding" {
+			req.Header.Set("Content-Encoding", "gzip")
+		}
+		r.do(req)
+		require.Equal(t, map[string]int{"undecodable " + want: 1}, r.metrics.failedTimes(), "%q", body)
+		counted[want]++
+	}
+	require.Len(t, counted, len(DecodeFailures()))
+	for _, word := range DecodeFailures() {
+		require.Contains(t, counted, word)
+	}
+}
+
+// What is refused for another reason is no failure to decode, and a good batch is none at all.
+func TestOtherEndsAreNoFailures(t *testing.T) {
+	r := newRig(t, func(l *limits) { l.MaxBody = 100 })
+	r.deliverAll()
+	r.do(r.request(messages(1)))
+	r.do(r.request(strings.Repeat(" ", 101)))
+	r.do(r.chunked(io.MultiReader(strings.NewReader("["), brokenReader{io.ErrUnexpectedEOF})))
+	for coding, body := range map[string]string{"br": "x", "gzip": gzipped(strings.Repeat(" ", 101))} {
+		req := r.request(body)
+		req.Header.Set("Content-Encoding", coding)
+		r.do(req)
+	}
+	require.Empty(t, r.metrics.failedTimes())
+}
+
+func TestRefusedCredentialsAreCounted(t *testing.T) {
+	r := newRig(t, with(auth.Settings{BearerTokens: []string{bearer}, HMAC: &auth.HMACSettings{Keys: []string{"a key to sign with"}, Header: "X-Signature", Prefix: "sha256="}}))
+	r.deliverAll()
+	post := func(name, value string) {
+		req := r.request(messages(1))
+		req.Header = http.Header{name: {value}}
+		r.do(req)
+	}
+	post("Authorization", "Bearer "+bearer)
+	post("Authorization", "Bearer "+marker)
+	post("Authorization", marker)
+	post("X-Nothing", marker)
+	post("X-Signature", "sha256="+strings.Repeat("0", 64))
+	require.Equal(t, map[string]int{
+		"unwelcome wrong_token": 1, "unwelcome bad_scheme": 1, "unwelcome missing": 1, "unwelcome wrong_signature": 1,
+	}, r.metrics.failedTimes())
+	for what := range r.metrics.failedTimes() {
+		require.True(t, slices.Contains(auth.Details(), auth.Detail(strings.TrimPrefix(what, "unwelcome "))), what)
+	}
+}
+
+func TestPhase(t *testing.T) {
+	r := newRig(t)
+	require.Equal(t, []string{"starting", "serving", "leaving", "draining"}, Phases())
+	for p, word := range Phases() {
+		r.server.advance(phase(p))
+		require.Equal(t, word, r.server.Phase())
+	}
+	r.server.advance(phaseServing)
+	require.Equal(t, "draining", r.server.Phase(), "it only grows")
+}
+
+// The limit that is published is the one in force: as many requests without headers wait at once, and not one more.
+func TestRequestsLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(l *limits) { l.InFlight = 100 << 20; l.Registry.StallAfter = 0 })
+		limit := r.server.RequestsLimit()
+		require.Equal(t, 25<<20/(2<<10), limit)
+		for range limit {
+			place, err := r.server.requests.Open(0)
+			require.NoError(t, err)
+			require.NoError(t, place.Grow(requestWeight(http.Header{})))
+		}
+		place, err := r.server.requests.Open(0)
+		if err == nil {
+			err = place.Grow(requestWeight(http.Header{}))
+		}
+		require.Error(t, err)
+		r.do(r.request(messages(1))).requireAnswer(inFlightLimit)
+	})
+}

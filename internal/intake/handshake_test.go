@@ -1,0 +1,81 @@
+package intake
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const handshakeLine = "http: TLS handshake error from 192.0.2.7:1234: "
+
+func TestHandshakeFailures(t *testing.T) {
+	reset := &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", errors.New("connection reset by peer"))}
+	slow := &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	for text, want := range map[string]string{
+		io.EOF.Error(): handshakeClosed,
+		reset.Error():  handshakeClosed,
+		"write tcp 127.0.0.1:1->127.0.0.1:2: write: broken pipe": handshakeClosed,
+		slow.Error(): handshakeTimeout,
+		"write tcp 127.0.0.1:1->127.0.0.1:2: i/o timeout":                             handshakeTimeout,
+		"context deadline exceeded":                                                   handshakeTimeout,
+		"client sent an HTTP request to an HTTPS server":                              handshakeNotTLS,
+		"tls: first record does not look like a TLS handshake":                        handshakeNotTLS,
+		"tls: client didn't provide a certificate":                                    handshakeNoCertificate,
+		(&tls.CertificateVerificationError{Err: errors.New("x509: unknown")}).Error(): handshakeBadCertificate,
+		"tls: failed to parse client certificate: x509: malformed":                    handshakeBadCertificate,
+		"remote error: tls: bad certificate":                                          handshakeRejected,
+		"remote error: tls: unknown certificate authority":                            handshakeRejected,
+		"remote error: tls: expired certificate":                                      handshakeRejected,
+		"remote error: tls: protocol version not supported":                           handshakeProtocol,
+		"tls: client offered only unsupported versions: [302 301]":                    handshakeProtocol,
+		"tls: no cipher suite supported by both client and server":                    handshakeProtocol,
+		"the address of the proxy is not in its header":                               handshakeOther,
+		"": handshakeOther,
+		"tls: failed to verify certificate: x509: certificate is valid for i/o timeout": handshakeBadCertificate, // names that somebody chose
+		"tls: failed to verify certificate: x509: certificate is valid for EOF, not x":  handshakeBadCertificate,
+	} {
+		reason, failed := handshakeFailure(handshakeLine + text + "\n")
+		require.True(t, failed)
+		require.Equal(t, want, reason, text)
+		require.Contains(t, HandshakeFailures(), reason)
+	}
+	for _, address := range []string{"[2001:db8::1]:1234", "@", "", "/run/rtbeat.sock"} {
+		reason, _ := handshakeFailure("http: TLS handshake error from " + address + ": EOF\n")
+		require.Equal(t, handshakeClosed, reason, address)
+	}
+	_, failed := handshakeFailure("http: response.WriteHeader on hijacked connection")
+	require.False(t, failed)
+}
+
+// Whatever a sender makes net/http say, the word is one of the few.
+func FuzzHandshakeFailure(f *testing.F) {
+	f.Add("EOF\n")
+	f.Add("tls: failed to verify certificate: x509: a name\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		reason, failed := handshakeFailure(handshakeLine + text)
+		require.True(t, failed)
+		require.True(t, slices.Contains(HandshakeFailures(), reason), reason)
+	})
+}
+
+// Each complaint of net/http about a handshake is counted, also those that the log leaves out.
+func TestHandshakeFailuresAreCounted(t *testing.T) {
+	r := newRig(t)
+	for range 3 {
+		fmt.Fprint(r.server.http.ErrorLog.Writer(), handshakeLine+"EOF\n")
+	}
+	for range 2 {
+		fmt.Fprint(r.server.http.ErrorLog.Writer(), handshakeLine+"tls: client didn't provide a certificate\n")
+	}
+	fmt.Fprint(r.server.http.ErrorLog.Writer(), "http: something else\n")
+	require.Equal(t, map[string]int{"handshake closed": 3, "handshake no_certificate": 2}, r.metrics.failedTimes())
+	require.Equal(t, 1, strings.Count(r.log.text(), "warn http server"), "the log stays as quiet as it was")
+}

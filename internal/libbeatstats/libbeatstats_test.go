@@ -1,0 +1,105 @@
+package libbeatstats_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/beats/v7/libbeat/outputs"
+	"github.com/elastic/beats/v7/libbeat/publisher/queue"
+	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/monitoring"
+
+	"github.com/txn2/rtbeat/internal/libbeatstats"
+	"github.com/txn2/rtbeat/internal/metrics"
+)
+
+// paths are those that rtbeat's metrics look at.
+func paths() (all []string) {
+	for _, section := range metrics.Sections() {
+		for _, m := range section.Metrics {
+			if m.Path != "" {
+				all = append(all, m.Path)
+			}
+		}
+	}
+	return all
+}
+
+// requireAgrees compares with what libbeat's own endpoint shows of the registry.
+func requireAgrees(t *testing.T, s *libbeatstats.Stats, registry *monitoring.Registry, want int) {
+	t.Helper()
+	shown := monitoring.CollectFlatSnapshot(registry, monitoring.Full, false)
+	found := 0
+	for _, path := range paths() {
+		value, ok := s.Value(path)
+		number, there := shown.Ints[path]
+		require.Equal(t, there, ok, path)
+		if ok {
+			require.InDelta(t, float64(number), value, 0, path)
+			found++
+		}
+	}
+	require.Equal(t, want, found)
+}
+
+// With libbeat's own makers of the numbers: libbeat makes them late, and makes those of the output anew.
+func TestTheNumbersAreLibbeats(t *testing.T) {
+	registry := monitoring.NewRegistry()
+	s := libbeatstats.New(registry)
+	requireAgrees(t, s, registry, 0)
+
+	inner := registry.GetOrCreateRegistry("libbeat")
+	q := queue.NewQueueObserver(inner.GetOrCreateRegistry("pipeline"))
+	q.MaxEvents(3200)
+	for range 5 {
+		q.AddEvent(0)
+	}
+	q.RemoveEvents(2, 0)
+	requireAgrees(t, s, registry, 3) // the limit is looked at twice
+	filled, _ := s.Value("libbeat.pipeline.queue.filled.events")
+	require.InDelta(t, 3, filled, 0)
+
+	out := inner.GetOrCreateRegistry("output")
+	stats := outputs.NewStats(out, logp.NewNopLogger())
+	stats.NewBatch(7)
+	stats.AckedEvents(4)
+	stats.RetryableErrors(1)
+	stats.PermanentErrors(2)
+	stats.WriteBytes(1000)
+	stats.WriteError(nil)
+	requireAgrees(t, s, registry, 10)
+	acked, _ := s.Value("libbeat.output.events.acked")
+	require.InDelta(t, 4, acked, 0)
+
+	require.NoError(t, out.Clear())
+	requireAgrees(t, s, registry, 3)
+	stats = outputs.NewStats(out, logp.NewNopLogger())
+	stats.NewBatch(1)
+	requireAgrees(t, s, registry, 10)
+	stats.AckedEvents(3)
+	active, ok := s.Value("libbeat.output.events.active")
+	require.True(t, ok)
+	require.InDelta(t, -2, active, 0, "counted too far down")
+}
+
+func TestWhatIsNoNumberIsNotThere(t *testing.T) {
+	registry := monitoring.NewRegistry()
+	monitoring.NewString(registry, "text").Set("1")
+	monitoring.NewInt(registry, "int").Set(-5)
+	monitoring.NewFloat(registry, "float").Set(1.5)
+	s := libbeatstats.New(registry)
+	for _, path := range []string{"", ".", "text", "text.inner", "nothing", "int.", strings.Repeat("a.", 100)} {
+		_, ok := s.Value(path)
+		require.False(t, ok, path)
+	}
+	value, ok := s.Value("int")
+	require.True(t, ok)
+	require.InDelta(t, -5, value, 0)
+	value, _ = s.Value("float")
+	require.InDelta(t, 1.5, value, 0)
+
+	_, ok = libbeatstats.New(nil).Value("int")
+	require.False(t, ok)
+}
