@@ -39,9 +39,10 @@ build: ## Build build/rtbeat
 	@$(BUILD_ENV) scripts/compile.sh . -buildvcs=false -ldflags "$$(scripts/ldflags.sh)" -o $(OUT)/rtbeat
 
 .PHONY: test
-test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks: generated files, unit tests, fuzzing, e2e, senders, monitoring, chaos, lint
+test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks: generated files, unit tests, fuzzing, e2e, senders, monitoring, browser, chaos, lint
 	@$(MAKE) senders REQUIRE=
 	@$(MAKE) monitoring REQUIRE=
+	@$(MAKE) browser REQUIRE=
 
 .PHONY: unit race
 unit: deps ## Run the unit tests, with the race detector
@@ -77,6 +78,15 @@ monitoring: build ## Run a real Prometheus with the rules and the dashboard's qu
 	@scripts/monitoring.sh || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MONITORING=$(REQUIRE) \
 		go test -tags monitoring -count=1 -timeout 10m -v ./test/monitoring
+
+# SHOTS=docs/images writes pictures of the page, which takes ten minutes more.
+SHOTS ?=
+
+.PHONY: browser
+browser: build ## Look at the status page with Chromium, against the real binary
+	@scripts/browser.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_BROWSER=$(REQUIRE) go test -tags browser -count=1 -timeout 20m -parallel 3 -v ./test/browser \
+		$(if $(SHOTS),-run 'TestIdle|TestBusy|TestStalled' -args -screenshots "$(abspath $(SHOTS))")
 
 .PHONY: abuse abuse-memory
 abuse: build ## Attack the real binary, and measure what good senders notice (Linux, root; ten minutes)

@@ -13,6 +13,7 @@ import (
 	"github.com/txn2/rtbeat/internal/intake"
 	"github.com/txn2/rtbeat/internal/metrics"
 	"github.com/txn2/rtbeat/internal/publish"
+	"github.com/txn2/rtbeat/internal/status"
 )
 
 // maxWorkers bounds the publishing workers. Each runs the processors for the batch it holds, so that more of them
@@ -25,6 +26,7 @@ type assembly struct {
 	publisher *publish.Publisher
 	server    *intake.Server
 	states    states
+	status    *status.Status // nil without an admin listener
 }
 
 // assemble builds the rooms along the walk, straight down the page.
@@ -42,7 +44,8 @@ func (bt *Beater) assemble() (*assembly, error) {
 		ack, fits = intake.Persisted, durable.Fits
 	}
 	var server *intake.Server // it counts, and is looked at once it serves
-	m := metrics.New(prometheus.NewRegistry(), metrics.Sources{
+	gathered := prometheus.NewRegistry()
+	m := metrics.New(gathered, metrics.Sources{
 		Bytes:         admission.Used,
 		BytesLimit:    admission.Limit,
 		Events:        registry.Events,
@@ -71,6 +74,24 @@ func (bt *Beater) assemble() (*assembly, error) {
 		return nil, fmt.Errorf("starting to publish: %w", err)
 	}
 
+	parts := intake.Parts{
+		Admission:      admission,
+		Registry:       registry,
+		Metrics:        m,
+		MetricsHandler: m.Handler(),
+		Authenticator:  bt.door.authenticator,
+		Connections:    bt.door.connections,
+		Log:            bt.log.Named("intake"),
+	}
+	var page *status.Status
+	if bt.door.admin != nil {
+		page = status.New(gathered, status.Settings{
+			Timeout:       bt.config.Timeout,
+			Host:          bt.config.Admin.Host,
+			Configuration: bt.settings,
+		})
+		parts.Status = page
+	}
 	server = intake.New(intake.Settings{
 		Timeout:        bt.config.Timeout,
 		ReadTimeout:    bt.config.ReadTimeout,
@@ -85,17 +106,9 @@ func (bt *Beater) assemble() (*assembly, error) {
 		IncludeHeaders: bt.config.Headers(),
 		Admin:          bt.door.admin != nil,
 		Fits:           fits,
-	}, intake.Parts{
-		Admission:      admission,
-		Registry:       registry,
-		Metrics:        m,
-		MetricsHandler: m.Handler(),
-		Authenticator:  bt.door.authenticator,
-		Connections:    bt.door.connections,
-		Log:            bt.log.Named("intake"),
-	})
+	}, parts)
 	states := states{stallOf(registry, bt.log), highOf(admission, bt.log), crowdOf(bt.door.connections, bt.log)}
-	return &assembly{registry: registry, publisher: publisher, server: server, states: states}, nil
+	return &assembly{registry: registry, publisher: publisher, server: server, states: states, status: page}, nil
 }
 
 // words are what the labels of the metrics may say.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/txn2/rtbeat/config"
 	"github.com/txn2/rtbeat/internal/durable"
+	"github.com/txn2/rtbeat/internal/effective"
 	"github.com/txn2/rtbeat/internal/intake"
 	"github.com/txn2/rtbeat/internal/libbeatstats"
 	"github.com/txn2/rtbeat/internal/metrics"
@@ -46,6 +47,7 @@ type Beater struct {
 	durable       *durable.Mode // nil in memory mode
 	libbeat       *libbeatstats.Stats
 	build         metrics.Build
+	settings      []effective.Setting // in effect, without secrets
 
 	stop    context.CancelFunc
 	stopped context.Context //nolint:containedctx // the stop signal: libbeat's Stop takes no context, and may come before Run
@@ -80,6 +82,9 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	}
 	if b.Config != nil {
 		bt.output = b.Config.Output.Name()
+	}
+	if c.Admin.Port != 0 {
+		bt.settings = effective.New(options.Root, c)
 	}
 	bt.stopped, bt.stop = context.WithCancel(context.Background())
 	if options.Check {
@@ -128,6 +133,11 @@ func (bt *Beater) Run(*beat.Beat) error {
 	if bt.door.admin != nil {
 		server.Go(func() { served <- a.server.ServeAdmin(bt.door.admin) })
 		bt.log.Infow("health and metrics on " + bt.door.admin.Addr().String())
+		sampling, endSampling := context.WithCancel(context.Background())
+		var sampler sync.WaitGroup
+		sampler.Go(func() { a.status.Run(sampling) })
+		defer sampler.Wait()
+		defer endSampling()
 	}
 	defer server.Wait()
 	bt.announce()

@@ -108,17 +108,17 @@ type Config struct {
 	// Authorization, Proxy-Authorization and Cookie carry credentials, and have to be named twice if that is meant.
 	IncludeHeaders []string `config:"include_headers"`
 
-	// Admin is a listener of its own for /metrics, /livez and /readyz.
+	// Admin is a listener of its own for /metrics, /livez, /readyz and the status page.
 	Admin Admin `config:"admin"`
 }
 
-// Admin is the listener of /metrics, /livez and /readyz, which is plain HTTP without authentication.
+// Admin is the listener of /metrics, /livez, /readyz and the status page, which is plain HTTP without authentication.
 type Admin struct {
 	// Host is the address of that listener: a name or an IP address. Empty means every address of the machine.
 	Host string `config:"host"`
 
 	// Port is the TCP port for /metrics, /livez and /readyz, in plain HTTP without authentication. 0 leaves them beside
-	// /in.
+	// /in. The status page at / is on this port alone.
 	Port int `config:"port"`
 }
 

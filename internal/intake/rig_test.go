@@ -81,6 +81,7 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 		Authenticator:  l.Authenticator,
 		Connections:    l.Connections,
 		MetricsHandler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "metrics") }),
+		Status:         http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "status") }),
 		Log:            r.log,
 	})
 	t.Cleanup(func() {

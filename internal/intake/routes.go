@@ -18,8 +18,12 @@ type route struct {
 	handler http.Handler
 }
 
-// routes are the tables of paths, of the one listener and of the other: health and metrics stand on either.
-func (s *Server) routes(h *handler, r *replier, metrics http.Handler, separate bool) (in, admin http.Handler) {
+// statusPaths are the status page and what belongs to it.
+var statusPaths = []string{"/", "/status.json", "/status.css", "/status.js", "/status.svg"}
+
+// routes are the tables of paths, of the one listener and of the other: health and metrics stand on either, and the status
+// page never beside /in.
+func (s *Server) routes(h *handler, r *replier, parts Parts, separate bool) (in, admin http.Handler) {
 	serve := func(w http.ResponseWriter, req *http.Request) result {
 		defer h.metrics.Request()()
 		return h.serve(w, req)
@@ -31,10 +35,16 @@ func (s *Server) routes(h *handler, r *replier, metrics http.Handler, separate b
 	health := []route{
 		{"/livez", get, r.handle(livez)},
 		{"/readyz", get, r.handle(readyz)},
-		{"/metrics", get, withWriteTimeout(metrics)},
+		{"/metrics", get, withWriteTimeout(parts.MetricsHandler)},
 	}
 	if separate {
-		return r.router(intake), r.router(health)
+		var status []route
+		if parts.Status != nil {
+			for _, path := range statusPaths {
+				status = append(status, route{path, get, withWriteTimeout(parts.Status)})
+			}
+		}
+		return r.router(intake), r.router(slices.Concat(health, status))
 	}
 	return r.router(slices.Concat(intake, health)), r.router(nil)
 }

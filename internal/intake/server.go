@@ -107,6 +107,7 @@ type Parts struct {
 	Registry       *inflight.Registry
 	Metrics        Metrics
 	MetricsHandler http.Handler        // serves GET /metrics
+	Status         http.Handler        // serves the status page, by ServeAdmin alone; nil for none
 	Authenticator  *auth.Authenticator // nil lets everybody in
 	Connections    Connections
 	Log            Logger
@@ -182,7 +183,7 @@ func New(settings Settings, parts Parts) *Server {
 		fits:           settings.Fits,
 	}
 	r := newReplier(parts.Log, h)
-	in, admin := s.routes(h, r, parts.MetricsHandler, settings.Admin)
+	in, admin := s.routes(h, r, parts, settings.Admin)
 	complaints := log.New(&errorLog{log: parts.Log, metrics: parts.Metrics, once: rate.Sometimes{Interval: logInterval}}, "", 0)
 	s.http = &http.Server{
 		Handler: in,

@@ -186,6 +186,16 @@ func TestAdminRoutes(t *testing.T) {
 			require.Equal(t, want[0], code(r.server.http.Handler, http.MethodGet, path), path)
 			require.Equal(t, want[1], code(r.server.admin.Handler, http.MethodGet, path), path)
 		}
+		// The status page is never beside /in.
+		for _, path := range []string{"/", "/status.json", "/status.css", "/status.js", "/status.svg"} {
+			require.Equal(t, http.StatusNotFound, code(r.server.http.Handler, http.MethodGet, path), path)
+			require.Equal(t, want[1], code(r.server.admin.Handler, http.MethodGet, path), path)
+			require.Equal(t, want[1], code(r.server.admin.Handler, http.MethodHead, path), path)
+			for _, method := range []string{http.MethodPost, http.MethodOptions, http.MethodDelete} {
+				require.NotEqual(t, http.StatusOK, code(r.server.admin.Handler, method, path), path)
+			}
+		}
+		require.Equal(t, http.StatusNotFound, code(r.server.admin.Handler, http.MethodGet, "/status.html"))
 		require.Equal(t, http.StatusOK, code(r.server.http.Handler, http.MethodPost, "/in"))
 		require.Equal(t, http.StatusNotFound, code(r.server.admin.Handler, http.MethodPost, "/in"))
 	}

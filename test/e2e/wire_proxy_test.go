@@ -167,7 +167,7 @@ func playUnix(t *testing.T, g *rig) {
 	g.bad("unix: bad JSON", head("Content-Length: 3")+"{}}", no("malformed_json"))
 	whole := post(batchOf(g.message()))
 	g.steps("unix: a body cut off", []step{send(whole[:len(whole)-1]), halfClose}, no("body_truncated"))
-	for _, p := range []string{"/livez", "/readyz", "/metrics"} {
+	for _, p := range []string{"/livez", "/readyz", "/metrics", "/", "/status.json"} {
 		g.add("unix: "+p+" is elsewhere", request("GET "+p+" HTTP/1.1"), no("not_found"))
 	}
 	for _, p := range []string{"/livez", "/readyz"} {
@@ -184,7 +184,13 @@ func playUnix(t *testing.T, g *rig) {
 			g.ask(t, request("POST "+p+" HTTP/1.1", "Content-Length: 0"), no("method_not_allowed").with("Allow", "GET, HEAD"))
 		})
 	}
-	for _, p := range []string{"/in", "/", "/" + secret} {
+	for _, p := range []string{"/", "/status.json"} {
+		g.does("admin: POST "+p, func(t *testing.T, g *rig) {
+			t.Helper()
+			g.ask(t, request("POST "+p+" HTTP/1.1", "Content-Length: 0"), no("method_not_allowed").with("Allow", "GET, HEAD"))
+		})
+	}
+	for _, p := range []string{"/in", "/" + secret} {
 		g.does("admin: POST "+p, func(t *testing.T, g *rig) {
 			t.Helper()
 			body := batchOf(g.message())

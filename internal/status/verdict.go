@@ -1,0 +1,293 @@
+package status
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// state is the verdict in a word.
+type state string
+
+const (
+	starting   state = "starting"
+	delivering state = "delivering"
+	idle       state = "idle"
+	slow       state = "slow"
+	nearlyFull state = "nearly_full"
+	rejecting  state = "rejecting"
+	refusing   state = "refusing"
+	stalling   state = "stalled"
+	failing    state = "failing"
+	stopping   state = "stopping"
+	unknown    state = "unknown"
+)
+
+// level is how much of a trouble a verdict is: ok, warn or bad.
+type level string
+
+const (
+	ok   level = "ok"
+	warn level = "warn"
+	bad  level = "bad"
+)
+
+// fault is on whose side the cause of a verdict is.
+type fault string
+
+const (
+	nobody   fault = "nobody"
+	bySender fault = "sender"
+	byRtbeat fault = "rtbeat"
+	byOutput fault = "output"
+)
+
+// Verdict answers what somebody asks who is called at night: is it delivering; if not, since when; on whose side is the
+// cause; what to do. All of its text is fixed but for numbers and words of rtbeat's own.
+type Verdict struct {
+	State  state     `json:"state"`
+	Level  level     `json:"level"`
+	Fault  fault     `json:"fault"`
+	Since  time.Time `json:"since"`
+	Title  string    `json:"title"`
+	Text   string    `json:"text"`
+	Advice []string  `json:"advice"`
+	Notes  []string  `json:"notes"` // what else is worth a look
+}
+
+// facts are what a verdict is made of. Counts are of the last 30 seconds; one that is not known is 0.
+type facts struct {
+	now       time.Time
+	settings  Settings
+	known     bool // the metrics of the output and of what is in flight are there
+	phase     string
+	persisted bool // an acknowledgement is the disk's
+
+	stalled           bool
+	noAck             time.Duration // 0 while the output owes none
+	bytes, bytesLimit float64
+	high              bool // bytes are near their limit
+	events            float64
+	received          float64 // batches
+	acked             float64
+	ackedRate         float64
+
+	full     float64 // 503 in_flight_limit
+	timeouts float64 // 504
+	internal float64 // 500, and events that never entered the pipeline
+	rejected float64 // 4xx
+	reason   string  // the most frequent one of them
+
+	writeErrors   float64
+	displaced     float64
+	outputDropped float64 // in 15 minutes
+	certificate   time.Time
+}
+
+// verdict looks at the facts in the order of their weight: the first that holds is what has to be dealt with.
+func (f *facts) verdict() Verdict {
+	v := f.judge()
+	if v.Fault == "" {
+		v.Fault = nobody
+	}
+	v.Notes = f.notes(v.State)
+	if v.Advice == nil {
+		v.Advice = []string{}
+	}
+	return v
+}
+
+func (f *facts) judge() Verdict {
+	switch {
+	case f.phase == "leaving" || f.phase == "draining":
+		return f.isStopping()
+	case f.phase == "starting":
+		return Verdict{State: starting, Level: warn, Title: "Starting", Text: "rtbeat does not serve yet."}
+	case !f.known:
+		return Verdict{
+			State: unknown, Level: warn, Fault: byRtbeat, Title: "Unknown", Text: "The metrics cannot be read.",
+			Advice: []string{"See /readyz and /metrics on this port, and rtbeat's log."},
+		}
+	case f.stalled:
+		return f.isStalled()
+	case f.full > 0:
+		return f.isRefusing()
+	case f.internal > 0:
+		return Verdict{
+			State: failing, Level: bad, Fault: byRtbeat, Title: "Failing",
+			Text: fmt.Sprintf("%s failed inside rtbeat in the last 30 s. Their senders keep them.", counted(f.internal, "batch", "batches")),
+			Advice: []string{
+				"Look for \"panic\" in rtbeat's log: a processor that panics on what somebody sends, or a defect in rtbeat.",
+			},
+		}
+	case f.timeouts > 0 || f.noAck > f.settings.Timeout:
+		return f.isSlow()
+	case f.high:
+		return Verdict{
+			State: nearlyFull, Level: warn, Fault: byOutput, Title: "Nearly full",
+			Text: fmt.Sprintf("%s of rtbeat.max_in_flight_bytes waits for the output. At all of it, new batches are refused.", f.share()),
+			Advice: []string{
+				"The output is slower than the senders: see whether " + f.output() + " is slower than usual, or more is sent than usual.",
+			},
+		}
+	case f.acked > 0:
+		return Verdict{State: delivering, Level: ok, Title: "Delivering", Text: f.deliveredText()}
+	case f.events > 0 || f.noAck > 0:
+		return Verdict{
+			State: delivering, Level: ok, Title: "Delivering",
+			Text: counted(f.events, "event is", "events are") + " on the way to the output.",
+		}
+	case f.received > 0:
+		return Verdict{
+			State: delivering, Level: ok, Title: "Delivering",
+			Text: counted(f.received, "batch", "batches") + " came in the last 30 s with nothing to deliver: it had been delivered before, was filtered by processors, or its sender had left.",
+		}
+	case f.rejected > 0:
+		return Verdict{
+			State: rejecting, Level: warn, Fault: bySender, Title: "Rejecting",
+			Text: fmt.Sprintf("Nothing was delivered in the last 30 s, and %s refused: %s.", counted(f.rejected, "request was", "requests were"), f.reason),
+			Advice: []string{
+				"The sender has to change what it sends, or its credentials. The errors below say how; docs/operations.md has each reason.",
+			},
+		}
+	default:
+		return Verdict{
+			State: idle, Level: ok, Title: "Idle",
+			Text: "Nothing is in flight, and nothing came in the last 30 s. Whether " + f.output() + " works shows with the next batch.",
+			Advice: []string{
+				"Should there be traffic? See whether senders reach this machine: connections, below.",
+			},
+		}
+	}
+}
+
+func (f *facts) isStopping() Verdict {
+	v := Verdict{State: stopping, Level: warn, Title: "Stopping", Text: "Nothing is in flight any more."}
+	if f.events > 0 {
+		v.Text = counted(f.events, "event waits", "events wait") + " for an acknowledgement. Senders are told to go elsewhere, or to come again."
+	}
+	return v
+}
+
+func (f *facts) isStalled() Verdict {
+	v := Verdict{
+		State: stalling, Level: bad, Fault: byOutput, Title: "Stalled", Since: f.now.Add(-f.noAck),
+		Text: fmt.Sprintf("The output has acknowledged nothing for %s, although it has %s. New batches are refused (503 output_stalled).",
+			about(f.noAck), counted(f.events, "event", "events")),
+		Advice: []string{
+			"See whether Logstash is up, and whether its pipeline is blocked: an output of its own that hangs, a full queue, a full disk.",
+			"If Logstash is well, look for the output in rtbeat's log: a refused connection, a name that does not resolve, a certificate.",
+			"Senders are told to keep their batches and send them again. The first acknowledgement ends the stall; rtbeat needs no restart.",
+		},
+	}
+	if f.persisted {
+		v.Fault = byRtbeat
+		v.Text = fmt.Sprintf("The disk queue has stored nothing for %s. New batches are refused (503 output_stalled).", about(f.noAck))
+		v.Advice[0] = "See whether the disk queue is full (queue.disk.max_size), or the disk is full or slow."
+		v.Advice[1] = "A queue that is full empties when Logstash takes events: see whether it is up."
+	}
+	return v
+}
+
+func (f *facts) isRefusing() Verdict {
+	return Verdict{
+		State: refusing, Level: bad, Fault: byOutput, Title: "Refusing",
+		Text: fmt.Sprintf("%s refused in the last 30 s, because as much waits for the output as rtbeat.max_in_flight_bytes allows (%s now).",
+			counted(f.full, "batch was", "batches were"), f.share()),
+		Advice: []string{
+			"The output is slower than the senders: see whether " + f.output() + " is slower than usual, or more is sent than usual.",
+			"Senders keep their batches and send them again. Raise rtbeat.max_in_flight_bytes for short peaks only, and only where there is memory for it.",
+		},
+	}
+}
+
+func (f *facts) isSlow() Verdict {
+	v := Verdict{State: slow, Level: warn, Fault: byOutput, Title: "Slow"}
+	if f.noAck > f.settings.Timeout {
+		v.Text = fmt.Sprintf("The output has acknowledged nothing for %s, and senders are told 504 after %s.", about(f.noAck), f.settings.Timeout)
+	} else {
+		v.Text = fmt.Sprintf("%s not acknowledged within %s (504) in the last 30 s. The output takes longer than that.",
+			counted(f.timeouts, "batch was", "batches were"), f.settings.Timeout)
+	}
+	v.Advice = []string{
+		"See whether " + f.output() + " is slower than usual: its pipeline, and what stands behind it.",
+		"Senders keep these batches and send them again; what the output has of them is not published twice.",
+	}
+	return v
+}
+
+func (f *facts) deliveredText() string {
+	text := rateOf(f.ackedRate) + " acknowledged by the output, over the last 30 s."
+	if f.persisted {
+		text = rateOf(f.ackedRate) + " stored on the local disk, over the last 30 s. Whether Logstash takes them, the queue below says."
+	}
+	return text
+}
+
+// notes are what is worth a look beside the verdict.
+func (f *facts) notes(s state) []string {
+	notes := []string{}
+	add := func(holds bool, format string, args ...any) {
+		if holds {
+			notes = append(notes, fmt.Sprintf(format, args...))
+		}
+	}
+	add(f.rejected > 0 && s != rejecting, "%s refused in the last 30 s: %s. That is for their sender to change.",
+		counted(f.rejected, "request was", "requests were"), f.reason)
+	add(f.writeErrors > 0, "Sending to the output failed %s in the last 30 s; rtbeat's log says why.", counted(f.writeErrors, "time", "times"))
+	add(f.outputDropped > 0, "The output dropped %s in the last 15 minutes: it counts them as acknowledged.", counted(f.outputDropped, "event", "events"))
+	add(f.displaced > 0, "%s closed in the last 30 s to make room for others (rtbeat.max_connections).", counted(f.displaced, "connection was", "connections were"))
+	if !f.certificate.IsZero() {
+		left := f.certificate.Sub(f.now)
+		add(left <= 0, "The certificate that senders see has expired (rtbeat.ssl.certificate).")
+		add(left > 0 && left < certificateWarning, "The certificate that senders see expires in %s (rtbeat.ssl.certificate).", about(left))
+	}
+	return notes
+}
+
+// certificateWarning is how long before its end a certificate is worth a note.
+const certificateWarning = 14 * 24 * time.Hour
+
+// output is what stands behind an acknowledgement.
+func (f *facts) output() string {
+	if f.persisted {
+		return "the disk"
+	}
+	return "Logstash"
+}
+
+func (f *facts) share() string {
+	if f.bytesLimit <= 0 {
+		return "an unknown share"
+	}
+	return fmt.Sprintf("%.0f %%", 100*f.bytes/f.bytesLimit)
+}
+
+func counted(n float64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return humanize.Comma(int64(n)) + " " + many
+}
+
+func rateOf(perSecond float64) string {
+	if perSecond < 10 { //nolint:mnd // below it, a digit behind the point says something
+		return fmt.Sprintf("%.1f events/s", perSecond)
+	}
+	return humanize.Comma(int64(perSecond)) + " events/s"
+}
+
+// about is a duration in the largest unit that says enough.
+func about(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours()/24)) //nolint:mnd // hours of a day
+	}
+}

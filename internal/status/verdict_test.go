@@ -1,0 +1,167 @@
+package status
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Each thing that can be the matter, made of metrics, and what is said of it.
+func TestVerdicts(t *testing.T) {
+	tests := map[string]struct {
+		happens func(r *rig)
+		state   state
+		level   level
+		fault   fault
+		says    string
+		notes   string
+	}{
+		"nothing": {func(*rig) {}, idle, ok, nobody, "Nothing is in flight", ""},
+		"deliveries": {
+			func(r *rig) { r.add("rtbeat_events_acked_total", 600) }, delivering, ok, nobody,
+			" events/s acknowledged by the output", "",
+		},
+		"the first events": {
+			func(r *rig) { r.set("rtbeat_in_flight_events", 1); r.set("rtbeat_output_no_ack_seconds", 1) }, delivering, ok, nobody,
+			"1 event is on the way", "",
+		},
+		"nothing but retries of what was delivered": {
+			func(r *rig) { r.add("rtbeat_batches_total", 4); r.answer("413", "body_too_large", 1) }, delivering, ok, nobody,
+			"4 batches came in the last 30 s with nothing to deliver", "1 request was refused",
+		},
+		"a stall": {func(r *rig) {
+			r.add("rtbeat_events_acked_total", 600)
+			r.set("rtbeat_in_flight_events", 1234)
+			r.set("rtbeat_output_stalled", 1)
+			r.set("rtbeat_output_no_ack_seconds", 190)
+			r.answer("503", "in_flight_limit", 3)
+		}, stalling, bad, byOutput, "nothing for 3 min, although it has 1,234 events", ""},
+		"a full house": {func(r *rig) {
+			r.add("rtbeat_events_acked_total", 600)
+			r.set("rtbeat_in_flight_bytes", 990)
+			r.answer("503", "in_flight_limit", 1)
+		}, refusing, bad, byOutput, "1 batch was refused in the last 30 s, because as much waits for the output as rtbeat.max_in_flight_bytes allows (99 % now)", ""},
+		"a nearly full house": {func(r *rig) {
+			r.add("rtbeat_events_acked_total", 600)
+			r.set("rtbeat_in_flight_bytes", 901)
+		}, nearlyFull, warn, byOutput, "90 % of rtbeat.max_in_flight_bytes", ""},
+		"a slow output": {func(r *rig) {
+			r.add("rtbeat_events_acked_total", 600)
+			r.answer("504", "ack_timeout", 1200)
+		}, slow, warn, byOutput, "1,200 batches were not acknowledged within 5s (504)", ""},
+		"an output that says nothing, with stall_after: 0": {func(r *rig) {
+			r.set("rtbeat_in_flight_events", 3)
+			r.set("rtbeat_output_no_ack_seconds", 7200)
+		}, slow, warn, byOutput, "nothing for 2 h, and senders are told 504 after 5s", ""},
+		"a defect": {func(r *rig) {
+			r.add("rtbeat_events_acked_total", 600)
+			r.answer("500", "internal_error", 2)
+		}, failing, bad, byRtbeat, "2 batches failed inside rtbeat", ""},
+		"nothing but refused senders": {func(r *rig) {
+			r.answer("401", "unauthorized", 9)
+			r.answer("400", "malformed_json", 8)
+			r.answer("499", "client_gone", 100)
+		}, rejecting, warn, bySender, "17 requests were refused: unauthorized.", ""},
+		"some refused senders": {func(r *rig) {
+			r.add("rtbeat_events_acked_total", 600)
+			r.answer("413", "body_too_large", 1)
+		}, delivering, ok, nobody, "acknowledged", "1 request was refused in the last 30 s: body_too_large."},
+		"a sender that left": {func(r *rig) { r.answer("499", "client_gone", 1) }, idle, ok, nobody, "Nothing", ""},
+		"an output that cannot be reached yet": {func(r *rig) {
+			r.set("rtbeat_in_flight_events", 3)
+			r.set("rtbeat_output_no_ack_seconds", 3)
+			r.add("rtbeat_libbeat_output_write_errors_total", 4)
+		}, delivering, ok, nobody, "3 events are on the way", "Sending to the output failed 4 times in the last 30 s"},
+		"dropped events": {func(r *rig) { r.add("rtbeat_libbeat_output_events_dropped_total", 2) }, idle, ok, nobody, "", "The output dropped 2 events"},
+		"crowded":        {func(r *rig) { r.add("rtbeat_connections_displaced_total", 2) }, idle, ok, nobody, "", "2 connections were closed"},
+		"an old certificate": {func(r *rig) {
+			r.set("rtbeat_tls_certificate_expiry_timestamp_seconds", float64(time.Now().Add(75*time.Hour).Unix()))
+		}, idle, ok, nobody, "", "expires in 3 days"},
+		"a stale certificate": {func(r *rig) {
+			r.set("rtbeat_tls_certificate_expiry_timestamp_seconds", float64(time.Now().Add(-time.Hour).Unix()))
+		}, idle, ok, nobody, "", "has expired"},
+		"a start": {func(r *rig) { r.inPhase("starting") }, starting, warn, nobody, "does not serve yet", ""},
+		"a stop": {func(r *rig) {
+			r.inPhase("leaving")
+			r.set("rtbeat_output_stalled", 1)
+		}, stopping, warn, nobody, "Nothing is in flight any more", ""},
+		"the end of a stop": {func(r *rig) {
+			r.inPhase("draining")
+			r.set("rtbeat_in_flight_events", 2)
+			r.answer("503", "stopping", 2)
+		}, stopping, warn, nobody, "2 events wait for an acknowledgement", ""},
+		"no metrics": {func(r *rig) { r.registry.Unregister(r.gauges["rtbeat_output_stalled"]) }, unknown, warn, byRtbeat, "cannot be read", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				defer r.running()()
+				time.Sleep(2*interval + time.Second)
+				tt.happens(r)
+				v := r.report().Verdict
+				require.Equal(t, tt.state, v.State)
+				require.Equal(t, tt.level, v.Level)
+				require.Equal(t, tt.fault, v.Fault)
+				require.Contains(t, v.Text, tt.says)
+				if tt.notes == "" {
+					require.Empty(t, v.Notes)
+				} else {
+					require.Len(t, v.Notes, 1)
+					require.Contains(t, v.Notes[0], tt.notes)
+				}
+				if v.Level == bad {
+					require.NotEmpty(t, v.Advice, "somebody has to do something, and is not told what")
+				}
+			})
+		})
+	}
+}
+
+// What happened longer than half a minute ago decides nothing any more.
+func TestVerdictForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		defer r.running()()
+		time.Sleep(time.Minute)
+		r.answer("500", "internal_error", 1)
+		require.Equal(t, failing, r.report().Verdict.State)
+		time.Sleep(20 * time.Second)
+		require.Equal(t, failing, r.report().Verdict.State)
+		time.Sleep(20 * time.Second)
+		require.Equal(t, idle, r.report().Verdict.State)
+	})
+}
+
+// It is nearly full until there is room again, and does not flap in between.
+func TestNearlyFullHasHysteresis(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		defer r.running()()
+		at := func(bytes float64) state {
+			r.set("rtbeat_in_flight_bytes", bytes)
+			r.set("rtbeat_in_flight_events", 1)
+			time.Sleep(freshFor)
+			return r.report().Verdict.State
+		}
+		require.Equal(t, delivering, at(899))
+		require.Equal(t, nearlyFull, at(900))
+		require.Equal(t, nearlyFull, at(751))
+		require.Equal(t, delivering, at(749))
+		require.Equal(t, delivering, at(899))
+	})
+}
+
+// In durable mode it is the disk that acknowledges.
+func TestVerdictOfTheDisk(t *testing.T) {
+	f := facts{known: true, stalled: true, persisted: true, noAck: time.Minute}
+	v := f.verdict()
+	require.Equal(t, byRtbeat, v.Fault)
+	require.Contains(t, v.Text, "The disk queue has stored nothing for 60 s")
+	require.NotContains(t, strings.Join(v.Advice, " "), "See whether Logstash is up, and whether its pipeline")
+	f = facts{known: true, acked: 5, ackedRate: 5, persisted: true}
+	require.Contains(t, f.verdict().Text, "5.0 events/s stored on the local disk")
+}

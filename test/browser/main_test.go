@@ -1,0 +1,14 @@
+//go:build browser
+
+// Package browser looks at the status page with a browser: Chromium without a window, against the real binary and a real
+// lumberjack server.
+package browser
+
+import (
+	"os"
+	"testing"
+
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+func TestMain(m *testing.M) { os.Exit(harness.Run(m)) }

@@ -1,0 +1,193 @@
+//go:build browser
+
+package browser
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/audits"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// requireEnv names the variable that makes a missing Chromium a failure.
+const requireEnv = "RTBEAT_REQUIRE_BROWSER"
+
+// Sizes of windows: a small phone, and a desktop.
+const (
+	phoneWidth, phoneHeight     = 360, 740
+	desktopWidth, desktopHeight = 1200, 900
+)
+
+// patience bounds every wait for something on the page, which asks for news every three seconds.
+const patience = 20 * time.Second
+
+// chromium finds the browser, or skips the test and names the package that it comes with.
+func chromium(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv(requireEnv) != "" {
+		require.FailNow(t, "no chromium here", "it comes with Debian's package chromium; scripts/browser.sh installs it")
+	}
+	t.Skip("no chromium here: it comes with Debian's package chromium; scripts/browser.sh installs it")
+	return ""
+}
+
+// tab is a window of the browser, and what went on in it.
+type tab struct {
+	t   testing.TB
+	ctx context.Context //nolint:containedctx // chromedp's handle of a window is a context
+
+	mu         sync.Mutex
+	complaints []string // of the console: errors, violations of the policy, exceptions, dialogs
+	asked      []string // URLs
+}
+
+// open opens a window of this size on an empty page. It is closed with the test.
+func open(t testing.TB, width, height int64) *tab {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(chromium(t)),
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.NoSandbox, // there is none for root
+	)
+	// The test's own context ends before the browser is closed in good order.
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		require.NoError(t, chromedp.Cancel(ctx)) // closes the browser, and waits for it
+		cancel()
+	})
+	tb := &tab{t: t, ctx: ctx}
+	require.NoError(t, chromedp.Listen(ctx, tb.note)) // starts the browser
+	call(tb, log.Enable, cdp.Empty{})
+	call(tb, runtime.Enable, cdp.Empty{})
+	call(tb, network.Enable, network.EnableParams{})
+	call(tb, audits.Enable, cdp.Empty{})
+	tb.run(chromedp.EmulateViewport(width, height, chromedp.EmulateScale(2), mobile(width)))
+	return tb
+}
+
+func mobile(width int64) chromedp.EmulateViewportOption {
+	if width > phoneWidth {
+		return func(*emulation.SetDeviceMetricsOverrideParams, *emulation.SetTouchEmulationEnabledParams) {}
+	}
+	return chromedp.EmulateMobile
+}
+
+// note keeps what a window has to say.
+func (tb *tab) note(event any) {
+	complain := func(format string, args ...any) {
+		tb.mu.Lock()
+		defer tb.mu.Unlock()
+		tb.complaints = append(tb.complaints, fmt.Sprintf(format, args...))
+	}
+	switch e := event.(type) {
+	case *log.EventEntryAdded:
+		complain("log: %s: %s", e.Entry.Level, e.Entry.Text)
+	case *runtime.EventConsoleAPICalled:
+		complain("console: %s", e.Type)
+	case *runtime.EventExceptionThrown:
+		complain("exception: %s", e.ExceptionDetails.Text)
+	case *audits.EventIssueAdded:
+		complain("issue: %s", e.Issue.Code)
+	case *page.EventJavascriptDialogOpening:
+		complain("dialog: %s", e.Message)
+	case *network.EventRequestWillBeSent:
+		tb.mu.Lock()
+		defer tb.mu.Unlock()
+		tb.asked = append(tb.asked, e.Request.URL)
+	}
+}
+
+// quiet fails the test if the window complained, or asked anybody but this server.
+func (tb *tab) quiet(server string) {
+	tb.t.Helper()
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	require.Empty(tb.t, tb.complaints)
+	require.NotEmpty(tb.t, tb.asked)
+	for _, url := range tb.asked {
+		require.True(tb.t, strings.HasPrefix(url, server+"/"), url)
+	}
+}
+
+// said is what the window complained of so far.
+func (tb *tab) said() string {
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	return strings.Join(tb.complaints, "\n")
+}
+
+// run takes steps in the window, within patience.
+func (tb *tab) run(steps ...chromedp.Action[chromedp.Void]) {
+	tb.t.Helper()
+	ctx, cancel := context.WithTimeout(tb.ctx, patience)
+	defer cancel()
+	require.NoError(tb.t, chromedp.Do(ctx, steps...))
+}
+
+// call gives the browser a command of its protocol.
+func call[P, R any](tb *tab, command cdp.Command[P, R], params P) R {
+	tb.t.Helper()
+	ctx, cancel := context.WithTimeout(tb.ctx, patience)
+	defer cancel()
+	result, err := chromedp.Call(ctx, command, params)
+	require.NoError(tb.t, err)
+	return result
+}
+
+// visit goes to a page, and waits until its script has shown something.
+func (tb *tab) visit(url string) {
+	tb.t.Helper()
+	tb.run(chromedp.Navigate(url), chromedp.WaitVisible("#main"))
+}
+
+// evaluate is the value of an expression in the page.
+func evaluate[T any](tb *tab, expression string) T {
+	tb.t.Helper()
+	ctx, cancel := context.WithTimeout(tb.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	require.NoError(tb.t, err, expression)
+	return value
+}
+
+// text is what an element says.
+func (tb *tab) text(id string) string {
+	tb.t.Helper()
+	return evaluate[string](tb, fmt.Sprintf("document.getElementById(%q).textContent", id))
+}
+
+// comesTo waits until an element says something.
+func (tb *tab) comesTo(id, want string) {
+	tb.t.Helper()
+	harness.Await(tb.t, patience, id+" says "+want, func() bool { return tb.text(id) == want })
+}
+
+// prefer chooses dark or light.
+func (tb *tab) prefer(scheme string) {
+	tb.t.Helper()
+	features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
+	call(tb, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
+}
