@@ -79,6 +79,15 @@ monitoring: build ## Run a real Prometheus with the rules and the dashboard's qu
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MONITORING=$(REQUIRE) \
 		go test -tags monitoring -count=1 -timeout 10m -v ./test/monitoring
 
+# UPDATE=1 writes the table in docs/runbooks.md.
+UPDATE ?=
+
+.PHONY: drill
+drill: build ## Break rtbeat in six ways, and see what health, metrics, alerts, page and log say (five minutes)
+	@scripts/monitoring.sh
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MONITORING=1 \
+		go test -tags drill -count=1 -timeout 20m -v -run TestDrill ./test/monitoring $(if $(UPDATE),-args -update)
+
 # SHOTS=docs/images writes pictures of the page, which takes ten minutes more.
 SHOTS ?=
 

@@ -1,4 +1,4 @@
-//go:build monitoring
+//go:build monitoring || drill
 
 package monitoring
 

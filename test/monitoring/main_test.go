@@ -1,4 +1,4 @@
-//go:build monitoring
+//go:build monitoring || drill
 
 // Package monitoring holds rules and dashboard against what they are for: a real Prometheus scrapes the real binary while it
 // is well, ill and gone, and every query has to show it.

@@ -1,0 +1,182 @@
+//go:build drill
+
+package monitoring
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// world is rtbeat with its sink, its senders and its Prometheus.
+type world struct {
+	t      *testing.T
+	sink   *lumbersink.Sink
+	beat   *harness.Beat
+	p      *prometheus
+	ledger *harness.Ledger
+
+	ctx, faultCtx     context.Context
+	endLoad, endFault context.CancelFunc
+	senders           sync.WaitGroup
+}
+
+const (
+	drillSenders = 4
+	// seenWithin bounds how long anything may take to be seen, the verdicts and alerts that look back 30 s included.
+	seenWithin = 90 * time.Second
+	instance   = "drill"
+)
+
+// newWorld starts everything, and returns when batches flow.
+func newWorld(t *testing.T, settings map[string]any) *world {
+	t.Helper()
+	w := &world{t: t, ledger: harness.NewLedger(t)}
+	w.sink = harness.StartSink(t, lumbersink.Immediate())
+	rtbeat := map[string]any{
+		"admin":   map[string]any{"host": "127.0.0.1", "port": freePort(t)},
+		"timeout": "2s", "stall_after": "3s", "read_timeout": "2s", "shutdown_timeout": "10s",
+	}
+	maps.Copy(rtbeat, settings)
+	w.beat = harness.StartBeat(t, harness.Settings{Rtbeat: rtbeat, Sink: w.sink.Addr(), Output: map[string]any{
+		"backoff": map[string]any{"init": "200ms", "max": "1s"},
+	}})
+	w.p = startPrometheus(t, []scrape{{instance, w.beat.Health}}, []string{deploy(t, "prometheus/rules.yml"), fastRules(t)})
+
+	w.ctx, w.endLoad = context.WithCancel(context.Background())
+	w.faultCtx, w.endFault = context.WithCancel(w.ctx)
+	t.Cleanup(w.quiet)
+	for i := range drillSenders {
+		w.senders.Go(func() { send(w.ctx, w, fmt.Sprintf("sender%d", i), 20) })
+	}
+	harness.Arrived(t, w.sink, 200)
+	return w
+}
+
+// quiet ends the load. It may be called more than once.
+func (w *world) quiet() {
+	w.endFault()
+	w.endLoad()
+	w.senders.Wait()
+}
+
+// background lets something go on until the fault is over.
+func (w *world) background(do func(ctx context.Context, w *world)) {
+	w.senders.Go(func() { do(w.faultCtx, w) })
+}
+
+// send sends batches until ctx ends, each one again until it is delivered, as rtbeat's senders do.
+func send(ctx context.Context, w *world, name string, messages int) {
+	for n := 0; ctx.Err() == nil; n++ {
+		b := harness.NewBatch(fmt.Sprintf("%s-%d", name, n), messages)
+		for w.ledger.Post(ctx, w.beat.Addr, b).Code != http.StatusOK && ctx.Err() == nil {
+			harness.Pause(ctx, 200*time.Millisecond)
+		}
+		harness.Pause(ctx, 20*time.Millisecond)
+	}
+}
+
+// flood sends more than a slow output takes.
+func flood(ctx context.Context, w *world) {
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() { send(ctx, w, fmt.Sprintf("flood%d", i), 200) })
+	}
+	all.Wait()
+}
+
+// dribble sends the beginning of a body, and no more of it.
+func dribble(ctx context.Context, w *world) {
+	client := harness.NewClient(w.t)
+	for ctx.Err() == nil {
+		body, hold := io.Pipe()
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+w.beat.Addr+"/in", body)
+		if err != nil {
+			return
+		}
+		go func() { _, _ = hold.Write([]byte(`{"messages":[`)) }()
+		client.Do(req)
+		_ = hold.Close()
+	}
+}
+
+// babble sends the same wrong batch again and again.
+func babble(ctx context.Context, w *world) {
+	client := harness.NewClient(w.t)
+	for ctx.Err() == nil {
+		client.Post(ctx, w.beat.Addr, []byte(`{"messages":[{"a":}]}`))
+		harness.Pause(ctx, 500*time.Millisecond)
+	}
+}
+
+// ended waits for the end of the process.
+func (w *world) ended() {
+	w.endLoad()
+	code, _ := w.beat.WaitExit(seenWithin)
+	require.Zero(w.t, code, "exit code")
+}
+
+// await waits for something to be seen.
+func (w *world) await(what string, holds func() bool) {
+	w.t.Helper()
+	start := time.Now()
+	harness.Await(w.t, seenWithin, what, holds)
+	w.t.Logf("%s: after %.0f s", what, time.Since(start).Seconds())
+}
+
+// ready is what /readyz says: its code, its reason, and the key that decides.
+func (w *world) ready() string {
+	a := w.beat.Get("/readyz")
+	said := struct{ Reason, Setting string }{Reason: "ready"}
+	require.NoError(w.t, json.Unmarshal(a.Raw, &said), "%v", a)
+	if said.Setting != "" {
+		said.Reason += " (" + said.Setting + ")"
+	}
+	return fmt.Sprint(a.Code, " ", said.Reason)
+}
+
+// page is the verdict of the status page: its state, and whose fault it is.
+func (w *world) page() string {
+	a := w.beat.Get("/status.json")
+	var said struct{ Verdict struct{ State, Fault string } }
+	require.NoError(w.t, json.Unmarshal(a.Raw, &said), "%v", a)
+	return said.Verdict.State + ", " + said.Verdict.Fault
+}
+
+// firing are the alerts with short waits that fire.
+func (w *world) firing() map[string]bool {
+	found := make(map[string]bool)
+	for alert, state := range w.p.alerts() {
+		if name, ok := strings.CutSuffix(alert, " fast "+instance); ok && state == v1.AlertStateFiring {
+			found[name] = true
+		}
+	}
+	return found
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	n, err := strconv.Atoi(port)
+	require.NoError(t, err)
+	return n
+}
