@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +30,7 @@ type world struct {
 	p      *prometheus
 	ledger *harness.Ledger
 
-	ctx, faultCtx     context.Context
+	fault             context.Context //nolint:containedctx // ends with the fault, which begins and ends in different calls
 	endLoad, endFault context.CancelFunc
 	senders           sync.WaitGroup
 }
@@ -58,11 +57,12 @@ func newWorld(t *testing.T, settings map[string]any) *world {
 	}})
 	w.p = startPrometheus(t, []scrape{{instance, w.beat.Health}}, []string{deploy(t, "prometheus/rules.yml"), fastRules(t)})
 
-	w.ctx, w.endLoad = context.WithCancel(context.Background())
-	w.faultCtx, w.endFault = context.WithCancel(w.ctx)
+	load, endLoad := context.WithCancel(context.Background())
+	w.endLoad = endLoad
+	w.fault, w.endFault = context.WithCancel(load)
 	t.Cleanup(w.quiet)
 	for i := range drillSenders {
-		w.senders.Go(func() { send(w.ctx, w, fmt.Sprintf("sender%d", i), 20) })
+		w.senders.Go(func() { send(load, w, fmt.Sprintf("sender%d", i), 20) })
 	}
 	harness.Arrived(t, w.sink, 200)
 	return w
@@ -77,7 +77,7 @@ func (w *world) quiet() {
 
 // background lets something go on until the fault is over.
 func (w *world) background(do func(ctx context.Context, w *world)) {
-	w.senders.Go(func() { do(w.faultCtx, w) })
+	w.senders.Go(func() { do(w.fault, w) })
 }
 
 // send sends batches until ctx ends, each one again until it is delivered, as rtbeat's senders do.
@@ -102,16 +102,15 @@ func flood(ctx context.Context, w *world) {
 
 // dribble sends the beginning of a body, and no more of it.
 func dribble(ctx context.Context, w *world) {
-	client := harness.NewClient(w.t)
 	for ctx.Err() == nil {
-		body, hold := io.Pipe()
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+w.beat.Addr+"/in", body)
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", w.beat.Addr)
 		if err != nil {
 			return
 		}
-		go func() { _, _ = hold.Write([]byte(`{"messages":[`)) }()
-		client.Do(req)
-		_ = hold.Close()
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = io.WriteString(conn, "POST /in HTTP/1.1\r\nHost: rtbeat\r\nContent-Length: 100\r\n\r\n{\"messages\":[")
+		_, _ = io.Copy(io.Discard, conn) // until rtbeat has answered and closed
+		_ = conn.Close()
 	}
 }
 
@@ -167,16 +166,4 @@ func (w *world) firing() map[string]bool {
 		}
 	}
 	return found
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	n, err := strconv.Atoi(port)
-	require.NoError(t, err)
-	return n
 }

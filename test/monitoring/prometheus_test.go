@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -149,4 +151,13 @@ func (p *prometheus) healthy() {
 		}
 	}
 	require.Positive(p.t, n)
+}
+
+// freePort is one for the admin listener, where 0 is none at all.
+func freePort(t testing.TB) int {
+	t.Helper()
+	_, text, _ := strings.Cut(harness.DeadAddress(t), ":")
+	port, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return port
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -217,12 +216,4 @@ func (s *story) holds(name, expr string, wants []want) {
 				name, w.in, least, most, w.leastFrom, w.leastUpTo, w.mostFrom, w.mostUpTo, expr))
 		}
 	}
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	_, text, _ := strings.Cut(harness.DeadAddress(t), ":")
-	port, err := strconv.Atoi(text)
-	require.NoError(t, err)
-	return port
 }
