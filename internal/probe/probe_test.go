@@ -195,8 +195,8 @@ func TestAnAnswerOfSomebodyElse(t *testing.T) {
 	body := `{"status":"FAIL","reason":"\u001b[31mr","message":"\u0007\nTLS... OK"}`
 	for text, want := range map[string]string{
 		fmt.Sprintf("HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n%s", len(body), body): "400 [31mr: TLS... OK",
-		"HTTP/1.1 200 OK\r\n\x1b[31m\a\r\n\r\n": "speaks no HTTP",
-		"\x1b[31m\a\r\n\r\n":                      "speaks no HTTP",
+		"HTTP/1.1 200 OK\r\n\x1b[31m\a\r\n\r\n":                                                  "speaks no HTTP",
+		"\x1b[31m\a\r\n\r\n":                                                                     "speaks no HTTP",
 	} {
 		last := answered(func(conn net.Conn) { fmt.Fprint(conn, text) })
 		require.Contains(t, last, want)
