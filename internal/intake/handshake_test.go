@@ -93,9 +93,10 @@ func TestABogusGreetingIsNotQuoted(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- r.server.Serve(listener) }()
 
-	conn, err := tls.Dial("tcp", listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}}
+	conn, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
 	require.NoError(t, err)
-	require.Equal(t, "h2", conn.ConnectionState().NegotiatedProtocol)
+	require.Equal(t, "h2", conn.(*tls.Conn).ConnectionState().NegotiatedProtocol)
 	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
 	fmt.Fprint(conn, "GET /a-secret-in-the-path HTTP/1.1\r\nHost: a\r\n\r\n")
 	_, _ = io.Copy(io.Discard, conn) // until the server has closed it, and said so
