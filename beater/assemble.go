@@ -27,6 +27,7 @@ type assembly struct {
 	server    *intake.Server
 	states    states
 	status    *status.Status // nil without an admin listener
+	unwatch   func()         // ends the watch of states, and waits for its end; made by Run
 }
 
 // assemble builds the rooms along the walk, straight down the page.

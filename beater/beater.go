@@ -149,7 +149,11 @@ func (bt *Beater) Run(*beat.Beat) error {
 			bt.log.Errorw("a full disk queue may stay full", "error.message", err.Error())
 		}
 	})
-	besides.Go(func() { a.states.watch(beside) })
+	watching, endWatch := context.WithCancel(beside)
+	var watch sync.WaitGroup
+	watch.Go(func() { a.states.watch(watching) })
+	a.unwatch = func() { endWatch(); watch.Wait() }
+	defer a.unwatch()
 	defer besides.Wait()
 	defer endBeside()
 

@@ -3,6 +3,7 @@ package beater_test
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,9 @@ func start(t *testing.T, output *pipelinetest.Output, settings string) *running 
 			lines = append(lines, entry.Message)
 		}
 		for _, entry := range observed.FilterLevelExact(zapcore.WarnLevel).All() {
+			lines = append(lines, entry.Message)
+		}
+		for _, entry := range observed.FilterLevelExact(zapcore.ErrorLevel).All() {
 			lines = append(lines, entry.Message)
 		}
 		return lines
@@ -150,6 +154,26 @@ func TestStopAnswers503WhenTheOutputNeverAcks(t *testing.T) {
 	require.NoError(t, receive(t, r.ended))
 	require.Contains(t, r.logs(), "stopped: 0 events delivered, 0 batches answered 200; 2 events of 1 batches unacknowledged")
 }
+
+// What the stop forgets is not acknowledged by that.
+func TestStopTellsOfNoEndOfAStall(t *testing.T) {
+	var held []publisher.Batch
+	output := &pipelinetest.Output{OnClose: func() {
+		for _, window := range held {
+			window.Drop()
+		}
+		<-time.After(1200 * time.Millisecond) // the states are looked at each second
+	}}
+	r := start(t, output, "timeout: 100ms\nstall_after: 200ms\nshutdown_timeout: 100ms")
+	require.Contains(t, receive(t, r.post()), "504 Gateway Timeout")
+	held = windows(output, 2)
+	require.Eventually(t, func() bool { return slices.ContainsFunc(r.logs(), isStall) }, patience, 10*time.Millisecond)
+	r.beater.Stop()
+	require.NoError(t, receive(t, r.ended))
+	require.NotContains(t, r.logs(), "the output acknowledges again")
+}
+
+func isStall(line string) bool { return strings.HasPrefix(line, "the output is stalled") }
 
 // The request was answered 504; its events are still with the output, and its sender may never come back. The stop
 // gives them the rest of the budget.

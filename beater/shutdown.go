@@ -44,7 +44,11 @@ func (bt *Beater) shutdown(a *assembly, acksMayCome bool) {
 	closing, cancel := context.WithTimeoutCause(context.Background(), closeTimeout, errCloseTimeout)
 	defer cancel()
 	bt.take(closing,
-		step{"seal", func(context.Context) error { account = a.registry.Seal(); return nil }},
+		step{"seal", func(context.Context) error {
+			a.unwatch() // a sealed registry owes nothing, which looks like the end of a stall
+			account = a.registry.Seal()
+			return nil
+		}},
 		step{"clients", func(context.Context) error { a.publisher.Close(); return nil }},
 		step{"pipeline", func(ctx context.Context) error {
 			if err := within(ctx, bt.closePipeline); err != nil {

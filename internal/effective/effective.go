@@ -8,6 +8,7 @@ package effective
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -104,18 +105,29 @@ func isOfHosts(key string) bool {
 }
 
 // hasElsewhere tells whether a text in value stands in a setting of another kind as well, as a password does that a
-// ${reference} to its key repeats.
+// ${reference} to its key repeats. Of a setting that is called like a secret, a part of the text is enough.
 func (t tree) hasElsewhere(value any) bool {
-	own := make(map[string]bool)
-	texts(value, func(text string) { own[text] = true })
+	var own []string
+	texts(value, func(text string) { own = append(own, text) })
 	found := false
 	for key, other := range t {
-		if !isOfHosts(key) {
-			texts(other, func(text string) { found = found || own[text] })
+		if isOfHosts(key) {
+			continue
 		}
+		secret := secretPattern.MatchString(key)
+		texts(other, func(text string) {
+			found = found || slices.Contains(own, text) ||
+				secret && len(text) >= shortestSecret && slices.ContainsFunc(own, func(o string) bool { return strings.Contains(o, text) })
+		})
 	}
 	return found
 }
+
+// secretPattern finds the usual names of what is secret, in any part of a key. What is shown does not rest on it.
+var secretPattern = regexp.MustCompile(`(?i)pass|secret|token|key|auth|cred`)
+
+// shortestSecret is what is looked for within another text. Less is in any.
+const shortestSecret = 4
 
 // fromVariable tells whether any of a setting came out of a variable: its value, a part of it, or a group around it.
 func (t tree) fromVariable(key string) bool {

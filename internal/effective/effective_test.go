@@ -87,6 +87,14 @@ func TestNothingOfTheKeystoreIsShown(t *testing.T) {
 	require.Equal(t, "set by a variable", shown["output.logstash.hosts"])
 }
 
+// A part of a host may be a reference to a secret.
+func TestAReferenceWithinAHost(t *testing.T) {
+	for _, host := range []string{`"${output.redis.password}-1:6379"`, `["a:1", "https://${output.redis.password}.example:1"]`, `"b.${fields.token}"`} {
+		shown := load(t, `{fields.token: `+mark+`, output.redis: {password: `+mark+`, hosts: `+host+`}}`)
+		require.Equal(t, "set, not shown", shown["output.redis.hosts"], host)
+	}
+}
+
 // A variable may hold a whole list.
 func TestAListOutOfAVariable(t *testing.T) {
 	t.Setenv("TEST_LIST", "192.0.2.1,192.0.2.2")

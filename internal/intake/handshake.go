@@ -66,6 +66,10 @@ func handshakeFailure(line string) (reason string, failed bool) {
 	return handshakeOther, true
 }
 
+// bogusGreeting is what net/http says before it quotes the beginning of a request that is no HTTP/2 although the handshake agreed on
+// it: the path, that is, or more.
+const bogusGreeting = "bogus greeting"
+
 // maxErrorLine is how much of a complaint is logged: names in a certificate are the sender's words, and as many as it likes.
 const maxErrorLine = 300
 
@@ -80,6 +84,9 @@ type errorLog struct {
 func (l *errorLog) Write(line []byte) (int, error) {
 	n := len(line)
 	text := strings.ToValidUTF8(string(line[:min(n, maxErrorLine)]), "\uFFFD")
+	if before, _, quotes := strings.Cut(text, bogusGreeting); quotes {
+		text = before + bogusGreeting
+	}
 	report := l.log.Debugw
 	if reason, failed := handshakeFailure(text); failed {
 		l.metrics.Handshake(reason)

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -78,4 +80,29 @@ func TestHandshakeFailuresAreCounted(t *testing.T) {
 	fmt.Fprint(r.server.http.ErrorLog.Writer(), "http: something else\n")
 	require.Equal(t, map[string]int{"handshake closed": 3, "handshake no_certificate": 2}, r.metrics.failedTimes())
 	require.Equal(t, 1, strings.Count(r.log.text(), "warn http server"), "the log stays as quiet as it was")
+}
+
+// A sender that agrees on HTTP/2 and speaks HTTP/1.1 is quoted by net/http, path and all.
+func TestABogusGreetingIsNotQuoted(t *testing.T) {
+	certificates := httptest.NewTLSServer(nil) // whose certificate serves here
+	defer certificates.Close()
+	r := newRig(t)
+	r.server.http.TLSConfig = &tls.Config{Certificates: certificates.TLS.Certificates}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- r.server.Serve(listener) }()
+
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}}
+	conn, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
+	require.NoError(t, err)
+	require.Equal(t, "h2", conn.(*tls.Conn).ConnectionState().NegotiatedProtocol)
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	fmt.Fprint(conn, "GET /a-secret-in-the-path HTTP/1.1\r\nHost: a\r\n\r\n")
+	_, _ = io.Copy(io.Discard, conn) // until the server has closed it, and said so
+	require.NoError(t, conn.Close())
+	require.Eventually(t, func() bool { return strings.Contains(r.log.text(), bogusGreeting) }, 10*time.Second, time.Millisecond)
+	require.NotContains(t, r.log.text(), "secret")
+	require.NoError(t, r.server.Drain(t.Context()))
+	require.NoError(t, <-served)
 }

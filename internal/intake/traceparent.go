@@ -2,6 +2,7 @@ package intake
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/txn2/rtbeat/internal/inflight"
 )
@@ -19,7 +20,8 @@ const (
 
 // traceOf is the trace that a request belongs to, as its traceparent says; empty when it has none, several, or one that
 // is not as the specification has it. A version that is not known yet is read as far as it is like version 00, as the
-// specification asks for. It does not allocate: the ids are parts of the header.
+// specification asks for. It does not allocate for version 00, of which the ids are most of the header. Out of a longer one
+// they are copied: they live as long as the batch is in flight, and nothing counts the rest of the header by then.
 func traceOf(lines []string) inflight.Trace {
 	if len(lines) != 1 {
 		return inflight.Trace{}
@@ -36,6 +38,9 @@ func traceOf(lines []string) inflight.Trace {
 		return inflight.Trace{}
 	case !identifies(traceID), !identifies(spanID):
 		return inflight.Trace{}
+	}
+	if len(h) > traceparentLen {
+		traceID, spanID = strings.Clone(traceID), strings.Clone(spanID)
 	}
 	return inflight.Trace{ID: traceID, SpanID: spanID}
 }

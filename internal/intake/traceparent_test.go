@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -63,6 +64,15 @@ func TestATraceparentIsTakenOrLeft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, tt.want, traceOf(tt.lines)) })
 	}
+}
+
+// A batch that was answered 504 stays in flight for as long as the output likes, and its request no longer counts then.
+func TestATraceKeepsNothingElseOfItsHeader(t *testing.T) {
+	line := "cc-" + aTrace + "-" + aSpan + "-01-" + strings.Repeat("x", 8000)
+	trace := traceOf([]string{line})
+	require.Equal(t, whole, trace)
+	require.NotSame(t, unsafe.StringData(line[traceIDStart:]), unsafe.StringData(trace.ID))
+	require.NotSame(t, unsafe.StringData(line[spanIDStart:]), unsafe.StringData(trace.SpanID))
 }
 
 // Whatever a sender writes: either nothing, or two ids that can stand in a log.

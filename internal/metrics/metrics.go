@@ -194,10 +194,17 @@ func (w words) count(word string) {
 	}
 }
 
+// maxScrapes is how many requests for the metrics are served at once. Each takes some 250 KB while it is, which nothing
+// else counts: on the port of the senders, whoever reaches it may ask, with each stream of an HTTP/2 connection. It is the
+// number of connections to the admin listener, where it is never reached.
+const maxScrapes = 64
+
 // Handler serves the registry in the Prometheus text format, or as protobuf with native histograms, or as OpenMetrics, as
-// the request asks for.
+// the request asks for. More than maxScrapes requests at once are answered 503.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry, EnableOpenMetrics: true})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		Registry: m.registry, EnableOpenMetrics: true, MaxRequestsInFlight: maxScrapes,
+	})
 }
 
 // Request counts a request in; the function that it returns counts it out.

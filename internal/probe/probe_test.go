@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -176,4 +177,44 @@ func TestWhatDialingSays(t *testing.T) {
 	} {
 		require.ErrorContains(t, explainDial(err, at), want)
 	}
+}
+
+// Whoever answers may not be rtbeat, nor mean well: what comes is bounded, and does nothing to a terminal.
+func TestAnAnswerOfSomebodyElse(t *testing.T) {
+	answered := func(answer func(net.Conn)) (last string) {
+		told, err := play(t, func(*Target) {}, func(conn net.Conn) {
+			if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				_, _ = io.Copy(io.Discard, req.Body)
+				answer(conn)
+			}
+		})
+		require.ErrorIs(t, err, errFailed)
+		require.Len(t, told, 3)
+		return told[2]
+	}
+	body := `{"status":"FAIL","reason":"\u001b[31mr","message":"\u0007\nTLS... OK"}`
+	for text, want := range map[string]string{
+		fmt.Sprintf("HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n%s", len(body), body): "400 [31mr: TLS... OK",
+		"HTTP/1.1 200 OK\r\n\x1b[31m\a\r\n\r\n":                                                  "speaks no HTTP",
+		"\x1b[31m\a\r\n\r\n":                                                                     "speaks no HTTP",
+	} {
+		last := answered(func(conn net.Conn) { fmt.Fprint(conn, text) })
+		require.Contains(t, last, want)
+		require.False(t, strings.ContainsAny(last, "\x1b\a\n"), "%q", last)
+	}
+
+	sent := 0
+	last := answered(func(conn net.Conn) {
+		fmt.Fprint(conn, "HTTP/1.1 200 OK\r\n")
+		line := []byte("X-Header: " + strings.Repeat("a", 1<<20) + "\r\n")
+		for range 64 {
+			n, err := conn.Write(line)
+			sent += n
+			if err != nil {
+				return
+			}
+		}
+	})
+	require.Contains(t, last, "closed without an answer")
+	require.Less(t, sent, 32<<20, "what the sockets hold, and no more")
 }

@@ -11,16 +11,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/textproto"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // empty is a batch of no messages: it is answered 200 at once, and nothing is published.
 const empty = `{"messages":[]}`
 
-// maxAnswer is how much of an answer is read. Those of rtbeat are a line.
+// maxAnswer is how much of an answer is read, its headers included. Those of rtbeat are a few lines.
 const maxAnswer = 16 << 10
 
 // Credential is one way of saying who sends.
@@ -77,12 +79,12 @@ func (t *Target) talk(ctx context.Context, credential *Credential) error {
 	if err := req.Write(conn); err != nil {
 		return t.explainTalk(err)
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), req)
+	resp, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, maxAnswer)), req)
 	if err != nil {
 		return t.explainTalk(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return t.explainTalk(err)
 	}
@@ -113,11 +115,21 @@ func (t *Target) explainTalk(err error) error {
 		return t.explainTLS(err)
 	case os.IsTimeout(err):
 		return fmt.Errorf("%w. There was no answer in time (--timeout)", err)
-	case strings.HasPrefix(err.Error(), "malformed HTTP"): // its text quotes what came
+	case strings.HasPrefix(err.Error(), "malformed HTTP"), errors.As(err, new(textproto.ProtocolError)): // its text quotes what came
 		return errors.New("what listens there speaks no HTTP, or TLS only: is it rtbeat, and has it been restarted since rtbeat.ssl was changed?")
 	default:
 		return fmt.Errorf("%w. The connection was closed without an answer: is it rtbeat? With rtbeat.proxy_protocol, the trusted proxies have to announce each connection", err)
 	}
+}
+
+// printable leaves out what could move the cursor or write a line of its own: whoever answers may not be rtbeat.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // judge says what an answer means, and what to do about it.
@@ -127,7 +139,7 @@ func judge(status int, body []byte, credential *Credential) error {
 	if err != nil || status == http.StatusOK && (answer.Status != "OK" || answer.Ack == "") || status != http.StatusOK && answer.Reason == "" {
 		return fmt.Errorf("%d, and not in the words of rtbeat: what listens there is something else, or a proxy in between answers", status)
 	}
-	said := fmt.Sprintf("%d %s: %s", status, answer.Reason, answer.Message)
+	said := fmt.Sprintf("%d %s: %s", status, printable(answer.Reason), printable(answer.Message))
 	switch {
 	case status == http.StatusOK:
 		return nil

@@ -38,6 +38,5 @@ func New(gatherer prometheus.Gatherer, settings Settings) *Status {
 // Run takes samples until ctx ends. Run it once.
 func (s *Status) Run(ctx context.Context) { s.recorder.run(ctx) }
 
-// ServeHTTP serves GET and HEAD for the page and what belongs to it, by the last element of the path; see Paths. It may be called from any
-// goroutine.
+// ServeHTTP serves GET and HEAD for the page and what belongs to it; see Paths. It may be called from any goroutine.
 func (s *Status) ServeHTTP(w http.ResponseWriter, req *http.Request) { s.handler.ServeHTTP(w, req) }
