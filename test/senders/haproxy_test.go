@@ -4,8 +4,10 @@ package senders
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"strings"
@@ -35,10 +37,14 @@ func startHAProxy(t testing.TB, path, conf, listens string) *balancer {
 	return h
 }
 
-// check is how the last health check of rtbeat ended, and whether HAProxy would send anything there.
+// check is how the last health check of rtbeat ended, and whether HAProxy would send anything there. Both are empty while
+// HAProxy has not made its socket yet, which it does after it listens.
 func (h *balancer) check() (result, status string) {
 	h.t.Helper()
 	c, err := net.Dial("unix", h.stats)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", ""
+	}
 	require.NoError(h.t, err)
 	defer c.Close()
 	_, err = io.WriteString(c, "show stat\n")
