@@ -91,7 +91,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 			Host:          bt.config.Admin.Host,
 			Configuration: bt.settings,
 		})
-		parts.Status = page
+		parts.Status, parts.StatusPaths = page, status.Paths
 	}
 	server = intake.New(intake.Settings{
 		Timeout:        bt.config.Timeout,

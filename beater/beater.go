@@ -142,20 +142,20 @@ func (bt *Beater) Run(*beat.Beat) error {
 	defer server.Wait()
 	bt.announce()
 
-	beside, endBeside := context.WithCancel(context.Background())
-	var besides sync.WaitGroup
-	besides.Go(func() {
-		if err := bt.durable.Nudge(beside); err != nil {
+	nudging, endNudging := context.WithCancel(context.Background())
+	var nudger sync.WaitGroup
+	nudger.Go(func() {
+		if err := bt.durable.Nudge(nudging); err != nil {
 			bt.log.Errorw("a full disk queue may stay full", "error.message", err.Error())
 		}
 	})
-	watching, endWatch := context.WithCancel(beside)
+	defer nudger.Wait()
+	defer endNudging()
+	watching, endWatch := context.WithCancel(context.Background())
 	var watch sync.WaitGroup
 	watch.Go(func() { a.states.watch(watching) })
 	a.unwatch = func() { endWatch(); watch.Wait() }
 	defer a.unwatch()
-	defer besides.Wait()
-	defer endBeside()
 
 	acksMayCome := true
 	select {

@@ -2,6 +2,8 @@
 # Makes sure that Chromium is there, which `make browser` looks at the status page with. Installs it where that takes no
 # question: as root on Debian and its kin, without removing anything for it.
 set -eu
+cd "$(dirname "$0")/.."
+. scripts/packages.sh
 
 missing() {
 	for name in chromium chromium-browser google-chrome; do
@@ -10,12 +12,12 @@ missing() {
 	return 0
 }
 
-if missing && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq; then
-	if apt-get install -s --no-install-recommends chromium 2>/dev/null | grep -q '^Remv'; then
+if missing && can_install; then
+	if replaces_another chromium; then
 		echo "chromium is left out: it would remove other packages."
 	else
 		echo "Installing chromium for the tests of the status page."
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null || :
+		install_quietly chromium || :
 	fi
 fi
 if missing; then

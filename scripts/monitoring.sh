@@ -2,28 +2,18 @@
 # Makes sure that Prometheus and promtool are there, which `make monitoring` runs. Installs them where that takes no
 # question: as root on Debian and its kin, without starting any, and without removing anything for them.
 set -eu
-
-# A service that a package brings would listen on this machine. Debian asks this file before it starts one.
-install_quietly() {
-	policy=/usr/sbin/policy-rc.d
-	if [ ! -e $policy ]; then
-		trap 'rm -f $policy' EXIT
-		printf '#!/bin/sh\nexit 101\n' >$policy
-		chmod 755 $policy
-	fi
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-	# Nor at the next start of the machine.
-	systemctl disable prometheus >/dev/null 2>&1 || :
-}
+cd "$(dirname "$0")/.."
+. scripts/packages.sh
 
 missing() { ! command -v prometheus >/dev/null || ! command -v promtool >/dev/null; }
 
-if missing && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq; then
-	if apt-get install -s --no-install-recommends prometheus 2>/dev/null | grep -q '^Remv'; then
+if missing && can_install; then
+	if replaces_another prometheus; then
 		echo "prometheus is left out: it would remove other packages."
 	else
 		echo "Installing prometheus for the tests of rules and dashboards."
 		install_quietly prometheus || :
+		systemctl disable prometheus >/dev/null 2>&1 || : # nor is it to start with the machine
 	fi
 fi
 

@@ -3,6 +3,7 @@
 # question: as root on Debian and its kin, without starting any, and without removing anything for them.
 set -eu
 cd "$(dirname "$0")/.."
+. scripts/packages.sh
 
 # What each program is part of. Daemons are not always in PATH.
 PATH=$PATH:/usr/sbin:/usr/local/sbin
@@ -13,16 +14,9 @@ missing() {
 	find /usr/lib/syslog-ng /usr/lib64/syslog-ng -name libhttp.so 2>/dev/null | grep -q . || echo syslog-ng-mod-http
 }
 
-# A service that a package brings would listen on this machine. Debian asks this file before it starts one.
-install_quietly() {
-	policy=/usr/sbin/policy-rc.d
-	if [ ! -e $policy ]; then
-		trap 'rm -f $policy' EXIT
-		printf '#!/bin/sh\nexit 101\n' >$policy
-		chmod 755 $policy
-	fi
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-	# Nor at the next start of the machine.
+install_here() {
+	install_quietly "$@"
+	# Nor are services to start with the machine.
 	for service in nginx haproxy syslog-ng; do
 		case " $* " in
 		*" $service"*) systemctl disable "$service" >/dev/null 2>&1 || : ;;
@@ -32,10 +26,9 @@ install_quietly() {
 
 packages=$(missing)
 line() { echo "$packages" | tr '\n' ' '; }
-if [ -n "$packages" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq; then
+if [ -n "$packages" ] && can_install; then
 	for package in $packages; do
-		# syslog-ng takes the place of another logger, which is for the owner of the machine to decide.
-		if apt-get install -s --no-install-recommends "$package" 2>/dev/null | grep -q '^Remv'; then
+		if replaces_another "$package"; then # syslog-ng does where there is another logger
 			echo "$package is left out: it would remove other packages."
 			packages=$(echo "$packages" | grep -vx "$package" || :)
 		fi
@@ -43,7 +36,7 @@ if [ -n "$packages" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && 
 	if [ -n "$packages" ]; then
 		echo "Installing $(line)for the tests of senders."
 		# shellcheck disable=SC2086 # one word for each package
-		install_quietly $packages || :
+		install_here $packages || :
 	fi
 fi
 

@@ -69,7 +69,7 @@ func (r *run) claim(t *rapid.T) {
 // batch chooses one that was claimed.
 func (r *run) batch(t *rapid.T) *modelBatch {
 	if len(r.model.batches) == 0 {
-		t.Skip("no batch yet")
+		t.Skip("the step needs a batch, and there is none yet")
 	}
 	return rapid.SampledFrom(r.model.batches).Draw(t, "batch")
 }
@@ -83,7 +83,7 @@ func (r *run) events(t *rapid.T) []*modelEvent {
 		}
 	}
 	if len(events) == 0 {
-		t.Skip("no event yet")
+		t.Skip("the step needs an event, and there is none yet")
 	}
 	return events
 }
@@ -91,7 +91,7 @@ func (r *run) events(t *rapid.T) []*modelEvent {
 func (r *run) publish(t *rapid.T) {
 	b := r.batch(t)
 	if b.published {
-		t.Skip("once")
+		t.Skip("a batch is put in line once")
 	}
 	b.published = true
 	b.inLine = !r.model.sealed && b.next() != nil
@@ -100,7 +100,7 @@ func (r *run) publish(t *rapid.T) {
 
 func (r *run) take(t *rapid.T) {
 	if r.rig.registry.Queued() == 0 {
-		t.Skip("would block")
+		t.Skip("with an empty line Take would block")
 	}
 	start := time.Now()
 	token := r.rig.registry.Take()
@@ -116,7 +116,7 @@ func (r *run) take(t *rapid.T) {
 func (r *run) next(t *rapid.T) {
 	b := r.batch(t)
 	if b.inLine {
-		t.Skip("no worker has taken it")
+		t.Skip("only who has taken a batch asks for its messages")
 	}
 	e := b.next()
 	m, ack, ok := r.tokens[b].Next()
@@ -140,7 +140,7 @@ func (r *run) ack(t *rapid.T) {
 func (r *run) enter(t *rapid.T) {
 	e := rapid.SampledFrom(r.events(t)).Draw(t, "event")
 	if e.filtered {
-		t.Skip("libbeat tells one or the other")
+		t.Skip("libbeat says of an event that it has entered, or that it was filtered, never both")
 	}
 	r.model.enter(e)
 	r.acks[e].Enter()
@@ -149,7 +149,7 @@ func (r *run) enter(t *rapid.T) {
 func (r *run) filter(t *rapid.T) {
 	e := rapid.SampledFrom(r.events(t)).Draw(t, "event")
 	if e.state != isHandedOver {
-		t.Skip("libbeat does that while it publishes")
+		t.Skip("libbeat filters an event while it is being published, not later")
 	}
 	e.filtered = true
 	r.acks[e].Filter()
@@ -178,7 +178,7 @@ func (r *run) wait(t *rapid.T) {
 
 func (r *run) seal(t *rapid.T) {
 	if rapid.IntRange(0, 19).Draw(t, "seldom") > 0 {
-		t.Skip("not yet")
+		t.Skip("a seal ends the story, so it is drawn once in twenty times")
 	}
 	if !r.model.sealed {
 		open := 0

@@ -88,7 +88,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 		return h.refused(ctx, err)
 	}
 	// Half of the time is left then, so that the sender still hears what was in its batch and why it was not delivered.
-	place := h.backlogs.enter(ctx, start.Add(h.timeout/2), len(body)) //nolint:mnd // half, as said
+	place := h.backlogs.enter(ctx, start.Add(h.timeout/2), len(body)) //nolint:mnd // half, as the line above says
 	defer place.Leave()
 	b, err := h.decode(ctx, pass, body)
 	if err != nil {

@@ -82,6 +82,7 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 		Connections:    l.Connections,
 		MetricsHandler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "metrics") }),
 		Status:         http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "status") }),
+		StatusPaths:    []string{"/", "/status.json", "/status.css", "/status.js", "/status.svg"},
 		Log:            r.log,
 	})
 	t.Cleanup(func() {

@@ -18,9 +18,6 @@ type route struct {
 	handler http.Handler
 }
 
-// statusPaths are the status page and what belongs to it.
-var statusPaths = []string{"/", "/status.json", "/status.css", "/status.js", "/status.svg"}
-
 // routes are the tables of paths, of the one listener and of the other: health and metrics stand on either, and the status
 // page never beside /in.
 func (s *Server) routes(h *handler, r *replier, parts Parts, separate bool) (in, admin http.Handler) {
@@ -39,10 +36,8 @@ func (s *Server) routes(h *handler, r *replier, parts Parts, separate bool) (in,
 	}
 	if separate {
 		var status []route
-		if parts.Status != nil {
-			for _, path := range statusPaths {
-				status = append(status, route{path, get, withWriteTimeout(parts.Status)})
-			}
+		for _, path := range parts.StatusPaths {
+			status = append(status, route{path, get, withWriteTimeout(parts.Status)})
 		}
 		return r.router(intake), r.router(slices.Concat(health, status))
 	}

@@ -107,7 +107,8 @@ type Parts struct {
 	Registry       *inflight.Registry
 	Metrics        Metrics
 	MetricsHandler http.Handler        // serves GET /metrics
-	Status         http.Handler        // serves the status page, by ServeAdmin alone; nil for none
+	Status         http.Handler        // serves the status page, by ServeAdmin alone
+	StatusPaths    []string            // under these paths; none where there is no page
 	Authenticator  *auth.Authenticator // nil lets everybody in
 	Connections    Connections
 	Log            Logger

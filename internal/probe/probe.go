@@ -91,7 +91,7 @@ func (t *Target) dial(ctx context.Context) (net.Conn, error) {
 	if t.Announces == nil || !t.Announces(conn.LocalAddr()) {
 		return conn, nil
 	}
-	local := proxyproto.Header{Version: 2, Command: proxyproto.LOCAL, TransportProtocol: proxyproto.UNSPEC} //nolint:mnd // version 2
+	local := proxyproto.Header{Version: 2, Command: proxyproto.LOCAL, TransportProtocol: proxyproto.UNSPEC} //nolint:mnd // the version of the protocol, which has no name
 	if _, err := local.WriteTo(conn); err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("writing the PROXY protocol header: %w", err)

@@ -21,7 +21,7 @@ func (g *rig) startWithProxy(t *testing.T, settings map[string]any) {
 	t.Helper()
 	probe, err := net.Listen("tcp", net.JoinHostPort(theProxy, "0"))
 	if err != nil {
-		t.Skipf("this machine has no %s", theProxy)
+		t.Skipf("the story needs a second address of this machine, and it cannot listen on %s: %v", theProxy, err)
 	}
 	require.NoError(t, probe.Close())
 	settings["trusted_proxies"] = []string{theProxy + "/32", "10.0.0.0/8", "2001:db8::/32"}
