@@ -49,6 +49,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 	m := metrics.New(gathered, metrics.Sources{
 		Bytes:         admission.Used,
 		BytesLimit:    admission.Limit,
+		High:          func() bool { _, _, high := admission.High(); return high },
 		Events:        registry.Events,
 		Oldest:        registry.Oldest,
 		Queued:        registry.Queued,

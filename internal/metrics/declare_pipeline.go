@@ -16,6 +16,11 @@ var inFlight = Section{Name: "in flight", Metrics: []Declaration{
 		Moves: "Alert on the ratio of the two, not on a number.",
 	},
 	{
+		Name: "rtbeat_in_flight_high", Type: Gauge,
+		Help:  "1 from nine tenths of rtbeat_in_flight_bytes_limit on until it is down to three quarters, else 0.",
+		Moves: "`/readyz` is 503 `in_flight_high`, and what does not fit is refused. The output is slower than the senders.",
+	},
+	{
 		Name: "rtbeat_in_flight_events", Type: Gauge,
 		Help:  "Events handed to the pipeline and not yet acknowledged by the output.",
 		Moves: "As the bytes. At its limit and more, publishing waits for the output: each worker holds one more event than the queue.",

@@ -47,6 +47,7 @@ type Metrics struct {
 type Sources struct {
 	Bytes         func() int64
 	BytesLimit    func() int64
+	High          func() bool // whether the bytes are near their limit, as /readyz has it
 	Events        func() int
 	Oldest        func() time.Duration // the age of the oldest event that the output owes
 	Queued        func() int           // batches that wait for a publishing worker
@@ -130,6 +131,7 @@ func New(registry *prometheus.Registry, sources Sources, labels Words, build Bui
 func (b builder) sources(registry *prometheus.Registry, s Sources, labels Words) {
 	b.gaugeFunc("rtbeat_in_flight_bytes", func() float64 { return float64(s.Bytes()) })
 	b.gaugeFunc("rtbeat_in_flight_bytes_limit", func() float64 { return float64(s.BytesLimit()) })
+	b.gaugeFunc("rtbeat_in_flight_high", func() float64 { return number(s.High()) })
 	b.gaugeFunc("rtbeat_in_flight_events", func() float64 { return float64(s.Events()) })
 	b.gaugeFunc("rtbeat_in_flight_requests_limit", func() float64 { return float64(s.RequestsLimit()) })
 	b.gaugeFunc("rtbeat_oldest_unacknowledged_seconds", func() float64 { return s.Oldest().Seconds() })

@@ -22,6 +22,7 @@ func sources() metrics.Sources {
 	return metrics.Sources{
 		Bytes:         func() int64 { return 5 << 20 },
 		BytesLimit:    func() int64 { return 32 << 20 },
+		High:          func() bool { return true },
 		Events:        func() int { return 1234 },
 		Oldest:        func() time.Duration { return 3500 * time.Millisecond },
 		Queued:        func() int { return 7 },
@@ -125,6 +126,7 @@ func TestEveryMetricMoves(t *testing.T) {
 		"rtbeat_ack_duration_seconds sum":    0,
 		"rtbeat_in_flight_bytes":             5 << 20,
 		"rtbeat_in_flight_bytes_limit":       32 << 20,
+		"rtbeat_in_flight_high":              1,
 		"rtbeat_in_flight_events":            1234,
 		"rtbeat_publish_queue_batches":       7,
 		"rtbeat_events_acked_total":          0,

@@ -5,12 +5,6 @@ import (
 	"time"
 )
 
-// From highFrom of its limit on, what is in flight counts as high, until it is back at highUntil.
-const (
-	highFrom  = 0.9
-	highUntil = 0.75
-)
-
 // facts takes what the verdict needs from the newest sample and from those of the last 30 seconds. The caller holds the
 // lock.
 func (r *recorder) facts(now time.Time) *facts {
@@ -27,6 +21,7 @@ func (r *recorder) facts(now time.Time) *facts {
 		noAck:      seconds(s.values[noAckSeconds]),
 		bytes:      orZero(s.values[bytesInFlight]),
 		bytesLimit: orZero(s.values[bytesLimit]),
+		high:       s.values[inFlightHigh] == 1,
 		events:     orZero(s.values[eventsInFlight]),
 		received:   orZero(increase(from, s, receivedBatches)),
 		acked:      orZero(increase(from, s, acked)),
@@ -40,12 +35,6 @@ func (r *recorder) facts(now time.Time) *facts {
 	if expiry := s.values[certificateExpiry]; expiry > 0 {
 		f.certificate = moment(expiry)
 	}
-	if share := f.bytes / f.bytesLimit; share >= highFrom {
-		r.high = true
-	} else if share < highUntil || f.bytesLimit == 0 {
-		r.high = false
-	}
-	f.high = r.high
 	r.countErrors(f, from, s)
 	return f
 }

@@ -19,6 +19,7 @@ const (
 	acked
 	bytesInFlight
 	bytesLimit
+	inFlightHigh
 	eventsInFlight
 	eventsLimit
 	requests
@@ -66,6 +67,7 @@ var sources = map[string][]source{
 	"rtbeat_events_acked_total":                       {{acked, "", ""}},
 	"rtbeat_in_flight_bytes":                          {{bytesInFlight, "", ""}},
 	"rtbeat_in_flight_bytes_limit":                    {{bytesLimit, "", ""}},
+	"rtbeat_in_flight_high":                           {{inFlightHigh, "", ""}},
 	"rtbeat_in_flight_events":                         {{eventsInFlight, "", ""}},
 	"rtbeat_in_flight_events_limit":                   {{eventsLimit, "", ""}},
 	"rtbeat_in_flight_requests":                       {{requests, "", ""}},

@@ -38,7 +38,6 @@ type recorder struct {
 	words   words
 	verdict Verdict
 	changes []change // the newest last
-	high    bool     // what is in flight is near its limit, or was and is not far from it
 }
 
 func newRecorder(gatherer prometheus.Gatherer, settings Settings) *recorder {

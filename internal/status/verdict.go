@@ -67,7 +67,7 @@ type facts struct {
 	stalled           bool
 	noAck             time.Duration // 0 while the output owes none
 	bytes, bytesLimit float64
-	high              bool // bytes are near their limit
+	high              bool // bytes are near their limit, as /readyz has it
 	events            float64
 	received          float64 // batches
 	acked             float64

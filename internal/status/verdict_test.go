@@ -47,6 +47,7 @@ func TestVerdicts(t *testing.T) {
 		"a nearly full house": {func(r *rig) {
 			r.add("rtbeat_events_acked_total", 600)
 			r.set("rtbeat_in_flight_bytes", 901)
+			r.set("rtbeat_in_flight_high", 1)
 		}, nearlyFull, warn, byOutput, "90 % of rtbeat.max_in_flight_bytes", ""},
 		"a slow output": {func(r *rig) {
 			r.add("rtbeat_events_acked_total", 600)
@@ -136,22 +137,21 @@ func TestVerdictForgets(t *testing.T) {
 	})
 }
 
-// It is nearly full until there is room again, and does not flap in between.
-func TestNearlyFullHasHysteresis(t *testing.T) {
+// When it is nearly full, and when no more, is for whoever answers /readyz to say.
+func TestNearlyFullIsWhatReadinessSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		defer r.running()()
-		at := func(bytes float64) state {
+		at := func(bytes, high float64) state {
 			r.set("rtbeat_in_flight_bytes", bytes)
+			r.set("rtbeat_in_flight_high", high)
 			r.set("rtbeat_in_flight_events", 1)
 			time.Sleep(freshFor)
 			return r.report().Verdict.State
 		}
-		require.Equal(t, delivering, at(899))
-		require.Equal(t, nearlyFull, at(900))
-		require.Equal(t, nearlyFull, at(751))
-		require.Equal(t, delivering, at(749))
-		require.Equal(t, delivering, at(899))
+		require.Equal(t, delivering, at(950, 0))
+		require.Equal(t, nearlyFull, at(760, 1))
+		require.Equal(t, delivering, at(760, 0))
 	})
 }
 

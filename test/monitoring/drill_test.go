@@ -115,7 +115,7 @@ var faults = []fault{
 		},
 		lasting: true,
 		ready:   "503 in_flight_high (rtbeat.max_in_flight_bytes)",
-		series:  []series{answers("503", "in_flight_limit")},
+		series:  []series{{name: "rtbeat_in_flight_high", value: 1}, answers("503", "in_flight_limit")},
 		alerts:  []string{"RtbeatInFlightNearLimit", "RtbeatAnswersFail"},
 		page:    "refusing, output",
 		line:    "nine tenths of rtbeat.max_in_flight_bytes are in flight", level: "warn",
