@@ -1,0 +1,23 @@
+#!/bin/sh
+# Usage: scripts/tool.sh NAME
+#
+# Prints the path of a program of scripts/tools.txt, and builds it first where that version is not there yet.
+set -eu
+cd "$(dirname "$0")/.."
+
+package=$(awk -v name="$1" '$1 == name { print $2 }' scripts/tools.txt)
+if [ -z "$package" ]; then
+	echo "$1 is not in scripts/tools.txt" >&2
+	exit 1
+fi
+folder=$PWD/build/tools/$1-${package##*@}
+if [ ! -x "$folder/$1" ]; then
+	echo "Building $package." >&2
+	mkdir -p "$folder"
+	# In a folder of its own first, so that one that was interrupted is not taken for a whole one.
+	partial=$(mktemp -d "$folder/XXXXXX")
+	trap 'rm -rf "$partial"' EXIT
+	GOBIN=$partial GOFLAGS="$(go env GOFLAGS) -trimpath" CGO_ENABLED=0 go install "$package" >&2
+	mv "$partial"/* "$folder/$1"
+fi
+echo "$folder/$1"
