@@ -37,15 +37,15 @@ func startNginx(t testing.TB, path, conf, listens string) {
 	if os.Geteuid() == 0 {
 		user = "user root;" // the folders of a test are not for others
 	}
-	writeRecipe(t, dir, "rtbeat.conf", conf)
-	main := writeRecipe(t, dir, "nginx.conf", fmt.Sprintf(nginxMain, dir, user))
-	run(t, dir, path, "-p", dir, "-e", "stderr", "-c", main).listens(listens)
+	harness.WriteRecipe(t, dir, "rtbeat.conf", conf)
+	main := harness.WriteRecipe(t, dir, "nginx.conf", fmt.Sprintf(nginxMain, dir, user))
+	harness.StartProgram(t, dir, path, "-p", dir, "-e", "stderr", "-c", main).Listens(listens)
 }
 
 func TestNginx(t *testing.T) {
 	t.Parallel()
 	block := recipe(t, "nginx-rtbeat")
-	front, port := freeAddress(t)
+	front, port := harness.FreeAddress(t)
 	nginx := find(t, "nginx", "Debian's package nginx-light")
 
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -57,9 +57,9 @@ func TestNginx(t *testing.T) {
 // TLS ends at nginx, and a Unix socket leads to rtbeat.
 func TestNginxTLSAndUnixSocket(t *testing.T) {
 	t.Parallel()
-	socket, certs := socketPath(t, "in.sock"), newCertificates(t)
+	socket, certs := harness.SocketPath(t, "in.sock"), newCertificates(t)
 	block := recipe(t, "nginx-tls-rtbeat", "/run/rtbeat/in.sock", socket)
-	front, port := freeAddress(t)
+	front, port := harness.FreeAddress(t)
 	conf := recipe(t, "nginx-tls",
 		"/run/rtbeat/in.sock", socket,
 		"listen 443", "listen 127.0.0.1:"+port,
@@ -68,7 +68,7 @@ func TestNginxTLSAndUnixSocket(t *testing.T) {
 	nginx := find(t, "nginx", "Debian's package nginx-light")
 
 	sink := harness.StartSink(t, lumbersink.Immediate())
-	_, adminPort := freeAddress(t)
+	_, adminPort := harness.FreeAddress(t)
 	b := startWith(t, sink, block, promptTimeout, "rtbeat.admin.host=127.0.0.1", "rtbeat.admin.port="+adminPort)
 	startNginx(t, nginx, conf, front)
 	proxied{b, sink, clientAt(t, certs.config(false)), "https://" + front + "/in", ""}.keepsTheContract(t)
