@@ -1,21 +1,28 @@
 #!/bin/sh
-# Makes sure that HAProxy is there for `make rolling`. Installs it where that takes no question: as root on Debian and its
-# kin, without starting it.
+# Makes sure that the proxies are there which `make rolling` puts in front of rtbeat. Installs them where that takes no
+# question: as root on Debian and its kin, without starting any.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
 PATH=$PATH:/usr/sbin:/usr/local/sbin
-missing() { ! command -v haproxy >/dev/null; }
+missing() {
+	for pair in nginx:nginx-light haproxy:haproxy; do
+		command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"
+	done
+}
 
-if missing && can_install; then
-	echo "Installing haproxy for the test of rolling restarts."
-	install_quietly haproxy || :
-	systemctl disable haproxy >/dev/null 2>&1 || : # nor is it to start with the machine
-fi
-if missing; then
+for package in $(missing); do
+	can_install || break
+	echo "Installing $package for the tests of rolling restarts."
+	install_quietly "$package" || :
+	systemctl disable "${package%-light}" >/dev/null 2>&1 || : # nor is it to start with the machine
+done
+
+packages=$(missing | tr '\n' ' ')
+if [ -n "$packages" ]; then
 	cat >&2 <<END
-The package haproxy is missing; the tests that need it are skipped.
-  Debian, Ubuntu:  sudo apt-get install --no-install-recommends haproxy
+These packages are missing; the tests that need them are skipped.
+  Debian, Ubuntu:  sudo apt-get install --no-install-recommends $packages
 END
 fi

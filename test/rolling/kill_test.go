@@ -58,3 +58,14 @@ func TestWithoutShutdownDelay(t *testing.T) {
 	t.Logf("%d restarts without shutdown_delay", restarts)
 	require.Positive(t, f.retried.sum, "every attempt was answered 200, as if the delay were for nothing")
 }
+
+// nginx asks nobody whether he is ready, and learns of a stop from a closed port. It costs attempts, and nothing else.
+func TestNginx(t *testing.T) {
+	t.Parallel()
+	w := build(t, variant{nginx: true, delay: "0s"})
+	w.post(senders)
+	for _, i := range w.beats {
+		w.restart(i)
+	}
+	w.finish()
+}

@@ -22,6 +22,8 @@ const (
 	ackAfter = 30 * time.Millisecond
 	// stopWithin bounds a stop, with its delay.
 	stopWithin = 20 * time.Second
+	// nginxForgets is longer than the documented fail_timeout.
+	nginxForgets = 3 * time.Second
 )
 
 // world is three instances behind HAProxy, one sink behind them, and senders in front.
@@ -30,7 +32,7 @@ type world struct {
 	variant variant
 	sink    *lumbersink.Sink
 	beats   [instances]*instance
-	proxy   *harness.HAProxy
+	proxy   *harness.HAProxy // nil with nginx
 	url     string
 
 	ledger   *harness.Ledger
@@ -56,12 +58,18 @@ type variant struct {
 	delay string
 	// repeats is whether HAProxy sends requests again.
 	repeats bool
+	// nginx takes the place of HAProxy.
+	nginx bool
 }
 
 // build starts everything but the senders.
 func build(t testing.TB, v variant) *world {
 	t.Helper()
-	path := harness.FindProgram(t, requireEnv, "haproxy", harness.HAProxyPackage+"; scripts/rolling.sh installs it")
+	program, from := "haproxy", harness.HAProxyPackage
+	if v.nginx {
+		program, from = "nginx", harness.NginxPackage
+	}
+	path := harness.FindProgram(t, requireEnv, program, from+"; scripts/rolling.sh installs it")
 	if v.delay == "" {
 		v.delay = "1s"
 	}
@@ -69,6 +77,9 @@ func build(t testing.TB, v variant) *world {
 	block := page.Recipe(t, "rtbeat", "shutdown_delay: 5s", "shutdown_delay: "+v.delay, "10.0.0.10", "127.0.0.1")
 	front, _ := harness.FreeAddress(t)
 	replace := append([]string{"bind :8080", "bind " + front, "inter 1s", "inter 100ms"}, v.haproxy...)
+	if v.nginx {
+		replace = []string{"listen 8080", "listen " + front}
+	}
 	for i := range w.beats {
 		addr, port := harness.FreeAddress(t)
 		home := t.TempDir()
@@ -81,8 +92,12 @@ func build(t testing.TB, v variant) *world {
 		replace = append(replace, fmt.Sprintf("10.0.0.1%d:8081", i+1), addr)
 		w.start(w.beats[i])
 	}
-	w.proxy = harness.StartHAProxy(t, path, page.Recipe(t, "haproxy", replace...), front)
 	w.url = "http://" + front + "/in"
+	if v.nginx {
+		harness.StartNginx(t, path, page.Recipe(t, "nginx", replace...), front)
+		return w
+	}
+	w.proxy = harness.StartHAProxy(t, path, page.Recipe(t, "haproxy", replace...), front)
 	for _, i := range w.beats {
 		w.awaitUp(i)
 	}
@@ -117,14 +132,18 @@ func (w *world) restart(i *instance) (left bool) {
 	w.t.Helper()
 	from := i.beat.Terminate()
 	code, _ := i.beat.WaitExit(stopWithin)
-	left = w.status(i) == "DOWN"
+	left = w.proxy != nil && w.status(i) == "DOWN"
 	require.Zero(w.t, code, "%s: exit code", i.name)
 	entry, ok := i.beat.Log.Find("stopped: ")
 	require.True(w.t, ok, "%s has no account", i.name)
 	require.Zero(w.t, entry.Fields["unacknowledged_events"], "%s: %s", i.name, entry.Message)
 	i.beat.Forget()
 	w.start(i)
-	w.awaitUp(i)
+	if w.proxy != nil {
+		w.awaitUp(i)
+	} else {
+		harness.Pause(w.t.Context(), nginxForgets) // nobody can ask nginx whether it has tried again
+	}
 	w.restarts = append(w.restarts, window{i.name, from, time.Now()})
 	return left
 }
