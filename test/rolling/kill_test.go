@@ -11,6 +11,7 @@ import (
 // One instance is killed under load, and comes back. Nothing is lost; what was on its way there fails, as documented; and
 // from the moment that HAProxy knows, nothing fails.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]string{
 		"as documented": "",
 		// A refused connection waits for a second then, and goes to the same instance again.
