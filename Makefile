@@ -176,3 +176,8 @@ cover: ## Measure the unit tests' coverage; build/cover.html shows it line by li
 .PHONY: clean
 clean: ## Remove what was built and what a run left in the folder
 	rm -rf $(OUT) dist data logs
+
+.PHONY: rolling
+rolling: build ## Restart three instances behind HAProxy in turn, ten times each, while senders post (a minute)
+	@scripts/rolling.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_ROLLING=$(REQUIRE) go test -tags "e2e rolling" -count=1 -timeout 10m -parallel 4 -v ./test/rolling
