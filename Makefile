@@ -180,3 +180,8 @@ clean: ## Remove what was built and what a run left in the folder
 .PHONY: packages
 packages: build ## Build the deb, rpm and apk of this machine's architecture into build/packages
 	@$(BUILD_ENV) scripts/linuxpackages.sh
+
+.PHONY: packages-test
+packages-test: packages ## Look into the packages: files, owners, scripts, unit, lintian, rpm
+	@scripts/packagetools.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_REQUIRE_PACKAGE_TOOLS=$(REQUIRE) go test -tags packages -count=1 -timeout 10m -v ./test/packages
