@@ -185,3 +185,7 @@ packages: build ## Build the deb, rpm and apk of this machine's architecture int
 packages-test: packages ## Look into the packages: files, owners, scripts, unit, lintian, rpm
 	@scripts/packagetools.sh || [ -z "$(REQUIRE)" ]
 	RTBEAT_REQUIRE_PACKAGE_TOOLS=$(REQUIRE) go test -tags packages -count=1 -timeout 10m -v ./test/packages
+
+.PHONY: release-check
+release-check: ## Make a release without publishing it, twice, and look into everything (an hour from an empty cache)
+	go test -tags release -count=1 -timeout 2h -v ./test/release
