@@ -51,7 +51,7 @@ func TestChecksums(t *testing.T) {
 func TestPackages(t *testing.T) {
 	const binary = "/usr/share/rtbeat/bin/rtbeat"
 	for _, arch := range []string{"amd64", "arm64"} {
-		want := sum(open(t, made.archive("linux/" + arch))["rtbeat"].data)
+		want := sum(open(t, made.archive("linux/"+arch))["rtbeat"].data)
 		base := made.dist("rtbeat_" + made.version + "_" + arch)
 
 		tree := t.TempDir()
