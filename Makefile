@@ -181,3 +181,16 @@ clean: ## Remove what was built and what a run left in the folder
 rolling: build ## Restart three instances behind HAProxy in turn, ten times each, while senders post (a minute)
 	@scripts/rolling.sh || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_ROLLING=$(REQUIRE) go test -tags "e2e rolling" -count=1 -timeout 10m -parallel 4 -v ./test/rolling
+
+.PHONY: packages
+packages: build ## Build the deb, rpm and apk of this machine's architecture into build/packages
+	@$(BUILD_ENV) scripts/linuxpackages.sh
+
+.PHONY: packages-test
+packages-test: packages ## Look into the packages: files, owners, scripts, unit, lintian, rpm
+	@scripts/packagetools.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_REQUIRE_PACKAGE_TOOLS=$(REQUIRE) go test -tags packages -count=1 -timeout 10m -v ./test/packages
+
+.PHONY: release-check
+release-check: ## Make a release without publishing it, twice, and look into everything (an hour from an empty cache)
+	go test -tags release -count=1 -timeout 2h -v ./test/release
