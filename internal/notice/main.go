@@ -23,8 +23,9 @@ import (
 	"text/tabwriter"
 )
 
-// platforms cover the operating systems of a release; each links a few modules that the others do not.
-var platforms = []string{"linux/amd64", "darwin/arm64", "windows/amd64"}
+// platforms are those of a release; each links a few modules that the others do not. test/workflows holds them to be the
+// ones that .goreleaser.yml and `make cross` build for.
+var platforms = []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64"}
 
 // module is one line of the list and the texts that belong to it.
 type module struct {
