@@ -42,7 +42,7 @@ try {
     Assert-That ((Get-Service rtbeat).Status -eq 'Stopped') 'it stops when it is told to'
     $answer = Receive-Job -Wait $request
     Assert-That ($answer -eq 504) "the request that waited got its answer, $answer"
-    $log = Get-Content "$data\logs\*.ndjson" -Raw
+    $log = (Get-Content "$data\logs\*.ndjson") -join "`n"
     Assert-That ($log -match '"message":"stopped: ') 'the account is in the log'
     Start-Sleep -Seconds 5 # longer than Windows waits before it starts what has crashed
     Assert-That ((Get-Service rtbeat).Status -eq 'Stopped') 'a stop is no crash: it is not started again'

@@ -1,8 +1,8 @@
 package workflows
 
 import (
+	"io/fs"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -64,15 +64,45 @@ func TestVersionsAgree(t *testing.T) {
 	}
 }
 
-func TestEveryPlatformOfAReleaseIsCompiled(t *testing.T) {
+// goreleaser is the part of its configuration that the workflows rest on.
+type goreleaser struct {
+	Builds   []struct{ Goos, Goarch []string }
+	Checksum struct {
+		Name string `yaml:"name_template"`
+	}
+	Signs []struct{ Artifacts, Signature string }
+	Image []struct{ Images []string } `yaml:"dockers_v2"`
+}
+
+func TestWhatIsReleasedIsCompiledAndVerified(t *testing.T) {
 	matrix := workflows(t)["ci.yml"].Jobs["cross"].Strategy.Matrix["platform"]
-	var want []any
+	var platforms []any
 	for line := range strings.Lines(text(t, "scripts", "platforms.txt")) {
 		if !strings.HasPrefix(line, "#") {
-			want = append(want, strings.TrimSpace(line))
+			platforms = append(platforms, strings.TrimSpace(line))
 		}
 	}
-	require.Equal(t, want, matrix)
+	require.Equal(t, platforms, matrix)
+
+	var config goreleaser
+	require.NoError(t, yaml.Unmarshal([]byte(text(t, ".goreleaser.yml")), &config))
+	var released []any
+	for _, build := range config.Builds {
+		for _, goos := range build.Goos {
+			for _, goarch := range build.Goarch {
+				released = append(released, goos+"/"+goarch)
+			}
+		}
+	}
+	require.ElementsMatch(t, platforms, released)
+
+	// The names by which release.yml and scripts/verify-release.sh find what goreleaser made.
+	require.Equal(t, "checksums.txt", config.Checksum.Name)
+	require.Len(t, config.Signs, 1)
+	require.Equal(t, "checksum", config.Signs[0].Artifacts)
+	require.Equal(t, "${artifact}.sigstore.json", config.Signs[0].Signature)
+	require.Len(t, config.Image, 1)
+	require.Equal(t, []string{"ghcr.io/txn2/rtbeat"}, config.Image[0].Images)
 }
 
 // dependabot is the part of its configuration that says where it looks.
@@ -162,14 +192,21 @@ func anchors(content string) (all []string) {
 	return all
 }
 
-// files are those of the repository, and new ones that are not ignored.
-func files(t *testing.T) []string {
+// files are those of the repository: all but what is built, or left by a run, as .gitignore names them.
+func files(t *testing.T) (all []string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "git", "ls-files", "--cached", "--others", "--exclude-standard")
-	command.Dir = root
-	out, err := command.Output()
-	if err != nil {
-		t.Skip("needs git and a checkout, to tell what is of the repository: ", err)
-	}
-	return strings.Fields(string(out))
+	require.NoError(t, filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, file)
+		if entry.IsDir() && slices.Contains([]string{".git", "build", "dist", "data", "logs"}, name) {
+			return filepath.SkipDir
+		}
+		if !entry.IsDir() {
+			all = append(all, filepath.ToSlash(name))
+		}
+		return err
+	}))
+	return all
 }
