@@ -86,11 +86,11 @@ func unpinned(text string, known map[string]action, used map[string]bool) (bad [
 			continue
 		}
 		found := uses.FindStringSubmatch(line)
-		if found != nil && strings.HasPrefix(found[1], "./.github/workflows/") { // of this commit
-			continue
-		}
 		if found == nil {
 			bad = append(bad, line)
+			continue
+		}
+		if strings.HasPrefix(found[1], "./.github/workflows/") { // of this commit
 			continue
 		}
 		name, commit, _ := strings.Cut(found[1], "@")
