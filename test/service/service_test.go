@@ -87,6 +87,19 @@ func TestWindowsRunsIt(t *testing.T) {
 	runs(t, arguments)
 }
 
+// Windows takes a process for crashed that ends before its service has reported the stop, and starts it again. Only
+// Windows can show that, so this looks where main waits: after the stop, and before either way out.
+func TestMainWaitsForWindows(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join("..", "..", "main.go"))
+	require.NoError(t, err)
+	_, after, found := strings.Cut(string(source), "root.Execute()")
+	require.True(t, found)
+	before, _, found := strings.Cut(after, "service.WaitExecutionDone()")
+	require.True(t, found)
+	require.NotContains(t, before, "os.Exit")
+	require.NotContains(t, before, "return")
+}
+
 // runs takes a command line's arguments apart as libbeat would.
 func runs(t *testing.T, arguments []string) {
 	t.Helper()
