@@ -19,19 +19,20 @@ $ErrorActionPreference = 'Stop'
 $name = 'rtbeat'
 $program = Join-Path $PSScriptRoot 'rtbeat.exe'
 $config = Join-Path $PSScriptRoot 'rtbeat.yml'
+$keystore = Join-Path $PSScriptRoot 'data' # where "rtbeat keystore" has it when it is run from this folder
 foreach ($file in $program, $config) {
     if (-not (Test-Path -LiteralPath $file)) { throw "$file is missing: run this script from the folder that rtbeat was unpacked into." }
 }
 
 # A program's failure is no error to PowerShell.
 function Invoke-Checked([string]$Command) {
-    $output = & $Command @args
-    if ($LASTEXITCODE -ne 0) { throw "$Command $args failed with $LASTEXITCODE`: $output" }
+    $arguments = @($args | ForEach-Object { $_ }) # lists among them become arguments one by one
+    $output = & $Command @arguments
+    if ($LASTEXITCODE -ne 0) { throw "$Command $arguments failed with $LASTEXITCODE`: $output" }
 }
 
 & (Join-Path $PSScriptRoot 'uninstall-service.ps1')
 
-# The keystore is where "rtbeat keystore" has it when it is run from this folder.
 $line = @(
     "`"$program`""
     '--environment=windows_service'
@@ -39,7 +40,7 @@ $line = @(
     "--path.home `"$PSScriptRoot`""
     "--path.data `"$DataFolder`""
     "--path.logs `"$(Join-Path $DataFolder 'logs')`""
-    "-E keystore.path=`"$(Join-Path $PSScriptRoot 'data\rtbeat.keystore')`""
+    "-E keystore.path=`"$(Join-Path $keystore 'rtbeat.keystore')`""
     '-E logging.files.redirect_stderr=true'
 ) -join ' '
 
@@ -49,11 +50,15 @@ Invoke-Checked sc.exe config $name obj= "NT SERVICE\$name"
 # Again after 1, 5 and 30 seconds, then every 30; a day without a crash begins anew.
 Invoke-Checked sc.exe failure $name reset= 86400 actions= restart/1000/restart/5000/restart/30000
 
-# The configuration may hold secrets: administrators and the service read it, others don't.
-New-Item -ItemType Directory -Force -Path $DataFolder | Out-Null
+# By their numbers: LocalSystem and administrators, whose names are other ones in other languages.
+$owners = '*S-1-5-18', '*S-1-5-32-544'
+New-Item -ItemType Directory -Force -Path $keystore, $DataFolder | Out-Null
 Invoke-Checked icacls.exe $PSScriptRoot /grant "NT SERVICE\${name}:(OI)(CI)RX"
-Invoke-Checked icacls.exe $config /inheritance:r /grant '*S-1-5-18:F' '*S-1-5-32-544:F' "NT SERVICE\${name}:R"
-Invoke-Checked icacls.exe $DataFolder /inheritance:r /grant '*S-1-5-18:(OI)(CI)F' '*S-1-5-32-544:(OI)(CI)F' "NT SERVICE\${name}:(OI)(CI)M"
+# Configuration and keystore hold secrets, the data folder perhaps messages: other users read none of them.
+Invoke-Checked icacls.exe $config /inheritance:r /grant ($owners | ForEach-Object { "${_}:F" }) "NT SERVICE\${name}:R"
+$inherited = $owners | ForEach-Object { "${_}:(OI)(CI)F" }
+Invoke-Checked icacls.exe $keystore /inheritance:r /grant $inherited "NT SERVICE\${name}:(OI)(CI)RX"
+Invoke-Checked icacls.exe $DataFolder /inheritance:r /grant $inherited "NT SERVICE\${name}:(OI)(CI)M"
 
 Write-Output "$name is installed. Check the configuration and start it:"
 Write-Output "  & '$program' test config -c '$config'"

@@ -26,7 +26,9 @@ try {
     & "$folder\install-service.ps1"
     $service = Get-CimInstance Win32_Service -Filter "Name='rtbeat'"
     Assert-That ($service.StartName -eq 'NT SERVICE\rtbeat') "it runs as an account of its own, $($service.StartName)"
-    Assert-That (-not ((icacls "$folder\rtbeat.yml") -match 'BUILTIN\\Users')) 'users cannot read the configuration'
+    foreach ($path in "$folder\rtbeat.yml", "$folder\data", $data) {
+        Assert-That (-not ((icacls.exe $path) -match 'BUILTIN\\Users|Everyone')) "other users cannot read $path"
+    }
 
     Start-Service rtbeat
     Wait-Until { Test-Live } 'it serves'
