@@ -29,8 +29,9 @@ until_that() { # a condition, and what it means
 plutil -lint deploy/launchd/$label.plist
 sudo install -d -o root -g wheel /usr/local/bin /usr/local/etc
 sudo install -m 755 build/rtbeat /usr/local/bin/rtbeat
-sudo install -d -o daemon -g daemon -m 750 /usr/local/etc/rtbeat /usr/local/var/lib/rtbeat $log
-sudo install -o daemon -g daemon -m 600 rtbeat.yml /usr/local/etc/rtbeat/rtbeat.yml
+sudo install -d -o root -g daemon -m 750 /usr/local/etc/rtbeat
+sudo install -d -o daemon -g daemon -m 750 /usr/local/var/lib/rtbeat $log
+sudo install -o root -g daemon -m 640 rtbeat.yml /usr/local/etc/rtbeat/rtbeat.yml
 sudo install -o root -g wheel -m 644 deploy/launchd/$label.plist $plist
 
 sudo launchctl bootstrap system $plist

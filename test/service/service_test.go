@@ -147,6 +147,11 @@ func TestTheManualKnowsTheBudget(t *testing.T) {
 	require.NoError(t, err)
 	most := config.Default().ShutdownTimeout + 2*time.Second
 	require.Contains(t, string(page), strconv.Itoa(int(most.Seconds()))+" s at most")
+	less := regexp.MustCompile("`shutdown_timeout: (\\d)`").FindStringSubmatch(string(page))
+	require.NotNil(t, less)
+	seconds, err := strconv.Atoi(less[1])
+	require.NoError(t, err)
+	require.Less(t, time.Duration(seconds)*time.Second+2*time.Second, 5*time.Second, "Windows would kill it")
 	wait := regexp.MustCompile("`(\\d+)` for the defaults").FindStringSubmatch(string(page))
 	require.NotNil(t, wait)
 	milliseconds, err := strconv.Atoi(wait[1])
