@@ -38,11 +38,15 @@ build: ## Build build/rtbeat
 	@mkdir -p $(OUT)
 	@$(BUILD_ENV) scripts/compile.sh . -buildvcs=false -ldflags "$$(scripts/ldflags.sh)" -o $(OUT)/rtbeat
 
+# STRICT=1 fails where a suite of `make test` cannot have the programs that it needs, instead of skipping it.
+STRICT ?=
+
 .PHONY: test
-test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks: generated files, unit tests, fuzzing, e2e, senders, monitoring, browser, chaos, lint
-	@$(MAKE) senders REQUIRE=
-	@$(MAKE) monitoring REQUIRE=
-	@$(MAKE) browser REQUIRE=
+test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks: generated files, unit tests, fuzzing, e2e, senders, monitoring, browser, workflows, chaos, lint
+	@$(MAKE) workflows REQUIRE=$(STRICT)
+	@$(MAKE) senders REQUIRE=$(STRICT)
+	@$(MAKE) monitoring REQUIRE=$(STRICT)
+	@$(MAKE) browser REQUIRE=$(STRICT)
 
 .PHONY: unit race
 unit: deps ## Run the unit tests, with the race detector
@@ -194,3 +198,21 @@ packages-test: packages ## Look into the packages: files, owners, scripts, unit,
 .PHONY: release-check
 release-check: ## Make a release without publishing it, twice, and look into everything (an hour from an empty cache)
 	go test -tags release -count=1 -timeout 2h -v ./test/release
+
+.PHONY: workflows
+workflows: ## Run actionlint over the workflows, and shellcheck over all scripts
+	@scripts/workflows.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_ACTIONLINT="$$(scripts/tool.sh actionlint)" RTBEAT_REQUIRE_WORKFLOWS=$(REQUIRE) go test -tags workflows -count=1 -timeout 5m -v ./test/workflows
+
+PLATFORMS ?= $$(grep -v '^\#' scripts/platforms.txt)
+
+.PHONY: cross
+cross: ## Compile and vet everything for the other systems of a release (minutes for each)
+	@for platform in $(PLATFORMS); do scripts/cross.sh "$$platform" || exit 1; done
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what the code calls (needs vuln.go.dev)
+	@"$$(scripts/tool.sh govulncheck)" ./...
+
+.PHONY: ship-test
+ship-test: cross ## Run what takes too long for `make test`: compile for every system of a release
