@@ -30,7 +30,7 @@ func lockOf(t *testing.T, room any, path ...string) *sync.Mutex {
 	}
 	field := value.FieldByName("mu")
 	require.Equal(t, reflect.TypeFor[sync.Mutex](), field.Type())
-	return (*sync.Mutex)(unsafe.Pointer(field.UnsafeAddr())) //nolint:gosec // the only way in from outside
+	return (*sync.Mutex)(unsafe.Pointer(field.UnsafeAddr())) // the only way in from outside
 }
 
 // Whatever of the things that every request needs is never let go, the watchdog is not fed; and it is again when it is.

@@ -5,7 +5,8 @@ import "reflect"
 // WithAuth returns c with another auth section, judged by the rules that hold between it and the rest of c.
 func (c Config) WithAuth(a Auth) (Config, error) {
 	c.Auth = a
-	return c, c.check()
+	err := c.check()
+	return c, err
 }
 
 // Changed returns the full names of the settings that differ between c and other, those of auth left out, and ssl as one.

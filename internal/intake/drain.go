@@ -71,6 +71,13 @@ func (t *tracker) enter() bool {
 	return true
 }
 
+// count is how many there are.
+func (t *tracker) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.n
+}
+
 func (t *tracker) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
