@@ -176,3 +176,7 @@ cover: ## Measure the unit tests' coverage; build/cover.html shows it line by li
 .PHONY: clean
 clean: ## Remove what was built and what a run left in the folder
 	rm -rf $(OUT) dist data logs
+
+.PHONY: packages
+packages: build ## Build the deb, rpm and apk of this machine's architecture into build/packages
+	@$(BUILD_ENV) scripts/linuxpackages.sh
