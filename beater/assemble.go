@@ -22,6 +22,7 @@ const maxWorkers = 4
 
 // assembly is what is built for one run.
 type assembly struct {
+	admission *inflight.Admission
 	registry  *inflight.Registry
 	publisher *publish.Publisher
 	server    *intake.Server
@@ -110,7 +111,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Fits:           fits,
 	}, parts)
 	states := states{stallOf(registry, bt.log), highOf(admission, bt.log), crowdOf(bt.door.connections, bt.log)}
-	return &assembly{registry: registry, publisher: publisher, server: server, states: states, status: page}, nil
+	return &assembly{admission: admission, registry: registry, publisher: publisher, server: server, states: states, status: page}, nil
 }
 
 // words are what the labels of the metrics may say.

@@ -83,9 +83,6 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	if b.Config != nil {
 		bt.output = b.Config.Output.Name()
 	}
-	if c.Admin.Port != 0 {
-		bt.settings = effective.New(options.Root, c)
-	}
 	bt.stopped, bt.stop = context.WithCancel(context.Background())
 	if options.Check {
 		if disk != nil {
@@ -101,9 +98,12 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	}
 	limitMemory(c, memlimit.FromCgroup, log)
 	raiseHeap()
-	if err := door.open(c); err != nil {
+	if err := door.open(c, log); err != nil {
 		bt.stop()
 		return nil, err
+	}
+	if door.admin != nil {
+		bt.settings = effective.New(options.Root, c)
 	}
 	bt.pipeline, bt.closePipeline = guard(b)
 	if bt.durable == nil {
@@ -157,6 +157,14 @@ func (bt *Beater) Run(*beat.Beat) error {
 	a.unwatch = func() { endWatch(); watch.Wait() }
 	defer a.unwatch()
 
+	manager := bt.newManager(a)
+	select { // a signal can come first
+	case <-bt.door.listener.Begun():
+	case <-bt.stopped.Done():
+	}
+	manager.ready()
+	defer manager.close()
+
 	acksMayCome := true
 	select {
 	case <-bt.stopped.Done():
@@ -166,6 +174,7 @@ func (bt *Beater) Run(*beat.Beat) error {
 		acksMayCome = false
 		bt.log.Errorw("durable mode has failed, stopping: nothing more is answered 200", "error.message", err.Error())
 	}
+	manager.stop(bt.config.ShutdownTimeout)
 	bt.shutdown(a, acksMayCome)
 	return err
 }
