@@ -180,3 +180,9 @@ clean: ## Remove what was built and what a run left in the folder
 .PHONY: packages
 packages: build ## Build the deb, rpm and apk of this machine's architecture into build/packages
 	@$(BUILD_ENV) scripts/linuxpackages.sh
+
+.PHONY: systemd
+systemd: packages ## Install the package in a booted systemd: sockets, restarts, watchdog, upgrade, purge (Linux, root; four minutes)
+	@scripts/systemd.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_DEB=$(OUT)/systemd/current.deb RTBEAT_DEB_OLDER=$(OUT)/systemd/older.deb RTBEAT_REQUIRE_SYSTEMD=$(REQUIRE) \
+		go test -tags systemd -count=1 -timeout 20m -v ./test/systemd

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes sure of what `make systemd` boots: systemd-nspawn, and build/systemd/rootfs.tar, a small Debian with systemd as this
-# machine's own package sources have it. Made once; remove the file for a newer one.
+# machine's own package sources have it. Made once; remove the file for a newer one. And of what it installs, beside it:
+# the package that `make packages` has built, and the same one under a lower version, to upgrade from.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
@@ -25,8 +26,15 @@ END
 	exit 1
 fi
 
+mkdir -p build/systemd
+nfpm=$(scripts/tool.sh nfpm)
+arch=$(go env GOARCH)
+cp build/packages/rtbeat_*_"$arch".deb build/systemd/current.deb
+go run ./deploy/packages/nfpm -version 0.0.1 -date "$(scripts/committime.sh)" -arch "$arch" >build/systemd/older.yml
+"$nfpm" package --config build/systemd/older.yml --packager deb --target build/systemd/older.deb >/dev/null
+
 rootfs=build/systemd/rootfs.tar
-[ ! -e $rootfs ] || exit 0
+if [ -e $rootfs ]; then exit 0; fi
 if [ "$(id -u)" != 0 ]; then
 	echo "Only root can make $rootfs; the tests that boot a system are skipped." >&2
 	exit 1
@@ -47,7 +55,6 @@ if [ -z "$sources" ]; then
 fi
 
 echo "Making $rootfs from the packages of $ID $VERSION_CODENAME (a minute or two)."
-mkdir -p build/systemd
 partial=$(mktemp build/systemd/XXXXXX.tar)
 log=build/systemd/rootfs.log
 trap 'rm -f "$partial"' EXIT

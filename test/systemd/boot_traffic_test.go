@@ -40,7 +40,10 @@ func (m *machine) post(senders int) *traffic {
 	tr := &traffic{t: m.t, ledger: harness.NewLedger(m.t), errors: make(map[string]int)}
 	for n := range senders {
 		w := &wire{dial: m.dial, fresh: n%2 == 1}
-		tr.senders.Go(func() { tr.send(m.t.Context(), fmt.Sprintf("s%d", n), harness.NewClientOver(w)); w.CloseIdleConnections() })
+		tr.senders.Go(func() {
+			tr.send(m.t.Context(), fmt.Sprintf("s%d", n), harness.NewClientOver(w))
+			w.CloseIdleConnections()
+		})
 	}
 	m.t.Cleanup(func() { tr.over.Store(true); tr.senders.Wait() })
 	return tr
@@ -128,13 +131,13 @@ func requireIDs(t testing.TB, events []lumbersink.Event) {
 // deliver posts a batch on a connection of its own and demands a 200.
 func (m *machine) deliver(ledger *harness.Ledger, name string) {
 	m.t.Helper()
-	answer := m.try200(ledger, name)
+	answer := m.postOne(ledger, name)
 	require.NoError(m.t, answer.Err)
 	require.Equal(m.t, http.StatusOK, answer.Code, "%s", answer)
 }
 
-// try200 posts a batch on a connection of its own.
-func (m *machine) try200(ledger *harness.Ledger, name string) harness.Answer {
+// postOne posts a batch on a connection of its own.
+func (m *machine) postOne(ledger *harness.Ledger, name string) harness.Answer {
 	client := harness.NewClientOver(&wire{dial: m.dial, fresh: true})
 	return ledger.PostBy(m.t.Context(), client, "http://"+intakeAt+"/in", nil, harness.NewBatch(name, 1))
 }
