@@ -20,7 +20,7 @@ import (
 )
 
 // interval is between two attempts of a sender.
-const interval = 5 * time.Millisecond
+const interval = 100 * time.Microsecond
 
 // traffic is senders that post all the time, each the next batch once it was told 200 of the one before.
 type traffic struct {
@@ -58,7 +58,7 @@ func (tr *traffic) send(ctx context.Context, name string, client *harness.Client
 			tr.tally.Add(answer)
 			if answer.Err != nil && ctx.Err() == nil {
 				tr.mu.Lock()
-				tr.errors[answer.Err.Error()]++
+				tr.errors[name+": "+answer.Err.Error()]++
 				tr.mu.Unlock()
 			}
 			harness.Pause(ctx, interval)
