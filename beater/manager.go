@@ -34,7 +34,9 @@ type manager struct {
 }
 
 func (bt *Beater) newManager(a *assembly) *manager {
-	warn := func(err error) { bt.log.Warnw("the service manager does not hear of rtbeat", "error.message", err.Error()) }
+	warn := func(err error) {
+		bt.log.Warnw("the service manager does not hear of rtbeat", "error.message", err.Error())
+	}
 	m := &manager{notify: systemd.NewNotifier(warn), look: a.underway}
 	m.alive = func() bool { return a.alive(bt.door, m.watchdog) }
 	var err error

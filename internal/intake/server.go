@@ -91,6 +91,8 @@ type Connections interface {
 	// Complete says that a request has come in whole: its connection is not closed to make room for another one until
 	// done is called. It fails when that has happened already.
 	Complete(ctx context.Context) (done func(), ok bool)
+	// LastCall ends the connection, unless a request is on it or has just come in.
+	LastCall(conn net.Conn)
 }
 
 // Logger is the part of logp.Logger that the intake needs.
@@ -149,6 +151,9 @@ type Server struct {
 	serving   *tracker
 	abort     context.CancelCauseFunc // ends the requests that wait
 
+	connections Connections
+	visitors    *visitors
+
 	mu       sync.Mutex
 	listener net.Listener
 	drained  bool
@@ -161,7 +166,8 @@ func New(settings Settings, parts Parts) *Server {
 	half := max(1, cores/2) //nolint:mnd // the other half of the cores is for small bodies
 	s := &Server{
 		abort: abort, born: time.Now(), admission: parts.Admission, registry: parts.Registry, serving: newTracker(),
-		requests: inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
+		requests:    inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
+		connections: parts.Connections, visitors: newVisitors(),
 	}
 	h := &handler{
 		admission:      parts.Admission,
@@ -210,6 +216,7 @@ func New(settings Settings, parts Parts) *Server {
 		BaseContext:                  func(net.Listener) context.Context { return base },
 		ConnContext:                  parts.Connections.ConnContext,
 		ConnState: func(conn net.Conn, state http.ConnState) {
+			s.visitors.note(conn, state)
 			parts.Connections.ConnState(conn, state)
 			if state == http.StateActive && parts.Connections.HeadersTimedOut(conn) {
 				r.replyTo(conn, headerTimeout)

@@ -3,10 +3,7 @@
 package e2e
 
 import (
-	"context"
-	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,7 +45,7 @@ func listenForNotices(t *testing.T, address string) *notifySocket {
 				return
 			}
 			s.mu.Lock()
-			s.messages = append(s.messages, notice{time.Now(), strings.Fields(strings.ReplaceAll(strings.ReplaceAll(string(buffer[:n]), " ", "_"), "\n", " "))})
+			s.messages = append(s.messages, notice{time.Now(), strings.Split(strings.TrimSpace(string(buffer[:n])), "\n")})
 			s.mu.Unlock()
 		}
 	}()
@@ -108,17 +105,3 @@ func heldPort(t *testing.T, name string) (harness.Socket, string) {
 	t.Cleanup(func() { _ = file.Close(); _ = l.Close() })
 	return harness.Socket{Name: name, File: file}, l.Addr().String()
 }
-
-// failsToStart runs with inherited sockets and returns what the process said when it gave up.
-func failsToStart(t *testing.T, s harness.Settings) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), harness.ArriveWithin)
-	defer cancel()
-	home := t.TempDir()
-	code, log := harness.RunWithSockets(ctx, t, s, home, "-c", s.WriteConfig(t, home))
-	require.Equal(t, 1, code, "%s", log)
-	return log
-}
-
-var _ = fmt.Sprint
-var _ = os.Getenv

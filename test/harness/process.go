@@ -111,6 +111,23 @@ func withSockets(ctx context.Context, sockets []Socket, args []string) *exec.Cmd
 	return cmd
 }
 
+// RunWithSockets runs the program to its end, for a start that must fail, and returns its log.
+func RunWithSockets(t testing.TB, s Settings) (code int, log string) {
+	t.Helper()
+	home := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
+	defer cancel()
+	cmd := withSockets(ctx, s.Sockets, append(append([]string{"-e"}, pathArgs(home)...), "-c", s.WriteConfig(t, home)))
+	cmd.Dir = home
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, ctx.Err(), "it did not end:\n%s", out)
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		require.NoError(t, err)
+	}
+	return cmd.ProcessState.ExitCode(), string(out)
+}
+
 // Done is closed when the process has ended.
 func (b *Beat) Done() <-chan struct{} { return b.done }
 
