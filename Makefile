@@ -186,3 +186,8 @@ systemd: packages ## Install the package in a booted systemd: sockets, restarts,
 	@scripts/systemd.sh || [ -z "$(REQUIRE)" ]
 	RTBEAT_DEB=$(OUT)/systemd/current.deb RTBEAT_DEB_OLDER=$(OUT)/systemd/older.deb RTBEAT_REQUIRE_SYSTEMD=$(REQUIRE) \
 		go test -tags systemd -count=1 -timeout 20m -v ./test/systemd
+
+.PHONY: packages-test
+packages-test: packages ## Look into the packages: files, owners, scripts, unit, lintian, rpm
+	@scripts/packagetools.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_REQUIRE_PACKAGE_TOOLS=$(REQUIRE) go test -tags packages -count=1 -timeout 10m -v ./test/packages

@@ -9,7 +9,7 @@ version=$(scripts/version.sh)
 date=$(scripts/committime.sh)
 arch=$(go env GOARCH)
 
-go run ./deploy/packages/manual -version "$version" -date "$date"
+go run ./deploy/packages/extras -version "$version" -date "$date"
 rm -rf build/packages
 mkdir -p build/packages
 go run ./deploy/packages/nfpm -version "$version" -date "$date" -arch "$arch" >build/packages/nfpm.yml

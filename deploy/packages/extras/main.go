@@ -1,5 +1,5 @@
-// Command manual writes what packages and archives have beside the binary and its configuration: man pages and shell
-// completions, generated from the commands, and the changelog that Debian asks for. They go to build/manual.
+// Command extras writes what packages and archives have beside the binary and its configuration: man pages and shell
+// completions, generated from the commands, and the changelog that Debian asks for. They go to build/extras.
 package main
 
 import (
@@ -22,10 +22,10 @@ import (
 func main() {
 	version := flag.String("version", "", "the version of the package")
 	date := flag.String("date", "", "the time of the commit, as in RFC 3339")
-	out := flag.String("out", "build/manual", "where the files go")
+	out := flag.String("out", "build/extras", "where the files go")
 	flag.Parse()
 	if err := run(*version, *date, *out); err != nil {
-		fmt.Fprintln(os.Stderr, "manual:", err)
+		fmt.Fprintln(os.Stderr, "extras:", err)
 		os.Exit(1)
 	}
 }
@@ -45,7 +45,7 @@ func run(version, date, out string) error {
 	if err := os.RemoveAll(out); err != nil { // a command that is gone leaves no page
 		return err
 	}
-	for _, folder := range []string{"man", "completions"} {
+	for _, folder := range []string{"man", "completions", "scripts"} {
 		if err := os.MkdirAll(filepath.Join(out, folder), 0o755); err != nil {
 			return err
 		}
@@ -54,6 +54,9 @@ func run(version, date, out string) error {
 		return err
 	}
 	if err := manPages(&root.Command, version, at, filepath.Join(out, "man")); err != nil {
+		return err
+	}
+	if err := scripts(at, filepath.Join(out, "scripts")); err != nil {
 		return err
 	}
 	return compress(filepath.Join(out, "changelog.gz"), changelog(version, at))
@@ -77,6 +80,28 @@ func completions(root *cobra.Command, folder string) error {
 	return nil
 }
 
+// files is what rtbeat(1) has to say beyond the commands.
+const files = `.SH FILES
+Of the packages for Linux:
+.TP
+/etc/rtbeat/rtbeat.yml
+The configuration. It belongs to the user rtbeat, and nobody else may write to it.
+.TP
+/etc/rtbeat/rtbeat.reference.yml
+All settings, with their defaults.
+.TP
+/etc/default/rtbeat
+Environment of the service.
+.TP
+/var/lib/rtbeat, /var/log/rtbeat
+Identity, keystore and disk queue; logs, where they go to files.
+.TP
+/usr/share/rtbeat/bin/rtbeat
+The program, which /usr/bin/rtbeat calls with these folders, as the user rtbeat when root calls it.
+.PP
+
+`
+
 // manPages writes rtbeat(1) and a page for each command below it, compressed.
 func manPages(c *cobra.Command, version string, at time.Time, folder string) error {
 	c.DisableAutoGenTag = true
@@ -85,8 +110,12 @@ func manPages(c *cobra.Command, version string, at time.Time, folder string) err
 	if err := doc.GenMan(c, &header, &page); err != nil {
 		return fmt.Errorf("page of %q: %w", c.CommandPath(), err)
 	}
+	text := page.Bytes()
+	if !c.HasParent() {
+		text = bytes.Replace(text, []byte(".SH SEE ALSO"), []byte(files+".SH SEE ALSO"), 1)
+	}
 	name := strings.ReplaceAll(c.CommandPath(), " ", "-") + ".1.gz"
-	if err := compress(filepath.Join(folder, name), page.Bytes()); err != nil {
+	if err := compress(filepath.Join(folder, name), text); err != nil {
 		return err
 	}
 	for _, child := range c.Commands() {
@@ -94,6 +123,29 @@ func manPages(c *cobra.Command, version string, at time.Time, folder string) err
 			continue
 		}
 		if err := manPages(child, version, at, folder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scripts copies what runs at installation and removal. In an apk such a file has the mode and time of its source, which
+// in a checkout are anything.
+func scripts(at time.Time, folder string) error {
+	paths, err := filepath.Glob("deploy/packages/*.sh")
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		copied := filepath.Join(folder, filepath.Base(path))
+		if err := os.WriteFile(copied, text, 0o755); err != nil {
+			return err
+		}
+		if err := errors.Join(os.Chmod(copied, 0o755), os.Chtimes(copied, at, at)); err != nil {
 			return err
 		}
 	}
