@@ -22,7 +22,7 @@ import (
 
 const (
 	// bootWithin bounds a boot, which takes three seconds, and commandWithin a command: the longest waits for a service.
-	bootWithin, commandWithin = time.Minute, 90 * time.Second
+	bootWithin, commandWithin = time.Minute, 30 * time.Second
 	// media is where the packages are inside.
 	media = "/mnt"
 )
@@ -92,14 +92,20 @@ func boot(t testing.TB) *machine {
 		m.leader = initOf(nspawn.Process.Pid)
 		return m.leader != 0
 	})
-	var err error
-	m.net, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", m.leader))
-	require.NoError(t, err)
 	harness.Await(t, bootWithin, "a system that runs", func() bool {
 		state := m.try("systemctl", "is-system-running").out
 		require.NotEqual(t, "degraded", state, "%s", m.try("systemctl", "--failed").out)
 		return state == "running"
 	})
+	// Not before: the init begins in the network of this machine.
+	var err error
+	m.net, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", m.leader))
+	require.NoError(t, err)
+	inner, err := m.net.Stat()
+	require.NoError(t, err)
+	outer, err := os.Stat("/proc/self/ns/net")
+	require.NoError(t, err)
+	require.False(t, os.SameFile(inner, outer), "the machine has no network of its own")
 	m.write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n") // the least of systems has none
 	return m
 }

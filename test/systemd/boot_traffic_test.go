@@ -40,12 +40,22 @@ func (m *machine) post(senders int) *traffic {
 	tr := &traffic{t: m.t, ledger: harness.NewLedger(m.t), errors: make(map[string]int)}
 	for n := range senders {
 		w := &wire{dial: m.dial, fresh: n%2 == 1}
+		name := fmt.Sprintf("kept-%d", n)
+		if w.fresh {
+			name = fmt.Sprintf("fresh-%d", n)
+		}
 		tr.senders.Go(func() {
-			tr.send(m.t.Context(), fmt.Sprintf("s%d", n), harness.NewClientOver(w))
-			w.CloseIdleConnections()
+			defer w.CloseIdleConnections()
+			tr.send(m.t.Context(), name, harness.NewClientOver(w))
 		})
 	}
-	m.t.Cleanup(func() { tr.over.Store(true); tr.senders.Wait() })
+	m.t.Cleanup(func() {
+		tr.over.Store(true)
+		tr.senders.Wait()
+		if m.t.Failed() {
+			m.t.Logf("%s; without an answer: %v", tr, tr.errors)
+		}
+	})
 	return tr
 }
 
