@@ -129,9 +129,9 @@ func (d *door) expiry() func() time.Time {
 	return d.certificates.Expiry
 }
 
-// String is for the log: who may come in.
-func (d *door) String() string {
-	schemes := strings.Join(d.authenticator.Schemes(), ", ")
+// schemesOf is for the log: who may come in.
+func schemesOf(a *auth.Authenticator) string {
+	schemes := strings.Join(a.Schemes(), ", ")
 	if schemes == "" {
 		schemes = "none"
 	}

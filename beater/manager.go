@@ -29,8 +29,6 @@ type manager struct {
 
 	mu       sync.Mutex
 	stopping time.Time // when it has to be over; zero before
-	end      context.CancelFunc
-	running  sync.WaitGroup
 }
 
 func (bt *Beater) newManager(a *assembly) *manager {
@@ -46,17 +44,19 @@ func (bt *Beater) newManager(a *assembly) *manager {
 	return m
 }
 
-// ready says that rtbeat serves, and begins to tell.
-func (m *manager) ready() {
-	m.notify.Ready("ready: " + m.look())
+// ready says that rtbeat serves.
+func (m *manager) ready() { m.notify.Ready("ready: " + m.look()) }
+
+// run begins to tell. end ends that, and waits for it.
+func (m *manager) run() (end func()) {
 	if m.notify == nil {
-		m.end = func() {}
-		return
+		return func() {}
 	}
-	var ctx context.Context
-	ctx, m.end = context.WithCancel(context.Background())
-	m.running.Go(func() { m.tell(ctx) })
-	m.running.Go(func() { m.notify.Feed(ctx, m.watchdog, m.alive) })
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { m.tell(ctx) })
+	running.Go(func() { m.notify.Feed(ctx, m.watchdog, m.alive) })
+	return func() { cancel(); running.Wait() }
 }
 
 // stop says that rtbeat ends, within budget and what closing takes.
@@ -66,12 +66,6 @@ func (m *manager) stop(budget time.Duration) {
 	all := budget + closeTimeout + stopMargin
 	m.stopping = time.Now().Add(all)
 	m.notify.Stopping("stopping: "+m.look(), min(all, extendBy))
-}
-
-// close ends telling, and waits for it.
-func (m *manager) close() {
-	m.end()
-	m.running.Wait()
 }
 
 // tell says once in a while what is in flight, and asks for time while a stop has some left.

@@ -153,6 +153,7 @@ type Server struct {
 
 	connections Connections
 	visitors    *visitors
+	handler     *handler
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -182,13 +183,14 @@ func New(settings Settings, parts Parts) *Server {
 		backlogs:       newBacklogs(parts.Registry, cores),
 		turns:          make(chan struct{}, half),
 		decompressor:   contentcoding.New(half),
-		authenticator:  parts.Authenticator,
 		connections:    parts.Connections,
 		trusted:        settings.TrustedProxies,
 		includeHeaders: settings.IncludeHeaders,
 		ack:            cmp.Or(settings.Ack, Delivered),
 		fits:           settings.Fits,
 	}
+	h.authenticator.Store(parts.Authenticator)
+	s.handler = h
 	r := newReplier(parts.Log, h)
 	in, admin := s.routes(h, r, parts, settings.Admin)
 	complaints := log.New(&errorLog{log: parts.Log, metrics: parts.Metrics, once: rate.Sometimes{Interval: logInterval}}, "", 0)
@@ -272,6 +274,10 @@ func (s *Server) Close() { _ = s.admin.Close() } // there is nobody to tell
 
 // Leave turns /readyz to 503, while batches are still taken.
 func (s *Server) Leave() { s.advance(phaseLeaving) }
+
+// Authenticate lets another Authenticator judge the requests from now on, on open connections as well. Those that were let
+// in go on. nil lets everybody in.
+func (s *Server) Authenticate(a *auth.Authenticator) { s.handler.authenticator.Store(a) }
 
 // Alive goes through the locks that are the server's own, which every request takes, and returns when it has had them.
 func (s *Server) Alive() {
