@@ -7,10 +7,9 @@ if ! getent group rtbeat >/dev/null; then
 	if command -v groupadd >/dev/null; then groupadd --system rtbeat; else addgroup -S rtbeat; fi
 fi
 if ! getent passwd rtbeat >/dev/null; then
-	nologin=$(command -v nologin || echo /sbin/nologin)
 	if command -v useradd >/dev/null; then
-		useradd --system --gid rtbeat --home-dir /var/lib/rtbeat --no-create-home --shell "$nologin" --comment rtbeat rtbeat
+		useradd --system --gid rtbeat --home-dir /var/lib/rtbeat --no-create-home --shell /usr/sbin/nologin --comment rtbeat rtbeat
 	else
-		adduser -S -D -H -G rtbeat -h /var/lib/rtbeat -s "$nologin" -g rtbeat rtbeat
+		adduser -S -D -H -G rtbeat -h /var/lib/rtbeat -s /sbin/nologin -g rtbeat rtbeat
 	fi
 fi

@@ -47,9 +47,9 @@ func TestScripts(t *testing.T) {
 	const (
 		reload  = "systemctl daemon-reload\n"
 		restart = "systemctl try-restart rtbeat.service\n"
-		stop    = "systemctl --no-reload disable --now rtbeat.service\n"
+		stop    = "systemctl --no-reload disable --now rtbeat.socket rtbeat.service\n"
 		user    = "groupadd --system rtbeat\n" +
-			"useradd --system --gid rtbeat --home-dir /var/lib/rtbeat --no-create-home --shell /sbin/nologin --comment rtbeat rtbeat\n"
+			"useradd --system --gid rtbeat --home-dir /var/lib/rtbeat --no-create-home --shell /usr/sbin/nologin --comment rtbeat rtbeat\n"
 		alpine = "addgroup -S rtbeat\n" +
 			"adduser -S -D -H -G rtbeat -h /var/lib/rtbeat -s /sbin/nologin -g rtbeat rtbeat\n"
 	)
@@ -126,6 +126,7 @@ func newSystem(t *testing.T, have []string, user, systemd bool) system {
 	s.write("var/lib/rtbeat/kept", "data")
 	s.write("var/log/rtbeat/kept", "log")
 	s.write("calls", "")
+	s.write("dev/null", "")
 	return s
 }
 
