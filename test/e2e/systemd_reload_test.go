@@ -186,6 +186,37 @@ func TestAReloadReadsTheKeystore(t *testing.T) {
 	r.Stop()
 }
 
+// Secrets can have a file of their own, which root lends to the service.
+func TestAReloadReadsASecondFile(t *testing.T) {
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	home, notices := t.TempDir(), noticesIn(t)
+	t.Setenv("NOTIFY_SOCKET", notices.address)
+	secrets := filepath.Join(home, "secrets.yml")
+	put := func(token string) {
+		t.Helper()
+		require.NoError(t, os.WriteFile(secrets, []byte("rtbeat.auth.bearer.tokens: ["+token+"]\n"), 0o440))
+		require.NoError(t, os.Chmod(secrets, 0o440)) // as systemd has credentials
+	}
+	put("first-token")
+	config := harness.Settings{Sink: sink.Addr()}.WriteConfig(t, home)
+	r := &reloaded{Beat: harness.StartBeatArgs(t, home, "-c", config, "-c", secrets, "--strict.perms=true"), t: t, notices: notices}
+	conn, err := net.Dial("tcp", r.Addr)
+	k := keepOpen(t, conn, err)
+	code, _ := k.post("first-token", "[]")
+	require.Equal(t, http.StatusOK, code)
+	require.NoError(t, os.Remove(secrets))
+	r.hangUp()
+	code, _ = k.post("first-token", "[]")
+	require.Equal(t, http.StatusOK, code, "a file that is missing changes nothing")
+	put("second-token")
+	r.hangUp()
+	code, _ = k.post("first-token", "[]")
+	require.Equal(t, http.StatusUnauthorized, code)
+	code, _ = k.post("second-token", "[]")
+	require.Equal(t, http.StatusOK, code)
+	r.Stop()
+}
+
 // Under senders that never pause, forty reloads that exchange the certificate cost no request, and the next connection sees
 // the new one; a certificate that is none is not taken.
 func TestAReloadChangesTheCertificate(t *testing.T) {
@@ -194,8 +225,8 @@ func TestAReloadChangesTheCertificate(t *testing.T) {
 	home, notices := t.TempDir(), noticesIn(t)
 	files := certificateFiles(t, home, 1)
 	r := &reloaded{Beat: harness.StartBeat(t, harness.Settings{
-		Sink: sink.Addr(), Home: home, Env: []string{notices.env()},
-		Rtbeat: map[string]any{"ssl": map[string]any{"certificate": files.certificate, "key": files.key}},
+		Sink: sink.Addr(), Home: home, Env: []string{notices.env(), "CREDENTIALS_DIRECTORY=" + home},
+		Rtbeat: map[string]any{"ssl": map[string]any{"certificate": files.certificate, "key": "${CREDENTIALS_DIRECTORY}/" + filepath.Base(files.key)}},
 	}), t: t, notices: notices}
 	serial := func() int64 {
 		conn, err := tls.Dial("tcp", r.Addr, &tls.Config{InsecureSkipVerify: true})
