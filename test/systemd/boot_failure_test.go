@@ -1,4 +1,4 @@
-//go:build systemd
+//go:build linux && systemd
 
 package systemd
 
@@ -14,7 +14,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// interval of the watchdog in these tests.
+// watchdog is WatchdogSec= in these tests.
 const watchdog = 2 * time.Second
 
 // TestKill kills the service: it comes back, and with the socket the next sender waits for it and is told 200.
@@ -45,7 +45,7 @@ func TestWatchdog(t *testing.T) {
 	ledger := harness.NewLedger(t)
 
 	stalled := time.Now()
-	for n := 0; time.Since(stalled) < 3*watchdog; n++ {
+	for time.Since(stalled) < 3*watchdog {
 		a := m.postOne(ledger, "stalled")
 		require.NoError(t, a.Err)
 		require.Equal(t, http.StatusGatewayTimeout, a.Code, "%s", a)

@@ -1,4 +1,4 @@
-//go:build systemd
+//go:build linux && systemd
 
 package systemd
 
@@ -37,11 +37,11 @@ func TestHardening(t *testing.T) {
 		require.Equal(t, "0000000000000000", field(set), set)
 	}
 
-	// In the namespaces of the process, as its user: what is refused there is refused to it.
+	// Where the process lives, as its user.
 	as := func(command string) result {
 		return m.try("nsenter", "--target", pid, "--mount", "--setuid", uid, "--setgid", m.run("id", "--group", "rtbeat"), "--", "sh", "-c", command)
 	}
-	// Even where the files would allow it: root is refused the same.
+	// The same as root, whom no file's mode refuses anything.
 	asRoot := func(command string) result {
 		return m.try("nsenter", "--target", pid, "--mount", "--", "sh", "-c", command)
 	}

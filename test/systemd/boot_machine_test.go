@@ -1,4 +1,4 @@
-//go:build systemd
+//go:build linux && systemd
 
 package systemd
 
@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -92,20 +93,19 @@ func boot(t testing.TB) *machine {
 		m.leader = initOf(nspawn.Process.Pid)
 		return m.leader != 0
 	})
+	// Not before: the init begins in namespaces of this machine, and what is run here must not be run there.
+	harness.Await(t, bootWithin, "namespaces of its own", func() bool {
+		return !slices.ContainsFunc([]string{"mnt", "net", "pid", "uts", "ipc"}, m.shares)
+	})
+	var err error
+	m.net, err = os.Open(m.namespace("net"))
+	require.NoError(t, err)
 	harness.Await(t, bootWithin, "a system that runs", func() bool {
 		state := m.try("systemctl", "is-system-running").out
 		require.NotEqual(t, "degraded", state, "%s", m.try("systemctl", "--failed").out)
 		return state == "running"
 	})
-	// Not before: the init begins in the network of this machine.
-	var err error
-	m.net, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", m.leader))
-	require.NoError(t, err)
-	inner, err := m.net.Stat()
-	require.NoError(t, err)
-	outer, err := os.Stat("/proc/self/ns/net")
-	require.NoError(t, err)
-	require.False(t, os.SameFile(inner, outer), "the machine has no network of its own")
+	require.Equal(t, "systemd-nspawn", m.run("systemd-detect-virt", "--container"))
 	m.write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n") // the least of systems has none
 	return m
 }
@@ -123,6 +123,19 @@ func initOf(nspawn int) int {
 		}
 	}
 	return 0
+}
+
+// namespace is where the kernel shows a namespace of the machine.
+func (m *machine) namespace(name string) string { return fmt.Sprintf("/proc/%d/ns/%s", m.leader, name) }
+
+// shares says whether a namespace of the machine is that of this process, too; also when there is no telling.
+func (m *machine) shares(name string) bool {
+	inner, err := os.Stat(m.namespace(name))
+	if err != nil {
+		return true
+	}
+	outer, err := os.Stat("/proc/self/ns/" + name)
+	return err != nil || os.SameFile(inner, outer)
 }
 
 // report tells what a failed test needs to know of the service.

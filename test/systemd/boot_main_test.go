@@ -1,4 +1,4 @@
-//go:build systemd
+//go:build linux && systemd
 
 // Package systemd installs the package in a system that was booted for it, and looks at what becomes of the service, its
 // requests and its files there: a real systemd and a real dpkg, in a container of systemd-nspawn that is thrown away, with
