@@ -17,19 +17,19 @@ func TestInstall(t *testing.T) {
 	m.install("current.deb")
 
 	for path, want := range map[string]string{
-		"/usr/bin/rtbeat":                        "755 root root",
-		"/usr/share/rtbeat/bin/rtbeat":           "755 root root",
-		"/etc/rtbeat":                            "750 root rtbeat",
-		"/etc/rtbeat/rtbeat.yml":                 "600 rtbeat rtbeat",
-		"/etc/rtbeat/rtbeat.reference.yml":       "644 root root",
-		"/var/lib/rtbeat":                        "750 rtbeat rtbeat",
-		"/var/log/rtbeat":                        "750 rtbeat rtbeat",
-		"/usr/lib/systemd/system/rtbeat.service": "644 root root",
-		"/usr/lib/systemd/system/rtbeat.socket":  "644 root root",
-		"/usr/share/man/man1/rtbeat.1.gz":        "644 root root",
-		"/usr/share/doc/rtbeat/copyright":        "644 root root",
+		"/usr/bin/rtbeat":                        "755 root:root",
+		"/usr/share/rtbeat/bin/rtbeat":           "755 root:root",
+		"/etc/rtbeat":                            "750 root:rtbeat",
+		"/etc/rtbeat/rtbeat.yml":                 "600 rtbeat:rtbeat",
+		"/etc/rtbeat/rtbeat.reference.yml":       "644 root:root",
+		"/var/lib/rtbeat":                        "750 rtbeat:rtbeat",
+		"/var/log/rtbeat":                        "750 rtbeat:rtbeat",
+		"/usr/lib/systemd/system/rtbeat.service": "644 root:root",
+		"/usr/lib/systemd/system/rtbeat.socket":  "644 root:root",
+		"/usr/share/man/man1/rtbeat.1.gz":        "644 root:root",
+		"/usr/share/doc/rtbeat/copyright":        "644 root:root",
 	} {
-		require.Equal(t, want, m.run("stat", "--format=%a %U %G", path), path)
+		require.Equal(t, want, m.run("stat", "--format=%a %U:%G", path), path)
 	}
 	m.run("gzip", "--test", "/usr/share/man/man1/rtbeat.1.gz")
 	require.Equal(t, "/etc/rtbeat/rtbeat.yml", m.run("sh", "-c", "dpkg-query --showformat='${Conffiles}\n' --show rtbeat | grep -o '/etc/rtbeat/rtbeat.yml'"))

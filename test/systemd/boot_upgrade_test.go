@@ -19,7 +19,7 @@ func TestUpgrade(t *testing.T) {
 	m.install("older.deb")
 	older := version()
 	m.run("sh", "-c", "echo \""+edited+"\" >>"+config)
-	mode := m.run("stat", "--format=%a %U %G", config)
+	mode := m.run("stat", "--format=%a %U:%G", config)
 
 	sink := m.sink(lumbersink.Immediate())
 	m.run("systemctl", "enable", "--now", socket, service)
@@ -36,7 +36,7 @@ func TestUpgrade(t *testing.T) {
 	require.NotEqual(t, before, pid, "it was not restarted")
 	require.Equal(t, "/usr/share/rtbeat/bin/rtbeat", m.run("readlink", "/proc/"+pid+"/exe"), "it runs a file that is gone")
 	require.Contains(t, m.run("cat", config), edited)
-	require.Equal(t, mode, m.run("stat", "--format=%a %U %G", config))
+	require.Equal(t, mode, m.run("stat", "--format=%a %U:%G", config))
 	require.Equal(t, "enabled", m.run("systemctl", "is-enabled", service))
 	require.Equal(t, "active", m.show(socket, "ActiveState"))
 

@@ -77,7 +77,7 @@ func (w *wire) exchange(req *http.Request) (*http.Response, error) {
 
 // closedByPeer says whether there is an end, or anything else that no request asked for, to read.
 func (w *wire) closedByPeer() bool {
-	raw, err := w.conn.(syscall.Conn).SyscallConn() //nolint:forcetypeassert // the dialer's connections have it
+	raw, err := w.conn.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return true
 	}
