@@ -164,14 +164,10 @@ func (bt *Beater) Run(*beat.Beat) error {
 	case <-bt.door.listener.Begun():
 	case <-bt.stopped.Done():
 	}
-	signals, forget := hangups()
+	endReloads := bt.reloadAtHangup(a, manager)
+	defer endReloads()
 	manager.ready()
 	defer manager.run()()
-	reloading, endReloading := context.WithCancel(context.Background())
-	var reloader sync.WaitGroup
-	reloader.Go(func() { bt.reloads(reloading, signals, a, manager) })
-	endReloads := func() { forget(); endReloading(); reloader.Wait() }
-	defer endReloads()
 
 	acksMayCome := true
 	select {

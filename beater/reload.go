@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 
 	conf "github.com/elastic/elastic-agent-libs/config"
@@ -22,14 +23,22 @@ const (
 	reloadFailed = "failed"
 )
 
-// hangups takes SIGHUP over from libbeat, to which it is a third signal to stop (HandleSignals in elastic-agent-libs,
-// service/service.go): Ignore ends that, and Notify brings the signal here. It must be called in Run, after libbeat
-// asked for it. forget leaves the signal ignored: one that comes during the stop means nothing.
-func hangups() (signals <-chan os.Signal, forget func()) {
+// reloadAtHangup takes SIGHUP over from libbeat, to which it is a third signal to stop (HandleSignals in
+// elastic-agent-libs, service/service.go): Ignore ends that, and Notify brings the signal here. It must be called in Run,
+// after libbeat asked for it. end waits for a reload that is under way, and leaves the signal ignored: one that comes
+// during the stop means nothing. It may be called again.
+func (bt *Beater) reloadAtHangup(a *assembly, m *manager) (end func()) {
 	signal.Ignore(syscall.SIGHUP)
-	c := make(chan os.Signal, 1) // one that comes during a reload asks for another
-	signal.Notify(c, syscall.SIGHUP)
-	return c, func() { signal.Ignore(syscall.SIGHUP) }
+	signals := make(chan os.Signal, 1) // one that comes during a reload asks for another
+	signal.Notify(signals, syscall.SIGHUP)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { bt.reloads(ctx, signals, a, m) })
+	return func() {
+		signal.Ignore(syscall.SIGHUP)
+		cancel()
+		running.Wait()
+	}
 }
 
 // reloads reads certificates and secrets again at each signal, until ctx ends.

@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"internal/inflight":       {"internal/batch"},
 	"internal/durable":        {"internal/persist", "internal/queuedir", "internal/status"},
 	"internal/effective":      {"config"},
+	"deploy/packages/extras":  {"cmd"},
 	"internal/metrics/manual": {"internal/metrics"},
 	"internal/pipelinetest":   {},
 	"internal/status":         {"internal/effective"},

@@ -167,6 +167,7 @@ func TestSocketsByName(t *testing.T) {
 	_, err = take([]*os.File{os.NewFile(dup(t, file), "in")})
 	require.ErrorContains(t, err, "must be a stream socket that listens")
 }
+
 // dup is a descriptor of the test's own for file.
 func dup(t *testing.T, file *os.File) uintptr {
 	t.Helper()

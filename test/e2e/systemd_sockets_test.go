@@ -8,9 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -77,16 +75,15 @@ func TestInheritedSocketsByAnyOtherName(t *testing.T) {
 	packets, err := datagrams.File()
 	require.NoError(t, err)
 	for want, sockets := range map[string][]harness.Socket{
-		`a socket named \"metrics\", which rtbeat does not know`: {in, other},
-		`a socket named \"LISTEN_FD_4\"`:                         {in, {Name: "", File: again.File}},
-		`more than one socket named \"in\"`:                      {in, again},
-		`which must be a stream socket that listens`:             {{Name: "in", File: packets}},
+		`a socket named "metrics", which rtbeat does not know`: {in, other},
+		`a socket named "LISTEN_FD_4"`:                         {in, {Name: "", File: again.File}},
+		`more than one socket named "in"`:                      {in, again},
+		`which must be a stream socket that listens`:           {{Name: "in", File: packets}},
 	} {
 		code, log := harness.RunWithSockets(t, harness.Settings{Sink: sink.Addr(), Sockets: sockets})
 		require.Equal(t, 1, code, "%s", want)
-		require.Contains(t, strings.ReplaceAll(log, `\\"`, `\"`), strings.ReplaceAll(want, `\"`, `"`), "%s", log)
+		require.Contains(t, log, want)
 	}
-	_ = os.Remove(path)
 }
 
 // Twenty restarts under senders that never pause, on a socket that somebody else holds: no connection is refused, every

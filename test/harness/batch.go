@@ -1,4 +1,4 @@
-//go:build e2e || chaos || senders || abuse || monitoring || browser || drill || systemd
+//go:build e2e || chaos || senders || abuse || monitoring || browser || drill
 
 package harness
 

@@ -87,13 +87,20 @@ func TestScripts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			system := newSystem(t, test.have, test.user, !test.stopped && len(test.have) == len(shadow))
-			require.Equal(t, test.want, system.run(test.script, test.args...))
+			require.Equal(t, test.want, system.run(test.script+".sh", test.args...))
 			for _, folder := range []string{"var/lib/rtbeat", "var/log/rtbeat"} {
 				_, err := os.Stat(filepath.Join(system.root, folder, "kept"))
 				require.Equal(t, test.gone, errors.Is(err, os.ErrNotExist), folder)
 			}
 		})
 	}
+}
+
+// TestWrapper sees that root calls the program as the user of the service, with the folders of the package.
+func TestWrapper(t *testing.T) {
+	require.Equal(t, "setpriv --reuid=rtbeat --regid=rtbeat --init-groups -- /usr/share/rtbeat/bin/rtbeat --path.home /usr/share/rtbeat "+
+		"--path.config /etc/rtbeat --path.data /var/lib/rtbeat --path.logs /var/log/rtbeat test config\n",
+		newSystem(t, []string{"setpriv"}, true, false).run("wrapper", "test", "config"))
 }
 
 // system is a root folder with data of a rtbeat that ran there.
@@ -109,7 +116,7 @@ func newSystem(t *testing.T, have []string, user, systemd bool) system {
 	require.NoError(t, err)
 	s := system{t: t, root: t.TempDir()}
 	s.write("bin/busybox", string(busybox))
-	for _, applet := range []string{"sh", "rm", "cat"} {
+	for _, applet := range []string{"sh", "rm", "id"} {
 		require.NoError(t, os.Symlink("busybox", filepath.Join(s.root, "bin", applet)))
 	}
 	for _, program := range have {
@@ -140,7 +147,7 @@ func (s system) write(name, text string) {
 // run returns what the script called.
 func (s system) run(script string, args ...string) string {
 	s.t.Helper()
-	s.write("script", read(s.t, root+"/deploy/packages/"+script+".sh"))
+	s.write("script", read(s.t, root+"/deploy/packages/"+script))
 	cmd := exec.CommandContext(s.t.Context(), find(s.t, "chroot"), append([]string{s.root, "/script"}, args...)...)
 	cmd.Env = []string{"PATH=/bin"}
 	out, err := cmd.CombinedOutput()
