@@ -190,6 +190,12 @@ rolling: build ## Restart three instances behind HAProxy in turn, ten times each
 packages: build ## Build the deb, rpm and apk of this machine's architecture into build/packages
 	@$(BUILD_ENV) scripts/linuxpackages.sh
 
+.PHONY: systemd
+systemd: packages ## Install the package in a booted systemd: sockets, restarts, watchdog, upgrade, purge (Linux, root; four minutes)
+	@scripts/systemd.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_DEB=$(OUT)/systemd/current.deb RTBEAT_DEB_OLDER=$(OUT)/systemd/older.deb RTBEAT_REQUIRE_SYSTEMD=$(REQUIRE) \
+		go test -tags "e2e systemd" -count=1 -timeout 20m -v ./test/systemd
+
 .PHONY: packages-test
 packages-test: packages ## Look into the packages: files, owners, scripts, unit, lintian, rpm
 	@scripts/packagetools.sh || [ -z "$(REQUIRE)" ]

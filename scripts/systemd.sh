@@ -1,0 +1,66 @@
+#!/bin/sh
+# Makes sure of what `make systemd` boots: systemd-nspawn, and build/systemd/rootfs.tar, a small Debian with systemd as this
+# machine's own package sources have it. Made once; remove the file for a newer one. And of what it installs, beside it:
+# the package that `make packages` has built, and the same one under a lower version, to upgrade from.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/packages.sh
+
+missing() {
+	for pair in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap nsenter:util-linux; do
+		command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"
+	done
+}
+line() { missing | tr '\n' ' '; }
+
+if [ -n "$(missing)" ] && can_install; then
+	echo "Installing $(line)for the tests in a booted system."
+	# shellcheck disable=SC2046 # one word for each package
+	install_quietly $(missing) || :
+fi
+if [ -n "$(missing)" ]; then
+	cat >&2 <<END
+These packages are missing; the tests that boot a system are skipped.
+  Debian, Ubuntu:  sudo apt-get install --no-install-recommends $(line)
+END
+	exit 1
+fi
+
+mkdir -p build/systemd
+nfpm=$(scripts/tool.sh nfpm)
+arch=$(go env GOARCH)
+cp build/packages/rtbeat_*_"$arch".deb build/systemd/current.deb
+go run ./deploy/packages/nfpm -version 0.0.1 -date "$(scripts/committime.sh)" -arch "$arch" >build/systemd/older.yml
+"$nfpm" package --config build/systemd/older.yml --packager deb --target build/systemd/older.deb >/dev/null
+
+rootfs=build/systemd/rootfs.tar
+if [ -e $rootfs ]; then exit 0; fi
+if [ "$(id -u)" != 0 ]; then
+	echo "Only root can make $rootfs; the tests that boot a system are skipped." >&2
+	exit 1
+fi
+
+# The distribution's own sources, and not those that somebody added.
+. /etc/os-release
+sources=
+for file in "/etc/apt/sources.list.d/$ID.sources" /etc/apt/sources.list; do
+	if [ -s "$file" ] && grep -qE '^(deb|Types:)' "$file"; then
+		sources=$file
+		break
+	fi
+done
+if [ -z "$sources" ]; then
+	echo "No package sources of $ID in /etc/apt; the tests that boot a system are skipped." >&2
+	exit 1
+fi
+
+echo "Making $rootfs from the packages of $ID $VERSION_CODENAME (a minute or two)."
+partial=$(mktemp build/systemd/XXXXXX.tar)
+log=build/systemd/rootfs.log
+trap 'rm -f "$partial"' EXIT
+if ! mmdebstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,ca-certificates \
+	"$VERSION_CODENAME" "$partial" "$sources" >$log 2>&1; then
+	tail -n 20 $log >&2
+	exit 1
+fi
+mv "$partial" $rootfs

@@ -1,0 +1,162 @@
+//go:build linux && systemd
+
+package systemd
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// page is where the recipes of these tests are.
+const page = "docs/systemd.md"
+
+// TestReload renews a token and the certificate as the page says, while the process stays.
+func TestReload(t *testing.T) {
+	m := boot(t)
+	m.install("current.deb")
+	sink := m.sink(lumbersink.Immediate())
+	m.certificate(1)
+	tokens := func(list string) { m.secret("/etc/rtbeat/secrets.yml", "rtbeat.auth.bearer.tokens: ["+list+"]\n") }
+	tokens("first, second")
+	m.write("/etc/default/rtbeat", m.recipe("secrets.yml\"' >> /etc/default/rtbeat", `'(.*)'`)+"\n")
+	m.tlsFrom("/etc/rtbeat/server.key")
+	m.run("systemctl", "enable", "--now", socket, service)
+	before := m.show(service, "MainPID")
+
+	ledger := harness.NewLedger(t)
+	post := func(token, name string) (code int, serial int64) { return m.postWith(ledger, token, name) }
+	expect := func(token string, code int, serial int64) {
+		t.Helper()
+		gotCode, gotSerial := post(token, token)
+		require.Equal(t, []int64{int64(code), serial}, []int64{int64(gotCode), gotSerial}, "status, and number of the certificate")
+	}
+	expect("first", http.StatusOK, 1)
+	expect("third", http.StatusUnauthorized, 1)
+
+	m.certificate(2)
+	tokens("second, third")
+	m.run("systemctl", "reload", service)
+	harness.Await(t, commandWithin, "a reload", func() bool {
+		code, _ := post("third", "new")
+		return code == http.StatusOK
+	})
+	expect("first", http.StatusUnauthorized, 2)
+	expect("second", http.StatusOK, 2)
+	expect("third", http.StatusOK, 2)
+	require.Equal(t, before, m.show(service, "MainPID"))
+	require.Equal(t, "active", m.show(service, "ActiveState"))
+	ledger.Check(t, sink)
+}
+
+// TestCredentials takes token and key from credentials of systemd, whose files only root can read, by the page's drop-in.
+func TestCredentials(t *testing.T) {
+	m := boot(t)
+	m.install("current.deb")
+	sink := m.sink(lumbersink.Immediate())
+	m.certificate(1)
+	m.secret("/etc/rtbeat/secrets.yml", "rtbeat.auth.bearer.tokens: [credential]\n")
+	m.run("mv", "/etc/rtbeat/server.key", "/etc/ssl/private/server.key")
+	m.run("chmod", "0600", "/etc/rtbeat/secrets.yml", "/etc/ssl/private/server.key")
+	m.run("chown", "root:root", "/etc/rtbeat/secrets.yml", "/etc/ssl/private/server.key")
+	m.tlsFrom("${CREDENTIALS_DIRECTORY}/server.key")
+	m.dropIn(service, m.recipe("LoadCredential=", `(?s)(.*)`))
+	m.run("systemctl", "enable", "--now", socket, service)
+
+	ledger := harness.NewLedger(t)
+	for token, want := range map[string]int{"credential": http.StatusOK, "other": http.StatusUnauthorized} {
+		code, serial := m.postWith(ledger, token, token)
+		require.Equal(t, want, code, token)
+		require.EqualValues(t, 1, serial)
+	}
+	ledger.Check(t, sink)
+}
+
+// recipe takes from the page the code block that has a text, and of it what the pattern's group matches.
+func (m *machine) recipe(having, pattern string) string {
+	m.t.Helper()
+	text, err := os.ReadFile(filepath.Join(harness.RepoRoot, page))
+	require.NoError(m.t, err)
+	for _, block := range regexp.MustCompile("(?s)\n *```[a-z]+\n(.*?)\n *```").FindAllStringSubmatch(string(text), -1) {
+		if strings.Contains(block[1], having) {
+			match := regexp.MustCompile(pattern).FindStringSubmatch(block[1])
+			require.NotNil(m.t, match, "%s: no %s in %s", page, pattern, block[1])
+			return match[1]
+		}
+	}
+	require.FailNow(m.t, "no recipe", "%s has no code block with %q", page, having)
+	return ""
+}
+
+// secret writes a file of root's that the service may read through its group.
+func (m *machine) secret(path, text string) {
+	m.t.Helper()
+	m.write(path, text)
+	m.run("chown", "root:rtbeat", path)
+	m.run("chmod", "0640", path)
+}
+
+// tlsFrom has the configuration name the certificate and a key.
+func (m *machine) tlsFrom(key string) {
+	m.t.Helper()
+	const config = "/etc/rtbeat/rtbeat.yml"
+	m.write(config, m.run("cat", config)+"\nrtbeat.ssl.certificate: /etc/rtbeat/server.pem\nrtbeat.ssl.key: "+key+"\n")
+}
+
+// certificate writes a certificate of that number for the intake, signed by itself, and its key.
+func (m *machine) certificate(serial int64) {
+	m.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(m.t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(m.t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(m.t, err)
+	m.secret("/etc/rtbeat/server.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
+	m.secret("/etc/rtbeat/server.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+}
+
+// postWith posts a message with a token, over TLS, and tells the number of the certificate that it met.
+func (m *machine) postWith(ledger *harness.Ledger, token, name string) (code int, serial int64) {
+	m.t.Helper()
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := m.dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		secure := tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
+		if err := secure.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		serial = secure.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+		return secure, nil
+	}
+	client := harness.NewClientOver(&wire{dial: dial, fresh: true})
+	header := http.Header{"Authorization": {"Bearer " + token}}
+	answer := ledger.PostBy(m.t.Context(), client, "https://"+intakeAt+"/in", header, harness.NewBatch(name, 1))
+	require.NoError(m.t, answer.Err)
+	return answer.Code, serial
+}

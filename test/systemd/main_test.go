@@ -1,0 +1,99 @@
+//go:build linux && systemd
+
+// Package systemd installs the package in a system that was booted for it, and looks at what becomes of the service, its
+// requests and its files there: a real systemd and a real dpkg, in a container of systemd-nspawn that is thrown away, with
+// a network of its own.
+package systemd
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+const (
+	// requireEnv turns a machine that cannot boot a system from a skipped test into a failed one.
+	requireEnv = "RTBEAT_REQUIRE_SYSTEMD"
+	// packageEnv and olderEnv name the package under test and one of a lower version, to upgrade from.
+	packageEnv, olderEnv = "RTBEAT_DEB", "RTBEAT_DEB_OLDER"
+	// rootfsFile is what scripts/systemd.sh makes.
+	rootfsFile = "build/systemd/rootfs.tar"
+)
+
+// rootfs is where the system is unpacked, once for the run: what a machine writes lies over it, in memory.
+var rootfs string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	defer func() { _ = os.RemoveAll(rootfs) }()
+	code := m.Run()
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, "goroutines left behind:", err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// bootable skips a test where no system can be booted, with the reason.
+func bootable(t testing.TB) {
+	t.Helper()
+	if why := unbootable(); why != "" {
+		if os.Getenv(requireEnv) != "" {
+			require.FailNow(t, "cannot boot a system", "%s", why)
+		}
+		t.Skip(why)
+	}
+	if rootfs != "" {
+		return
+	}
+	var err error
+	rootfs, err = os.MkdirTemp("", "rtbeat-rootfs-") //nolint:usetesting // it outlives the test that needs it first
+	require.NoError(t, err)
+	out, err := exec.CommandContext(t.Context(), "tar", "-C", rootfs, "--numeric-owner", "-xf", fromRoot(t, rootfsFile)).CombinedOutput()
+	require.NoError(t, err, "unpacking %s: %s", rootfsFile, out)
+}
+
+// unbootable says what is missing; nothing when a system can be booted.
+func unbootable() string {
+	if os.Getuid() != 0 {
+		return "only root can boot a system in a container"
+	}
+	for program, from := range map[string]string{"systemd-nspawn": "systemd-container", "nsenter": "util-linux"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return "no " + program + " here: it comes with " + from + "; scripts/systemd.sh installs it"
+		}
+	}
+	if _, err := os.Stat(filepath.Join(harness.RepoRoot, rootfsFile)); err != nil {
+		return "no " + rootfsFile + " here: scripts/systemd.sh makes it"
+	}
+	return ""
+}
+
+// debs are the package under test and the older one.
+func debs(t testing.TB) (current, older string) {
+	t.Helper()
+	current, older = os.Getenv(packageEnv), os.Getenv(olderEnv)
+	require.NotEmpty(t, current, "%s names no package; make systemd sets it", packageEnv)
+	require.NotEmpty(t, older, "%s names no package; make systemd sets it", olderEnv)
+	return fromRoot(t, current), fromRoot(t, older)
+}
+
+// fromRoot is the absolute path of a file that is named as seen from the root of the repository.
+func fromRoot(t testing.TB, path string) string {
+	t.Helper()
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(harness.RepoRoot, path)
+	}
+	path, err := filepath.Abs(path)
+	require.NoError(t, err)
+	require.FileExists(t, path)
+	return path
+}
