@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -49,16 +50,21 @@ func StartBeat(t testing.TB, s Settings) *Beat {
 	if home == "" {
 		home = t.TempDir()
 	}
-	return StartBeatArgs(t, home, "-c", s.WriteConfig(t, home))
+	return startBeat(t, home, s.Stdout, "-c", s.WriteConfig(t, home))
 }
 
 // StartBeatArgs is StartBeat for a story that brings its own config file.
 func StartBeatArgs(t testing.TB, home string, args ...string) *Beat {
 	t.Helper()
+	return startBeat(t, home, nil, args...)
+}
+
+func startBeat(t testing.TB, home string, stdout io.Writer, args ...string) *Beat {
+	t.Helper()
 	b := &Beat{t: t, Home: home, Log: newLog(), done: make(chan struct{})}
 	b.cmd = exec.CommandContext(t.Context(), binary(), append(append([]string{"-e"}, pathArgs(home)...), args...)...)
 	b.cmd.Dir = home
-	b.cmd.Stderr = b.Log
+	b.cmd.Stdout, b.cmd.Stderr = stdout, b.Log
 	// A grandchild holding the pipe must not hold the test.
 	b.cmd.WaitDelay = 5 * time.Second
 	require.NoError(t, b.cmd.Start())
