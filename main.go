@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/elastic/elastic-agent-libs/service"
+
 	"github.com/txn2/rtbeat/cmd"
 )
 
@@ -19,7 +21,10 @@ func main() {
 		fmt.Fprintln(os.Stderr, "rtbeat:", err)
 		os.Exit(1)
 	}
-	if err := root.Execute(); err != nil {
+	err = root.Execute()
+	// libbeat leaves it to us: a Windows service that ends before it has reported so is taken for crashed, and restarted.
+	service.WaitExecutionDone()
+	if err != nil {
 		os.Exit(1)
 	}
 }
