@@ -20,6 +20,7 @@ import (
 	"github.com/txn2/rtbeat/internal/intake"
 	"github.com/txn2/rtbeat/internal/libbeatstats"
 	"github.com/txn2/rtbeat/internal/metrics"
+	"github.com/txn2/rtbeat/internal/outputs"
 )
 
 // Options are what the command line knows and libbeat does not hand to a Beater.
@@ -72,8 +73,14 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
-	if output := b.Config; output != nil && output.Output.Name() != "logstash" {
-		log.Warnf("the output is %s: rtbeat is made and tested for logstash; what this output drops by itself it also acknowledges, and a 200 covers it (docs/delivery.md)", output.Output.Name())
+	if b.Config != nil {
+		warnings, err := outputs.Judge(b.Config.Output.Name(), b.Config.Output.Config())
+		if err != nil {
+			return nil, fmt.Errorf("checking the configuration: %w", err)
+		}
+		for _, warning := range warnings {
+			log.Warnf("with this output a 200 says less than it may seem: %s", warning)
+		}
 	}
 	door, err := newDoor(c, log)
 	if err != nil {

@@ -61,13 +61,13 @@ func (bt *Beater) shutdown(a *assembly, acksMayCome bool) {
 
 	done, open := account.Delivered, account.Unacknowledged
 	report := bt.log.Infow
-	if open.Batches > 0 {
+	if open.Batches > 0 || account.Rejected > 0 {
 		report = bt.log.Warnw
 	}
 	report(fmt.Sprintf("stopped: %d events delivered, %d batches answered 200; %d events of %d batches unacknowledged",
 		done.Events, done.Batches, open.Events, open.Batches),
 		"delivered_batches", done.Batches, "delivered_events", done.Events,
-		"unacknowledged_batches", open.Batches, "unacknowledged_events", open.Events,
+		"rejected_events", account.Rejected, "unacknowledged_batches", open.Batches, "unacknowledged_events", open.Events,
 		"event.duration", time.Since(start).Nanoseconds())
 }
 

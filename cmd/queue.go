@@ -7,8 +7,8 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 )
 
-// outputs are the outputs that libbeat brings. Each may have the queue in its own section.
-var outputs = []string{"logstash", "elasticsearch", "kafka", "redis", "file", "console", "discard"}
+// outputNames are the outputs that libbeat brings. Each may have the queue in its own section.
+var outputNames = []string{"logstash", "elasticsearch", "kafka", "redis", "file", "console", "discard"}
 
 // queueDefaults makes 0s the default of the memory queue's flush.timeout, wherever that queue stands. libbeat's own
 // default holds a small batch back for 10 s (libbeat/publisher/queue/memqueue/config.go), longer than its sender
@@ -18,7 +18,7 @@ func queueDefaults() []cfgfile.ConditionalOverride {
 		Check:  func(file *conf.C) bool { return !hasOtherQueue(withFlags(file)) },
 		Config: conf.MustNewConfigFrom(map[string]any{"queue.mem.flush.timeout": "0s"}),
 	}}
-	for _, output := range outputs {
+	for _, output := range outputNames {
 		queue := "output." + output + ".queue.mem"
 		defaults = append(defaults, cfgfile.ConditionalOverride{
 			Check:  func(file *conf.C) bool { return has(withFlags(file), queue) },
@@ -31,7 +31,7 @@ func queueDefaults() []cfgfile.ConditionalOverride {
 // hasOtherQueue tells whether a default under queue.mem would clash: beside another queue at the top level, or
 // beside one in the output's section.
 func hasOtherQueue(c *conf.C) bool {
-	for _, output := range outputs {
+	for _, output := range outputNames {
 		if has(c, "output."+output+".queue") {
 			return true
 		}

@@ -16,6 +16,7 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 
 	"github.com/txn2/rtbeat/beater"
+	"github.com/txn2/rtbeat/internal/outputs"
 )
 
 // Name is the name of the Beat: of its configuration file, its section there, and its index.
@@ -37,6 +38,9 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 		return nil, fmt.Errorf("registering the fields: %w", err)
 	}
 
+	if err := outputs.Watch(); err != nil {
+		return nil, fmt.Errorf("watching the outputs: %w", err)
+	}
 	var options beater.Options
 	defaults := queueDefaults()
 	options.Reread = func() (*conf.C, error) { return reread(defaults) }

@@ -16,8 +16,8 @@ const module = "github.com/txn2/rtbeat"
 // nothing of the module.
 var mayImport = map[string][]string{
 	"":                        {"cmd"},
-	"cmd":                     {"beater", "config", "internal/clientip", "internal/lumbersink", "internal/probe"},
-	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/durable", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/publish", "internal/status", "internal/systemd"},
+	"cmd":                     {"beater", "config", "internal/clientip", "internal/lumbersink", "internal/outputs", "internal/probe"},
+	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/durable", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/status", "internal/systemd"},
 	"internal/intake":         {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/inflight", "internal/pace"},
 	"internal/batch":          {"internal/pace"},
 	"internal/contentcoding":  {"internal/pace"},
@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"internal/effective":      {"config"},
 	"deploy/packages/extras":  {"cmd"},
 	"internal/metrics/manual": {"internal/metrics"},
+	"internal/outputs":        {},
 	"internal/pipelinetest":   {},
 	"internal/status":         {"internal/effective"},
 }

@@ -103,7 +103,7 @@ func alerts(c config) []rule {
 		alert("RtbeatOutputDropsEvents", critical, "5m",
 			`increase(rtbeat_libbeat_output_events_dropped_total{$S}[15m]) > 0`,
 			"The output drops events.",
-			`The output of {{ $labels.instance }} has dropped about {{ $value | printf "%.0f" }} events within 15 minutes. libbeat reports them as acknowledged, so their senders were answered 200.`),
+			`The output of {{ $labels.instance }} has dropped about {{ $value | printf "%.0f" }} events within 15 minutes. Their senders are answered 502 and send them again; in durable mode they were answered 200, and the events are lost.`),
 		alert("RtbeatDurableNotDelivering", critical, "10m",
 			`(min_over_time(rtbeat_libbeat_queue_events{$S}[10m]) > 0)
 and (increase(rtbeat_libbeat_output_events_acked_total{$S}[10m]) == 0)

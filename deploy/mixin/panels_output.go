@@ -107,7 +107,7 @@ func output() []panel {
 		},
 		{
 			kind: timeseries, title: "Trouble at the output", unit: "cps", width: 8,
-			description: "Events that failed, were tried again, or were dropped by the output, and errors while writing to it. Dropped events are lost.",
+			description: "Events that failed, were tried again, or were dropped by the output, and errors while writing to it. The senders of dropped events were answered 502; in durable mode those events are lost.",
 			alerts:      []string{"RtbeatOutputFails", "RtbeatOutputDropsEvents"},
 			targets: []target{
 				{`sum(rate(rtbeat_libbeat_output_events_failed_total{$S}[$__rate_interval]))`, "failed"},

@@ -43,7 +43,8 @@ type BatchAck struct {
 // Progress is what is known of a batch at one moment.
 type Progress struct {
 	Messages  int // in the batch
-	Acked     int // the output is done with them, filtered ones included
+	Acked     int // the output has acknowledged them, or a processor dropped them
+	Rejected  int // the output has given them up
 	Filtered  int // of Acked: dropped by a processor
 	InFlight  int // found in flight when the batch came: joined, not published again
 	Delivered int // found delivered when the batch came
@@ -82,8 +83,8 @@ func (w *wait) endLocked() {
 	*w = wait{}
 }
 
-// Await blocks until the output is done with every message (nil), the batch can no longer become delivered
-// (ErrDropped, ErrUnpublishable, ErrWithdrawn, ErrSealed), or ctx ends (its cause). Unless it returns nil, the batch is
+// Await blocks until the output has acknowledged every message (nil), the batch can no longer become delivered
+// (ErrRejected, ErrDropped, ErrUnpublishable, ErrWithdrawn, ErrSealed), or ctx ends (its cause). Unless it returns nil, the batch is
 // withdrawn, as by Withdraw; delivery wins when it comes in between.
 func (t *BatchAck) Await(ctx context.Context) (withdrawn int, err error) {
 	if err = t.Wait(ctx); err == nil {
@@ -156,8 +157,30 @@ func (t *BatchAck) resolveLocked(cause error) {
 	t.cause = cause
 	close(t.resolved)
 	if cause == nil {
-		t.registry.account.Batches++
+		t.registry.account.Delivered.Batches++
 	}
+}
+
+// doneLocked counts a message that the output is done with. The batch is resolved by its last one.
+func (t *BatchAck) doneLocked(e *EventAck) {
+	switch {
+	case e.rejected:
+		t.progress.Rejected++
+	case e.filtered:
+		t.progress.Filtered++
+		fallthrough
+	default:
+		t.progress.Acked++
+	}
+	if t.progress.Acked+t.progress.Rejected < t.progress.Messages {
+		return
+	}
+	var cause error
+	if t.progress.Rejected > 0 {
+		cause = ErrRejected
+	}
+	t.resolveLocked(cause)
+	t.settleLocked()
 }
 
 // settleLocked gives back what the batch need not hold any more, once it is answered, and notices that nothing of it is

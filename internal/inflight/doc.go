@@ -28,6 +28,8 @@ var (
 	ErrDropped = errors.New("pipeline is closing")
 	// ErrUnpublishable says that an event could not be processed.
 	ErrUnpublishable = errors.New("an event could not be processed")
+	// ErrRejected says that the output is done with every message of the batch, and has given some of them up.
+	ErrRejected = errors.New("the output gave messages up")
 	// ErrWithdrawn says that a part of the batch was taken back before the pipeline had it.
 	ErrWithdrawn = errors.New("withdrawn before it was published")
 	// ErrSealed says that the registry was sealed before the output acknowledged everything.

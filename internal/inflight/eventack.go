@@ -8,6 +8,7 @@ type EventAck struct {
 	size     int       // bytes in the body
 	state    state
 	filtered bool
+	rejected bool // the output gave it up
 
 	// The message, until it is handed over or withdrawn.
 	fields map[string]any
@@ -26,12 +27,13 @@ const (
 
 // Ack says that the output, or a processor, is done with events. It takes what libbeat brings back from
 // beat.Event.Private and passes over what is no *EventAck. It returns how many of them count: none after Seal, because
-// a closing pipeline reports what it drops as acknowledged, and none twice.
-func (r *Registry) Ack(private []any) (counted int) {
+// a closing pipeline reports what it drops as acknowledged, and none twice. rejected is how many of those the output gave
+// up: libbeat reports them as acknowledged as well.
+func (r *Registry) Ack(private []any) (counted, rejected int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.sealed {
-		return 0
+		return 0, 0
 	}
 	now := r.now()
 	r.delivered.expire(now)
@@ -45,25 +47,21 @@ func (r *Registry) Ack(private []any) (counted int) {
 			r.progress = now
 		}
 		e.leaveLocked()
-		if e.key.ok {
+		if e.rejected {
+			rejected++
+		} else if e.key.ok {
 			r.delivered.add(e.key.Key, e.filtered, now)
 		}
 		for w := e.waits; w != nil; w = e.waits {
 			t := w.batch
 			w.endLocked()
-			t.progress.Acked++
-			if e.filtered {
-				t.progress.Filtered++
-			}
-			if t.progress.Acked == t.progress.Messages {
-				t.resolveLocked(nil)
-				t.settleLocked()
-			}
+			t.doneLocked(e)
 		}
 		e.batch.settleLocked()
 	}
-	r.account.Events += counted
-	return counted
+	r.account.Delivered.Events += counted - rejected
+	r.account.Rejected += rejected
+	return counted, rejected
 }
 
 // Enter says that the processors are done with the event, and that the output is to acknowledge it.
@@ -88,6 +86,15 @@ func (e *EventAck) Filter() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e.filtered = true
+}
+
+// Reject says that the output has given the event up. It is not done by that either: libbeat reports its Ack like that of
+// any other. The batches that wait for it end with ErrRejected then, and the message can be published by the next attempt.
+func (e *EventAck) Reject() {
+	r := e.batch.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e.rejected = true
 }
 
 // Drop says that the event never entered the pipeline: ErrDropped, or ErrUnpublishable. The batches that wait for it

@@ -44,7 +44,7 @@ type Registry struct {
 	progress   time.Duration // when the output last acknowledged something, or had nothing to acknowledge
 	oldest     oldest        // of the batches that have events in the pipeline
 	mostKnown  int           // the length of known at its longest
-	account    Tally         // delivered
+	account    Account       // what Seal adds to
 }
 
 // Tally counts batches and events.
@@ -56,6 +56,7 @@ type Tally struct {
 // Account is what Seal found: the figures of the last log line.
 type Account struct {
 	Delivered      Tally // batches whose every message was done while they waited; all events, filtered ones included
+	Rejected       int   // events that the output gave up
 	Unacknowledged Tally // batches still open, and the events that the pipeline has
 }
 
@@ -144,7 +145,8 @@ func (r *Registry) WaitEmpty(ctx context.Context) error {
 func (r *Registry) Seal() Account {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	account := Account{Delivered: r.account, Unacknowledged: Tally{Batches: len(r.open), Events: r.events}}
+	account := r.account
+	account.Unacknowledged = Tally{Batches: len(r.open), Events: r.events}
 	r.sealed = true
 	r.events, r.entered, r.oldest = 0, 0, nil
 	for t := range r.open {

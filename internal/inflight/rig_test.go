@@ -100,7 +100,10 @@ func handOver(token *inflight.BatchAck, n int) (events []any) {
 	return events
 }
 
-func (r *rig) ack(events ...any) int { return r.registry.Ack(events) }
+func (r *rig) ack(events ...any) int {
+	counted, _ := r.registry.Ack(events)
+	return counted
+}
 
 func drop(event any, cause error) {
 	event.(*inflight.EventAck).Drop(cause)

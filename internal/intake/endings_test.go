@@ -88,6 +88,11 @@ func (r *rig) endings() map[outcome]func() *call {
 			}()
 			return r.do(r.request(whole))
 		},
+		outputRejected: publishing(func(job *taken) {
+			job.handOverAll()
+			job.event().Reject()
+			job.ack(len(job.events))
+		}),
 		stopping: publishing(func(job *taken) {
 			job.handOver(1)
 			job.event().Drop(inflight.ErrDropped)

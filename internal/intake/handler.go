@@ -219,8 +219,11 @@ func (h *handler) await(ctx context.Context, token *inflight.BatchAck, start tim
 		h.metrics.Delivered(time.Since(start))
 		return h.delivered(p)
 	case errors.Is(err, errAckTimeout):
-		coalesced := p.Coalesced()
-		return result{outcome: ackTimeout, detail: detail{Messages: &p.Messages, Coalesced: &coalesced, Filtered: &p.Filtered, Acked: &p.Acked}}
+		return undelivered(ackTimeout, p)
+	case errors.Is(err, inflight.ErrRejected):
+		res := undelivered(outputRejected, p)
+		res.detail.Rejected = &p.Rejected
+		return res
 	case errors.Is(err, context.Canceled):
 		return result{outcome: clientGone, err: err}
 	case errors.Is(err, inflight.ErrUnpublishable):
@@ -228,6 +231,17 @@ func (h *handler) await(ctx context.Context, token *inflight.BatchAck, start tim
 	default: // dropped, withdrawn or sealed: all of them mean that the pipeline goes away
 		return result{outcome: stopping, err: err}
 	}
+}
+
+// undelivered is how a batch ends of which something may be delivered, and not all.
+func undelivered(o outcome, p inflight.Progress) result {
+	coalesced := p.Coalesced()
+	return result{outcome: o, detail: detail{
+		Messages:  &p.Messages,
+		Coalesced: &coalesced,
+		Filtered:  &p.Filtered,
+		Acked:     &p.Acked,
+	}}
 }
 
 // delivered is the only maker of a 200 for a batch.

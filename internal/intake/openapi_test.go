@@ -93,6 +93,8 @@ func TestAnswersFitOpenAPI(t *testing.T) {
 			res.detail = detail{Ack: Persisted, Messages: &zero, Coalesced: &zero, Filtered: &zero}
 		case ackTimeout:
 			res.detail = detail{Messages: &zero, Coalesced: &zero, Filtered: &zero, Acked: &zero}
+		case outputRejected:
+			res.detail = detail{Messages: &zero, Coalesced: &zero, Filtered: &zero, Acked: &zero, Rejected: &zero}
 		case malformedJSON:
 			res.detail = detail{Offset: &offset, Index: &zero}
 		case outputStalled:

@@ -14,6 +14,7 @@ const (
 	panicked outcome = iota
 	delivered
 	ackTimeout
+	outputRejected
 	emptyBody
 	malformedJSON
 	tooDeep
@@ -77,6 +78,7 @@ var outcomes = [...]struct {
 	panicked:            {500, fail, "internal_error", "rtbeat failed on this request; its log says how. Send the batch again", failure, false, true},
 	delivered:           {200, ok, "delivered", "", quiet, false, false},
 	ackTimeout:          {504, "TIMEOUT", "ack_timeout", "the output did not acknowledge every event in time. Keep the batch and send it again", warn, true, false},
+	outputRejected:      {502, fail, "output_rejected", "the output gave messages of this batch up; the log says why. Keep the batch and send it again: what was delivered is not published twice", failure, true, false},
 	emptyBody:           {400, fail, "empty_body", "there is no body. Send a JSON object with a messages array, a JSON array of objects, or NDJSON", warn, false, false},
 	malformedJSON:       {400, fail, "malformed_json", "the body is not valid JSON", warn, false, false},
 	tooDeep:             {400, fail, "too_deep", "the body is nested more deeply than rtbeat.max_depth", warn, false, false},

@@ -55,6 +55,7 @@ func TestTheOutcomesAreTheContract(t *testing.T) {
 500 FAIL internal_error close
 200 OK delivered
 504 TIMEOUT ack_timeout retry
+502 FAIL output_rejected retry
 400 FAIL empty_body
 400 FAIL malformed_json
 400 FAIL too_deep

@@ -49,6 +49,7 @@ type detail struct {
 	Coalesced *int     `json:"coalesced,omitempty"`
 	Filtered  *int     `json:"filtered,omitempty"`
 	Acked     *int     `json:"acked,omitempty"`
+	Rejected  *int     `json:"rejected,omitempty"`
 	Offset    *int64   `json:"offset,omitempty"`
 	Index     *int     `json:"index,omitempty"`
 	Setting   string   `json:"setting,omitempty"`     // the key of the configuration that decides

@@ -52,7 +52,7 @@ var output = Section{Name: "output", Metrics: []Declaration{
 	{
 		Name: "rtbeat_libbeat_output_events_dropped_total", Type: Counter, Path: "libbeat.output.events.dropped",
 		Help:  "Events that the output gave up, because they can never be sent.",
-		Moves: "They count as acknowledged: a 200 covers them. With Logstash it stays 0.",
+		Moves: "Their batches are answered 502 `output_rejected`; in durable mode they had their 200, and the events are lost. With Logstash it stays 0.",
 	},
 	{
 		Name: "rtbeat_libbeat_output_events_retried_total", Type: Counter, Path: "libbeat.pipeline.events.retry",

@@ -82,6 +82,12 @@ var queue = Section{Name: "queue", Metrics: []Declaration{
 		Moves: "Anywhere but while stopping look for `panic in a processor` in the log.",
 	},
 	{
+		Name: "rtbeat_events_rejected_total", Type: Counter,
+		Help:  "Events that the output gave up, for batches that were then answered 502 output_rejected.",
+		More:  "Not counted in `rtbeat_events_acked_total`. A retry is tried again, and counts again.",
+		Moves: "Any at all: the log says what the output has against them. [outputs.md](outputs.md#what-an-output-gives-up) has the causes.",
+	},
+	{
 		Name: "rtbeat_libbeat_queue_events", Type: Gauge, Path: "libbeat.pipeline.queue.filled.events",
 		Help:  "Events in libbeat's queue, those on their way to the output included.",
 		Moves: "At its limit, publishing waits for the output.",

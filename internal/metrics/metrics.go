@@ -32,6 +32,7 @@ type Metrics struct {
 	filtered  prometheus.Counter
 	withdrawn prometheus.Counter
 	dropped   prometheus.Counter
+	rejected  prometheus.Counter
 	asStrings prometheus.Counter
 
 	joinedInFlight  prometheus.Counter
@@ -114,6 +115,7 @@ func New(registry *prometheus.Registry, sources Sources, labels Words, build Bui
 		filtered:  b.counter("rtbeat_events_filtered_total"),
 		withdrawn: b.counter("rtbeat_events_withdrawn_total"),
 		dropped:   b.counter("rtbeat_events_dropped_total"),
+		rejected:  b.counter("rtbeat_events_rejected_total"),
 		asStrings: b.counter("rtbeat_numbers_as_strings_total"),
 
 		joinedInFlight:  coalesced.WithLabelValues("in_flight"),
@@ -263,6 +265,9 @@ func (m *Metrics) Acks(events int) {
 	m.lastAck.Set(float64(events))
 	m.lastAckAt.SetToCurrentTime()
 }
+
+// Rejected counts events that the output gave up.
+func (m *Metrics) Rejected(events int) { m.rejected.Add(float64(events)) }
 
 // Filtered counts an event that a processor dropped.
 func (m *Metrics) Filtered() { m.filtered.Inc() }

@@ -137,6 +137,7 @@ func TestEveryMetricMoves(t *testing.T) {
 		"rtbeat_events_filtered_total":       0,
 		"rtbeat_events_withdrawn_total":      0,
 		"rtbeat_events_dropped_total":        0,
+		"rtbeat_events_rejected_total":       0,
 		"rtbeat_dedupe_entries":              2345,
 		"rtbeat_dedupe_entries_limit":        262144,
 		"rtbeat_connections":                 40,
@@ -217,6 +218,7 @@ func TestEveryMetricMoves(t *testing.T) {
 			"rtbeat_messages_coalesced_total state=in_flight": 4, "rtbeat_messages_coalesced_total state=delivered": 4,
 		}},
 		{"withdrawn messages", func() { m.Withdrawn(38); m.Withdrawn(0) }, series{"rtbeat_events_withdrawn_total": 38}},
+		{"rejected events", func() { m.Rejected(3) }, series{"rtbeat_events_rejected_total": 3}},
 		{"a dropped event", func() { m.Dropped() }, series{"rtbeat_events_dropped_total": 1}},
 		{"a delivery", func() { m.Delivered(1500 * time.Millisecond); m.Delivered(time.Second) }, series{
 			"rtbeat_ack_duration_seconds count": 2, "rtbeat_ack_duration_seconds sum": 2.5,

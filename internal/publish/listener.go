@@ -13,6 +13,8 @@ import (
 type Metrics interface {
 	// Acks counts events in one acknowledgement of the output.
 	Acks(events int)
+	// Rejected counts events that the output gave up.
+	Rejected(events int)
 	// Filtered counts an event that a processor dropped.
 	Filtered()
 	// Dropped counts an event that never entered the pipeline.
@@ -31,8 +33,12 @@ type ackListener struct {
 func newAckListener(registry *inflight.Registry, metrics Metrics) *ackListener {
 	return &ackListener{
 		EventListener: acker.EventPrivateReporter(func(acked int, data []any) {
-			if registry.Ack(data) > 0 && acked > 0 {
-				metrics.Acks(acked)
+			counted, rejected := registry.Ack(data)
+			if counted > 0 && acked > rejected {
+				metrics.Acks(acked - rejected)
+			}
+			if rejected > 0 {
+				metrics.Rejected(rejected)
 			}
 		}),
 		metrics: metrics,

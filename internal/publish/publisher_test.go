@@ -33,11 +33,12 @@ const patience = 20 * time.Second
 
 var errPatience = errors.New("did not happen in time")
 
-type metrics struct{ acks, filtered, dropped, waited atomic.Int64 }
+type metrics struct{ acks, rejected, filtered, dropped, waited atomic.Int64 }
 
-func (m *metrics) Acks(events int) { m.acks.Add(int64(events)) }
-func (m *metrics) Filtered()       { m.filtered.Add(1) }
-func (m *metrics) Dropped()        { m.dropped.Add(1) }
+func (m *metrics) Acks(events int)     { m.acks.Add(int64(events)) }
+func (m *metrics) Rejected(events int) { m.rejected.Add(int64(events)) }
+func (m *metrics) Filtered()           { m.filtered.Add(1) }
+func (m *metrics) Dropped()            { m.dropped.Add(1) }
 
 // Waited counts how often it is called.
 func (m *metrics) Waited(time.Duration) { m.waited.Add(1) }

@@ -236,7 +236,7 @@ func (f *facts) notes(s state) []string {
 	add(f.rejected > 0 && s != rejecting, "%s refused in the last 30 s: %s. That is for their sender to change.",
 		counted(f.rejected, "request was", "requests were"), f.reason)
 	add(f.writeErrors > 0, "Sending to the output failed %s in the last 30 s; rtbeat's log says why.", counted(f.writeErrors, "time", "times"))
-	add(f.outputDropped > 0, "The output dropped %s in the last 15 minutes: it counts them as acknowledged.", counted(f.outputDropped, "event", "events"))
+	add(f.outputDropped > 0, "The output gave up %s in the last 15 minutes. The log says why.", counted(f.outputDropped, "event", "events"))
 	add(f.displaced > 0, "%s closed in the last 30 s to make room for others (rtbeat.max_connections).", counted(f.displaced, "connection was", "connections were"))
 	if !f.certificate.IsZero() {
 		left := f.certificate.Sub(f.now)

@@ -76,7 +76,7 @@ func TestVerdicts(t *testing.T) {
 			r.set("rtbeat_output_no_ack_seconds", 3)
 			r.add("rtbeat_libbeat_output_write_errors_total", 4)
 		}, delivering, ok, nobody, "3 events are on the way", "Sending to the output failed 4 times in the last 30 s"},
-		"dropped events": {func(r *rig) { r.add("rtbeat_libbeat_output_events_dropped_total", 2) }, idle, ok, nobody, "", "The output dropped 2 events"},
+		"dropped events": {func(r *rig) { r.add("rtbeat_libbeat_output_events_dropped_total", 2) }, idle, ok, nobody, "", "The output gave up 2 events"},
 		"crowded":        {func(r *rig) { r.add("rtbeat_connections_displaced_total", 2) }, idle, ok, nobody, "", "2 connections were closed"},
 		"an old certificate": {func(r *rig) {
 			r.set("rtbeat_tls_certificate_expiry_timestamp_seconds", float64(time.Now().Add(75*time.Hour).Unix()))

@@ -149,6 +149,11 @@ func requireFields(t testing.TB, due row, want reply, fields map[string]any) (kn
 		require.EqualValues(t, want.count, fields["messages"])
 		require.Zero(t, fields["acked"])
 		return []string{"messages", "coalesced", "filtered", "acked"}
+	case due.reason == "output_rejected":
+		require.EqualValues(t, want.count, fields["messages"])
+		require.EqualValues(t, want.count, fields["rejected"])
+		require.Zero(t, fields["acked"])
+		return []string{"messages", "coalesced", "filtered", "acked", "rejected"}
 	case due.reason == "output_stalled":
 		require.Positive(t, fields["age_seconds"])
 		return []string{"age_seconds"}

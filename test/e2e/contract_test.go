@@ -41,6 +41,7 @@ func TestContract(t *testing.T) {
 		"unix":     playUnix,
 		"slow":     playSlow,
 		"stalled":  playStalled,
+		"rejected": playRejected,
 		"stopping": playStopping,
 	}
 	played := 0

@@ -33,10 +33,10 @@ type Answer struct {
 	Raw    []byte
 	// Body is Raw, decoded.
 	Body struct {
-		Status, Ack, Reason, Message         string
-		Messages, Acked, Coalesced, Filtered int
-		Offset                               *int64
-		Index                                *int
+		Status, Ack, Reason, Message                   string
+		Messages, Acked, Coalesced, Filtered, Rejected int
+		Offset                                         *int64
+		Index                                          *int
 	}
 }
 

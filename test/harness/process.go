@@ -69,7 +69,7 @@ func start(t testing.TB, s Settings, home string, args ...string) *Beat {
 	}
 	b.cmd.Env = append(b.cmd.Environ(), s.Env...)
 	b.cmd.Dir = home
-	b.cmd.Stderr = b.Log
+	b.cmd.Stdout, b.cmd.Stderr = s.Stdout, b.Log
 	// A grandchild holding the pipe must not hold the test.
 	b.cmd.WaitDelay = 5 * time.Second
 	require.NoError(t, b.cmd.Start())

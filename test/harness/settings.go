@@ -4,6 +4,7 @@ package harness
 
 import (
 	"encoding/json"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -18,14 +19,20 @@ type Settings struct {
 	Rtbeat map[string]any
 	// Sink is the address of the lumberjack server.
 	Sink string
-	// Output is what else stands under `output.logstash:`.
+	// Output is what else stands under `output.logstash:`, or all that stands under the output named Kind.
 	Output map[string]any
+	// Kind is the name of the output; empty means logstash.
+	Kind string
+	// Setup is what stands under `setup:`.
+	Setup map[string]any
 	// Queue is what stands under `queue.mem:`.
 	Queue map[string]any
 	// Disk is what stands under `queue.disk:`, which takes the place of the memory queue.
 	Disk map[string]any
 	// Processors is the list under `processors:`.
 	Processors []any
+	// Stdout is where the program writes its output to, if anywhere.
+	Stdout io.Writer
 	// Env is what is added to the environment, as NAME=value.
 	Env []string
 	// Sockets are passed on as systemd does, under their names.
@@ -45,13 +52,19 @@ func (s Settings) WriteConfig(t testing.TB, home string) string {
 	t.Helper()
 	rtbeat := map[string]any{"host": "127.0.0.1", "port": 0}
 	maps.Copy(rtbeat, s.Rtbeat)
-	output := map[string]any{"hosts": []string{s.Sink}}
+	kind, output := s.Kind, map[string]any{}
+	if kind == "" {
+		kind, output["hosts"] = "logstash", []string{s.Sink}
+	}
 	maps.Copy(output, s.Output)
 	doc := map[string]any{
-		"rtbeat":          rtbeat,
-		"output.logstash": output,
+		"rtbeat":         rtbeat,
+		"output." + kind: output,
 		// The periodic report would only make the log of a failed test longer.
 		"logging.metrics.enabled": false,
+	}
+	if s.Setup != nil {
+		doc["setup"] = s.Setup
 	}
 	if s.Queue != nil {
 		doc["queue.mem"] = s.Queue

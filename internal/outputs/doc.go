@@ -1,0 +1,19 @@
+// Package outputs finds out which events an output delivered, and which it gave up.
+//
+// libbeat acknowledges both: what an output drops, because the other side refuses it, because it cannot be encoded, or
+// because a disk is full, comes back like what was delivered. An output reports no more than a number of dropped events to
+// its observer. So each output but Logstash's, which drops nothing, gets a wrapper around its clients. It looks at what
+// the output does with each batch, says Reject to what travels with the events that were given up, and only then lets
+// libbeat have the acknowledgement.
+//
+// How it comes to know which events those are depends on the output:
+//
+//   - file and console (oneByOne): each event is a batch of its own, and they are done when Publish returns. Exact.
+//   - kafka: each event is a batch of its own, and the stack says which of the client's goroutines ends it. Exact.
+//   - redis (together): events that cannot be encoded, or have no key, are found before the output sees them. Exact.
+//   - elasticsearch (together): a bulk request says how many of its events were refused, not which. Where these are some
+//     and not all, the events are sent again in halves, as often as it takes: they have an _id, so that this makes no
+//     copies. Exact for events with an _id; one without, in a request in which some were refused, counts as given up.
+//
+// What is known here of the insides of the outputs is held by the tests in test/e2e/output_*_test.go.
+package outputs

@@ -1,0 +1,53 @@
+package outputs
+
+import (
+	"sync/atomic"
+
+	"github.com/elastic/beats/v7/libbeat/outputs"
+)
+
+// observer stands between one client and libbeat's statistics.
+type observer struct {
+	outputs.Observer
+
+	writeFailed atomic.Bool
+
+	permanent atomic.Int64 // events reported as dropped, since somebody took the number
+	mute      atomic.Bool  // what is sent a second time, to find out, is counted once
+	split     bool         // the wrapper counts batches
+	counts    func() bool  // whether a report of dropped events, being made, is to be counted in permanent
+}
+
+// takePermanent returns how many events were dropped since it was called last.
+func (o *observer) takePermanent() int { return int(o.permanent.Swap(0)) }
+
+func (o *observer) PermanentErrors(n int) {
+	if o.counts == nil || o.counts() {
+		o.permanent.Add(int64(n))
+	}
+	if !o.mute.Load() {
+		o.Observer.PermanentErrors(n)
+	}
+}
+
+func (o *observer) WriteError(err error) {
+	o.writeFailed.Store(true)
+	o.Observer.WriteError(err)
+}
+
+func (o *observer) NewBatch(n int) {
+	if !o.split && !o.mute.Load() {
+		o.Observer.NewBatch(n)
+	}
+}
+
+func (o *observer) AckedEvents(n int)      { o.unlessMute(o.Observer.AckedEvents, n) }
+func (o *observer) RetryableErrors(n int)  { o.unlessMute(o.Observer.RetryableErrors, n) }
+func (o *observer) DuplicateEvents(n int)  { o.unlessMute(o.Observer.DuplicateEvents, n) }
+func (o *observer) DeadLetterEvents(n int) { o.unlessMute(o.Observer.DeadLetterEvents, n) }
+
+func (o *observer) unlessMute(report func(int), n int) {
+	if !o.mute.Load() {
+		report(n)
+	}
+}

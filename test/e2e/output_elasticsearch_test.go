@@ -1,0 +1,236 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/elastic/mock-es/pkg/api"
+	"github.com/gofrs/uuid/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// store is an Elasticsearch that keeps documents by their id, as far as the bulk API can tell.
+type store struct {
+	t      testing.TB
+	server *httptest.Server
+
+	mu       sync.Mutex
+	docs     map[string]map[string][]byte // index → id
+	nameless [][]byte
+	actions  []string
+	copies   int
+	refuse   func(index string, doc string) int
+}
+
+func startStore(t testing.TB, refuse func(index, doc string) int) *store {
+	t.Helper()
+	s := &store{t: t, docs: map[string]map[string][]byte{}, refuse: refuse}
+	s.server = httptest.NewServer(api.NewDeterministicAPIHandler(uuid.Must(uuid.NewV4()), "", nil, time.Now().Add(time.Hour), 0, 0, s.take))
+	t.Cleanup(s.server.Close)
+	return s
+}
+
+func (s *store) take(action api.Action, doc []byte) int {
+	var meta struct {
+		Index string `json:"_index"`
+		ID    string `json:"_id"`
+	}
+	if err := json.Unmarshal(action.Meta, &meta); err != nil {
+		return http.StatusBadRequest
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.actions = append(s.actions, action.Action)
+	if s.refuse != nil {
+		if status := s.refuse(meta.Index, string(doc)); status != 0 {
+			return status
+		}
+	}
+	if meta.ID == "" {
+		s.nameless = append(s.nameless, append([]byte(nil), doc...))
+		return http.StatusCreated
+	}
+	if s.docs[meta.Index] == nil {
+		s.docs[meta.Index] = map[string][]byte{}
+	}
+	if _, there := s.docs[meta.Index][meta.ID]; there {
+		s.copies++
+		if action.Action == "create" {
+			return http.StatusConflict
+		}
+	}
+	s.docs[meta.Index][meta.ID] = append([]byte(nil), doc...)
+	return http.StatusCreated
+}
+
+// setRefuse changes what the store refuses, and how.
+func (s *store) setRefuse(refuse func(index, doc string) int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuse = refuse
+}
+
+// ids are those of the documents in an index.
+func (s *store) ids(index string) (ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.docs[index] {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+func (s *store) settings(more map[string]any) harness.Settings {
+	output := map[string]any{"hosts": []string{s.server.URL}, "index": "rtbeat", "allow_older_versions": true, "backoff.init": "50ms", "backoff.max": "100ms"}
+	for key, value := range more {
+		output[key] = value
+	}
+	return harness.Settings{Kind: "elasticsearch", Rtbeat: quick, Output: output, Setup: map[string]any{"template.enabled": false, "ilm.enabled": false}}
+}
+
+// refusing refuses documents with a label.
+func refusing(label string, status int) func(string, string) int {
+	return func(index, doc string) int {
+		if index == "rtbeat" && strings.Contains(doc, `"label":"`+label+`"`) {
+			return status
+		}
+		return 0
+	}
+}
+
+// Each document has the message's uuid as its id; one that is there already is as good as delivered.
+func TestOutputElasticsearch(t *testing.T) {
+	t.Parallel()
+	for _, opType := range []string{"", "index"} {
+		t.Run("op_type "+opType, func(t *testing.T) {
+			t.Parallel()
+			s := startStore(t, nil)
+			settings := s.settings(nil)
+			settings.Rtbeat = map[string]any{"timeout": 2, "dedupe.enabled": false}
+			want := "create"
+			if opType != "" {
+				want = opType
+				settings.Processors = []any{map[string]any{"add_fields": map[string]any{"target": "@metadata", "fields": map[string]any{"op_type": opType}}}}
+			}
+			b := harness.StartBeat(t, settings)
+			c := harness.NewClient(t)
+			batch := harness.NewBatch("es", 20)
+			for range 2 {
+				requireDelivered(t, c.Post(t.Context(), b.Addr, batch.Body()), 20)
+			}
+			require.ElementsMatch(t, ids(batch), s.ids("rtbeat"))
+			require.Equal(t, 20, s.copies, "they came twice, and are there once")
+			require.NotContains(t, strings.ReplaceAll(strings.Join(s.actions, " "), want, ""), "e")
+			b.Stop()
+		})
+	}
+}
+
+// A store that is busy is asked again. Nobody is told 200 before it has the document.
+func TestOutputElasticsearchBusy(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			s := startStore(t, refusing("busy", status))
+			b := harness.StartBeat(t, s.settings(nil))
+			c := harness.NewClient(t)
+			batch := harness.NewLabelledBatch("busy", 10, func(i int) string { return []string{"keep", "busy"}[i%2] })
+			requireTimeout(t, c.Post(t.Context(), b.Addr, batch.Body()), 10)
+			require.Len(t, s.ids("rtbeat"), 5)
+			s.setRefuse(nil)
+			harness.Await(t, 20*time.Second, "the 200 of a retry", func() bool { return c.Post(t.Context(), b.Addr, batch.Body()).Code == http.StatusOK })
+			require.ElementsMatch(t, ids(batch), s.ids("rtbeat"))
+			require.Zero(t, b.Metric("rtbeat_events_rejected_total"))
+			b.Stop()
+		})
+	}
+}
+
+// The store refuses some documents for good, among those of many senders, and with several clients at work. Each sender
+// hears of its own, and of no other's.
+func TestOutputElasticsearchRejects(t *testing.T) {
+	t.Parallel()
+	for name, output := range map[string]map[string]any{"one client": nil, "workers": {"worker": 3, "bulk_max_size": 50}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startStore(t, refusing("poison", http.StatusBadRequest))
+			settings := s.settings(output)
+			settings.Queue = map[string]any{"flush.timeout": "50ms", "flush.min_events": 200} // so that batches share requests
+			b := harness.StartBeat(t, settings)
+			var senders sync.WaitGroup
+			for sender := range 8 {
+				c := harness.NewClient(t)
+				senders.Go(func() {
+					for i := range 6 {
+						poison := (sender+i)%3 == 0
+						batch := harness.NewLabelledBatch(string(rune('A'+sender))+string(rune('a'+i)), 25, func(i int) string {
+							if poison && (i == 3 || i == 20) {
+								return "poison"
+							}
+							return "keep"
+						})
+						a := c.Post(t.Context(), b.Addr, batch.Body())
+						switch {
+						case !poison && a.Code != http.StatusOK,
+							poison && (a.Code != http.StatusBadGateway || a.Body.Rejected != 2 || a.Body.Acked != 23):
+							t.Errorf("poison=%t: %s", poison, a)
+						}
+					}
+				})
+			}
+			senders.Wait()
+			require.Len(t, s.ids("rtbeat"), 8*6*25-2*16)
+			require.EqualValues(t, 2*16, b.Metric("rtbeat_events_rejected_total"))
+			require.EqualValues(t, 2*16, b.Metric("rtbeat_libbeat_output_events_dropped_total"), "finding out counts nothing twice")
+			b.Stop()
+		})
+	}
+}
+
+// Without ids, rtbeat cannot find out which documents of a request were refused, and must not send them twice: none of
+// their batches is answered 200.
+func TestOutputElasticsearchRejectsWithoutID(t *testing.T) {
+	t.Parallel()
+	s := startStore(t, refusing("poison", http.StatusBadRequest))
+	b := harness.StartBeat(t, s.settings(nil))
+	c := harness.NewClient(t)
+	a := c.Post(t.Context(), b.Addr, []byte(`[{"label":"keep"},{"label":"poison"},{"uuid":"a","label":"keep"},{"uuid":"b","label":"poison"}]`))
+	require.Equal(t, http.StatusBadGateway, a.Code, "%s", a)
+	require.GreaterOrEqual(t, a.Body.Rejected, 2, "%s", a)
+	require.LessOrEqual(t, a.Body.Rejected, 3, "a is known to be there: %s", a)
+	require.Len(t, s.nameless, 1, "sent once")
+	require.Equal(t, []string{"a"}, s.ids("rtbeat"))
+	b.Stop()
+}
+
+// With a dead letter index, what the store refuses is kept there: delivered, if not where it should be.
+func TestOutputElasticsearchDeadLetters(t *testing.T) {
+	t.Parallel()
+	s := startStore(t, refusing("poison", http.StatusBadRequest))
+	b := harness.StartBeat(t, s.settings(map[string]any{"non_indexable_policy.dead_letter_index.index": "dead"}))
+	c := harness.NewClient(t)
+	batch := harness.NewLabelledBatch("dead", 4, func(i int) string { return []string{"keep", "poison"}[i%2] })
+	requireDelivered(t, c.Post(t.Context(), b.Addr, batch.Body()), 4)
+	require.ElementsMatch(t, []string{"dead-0", "dead-2"}, s.ids("rtbeat"))
+	require.ElementsMatch(t, []string{"dead-1", "dead-3"}, s.ids("dead"))
+
+	s.setRefuse(func(_, doc string) int { // that index is refused as well
+		if strings.Contains(doc, "poison") {
+			return http.StatusBadRequest
+		}
+		return 0
+	})
+	worse := harness.NewLabelledBatch("worse", 4, func(i int) string { return []string{"keep", "poison"}[i%2] })
+	requireRejected(t, c.Post(t.Context(), b.Addr, worse.Body()), 4, 2)
+	b.Stop()
+}

@@ -1,0 +1,69 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// quick is a timeout that a story about a 504 can wait for.
+var quick = map[string]any{"timeout": 2}
+
+// idsOf are the uuids of the messages in events as an output encodes them, in order.
+func idsOf(t testing.TB, events ...[]byte) (ids []string) {
+	t.Helper()
+	for _, raw := range events {
+		id, _, err := harness.MessageOf(raw)
+		require.NoError(t, err, "%s", raw)
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// ids are the uuids of batches, in order.
+func ids(batches ...harness.Batch) (ids []string) {
+	for _, b := range batches {
+		for _, m := range b {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
+}
+
+// message is one message with a uuid and whatever else.
+func message(id string, fields map[string]any) harness.Message {
+	all := map[string]any{"uuid": id}
+	for name, value := range fields {
+		all[name] = value
+	}
+	raw, err := json.Marshal(all)
+	if err != nil {
+		panic(err) // the stories are made of plain values
+	}
+	return harness.Message{ID: id, Raw: raw}
+}
+
+// requireRejected is the answer to a batch of which the output gave some up, and has the rest.
+func requireRejected(t testing.TB, a harness.Answer, messages, rejected int) {
+	t.Helper()
+	require.NoError(t, a.Err)
+	require.Equal(t, http.StatusBadGateway, a.Code, "%s", a)
+	require.Equal(t, "output_rejected", a.Body.Reason, "%s", a)
+	require.Equal(t, []int{messages, messages - rejected, rejected}, []int{a.Body.Messages, a.Body.Acked, a.Body.Rejected}, "%s", a)
+	require.NotEmpty(t, a.Header.Get("Retry-After"), "%s", a)
+}
+
+// refusesToStart starts rtbeat with an output that it does not take, and returns what it says.
+func refusesToStart(t testing.TB, s harness.Settings) string {
+	t.Helper()
+	home := t.TempDir()
+	result := harness.Command(t, home, "", "-e", "-c", s.WriteConfig(t, home))
+	require.Equal(t, 1, result.Code, result.Stderr)
+	return result.Stderr
+}

@@ -1,0 +1,32 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"net"
+	"testing"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// playRejected is an output that gives every event up: a file, in a form that the messages of the cases do not have.
+func playRejected(t *testing.T, g *rig) {
+	t.Helper()
+	g.sink = harness.StartSink(t, lumbersink.Immediate()) // where nothing is due
+	g.beat = harness.StartBeat(t, fileSettings(t.TempDir(), map[string]any{"codec.format.string": "%{[rxtxMsg.must]}"}))
+	g.connect = func(t testing.TB, _ string) net.Conn {
+		t.Helper()
+		return dialFrom(t, "", g.beat.Addr)
+	}
+	g.does("rejected: given up, and given up again", func(t *testing.T, g *rig) {
+		t.Helper()
+		m := g.message()
+		l := newLine(t, g.connect(t, ""))
+		for range 2 {
+			l.write(post(batchOf(m)))
+			g.hear(t, &exchange{}, reply{reason: "output_rejected", count: 1}, l.read(t, "POST"))
+		}
+	})
+	g.run(t)
+}
