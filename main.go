@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"os"
 
+	// Certificate authorities for where the system has none, as in an image made of nothing but this binary.
+	_ "golang.org/x/crypto/x509roots/fallback"
+
 	"github.com/txn2/rtbeat/cmd"
 )
 
