@@ -176,3 +176,20 @@ cover: ## Measure the unit tests' coverage; build/cover.html shows it line by li
 .PHONY: clean
 clean: ## Remove what was built and what a run left in the folder
 	rm -rf $(OUT) dist data logs
+
+# What the image is called and built for: IMAGE_PLATFORMS="linux/amd64 linux/arm64" makes a manifest list. The first build
+# for another architecture compiles libbeat once more. (The tag e2e in these tests is for test/harness.)
+IMAGE ?= rtbeat:dev
+IMAGE_PLATFORMS ?= linux/$(shell go env GOARCH)
+IMAGE_BINARIES = for p in $(IMAGE_PLATFORMS); do GOOS=$${p%/*} GOARCH=$${p\#*/} $(MAKE) build OUT=$(OUT)/image/$$p || exit 1; done
+
+.PHONY: image image-test
+image: ## Build the container image with docker, podman or buildah, whichever is here
+	@$(IMAGE_BINARIES)
+	@scripts/image-build.sh $(OUT)/image $(IMAGE) $(IMAGE_PLATFORMS)
+image-test: ## Build the image without Docker, look into it, and run it with nothing allowed (Linux, root)
+	@$(IMAGE_BINARIES)
+	@scripts/image.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/image/$(firstword $(IMAGE_PLATFORMS))/rtbeat" RTBEAT_REQUIRE_IMAGE=$(REQUIRE) \
+		RTBEAT_IMAGE_FOLDER="$(CURDIR)/$(OUT)/image" RTBEAT_IMAGE_PLATFORMS="$(IMAGE_PLATFORMS)" \
+		go test -tags "e2e image" -count=1 -timeout 20m -v ./test/image
