@@ -193,3 +193,13 @@ image-test: ## Build the image without Docker, look into it, and run it with not
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/image/$(firstword $(IMAGE_PLATFORMS))/rtbeat" RTBEAT_REQUIRE_IMAGE=$(REQUIRE) \
 		RTBEAT_IMAGE_FOLDER="$(CURDIR)/$(OUT)/image" RTBEAT_IMAGE_PLATFORMS="$(IMAGE_PLATFORMS)" \
 		go test -tags "e2e image" -count=1 -timeout 20m -v ./test/image
+
+.PHONY: manifests chart
+manifests: build ## Hold the manifests for Kubernetes against its schemas, its restricted profile and the real binary
+	@scripts/manifests.sh kustomize kubeconform || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MANIFESTS=$(REQUIRE) \
+		go test -tags "e2e manifests" -count=1 -timeout 20m -v -skip '^TestChart' ./test/manifests
+chart: build ## The same for the Helm chart, which has to say what the manifests say (helm takes minutes to build)
+	@scripts/manifests.sh kustomize kubeconform helm || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MANIFESTS=$(REQUIRE) \
+		go test -tags "e2e manifests" -count=1 -timeout 20m -v -run '^TestChart' ./test/manifests
