@@ -38,11 +38,15 @@ build: ## Build build/rtbeat
 	@mkdir -p $(OUT)
 	@$(BUILD_ENV) scripts/compile.sh . -buildvcs=false -ldflags "$$(scripts/ldflags.sh)" -o $(OUT)/rtbeat
 
+# STRICT=1 fails where a suite of `make test` cannot have the programs that it needs, instead of skipping it.
+STRICT ?=
+
 .PHONY: test
-test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks: generated files, unit tests, fuzzing, e2e, senders, monitoring, browser, chaos, lint
-	@$(MAKE) senders REQUIRE=
-	@$(MAKE) monitoring REQUIRE=
-	@$(MAKE) browser REQUIRE=
+test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks: generated files, unit tests, fuzzing, e2e, senders, monitoring, browser, workflows, chaos, lint
+	@$(MAKE) workflows REQUIRE=$(STRICT)
+	@$(MAKE) senders REQUIRE=$(STRICT)
+	@$(MAKE) monitoring REQUIRE=$(STRICT)
+	@$(MAKE) browser REQUIRE=$(STRICT)
 
 .PHONY: unit race
 unit: deps ## Run the unit tests, with the race detector
@@ -177,6 +181,39 @@ cover: ## Measure the unit tests' coverage; build/cover.html shows it line by li
 clean: ## Remove what was built and what a run left in the folder
 	rm -rf $(OUT) dist data logs
 
+.PHONY: rolling
+rolling: build ## Restart three instances behind HAProxy in turn, ten times each, while senders post (a minute)
+	@scripts/rolling.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_ROLLING=$(REQUIRE) go test -tags "e2e rolling" -count=1 -timeout 10m -parallel 4 -v ./test/rolling
+
+.PHONY: packages
+packages: build ## Build the deb, rpm and apk of this machine's architecture into build/packages
+	@$(BUILD_ENV) scripts/linuxpackages.sh
+
+.PHONY: packages-test
+packages-test: packages ## Look into the packages: files, owners, scripts, unit, lintian, rpm
+	@scripts/packagetools.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_REQUIRE_PACKAGE_TOOLS=$(REQUIRE) go test -tags packages -count=1 -timeout 10m -v ./test/packages
+
+.PHONY: release-check
+release-check: ## Make a release without publishing it, twice, and look into everything (an hour from an empty cache)
+	go test -tags release -count=1 -timeout 2h -v ./test/release
+
+.PHONY: workflows
+workflows: ## Run actionlint over the workflows, and shellcheck over all scripts
+	@scripts/workflows.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_ACTIONLINT="$$(scripts/tool.sh actionlint)" RTBEAT_REQUIRE_WORKFLOWS=$(REQUIRE) go test -tags workflows -count=1 -timeout 5m -v ./test/workflows
+
+PLATFORMS ?= $$(grep -v '^\#' scripts/platforms.txt)
+
+.PHONY: cross
+cross: ## Compile and vet everything for the other systems of a release (minutes for each)
+	@for platform in $(PLATFORMS); do scripts/cross.sh "$$platform" || exit 1; done
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities in what the code calls (needs vuln.go.dev)
+	@"$$(scripts/tool.sh govulncheck)" ./...
+
 # What the image is called and built for: IMAGE_PLATFORMS="linux/amd64 linux/arm64" makes a manifest list. The first build
 # for another architecture compiles libbeat once more. (The tag e2e in these tests is for test/harness.)
 IMAGE ?= rtbeat:dev
@@ -203,3 +240,6 @@ chart: build ## The same for the Helm chart, which has to say what the manifests
 	@scripts/manifests.sh kustomize kubeconform helm || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MANIFESTS=$(REQUIRE) \
 		go test -tags "e2e manifests" -count=1 -timeout 20m -v -run '^TestChart' ./test/manifests
+
+.PHONY: ship-test
+ship-test: cross ## Run what takes too long for `make test`: compile for every system of a release

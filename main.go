@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/elastic/elastic-agent-libs/service"
+
 	// Certificate authorities for where the system has none, as in an image made of nothing but this binary.
 	_ "golang.org/x/crypto/x509roots/fallback"
 
@@ -22,7 +24,10 @@ func main() {
 		fmt.Fprintln(os.Stderr, "rtbeat:", err)
 		os.Exit(1)
 	}
-	if err := root.Execute(); err != nil {
+	err = root.Execute()
+	// libbeat leaves it to us: a Windows service that ends before it has reported so is taken for crashed, and restarted.
+	service.WaitExecutionDone()
+	if err != nil {
 		os.Exit(1)
 	}
 }

@@ -22,7 +22,9 @@ const maxWorkers = 4
 
 // assembly is what is built for one run.
 type assembly struct {
+	admission *inflight.Admission
 	registry  *inflight.Registry
+	metrics   *metrics.Metrics
 	publisher *publish.Publisher
 	server    *intake.Server
 	states    states
@@ -110,7 +112,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Fits:           fits,
 	}, parts)
 	states := states{stallOf(registry, bt.log), highOf(admission, bt.log), crowdOf(bt.door.connections, bt.log)}
-	return &assembly{registry: registry, publisher: publisher, server: server, states: states, status: page}, nil
+	return &assembly{admission: admission, registry: registry, metrics: m, publisher: publisher, server: server, states: states, status: page}, nil
 }
 
 // words are what the labels of the metrics may say.
@@ -125,5 +127,6 @@ func words() metrics.Words {
 		Decode:     intake.DecodeFailures(),
 		Auth:       refusals,
 		Handshakes: intake.HandshakeFailures(),
+		Reloads:    []string{reloadDone, reloadFailed},
 	}
 }

@@ -33,6 +33,9 @@ type Options struct {
 	// Run is set by the command that runs: Processing takes hold of the directory of the disk queue then.
 	Run bool
 
+	// Reread reads the whole configuration again, for a reload.
+	Reread func() (*conf.C, error)
+
 	durable *durable.Mode // what Processing opened, nil in memory mode
 }
 
@@ -48,6 +51,7 @@ type Beater struct {
 	libbeat       *libbeatstats.Stats
 	build         metrics.Build
 	settings      []effective.Setting // in effect, without secrets
+	reread        func() (*conf.C, error)
 
 	stop    context.CancelFunc
 	stopped context.Context //nolint:containedctx // the stop signal: libbeat's Stop takes no context, and may come before Run
@@ -76,15 +80,12 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	bt := &Beater{
-		config: c, log: log, door: door, durable: options.durable,
+		config: c, log: log, door: door, durable: options.durable, reread: options.Reread,
 		libbeat: libbeatstats.New(b.Monitoring.StatsRegistry()),
 		build:   metrics.Build{Version: b.Info.Version, Commit: version.Commit(), Libbeat: version.GetDefaultVersion()},
 	}
 	if b.Config != nil {
 		bt.output = b.Config.Output.Name()
-	}
-	if c.Admin.Port != 0 {
-		bt.settings = effective.New(options.Root, c)
 	}
 	bt.stopped, bt.stop = context.WithCancel(context.Background())
 	if options.Check {
@@ -101,10 +102,11 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	}
 	limitMemory(c, memlimit.FromCgroup, log)
 	raiseHeap()
-	if err := door.open(c); err != nil {
+	if err := door.open(c, log); err != nil {
 		bt.stop()
 		return nil, err
 	}
+	bt.settings = effective.New(options.Root, c)
 	bt.pipeline, bt.closePipeline = guard(b)
 	if bt.durable == nil {
 		durable.WarnOfLeftovers(log)
@@ -157,6 +159,16 @@ func (bt *Beater) Run(*beat.Beat) error {
 	a.unwatch = func() { endWatch(); watch.Wait() }
 	defer a.unwatch()
 
+	manager := bt.newManager(a)
+	select { // a signal can come first
+	case <-bt.door.listener.Begun():
+	case <-bt.stopped.Done():
+	}
+	endReloads := bt.reloadAtHangup(a, manager)
+	defer endReloads()
+	manager.ready()
+	defer manager.run()()
+
 	acksMayCome := true
 	select {
 	case <-bt.stopped.Done():
@@ -166,6 +178,8 @@ func (bt *Beater) Run(*beat.Beat) error {
 		acksMayCome = false
 		bt.log.Errorw("durable mode has failed, stopping: nothing more is answered 200", "error.message", err.Error())
 	}
+	endReloads()
+	manager.stop(bt.config.ShutdownTimeout)
 	bt.shutdown(a, acksMayCome)
 	return err
 }
@@ -177,7 +191,7 @@ func (bt *Beater) announce() {
 		ack = intake.Persisted
 	}
 	bt.log.Infow("listening on "+bt.Address(),
-		"service.version", bt.build.Version, "tls", bt.door.certificates != nil, "auth", bt.door.String(), "output", bt.output, "ack", string(ack),
+		"service.version", bt.build.Version, "tls", bt.door.certificates != nil, "auth", schemesOf(bt.door.authenticator), "output", bt.output, "ack", string(ack),
 		"timeout", c.Timeout.String(), "stall_after", c.StallAfter.String(), "shutdown_timeout", c.ShutdownTimeout.String(),
 		"max_body_bytes", int64(c.MaxBodyBytes), "max_messages", c.MaxMessages, "max_in_flight_bytes", int64(c.MaxInFlightBytes),
 		"max_connections", bt.door.connections.Limit())

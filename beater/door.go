@@ -14,6 +14,7 @@ import (
 	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/clientip"
 	"github.com/txn2/rtbeat/internal/listen"
+	"github.com/txn2/rtbeat/internal/systemd"
 )
 
 // door is who may come in, and how: everything about the listeners that is known before one is bound.
@@ -23,7 +24,7 @@ type door struct {
 	certificates  *listen.Certificates // nil for plain HTTP
 	connections   *listen.Bound
 
-	listener net.Listener
+	listener *listen.Loop
 	admin    net.Listener // nil when there is none
 }
 
@@ -66,33 +67,45 @@ func authSettings(c config.Auth) auth.Settings {
 	return s
 }
 
-// open binds the listeners.
-func (d *door) open(c config.Config) (err error) {
-	d.listener, err = listen.Bind(listen.Settings{Host: c.Host, Port: c.Port, SocketMode: fs.FileMode(c.SocketMode)})
+// open takes over the sockets of the service manager, and binds those that it does not pass.
+func (d *door) open(c config.Config, log *logp.Logger) error {
+	inherited, err := systemd.Inherited()
 	if err != nil {
+		return err //nolint:wrapcheck // its text is for the operator, and says what to change
+	}
+	intake := inherited.Intake
+	if intake != nil {
+		log.Infof("the service manager passes the socket of the intake, %s: rtbeat.host, rtbeat.port and rtbeat.socket_mode are not used", intake.Addr())
+	} else if intake, err = listen.Bind(listen.Settings{Host: c.Host, Port: c.Port, SocketMode: fs.FileMode(c.SocketMode)}); err != nil {
+		inherited.Close()
 		return err //nolint:wrapcheck // its text is for the operator, and names the setting already
 	}
-	d.listener = d.connections.Listener(d.listener)
+	admin := inherited.Admin
+	if admin != nil {
+		log.Infof("the service manager passes the socket of health and metrics, %s: rtbeat.admin.host and rtbeat.admin.port are not used", admin.Addr())
+	} else if c.Admin.Port != 0 {
+		if admin, err = listen.Bind(listen.Settings{Host: c.Admin.Host, Port: c.Admin.Port, Section: "rtbeat.admin"}); err != nil {
+			_ = intake.Close()
+			return err //nolint:wrapcheck // its text is for the operator, and names the setting already
+		}
+	}
+
+	intake = d.connections.Listener(intake)
 	if c.ProxyProtocol {
-		d.listener = listen.Proxied(d.listener, d.trusted.Has, d.trusted.Unix(), c.ReadTimeout)
+		intake = listen.Proxied(intake, d.trusted.Has, d.trusted.Unix(), c.ReadTimeout)
 	}
-	if c.Admin.Port == 0 {
-		return nil
+	d.listener = listen.Accepting(intake)
+	if admin != nil {
+		// Probes must get in while every place of the bound above has a request that waits.
+		d.admin = listen.NewBound(maxAdminConnections).Listener(admin)
 	}
-	d.admin, err = listen.Bind(listen.Settings{Host: c.Admin.Host, Port: c.Admin.Port, Section: "rtbeat.admin"})
-	if err != nil {
-		_ = d.listener.Close()
-		return err //nolint:wrapcheck // its text is for the operator, and names the setting already
-	}
-	// Probes must get in while every place of the bound above has a request that waits.
-	d.admin = listen.NewBound(maxAdminConnections).Listener(d.admin)
 	return nil
 }
 
 // maxAdminConnections is for a few probes and scrapers.
 const maxAdminConnections = 64
 
-// close closes what open bound.
+// close closes what open bound or took over.
 func (d *door) close() {
 	_ = d.listener.Close() // there is nothing to listen to either way
 	if d.admin != nil {
@@ -116,9 +129,9 @@ func (d *door) expiry() func() time.Time {
 	return d.certificates.Expiry
 }
 
-// String is for the log: who may come in.
-func (d *door) String() string {
-	schemes := strings.Join(d.authenticator.Schemes(), ", ")
+// schemesOf is for the log: who may come in.
+func schemesOf(a *auth.Authenticator) string {
+	schemes := strings.Join(a.Schemes(), ", ")
 	if schemes == "" {
 		schemes = "none"
 	}

@@ -38,10 +38,12 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	}
 
 	var options beater.Options
+	defaults := queueDefaults()
+	options.Reread = func() (*conf.C, error) { return reread(defaults) }
 	settings := instance.Settings{
 		Name:            Name,
 		Version:         version,
-		ConfigOverrides: queueDefaults(),
+		ConfigOverrides: defaults,
 		Processing:      options.Processing,
 	}
 	root := libbeatcmd.GenRootCmdWithSettings(

@@ -29,10 +29,10 @@ mkdir -p "$folder/deploy"
 cp -R deploy/image "$folder/deploy"
 
 set -- --platform "$platforms" --file Dockerfile \
-	--label "org.opencontainers.image.version=$(scripts/ldflags.sh | sed 's/.*cmd\.version=\([^ ]*\).*/\1/')"
+	--label "org.opencontainers.image.version=$(scripts/version.sh)" \
+	--label "org.opencontainers.image.created=$(scripts/committime.sh)"
 if [ -e .git ]; then
-	set -- "$@" --label "org.opencontainers.image.revision=$(git rev-parse HEAD)" \
-		--label "org.opencontainers.image.created=$(TZ=UTC0 git show -s --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd HEAD)"
+	set -- "$@" --label "org.opencontainers.image.revision=$(git rev-parse HEAD)"
 fi
 tag=--tag
 case $ENGINE in

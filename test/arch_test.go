@@ -17,7 +17,7 @@ const module = "github.com/txn2/rtbeat"
 var mayImport = map[string][]string{
 	"":                        {"cmd"},
 	"cmd":                     {"beater", "config", "internal/clientip", "internal/lumbersink", "internal/probe"},
-	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/durable", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/publish", "internal/status"},
+	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/durable", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/publish", "internal/status", "internal/systemd"},
 	"internal/intake":         {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/inflight", "internal/pace"},
 	"internal/batch":          {"internal/pace"},
 	"internal/contentcoding":  {"internal/pace"},
@@ -25,13 +25,14 @@ var mayImport = map[string][]string{
 	"internal/inflight":       {"internal/batch"},
 	"internal/durable":        {"internal/persist", "internal/queuedir", "internal/status"},
 	"internal/effective":      {"config"},
+	"deploy/packages/extras":  {"cmd"},
 	"internal/metrics/manual": {"internal/metrics"},
 	"internal/pipelinetest":   {},
 	"internal/status":         {"internal/effective"},
 }
 
 // freeOfLibbeat are the rooms that build and test in a second, because they do not pull in libbeat.
-var freeOfLibbeat = []string{"internal/batch", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/pace", "internal/persist", "internal/queuedir", "internal/probe"}
+var freeOfLibbeat = []string{"internal/batch", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/pace", "internal/persist", "internal/queuedir", "internal/probe", "internal/systemd"}
 
 // stdlibAnd are the rooms that use nothing but the standard library, this module and what is named.
 var stdlibAnd = map[string][]string{

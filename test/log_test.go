@@ -21,6 +21,7 @@ type logged struct{ level, message string }
 // madeElsewhere are lines whose text is not where they are logged, by the call.
 var madeElsewhere = map[string]logged{
 	"log.Warn(warning)":    {"warn", "rtbeat."}, // config.Load makes them
+	"bt.log.Warn(warning)": {"warn", "rtbeat."},
 	"report = bt.log.Warn": {"warn", "stopped: "},
 	"report = l.log.Warn":  {"warn", "http server"},
 }

@@ -82,6 +82,15 @@ func (r *Registry) Events() int {
 	return r.events
 }
 
+// Underway is the number of batches that are not settled, that of their events that the pipeline has, and for how long
+// the output has acknowledged none of those; 0 where it has none.
+func (r *Registry) Underway() (batches, events int, silent time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	silent, _ = r.stalledLocked()
+	return len(r.open), r.events, silent
+}
+
 // Entries is the number of delivered messages that are known.
 func (r *Registry) Entries() int {
 	r.mu.Lock()

@@ -12,11 +12,15 @@ import (
 const abortGrace = 250 * time.Millisecond
 
 // Drain closes the listener, refuses new batches on open connections, and waits for the requests to /in that are being
-// served. When ctx ends first, those that still wait are answered 503, and what does not end by itself then is cut:
-// that takes abortGrace more at most, and the cause of ctx is returned. http.Server.Shutdown alone would close an open
-// connection under a sender that is writing to it, instead of telling it to go elsewhere.
+// served. Connections that wait in the socket are not taken any more: where somebody else holds the socket too, they are
+// for the next process. Those that are open have until farewell to be used once more.
+//
+// When ctx ends first, requests that still wait are answered 503, and what does not end by itself then is cut: that takes
+// abortGrace more at most, and the cause of ctx is returned. http.Server.Shutdown alone would close an open connection
+// under a sender that is writing to it, instead of telling it to go elsewhere.
 func (s *Server) Drain(ctx context.Context) error {
 	s.advance(phaseDraining)
+	goodbye := time.Now().Add(farewell)
 	s.mu.Lock()
 	s.drained = true
 	if s.listener != nil {
@@ -24,6 +28,9 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	err := s.serving.wait(ctx)
+	if err == nil {
+		s.sayGoodbye(ctx, goodbye)
+	}
 	s.abort(errStopping)
 
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortGrace)

@@ -115,6 +115,7 @@ type anyConnections struct{}
 
 func (anyConnections) ConnState(net.Conn, http.ConnState)                          {}
 func (anyConnections) ConnContext(ctx context.Context, _ net.Conn) context.Context { return ctx }
+func (anyConnections) LastCall(net.Conn)                                           {}
 func (anyConnections) HeadersTimedOut(net.Conn) bool                               { return false }
 func (anyConnections) Complete(context.Context) (done func(), ok bool)             { return func() {}, true }
 

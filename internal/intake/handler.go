@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/txn2/rtbeat/internal/auth"
@@ -39,7 +40,7 @@ type handler struct {
 	limits         batch.Options
 	decompressor   *contentcoding.Decompressor
 	buffers        buffers
-	authenticator  *auth.Authenticator
+	authenticator  atomic.Pointer[auth.Authenticator] // nil lets everybody in
 	connections    Connections
 	trusted        clientip.Trusted
 	includeHeaders []string
@@ -130,7 +131,7 @@ func (h *handler) admit(req *http.Request) (pass, *result) {
 	if h.draining() {
 		return pass{}, &result{outcome: stopping}
 	}
-	signature, refused := h.authenticator.Check(req)
+	signature, refused := h.authenticator.Load().Check(req)
 	if refused != nil {
 		res := h.unwelcome(refused)
 		return pass{}, &res

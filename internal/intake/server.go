@@ -91,6 +91,8 @@ type Connections interface {
 	// Complete says that a request has come in whole: its connection is not closed to make room for another one until
 	// done is called. It fails when that has happened already.
 	Complete(ctx context.Context) (done func(), ok bool)
+	// LastCall ends the connection, unless a request is on it or has just come in.
+	LastCall(conn net.Conn)
 }
 
 // Logger is the part of logp.Logger that the intake needs.
@@ -149,6 +151,10 @@ type Server struct {
 	serving   *tracker
 	abort     context.CancelCauseFunc // ends the requests that wait
 
+	connections Connections
+	visitors    *visitors
+	handler     *handler
+
 	mu       sync.Mutex
 	listener net.Listener
 	drained  bool
@@ -161,7 +167,8 @@ func New(settings Settings, parts Parts) *Server {
 	half := max(1, cores/2) //nolint:mnd // the other half of the cores is for small bodies
 	s := &Server{
 		abort: abort, born: time.Now(), admission: parts.Admission, registry: parts.Registry, serving: newTracker(),
-		requests: inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
+		requests:    inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
+		connections: parts.Connections, visitors: newVisitors(),
 	}
 	h := &handler{
 		admission:      parts.Admission,
@@ -176,13 +183,14 @@ func New(settings Settings, parts Parts) *Server {
 		backlogs:       newBacklogs(parts.Registry, cores),
 		turns:          make(chan struct{}, half),
 		decompressor:   contentcoding.New(half),
-		authenticator:  parts.Authenticator,
 		connections:    parts.Connections,
 		trusted:        settings.TrustedProxies,
 		includeHeaders: settings.IncludeHeaders,
 		ack:            cmp.Or(settings.Ack, Delivered),
 		fits:           settings.Fits,
 	}
+	h.authenticator.Store(parts.Authenticator)
+	s.handler = h
 	r := newReplier(parts.Log, h)
 	in, admin := s.routes(h, r, parts, settings.Admin)
 	complaints := log.New(&errorLog{log: parts.Log, metrics: parts.Metrics, once: rate.Sometimes{Interval: logInterval}}, "", 0)
@@ -210,6 +218,7 @@ func New(settings Settings, parts Parts) *Server {
 		BaseContext:                  func(net.Listener) context.Context { return base },
 		ConnContext:                  parts.Connections.ConnContext,
 		ConnState: func(conn net.Conn, state http.ConnState) {
+			s.visitors.note(conn, state)
 			parts.Connections.ConnState(conn, state)
 			if state == http.StateActive && parts.Connections.HeadersTimedOut(conn) {
 				r.replyTo(conn, headerTimeout)
@@ -265,6 +274,17 @@ func (s *Server) Close() { _ = s.admin.Close() } // there is nobody to tell
 
 // Leave turns /readyz to 503, while batches are still taken.
 func (s *Server) Leave() { s.advance(phaseLeaving) }
+
+// Authenticate lets another Authenticator judge the requests from now on, on open connections as well. Those that were let
+// in go on. nil lets everybody in.
+func (s *Server) Authenticate(a *auth.Authenticator) { s.handler.authenticator.Store(a) }
+
+// Alive goes through the locks that are the server's own, which every request takes, and returns when it has had them.
+func (s *Server) Alive() {
+	s.serving.mu.Lock()
+	s.serving.mu.Unlock() //nolint:staticcheck // having had it is the point
+	s.requests.Used()
+}
 
 // phases are the words for them, in their order.
 var phases = [...]string{phaseStarting: "starting", phaseServing: "serving", phaseLeaving: "leaving", phaseDraining: "draining"}

@@ -39,11 +39,9 @@ func BenchmarkBound(b *testing.B) {
 		bound := NewBound(limit)
 		l := &listener{bound: bound}
 		for range open - 1 {
-			_, err := bound.admit(l, silent{})
-			require.NoError(b, err)
+			bound.admit(l, silent{})
 		}
-		c, err := bound.admit(l, silent{})
-		require.NoError(b, err)
+		c := bound.admit(l, silent{})
 		b.ReportAllocs()
 		for b.Loop() {
 			step(bound, l, c)
@@ -51,17 +49,16 @@ func BenchmarkBound(b *testing.B) {
 	}
 	b.Run("accept and close", func(b *testing.B) {
 		bench(b, 2*open, func(bound *Bound, l *listener, _ *conn) {
-			c, _ := bound.admit(l, silent{})
+			c := bound.admit(l, silent{})
 			_ = c.Close()
 		})
 	})
 	b.Run("displace", func(b *testing.B) {
-		bench(b, open, func(bound *Bound, l *listener, _ *conn) { _, _ = bound.admit(l, silent{}) })
+		bench(b, open, func(bound *Bound, l *listener, _ *conn) { bound.admit(l, silent{}) })
 	})
 	b.Run("request", func(b *testing.B) {
 		bound := NewBound(2 * open)
-		c, err := bound.admit(&listener{bound: bound}, silent{})
-		require.NoError(b, err)
+		c := bound.admit(&listener{bound: bound}, silent{})
 		ctx := bound.ConnContext(b.Context(), c)
 		b.ReportAllocs()
 		for b.Loop() {
@@ -87,8 +84,7 @@ func BenchmarkMemory(b *testing.B) {
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		for i := range open {
-			c, err := bound.admit(l, silent{})
-			require.NoError(b, err)
+			c := bound.admit(l, silent{})
 			kept[i] = bound.ConnContext(b.Context(), c)
 		}
 		runtime.GC()

@@ -61,17 +61,13 @@ func (b *Bound) Displaced() uint64 {
 	return b.displaced
 }
 
-// admit takes an accepted connection in, and closes another one for it if it must. It waits while it cannot.
-func (b *Bound) admit(l *listener, accepted net.Conn) (*conn, error) {
+// admit takes an accepted connection in, and closes another one for it if it must. It waits while it cannot. When the
+// listener is closed meanwhile it comes in all the same, over the limit and as the last one: its sender has to be told.
+func (b *Bound) admit(l *listener, accepted net.Conn) *conn {
 	c := &conn{Conn: accepted, bound: b}
 	b.mu.Lock()
 	var victim *conn
-	for b.max > 0 && b.open >= b.max && victim == nil {
-		if l.closed {
-			b.mu.Unlock()
-			_ = accepted.Close() // nobody will serve it
-			return nil, net.ErrClosed
-		}
+	for b.max > 0 && b.open >= b.max && victim == nil && !l.closed {
 		if victim = b.oldest(); victim == nil {
 			b.awaitRoom()
 		}
@@ -86,7 +82,7 @@ func (b *Bound) admit(l *listener, accepted net.Conn) (*conn, error) {
 	if victim != nil {
 		_ = victim.Conn.Close() // it is of no more use, and its goroutine finds out by its next read
 	}
-	return c, nil
+	return c
 }
 
 // oldest returns the connection to displace, nil if there is none.

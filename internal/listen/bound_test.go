@@ -121,23 +121,25 @@ func TestAnswerInTimeIsNotDisplacedBeforeWaiting(t *testing.T) {
 	})
 }
 
-func TestACloseEndsAWaitingAccept(t *testing.T) {
+func TestACloseEndsAWaitingAcceptAndLetsTheConnectionIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 1)
 		_, conn := b.accept()
 		defer b.complete(conn)()
 		late := newFake()
 		b.queue.conns <- late
-		ended := make(chan error, 1)
+		ended := make(chan net.Conn, 1)
 		go func() {
-			_, err := b.l.Accept()
-			ended <- err
+			accepted, err := b.l.Accept()
+			require.NoError(t, err)
+			ended <- accepted
 		}()
 		synctest.Wait()
+		require.Empty(t, ended)
 		require.NoError(t, b.l.Close())
-		require.ErrorIs(t, <-ended, net.ErrClosed)
-		require.True(t, late.isClosed(), "or its file stays open")
-		require.Equal(t, 1, b.bound.Open())
+		require.NotNil(t, <-ended)
+		require.False(t, late.isClosed(), "it is to be told of the stop")
+		require.Equal(t, 2, b.bound.Open())
 		_, err := b.l.Accept()
 		require.EqualError(t, err, "closed")
 	})

@@ -26,11 +26,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a decorator: net/http looks at the error of the listener itself
 	}
-	c, err := l.bound.admit(l, accepted)
-	if err != nil {
-		return nil, err // not c, which would be an interface that is not nil
-	}
-	return c, nil
+	return l.bound.admit(l, accepted), nil
 }
 
 // Close stops listening. Connections stay open.
@@ -47,6 +43,9 @@ type conn struct {
 	net.Conn
 	bound *Bound
 
+	leaving atomic.Bool // a last look is due: see Bound.LastCall
+	streams atomic.Bool // it is HTTP/2
+
 	past  atomic.Bool // the deadline for reading was set to a moment that is over: net/http ends a read of its own so
 	tired atomic.Bool // the last read ran out of time
 
@@ -58,9 +57,15 @@ type conn struct {
 	gone           bool          // closed, or displaced
 }
 
-// Read notes whether the time for it ran out.
+// Read notes whether the time for it ran out, and takes the last look that LastCall asked for.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.leaving.CompareAndSwap(true, false) {
+		_ = c.Conn.SetReadDeadline(time.Now().Add(lastLook))
+		if n, err = c.Conn.Read(p); n > 0 {
+			_ = c.Conn.SetReadDeadline(time.Now().Add(answerGrace)) // for what is left of that request
+		}
+	}
 	c.tired.Store(n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && !c.past.Load())
 	return n, err //nolint:wrapcheck // a decorator: net/http looks at the error of the connection itself
 }
@@ -77,6 +82,30 @@ func (c *conn) Close() error {
 	c.bound.closed(c)
 	return err //nolint:wrapcheck // a decorator: net/http looks at the error of the connection itself
 }
+
+// lastLook is how long the last look for a request takes, which finds what has come already.
+const lastLook = time.Millisecond
+
+// LastCall ends the connection by a deadline for its read, unless it carries a request. A request that has come, and that
+// net/http has not taken up, is still read: without that last look the socket would be closed with a request in
+// it, and its sender get a reset. HTTP/2 connections are left alone, they have a way of their own to say goodbye.
+func (*Bound) LastCall(outer net.Conn) {
+	c := bounded(outer)
+	if c == nil || c.streams.Load() { // asking the TLS layer would wait for a handshake
+		return
+	}
+	c.bound.mu.Lock()
+	defer c.bound.mu.Unlock()
+	if c.in == nil {
+		return
+	}
+	c.leaving.Store(true)
+	c.past.Store(true)
+	_ = c.Conn.SetReadDeadline(longAgo)
+}
+
+// longAgo is a deadline that is over.
+var longAgo = time.Unix(1, 0)
 
 // CloseWrite is what net/http looks for: it half-closes a connection whose request it did not read to its end.
 func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }

@@ -27,11 +27,12 @@ func (b *Bound) ConnState(outer net.Conn, state http.ConnState) {
 	if state != http.StateIdle {
 		return
 	}
-	if secure, ok := outer.(*tls.Conn); ok && secure.ConnectionState().NegotiatedProtocol == http2 {
-		return
-	}
 	c := bounded(outer)
 	if c == nil {
+		return
+	}
+	if secure, ok := outer.(*tls.Conn); ok && secure.ConnectionState().NegotiatedProtocol == http2 {
+		c.streams.Store(true)
 		return
 	}
 	b.mu.Lock()

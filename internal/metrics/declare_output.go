@@ -89,6 +89,12 @@ var process = Section{Name: "process", Metrics: []Declaration{
 		Moves: "`leaving` and `draining` after a signal to stop. With `admin.port` set, the scrape shows them to the end.",
 	},
 	{
+		Name: "rtbeat_reloads_total", Type: Counter, Labels: []string{"result"},
+		Help:  "How often certificates and secrets were read again after a SIGHUP, by result: done, failed.",
+		More:  "After `failed` those from before stay in force, and the log says why.",
+		Moves: "With each `systemctl reload`. `failed`: look for `reloading failed` in the log, mend the file, reload again.",
+	},
+	{
 		Name: "rtbeat_build_info", Type: Gauge, Labels: []string{"version", "commit", "libbeat_version", "goversion"},
 		Help:  "1, with the versions of rtbeat, its commit, libbeat and Go.",
 		Moves: "With each upgrade.",

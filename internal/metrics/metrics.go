@@ -40,6 +40,7 @@ type Metrics struct {
 	undecodable words
 	unwelcome   words
 	handshakes  words
+	reloads     words
 }
 
 // Sources are where the gauges look when they are scraped. All but Expiry and Libbeat must be set. They are called from
@@ -75,6 +76,7 @@ type Words struct {
 	Decode     []string // why a body is no batch
 	Auth       []string // why credentials are refused
 	Handshakes []string // why a TLS handshake failed
+	Reloads    []string // how reading certificates and secrets again ended
 }
 
 // Build is what the program was made of.
@@ -120,6 +122,7 @@ func New(registry *prometheus.Registry, sources Sources, labels Words, build Bui
 		undecodable: b.words("rtbeat_decode_failures_total", labels.Decode),
 		unwelcome:   b.words("rtbeat_auth_failures_total", labels.Auth),
 		handshakes:  b.words("rtbeat_tls_handshake_failures_total", labels.Handshakes),
+		reloads:     b.words("rtbeat_reloads_total", labels.Reloads),
 	}
 	b.twin("rtbeat_batches_total", "rtbeat_batches_received", &m.batches)
 	b.twin("rtbeat_messages_total", "rtbeat_messages_parsed", &m.messages)
@@ -233,6 +236,9 @@ func (m *Metrics) Unwelcome(reason string) { m.unwelcome.count(reason) }
 
 // Handshake counts a TLS handshake that failed.
 func (m *Metrics) Handshake(reason string) { m.handshakes.count(reason) }
+
+// Reload counts an attempt to read certificates and secrets again.
+func (m *Metrics) Reload(result string) { m.reloads.count(result) }
 
 // Expect makes the series of an answer before it is first given, so that its first increase is seen.
 func (m *Metrics) Expect(code int, reason string) {

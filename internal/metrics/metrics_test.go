@@ -65,6 +65,7 @@ func labels() metrics.Words {
 		Decode:     []string{"malformed_json", "wrong_shape"},
 		Auth:       []string{"missing", "wrong_token"},
 		Handshakes: []string{"closed", "other"},
+		Reloads:    []string{"done", "failed"},
 	}
 }
 
@@ -166,6 +167,8 @@ func TestEveryMetricMoves(t *testing.T) {
 		"rtbeat_auth_failures_total reason=wrong_token":      0,
 		"rtbeat_tls_handshake_failures_total reason=closed":  0,
 		"rtbeat_tls_handshake_failures_total reason=other":   0,
+		"rtbeat_reloads_total result=done":                   0,
+		"rtbeat_reloads_total result=failed":                 0,
 
 		"rtbeat_libbeat_queue_events":                11,
 		"rtbeat_libbeat_queue_events_limit":          3200,
@@ -204,6 +207,7 @@ func TestEveryMetricMoves(t *testing.T) {
 		{"handshakes", func() { m.Handshake("closed"); m.Handshake("never heard of") }, series{
 			"rtbeat_tls_handshake_failures_total reason=closed": 1, "rtbeat_tls_handshake_failures_total reason=other": 1,
 		}},
+		{"a reload", func() { m.Reload("done") }, series{"rtbeat_reloads_total result=done": 1}},
 		{"words that there are not, and no other", func() { m.Undecodable("x"); m.Unwelcome("x") }, series{}},
 		{"a wait", func() { m.Waited(250 * time.Millisecond); m.Waited(time.Second) }, series{
 			"rtbeat_publish_wait_seconds count": 2, "rtbeat_publish_wait_seconds sum": 1.25,

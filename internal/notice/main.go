@@ -23,8 +23,8 @@ import (
 	"text/tabwriter"
 )
 
-// platforms cover the operating systems of a release; each links a few modules that the others do not.
-var platforms = []string{"linux/amd64", "darwin/arm64", "windows/amd64"}
+// platformsFile has the systems of a release; each links a few modules that the others do not.
+const platformsFile = "scripts/platforms.txt"
 
 // module is one line of the list and the texts that belong to it.
 type module struct {
@@ -75,6 +75,10 @@ func run(check bool) error {
 
 // collect finds the linked modules of all platforms, sorted by path, and reads their texts.
 func collect() ([]*module, error) {
+	platforms, err := platforms(platformsFile)
+	if err != nil {
+		return nil, err
+	}
 	found, seen := map[string]*module{}, map[string]bool{}
 	for _, platform := range platforms {
 		pkgs, err := list(platform)
@@ -103,6 +107,23 @@ func collect() ([]*module, error) {
 	}
 	slices.SortFunc(modules, func(a, b *module) int { return strings.Compare(a.path, b.path) })
 	return modules, nil
+}
+
+// platforms reads the systems that rtbeat is released for, as GOOS/GOARCH.
+func platforms(file string) (all []string, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			all = append(all, line)
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s names no platform", file)
+	}
+	return all, nil
 }
 
 // list returns the packages that the binary for a platform consists of.

@@ -2,7 +2,10 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,4 +85,30 @@ func TestRenderPrintsATextOnceForAllItsModules(t *testing.T) {
 	require.Contains(t, out, "made by C")
 	require.NotContains(t, out, apache)
 	require.NotContains(t, out, "Mozilla")
+}
+
+// Asked of the go command without what is tested above: whatever any system of a release links is in the list.
+func TestNoticeHasWhatEverySystemLinks(t *testing.T) {
+	root := filepath.Join("..", "..")
+	notice, err := os.ReadFile(filepath.Join(root, "NOTICE"))
+	require.NoError(t, err)
+	systems, err := platforms(filepath.Join(root, platformsFile))
+	require.NoError(t, err)
+	for _, system := range systems {
+		goos, goarch, _ := strings.Cut(system, "/")
+		command := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f",
+			"{{with .Module}}{{with .Replace}}{{if .Version}}{{.Path}} {{.Version}}{{end}}{{else}}{{if .Version}}{{.Path}} {{.Version}}{{end}}{{end}}{{end}}", ".")
+		command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch)
+		out, err := command.Output()
+		require.NoError(t, err)
+		linked := strings.Split(strings.TrimSpace(string(out)), "\n")
+		slices.Sort(linked)
+		linked = slices.Compact(linked)
+		require.Greater(t, len(linked), 100)
+		for _, module := range linked {
+			path, version, _ := strings.Cut(module, " ")
+			line := regexp.MustCompile("(?m)^" + regexp.QuoteMeta(path) + " +" + regexp.QuoteMeta(version) + " ")
+			require.Truef(t, line.Match(notice), "NOTICE has no line for %s, which rtbeat links for %s", module, system)
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -49,14 +50,24 @@ func StartBeat(t testing.TB, s Settings) *Beat {
 	if home == "" {
 		home = t.TempDir()
 	}
-	return StartBeatArgs(t, home, "-c", s.WriteConfig(t, home))
+	return start(t, s, home, "-c", s.WriteConfig(t, home))
 }
 
 // StartBeatArgs is StartBeat for a story that brings its own config file.
 func StartBeatArgs(t testing.TB, home string, args ...string) *Beat {
 	t.Helper()
+	return start(t, Settings{}, home, args...)
+}
+
+func start(t testing.TB, s Settings, home string, args ...string) *Beat {
+	t.Helper()
 	b := &Beat{t: t, Home: home, Log: newLog(), done: make(chan struct{})}
-	b.cmd = exec.CommandContext(t.Context(), binary(), append(append([]string{"-e"}, pathArgs(home)...), args...)...)
+	args = append(append([]string{"-e"}, pathArgs(home)...), args...)
+	b.cmd = exec.CommandContext(t.Context(), binary(), args...)
+	if len(s.Sockets) > 0 {
+		b.cmd = withSockets(t.Context(), s.Sockets, args)
+	}
+	b.cmd.Env = append(b.cmd.Environ(), s.Env...)
 	b.cmd.Dir = home
 	b.cmd.Stderr = b.Log
 	// A grandchild holding the pipe must not hold the test.
@@ -86,6 +97,35 @@ func StartBeatArgs(t testing.TB, home string, args ...string) *Beat {
 		b.Health = listeningOn.FindStringSubmatch(entry.Message)[1]
 	}
 	return b
+}
+
+// withSockets is a command that inherits sockets. Which process they are for only the shell knows that becomes it.
+func withSockets(ctx context.Context, sockets []Socket, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, binary()}, args...)...)
+	names := make([]string, len(sockets))
+	for i, s := range sockets {
+		names[i] = s.Name
+		cmd.ExtraFiles = append(cmd.ExtraFiles, s.File)
+	}
+	cmd.Env = append(cmd.Environ(), "LISTEN_FDS="+strconv.Itoa(len(sockets)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
+	return cmd
+}
+
+// RunWithSockets runs the program to its end, for a start that must fail, and returns its log.
+func RunWithSockets(t testing.TB, s Settings) (code int, log string) {
+	t.Helper()
+	home := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
+	defer cancel()
+	cmd := withSockets(ctx, s.Sockets, append(append([]string{"-e"}, pathArgs(home)...), "-c", s.WriteConfig(t, home)))
+	cmd.Dir = home
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, ctx.Err(), "it did not end:\n%s", out)
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		require.NoError(t, err)
+	}
+	return cmd.ProcessState.ExitCode(), string(out)
 }
 
 // Done is closed when the process has ended.

@@ -26,8 +26,18 @@ type Settings struct {
 	Disk map[string]any
 	// Processors is the list under `processors:`.
 	Processors []any
+	// Env is what is added to the environment, as NAME=value.
+	Env []string
+	// Sockets are passed on as systemd does, under their names.
+	Sockets []Socket
 	// Home is the directory for path.home, data and logs; empty means a new one. A restart passes the old one.
 	Home string
+}
+
+// Socket is a listening socket of the test, that a process inherits.
+type Socket struct {
+	Name string
+	File *os.File
 }
 
 // WriteConfig writes the settings as a file and returns its path. JSON is YAML, and needs no library here.

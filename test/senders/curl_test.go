@@ -42,7 +42,7 @@ func newShell(t testing.TB, vars ...string) *shell {
 
 func (s *shell) file(name string, content []byte) {
 	s.t.Helper()
-	writeRecipe(s.t, s.dir, name, string(content))
+	harness.WriteRecipe(s.t, s.dir, name, string(content))
 }
 
 // batch writes the files that the recipes send.
@@ -147,7 +147,7 @@ func TestCurlTLS(t *testing.T) {
 	t.Parallel()
 	certs := newCertificates(t)
 	sink := harness.StartSink(t, lumbersink.Immediate())
-	_, adminPort := freeAddress(t)
+	_, adminPort := harness.FreeAddress(t)
 	b := startWith(t, sink, "", "rtbeat.ssl.certificate="+certs.path(serverCert), "rtbeat.ssl.key="+certs.path(serverKey),
 		"rtbeat.ssl.certificate_authorities=["+certs.path(caFile)+"]", "rtbeat.ssl.client_authentication=optional",
 		"rtbeat.admin.host=127.0.0.1", "rtbeat.admin.port="+adminPort)
@@ -171,7 +171,7 @@ func TestCurlTLS(t *testing.T) {
 func TestCurlUnixSocket(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
-	socket := socketPath(t, "in.sock")
+	socket := harness.SocketPath(t, "in.sock")
 	startWith(t, sink, "", "rtbeat.host=unix://"+socket)
 	s := newShell(t)
 	batch := harness.NewBatch("socket", 2)
@@ -190,7 +190,7 @@ func TestCurlRetries(t *testing.T) {
 	batch := harness.NewBatch("again", 2)
 	s.batch(batch)
 	cmd := s.command(recipe(t, "curl-retry", here, "http://"+b.Addr+"/in"))
-	var out output
+	var out harness.Output
 	cmd.Stdout, cmd.Stderr = &out, &out
 	require.NoError(t, cmd.Start())
 	ended := make(chan error, 1)

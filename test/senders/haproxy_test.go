@@ -3,12 +3,6 @@
 package senders
 
 import (
-	"encoding/csv"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -19,51 +13,22 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-const haproxyPackage = "Debian's package haproxy"
-
-// balancer is a HAProxy and the socket that tells its state.
+// balancer is a HAProxy in front of one rtbeat.
 type balancer struct {
-	t     testing.TB
-	stats string
+	*harness.HAProxy
+	t testing.TB
 }
 
-// startHAProxy runs HAProxy with a recipe, to which the test adds a socket to look into it.
 func startHAProxy(t testing.TB, path, conf, listens string) *balancer {
 	t.Helper()
-	dir := t.TempDir()
-	h := &balancer{t: t, stats: socketPath(t, "stats")}
-	global := writeRecipe(t, dir, "global.cfg", fmt.Sprintf("global\n    stats socket %s mode 600\n", h.stats))
-	run(t, dir, path, "-db", "-f", global, "-f", writeRecipe(t, dir, "haproxy.cfg", conf)).listens(listens)
-	return h
+	return &balancer{harness.StartHAProxy(t, path, conf, listens), t}
 }
 
-// check is how the last health check of rtbeat ended, and whether HAProxy would send anything there. Both are empty while
-// HAProxy has not made its socket yet, which it does after it listens.
+// check is how the last health check of rtbeat ended, and whether HAProxy would send anything there.
 func (h *balancer) check() (result, status string) {
 	h.t.Helper()
-	c, err := net.Dial("unix", h.stats)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", ""
-	}
-	require.NoError(h.t, err)
-	defer c.Close()
-	_, err = io.WriteString(c, "show stat\n")
-	require.NoError(h.t, err)
-	all, err := io.ReadAll(c)
-	require.NoError(h.t, err)
-	rows, err := csv.NewReader(strings.NewReader(strings.TrimSpace(strings.TrimPrefix(string(all), "# ")))).ReadAll()
-	require.NoError(h.t, err)
-	column := make(map[string]int)
-	for i, name := range rows[0] {
-		column[name] = i
-	}
-	for _, row := range rows[1:] {
-		if row[column["svname"]] == "rtbeat" {
-			return row[column["check_status"]], row[column["status"]]
-		}
-	}
-	require.FailNow(h.t, "HAProxy knows no server rtbeat", "%s", all)
-	return "", ""
+	server := h.Row("rtbeat", "rtbeat")
+	return server["check_status"], server["status"]
 }
 
 // isChecked waits for a health check that rtbeat answered.
@@ -81,7 +46,7 @@ func (h *balancer) isChecked() {
 // bind is a free port at which HAProxy is to listen.
 func bind(t testing.TB, port string) (from, to, addr string) {
 	t.Helper()
-	addr, _ = freeAddress(t)
+	addr, _ = harness.FreeAddress(t)
 	return "bind :" + port, "bind " + addr, addr
 }
 
@@ -89,7 +54,7 @@ func TestHAProxy(t *testing.T) {
 	t.Parallel()
 	block := recipe(t, "haproxy-rtbeat")
 	from, to, front := bind(t, "8080")
-	haproxy := find(t, "haproxy", haproxyPackage)
+	haproxy := find(t, "haproxy", harness.HAProxyPackage)
 
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := startWith(t, sink, block, "rtbeat.port=0", promptTimeout)
@@ -102,7 +67,7 @@ func TestHAProxy(t *testing.T) {
 func TestHAProxyFollowsReadiness(t *testing.T) {
 	t.Parallel()
 	from, to, front := bind(t, "8080")
-	haproxy := find(t, "haproxy", haproxyPackage)
+	haproxy := find(t, "haproxy", harness.HAProxyPackage)
 
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := startWith(t, sink, recipe(t, "haproxy-rtbeat"), "rtbeat.port=0", "rtbeat.shutdown_delay=20")
@@ -131,7 +96,7 @@ func TestHAProxyPassesTCPThrough(t *testing.T) {
 			t.Parallel()
 			block := recipe(t, "haproxy-tcp-rtbeat")
 			from, to, front := bind(t, "8080")
-			haproxy := find(t, "haproxy", haproxyPackage)
+			haproxy := find(t, "haproxy", harness.HAProxyPackage)
 
 			sink := harness.StartSink(t, lumbersink.Immediate())
 			b := startWith(t, sink, block, "rtbeat.port=0", promptTimeout)
@@ -146,12 +111,12 @@ func TestHAProxyPassesTCPThrough(t *testing.T) {
 func TestHAProxyPassesTLSThrough(t *testing.T) {
 	t.Parallel()
 	certs := newCertificates(t)
-	_, adminPort := freeAddress(t)
+	_, adminPort := harness.FreeAddress(t)
 	block := recipe(t, "haproxy-mtls-rtbeat",
 		"/etc/rtbeat/server.pem", certs.path(serverCert), "/etc/rtbeat/server.key", certs.path(serverKey),
 		"/etc/rtbeat/senders-ca.pem", certs.path(caFile), "port: 9090", "port: "+adminPort)
 	from, to, front := bind(t, "443")
-	haproxy := find(t, "haproxy", haproxyPackage)
+	haproxy := find(t, "haproxy", harness.HAProxyPackage)
 
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := startWith(t, sink, block, "rtbeat.port=0", promptTimeout)
@@ -172,7 +137,7 @@ func TestHAProxyEndsTLS(t *testing.T) {
 		"/etc/rtbeat/server.pem", certs.path(serverCert), "/etc/rtbeat/server.key", certs.path(serverKey),
 		"/etc/rtbeat/proxies-ca.pem", certs.path(caFile), "haproxy.example.com", clientName)
 	from, to, front := bind(t, "443")
-	haproxy := find(t, "haproxy", haproxyPackage)
+	haproxy := find(t, "haproxy", harness.HAProxyPackage)
 
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := startWith(t, sink, block, "rtbeat.port=0", promptTimeout)

@@ -18,8 +18,8 @@ func TestMain(m *testing.M) {
 	all := os.Getenv(requireEnv) != "" && flag.Lookup("test.run").Value.String() == ""
 	if code == 0 && all {
 		// A recipe that is marked as run, and is not, is the kind of documentation that rots.
-		if idle := recipesNotRun(); len(idle) > 0 {
-			fmt.Fprintln(os.Stderr, "no test runs these recipes of", recipesFile+":", idle)
+		if idle := page.NotRun(); len(idle) > 0 {
+			fmt.Fprintln(os.Stderr, "no test runs these recipes of", page.File+":", idle)
 			code = 1
 		}
 	}

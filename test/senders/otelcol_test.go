@@ -23,14 +23,14 @@ func TestOpenTelemetryCollector(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
 	b := startWith(t, sink, "", promptTimeout)
-	in, port := freeAddress(t)
+	in, port := harness.FreeAddress(t)
 	text := recipe(t, "otelcol", here, "http://"+b.Addr+"/in", "endpoint: 127.0.0.1:4318", "endpoint: 127.0.0.1:"+port,
 		"initial_interval: 1s", "initial_interval: 100ms")
 	// Its own metrics have a port, too, which the recipe leaves as it is.
 	text += "  telemetry:\n    metrics:\n      level: none\n"
 	otelcol := find(t, "otelcol", "test/senders/otelcol")
 	dir := t.TempDir()
-	run(t, dir, otelcol, "--config", writeRecipe(t, dir, "otelcol.yaml", text)).listens(in)
+	harness.StartProgram(t, dir, otelcol, "--config", harness.WriteRecipe(t, dir, "otelcol.yaml", text)).Listens(in)
 
 	c := clientAt(t, nil)
 	a := c.PostTo(t.Context(), "http://"+in+"/v1/logs", nil, []byte(otlpLog))

@@ -6,13 +6,8 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,7 +27,7 @@ func startWith(t testing.TB, sink *lumbersink.Sink, block string, settings ...st
 	base := harness.Settings{Sink: sink.Addr(), Output: map[string]any{"backoff.init": "100ms", "backoff.max": "300ms"}}
 	args := []string{"-c", base.WriteConfig(t, home)}
 	if block != "" {
-		args = append(args, "-c", writeRecipe(t, home, "block.yml", block))
+		args = append(args, "-c", harness.WriteRecipe(t, home, "block.yml", block))
 	}
 	for _, s := range settings {
 		args = append(args, "-E", s)
@@ -102,38 +97,4 @@ func deliver(t testing.TB, l *harness.Ledger, c *harness.Client, url string, b h
 // post sends a batch through the ledger.
 func post(ctx context.Context, l *harness.Ledger, c *harness.Client, url string, b harness.Batch, header http.Header) harness.Answer {
 	return l.PostBy(ctx, c, url, header, b)
-}
-
-// Ports for the programs that cannot take any free one. They lie below those that the system gives to others, so that
-// nobody gets one between the look and the listening.
-const firstPort, lastPort = 15000, 30000
-
-var lastTaken = func() *atomic.Int64 {
-	var n atomic.Int64
-	n.Store(rand.Int64N(lastPort - firstPort)) // two runs at the same time start at different ones
-	return &n
-}()
-
-// freeAddress is one at which nobody listens, and its port.
-func freeAddress(t testing.TB) (addr, port string) {
-	t.Helper()
-	for range lastPort - firstPort {
-		port = strconv.FormatInt(firstPort+lastTaken.Add(1)%(lastPort-firstPort), 10)
-		addr = net.JoinHostPort("127.0.0.1", port)
-		if l, err := net.Listen("tcp", addr); err == nil {
-			require.NoError(t, l.Close())
-			return addr, port
-		}
-	}
-	require.FailNow(t, "no free port")
-	return "", ""
-}
-
-// socketPath is short enough for a Unix socket, which one in t.TempDir is not with every test's name.
-func socketPath(t testing.TB, name string) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "s") //nolint:usetesting // its paths are too long
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	return filepath.Join(dir, name)
 }

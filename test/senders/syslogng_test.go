@@ -21,7 +21,7 @@ import (
 // syslogNG is a syslog-ng that reads a file.
 type syslogNG struct {
 	t       testing.TB
-	process *process
+	program *harness.Program
 	log     *os.File
 	sent    []string
 }
@@ -38,8 +38,8 @@ func startSyslogNG(t testing.TB, addr string) *syslogNG {
 	t.Cleanup(func() { require.NoError(t, file.Close()) })
 	s := &syslogNG{t: t, log: file}
 	s.write(1)
-	s.process = run(t, dir, path, "--foreground", "--stderr", "--no-caps", "-f", writeRecipe(t, dir, "syslog-ng.conf", text),
-		"--persist-file", filepath.Join(dir, "p"), "--control", socketPath(t, "control"), "--pidfile", filepath.Join(dir, "pid"))
+	s.program = harness.StartProgram(t, dir, path, "--foreground", "--stderr", "--no-caps", "-f", harness.WriteRecipe(t, dir, "syslog-ng.conf", text),
+		"--persist-file", filepath.Join(dir, "p"), "--control", harness.SocketPath(t, "control"), "--pidfile", filepath.Join(dir, "pid"))
 	return s
 }
 
@@ -97,7 +97,7 @@ func TestSyslogNG(t *testing.T) {
 	_, port, err := net.SplitHostPort(b.Addr)
 	require.NoError(t, err)
 	harness.Await(t, harness.ArriveWithin, "an attempt without rtbeat", func() bool {
-		return strings.Contains(s.process.out.String(), "curl: error sending HTTP request")
+		return strings.Contains(s.program.Said(), "curl: error sending HTTP request")
 	})
 	startWith(t, sink, "", "rtbeat.port="+port)
 	s.arrives(sink)

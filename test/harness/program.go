@@ -1,6 +1,6 @@
-//go:build senders
+//go:build e2e || chaos || senders || abuse || monitoring || browser || drill
 
-package senders
+package harness
 
 import (
 	"bytes"
@@ -15,18 +15,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/txn2/rtbeat/test/harness"
 )
 
-// requireEnv turns a missing program from a skipped test into a failed one.
-const requireEnv = "RTBEAT_REQUIRE_SENDERS"
-
-// find is where a program is. Debian keeps daemons in folders that are not in everybody's PATH, and what
-// scripts/senders.sh builds is in build.
-func find(t testing.TB, name, from string) string {
+// FindProgram is where a program is. Debian keeps daemons in folders that are not in everybody's PATH, and what scripts
+// build is in build. A missing one skips the test, or fails it where the variable requireEnv is set; from says how to get it.
+func FindProgram(t testing.TB, requireEnv, name, from string) string {
 	t.Helper()
-	build, err := filepath.Abs(filepath.Join(harness.RepoRoot, "build"))
+	build, err := filepath.Abs(filepath.Join(RepoRoot, "build"))
 	require.NoError(t, err)
 	for _, place := range []string{name, "/usr/sbin/" + name, "/usr/local/sbin/" + name, filepath.Join(build, name)} {
 		if path, err := exec.LookPath(place); err == nil {
@@ -34,42 +29,43 @@ func find(t testing.TB, name, from string) string {
 		}
 	}
 	if os.Getenv(requireEnv) != "" {
-		require.FailNow(t, "no "+name+" here", "it comes with %s; scripts/senders.sh installs it", from)
+		require.FailNow(t, "no "+name+" here", "it comes with %s", from)
 	}
-	t.Skipf("no %s here: it comes with %s; scripts/senders.sh installs it", name, from)
+	t.Skipf("no %s here: it comes with %s", name, from)
 	return ""
 }
 
-// process is a program that runs beside a test.
-type process struct {
+// Program is one that runs beside a test.
+type Program struct {
 	t    testing.TB
 	cmd  *exec.Cmd
-	out  output
+	out  Output
 	done chan struct{}
 }
 
-// output is what a program has said so far.
-type output struct {
+// Output is what a program has said so far.
+type Output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (o *output) Write(p []byte) (int, error) {
+// Write takes what comes.
+func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.Write(p)
 }
 
-func (o *output) String() string {
+func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.String()
 }
 
-// run starts a program and ends it with the test.
-func run(t testing.TB, dir, path string, args ...string) *process {
+// StartProgram starts a program and ends it with the test.
+func StartProgram(t testing.TB, dir, path string, args ...string) *Program {
 	t.Helper()
-	p := &process{t: t, cmd: exec.CommandContext(t.Context(), path, args...), done: make(chan struct{})}
+	p := &Program{t: t, cmd: exec.CommandContext(t.Context(), path, args...), done: make(chan struct{})}
 	p.cmd.Dir = dir
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	// Its own group, so that its workers end with it.
@@ -89,8 +85,11 @@ func run(t testing.TB, dir, path string, args ...string) *process {
 	return p
 }
 
+// Said is what the program has said so far.
+func (p *Program) Said() string { return p.out.String() }
+
 // stop asks the program to end, and insists.
-func (p *process) stop() {
+func (p *Program) stop() {
 	p.t.Helper()
 	p.signal(syscall.SIGTERM)
 	select {
@@ -101,16 +100,16 @@ func (p *process) stop() {
 	<-p.done
 }
 
-func (p *process) signal(s syscall.Signal) {
+func (p *Program) signal(s syscall.Signal) {
 	if err := syscall.Kill(-p.cmd.Process.Pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
 		p.t.Errorf("%s: %v", s, err)
 	}
 }
 
-// listens waits until somebody answers at an address.
-func (p *process) listens(addr string) {
+// Listens waits until somebody answers at an address.
+func (p *Program) Listens(addr string) {
 	p.t.Helper()
-	harness.Await(p.t, harness.ArriveWithin, "a listener at "+addr, func() bool {
+	Await(p.t, ArriveWithin, "a listener at "+addr, func() bool {
 		select {
 		case <-p.done:
 			require.FailNow(p.t, "it has ended", "%s", p.out.String())

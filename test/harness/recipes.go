@@ -1,6 +1,6 @@
-//go:build senders
+//go:build e2e || chaos || senders || abuse || monitoring || browser || drill
 
-package senders
+package harness
 
 import (
 	"maps"
@@ -13,11 +13,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/txn2/rtbeat/test/harness"
 )
-
-const recipesFile = "docs/senders.md"
 
 // A code block stands behind a comment that says whether a test runs it, and under which name.
 var (
@@ -25,45 +21,50 @@ var (
 	notRunMark = "<!-- not run -->"
 )
 
-var used struct {
-	sync.Mutex
-	names map[string]bool
+// Page is a page of the documentation whose configurations tests run.
+type Page struct {
+	// File is its path in the repository.
+	File string
+
+	mu   sync.Mutex
+	used map[string]bool
 }
 
-// recipe is the code block of that name, with what is particular to the test in the place of the example's addresses
+// Recipe is the code block of that name, with what is particular to the test in the place of the example's addresses
 // and paths. Each of these must be there.
-func recipe(t testing.TB, name string, replace ...string) string {
+func (p *Page) Recipe(t testing.TB, name string, replace ...string) string {
 	t.Helper()
-	blocks, _, err := readRecipes()
+	blocks, _, err := p.read()
 	require.NoError(t, err)
 	text, ok := blocks[name]
-	require.True(t, ok, "%s has no block %q", recipesFile, name)
+	require.True(t, ok, "%s has no block %q", p.File, name)
 
-	used.Lock()
-	defer used.Unlock()
-	if used.names == nil {
-		used.names = make(map[string]bool)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.used == nil {
+		p.used = make(map[string]bool)
 	}
-	used.names[name] = true
+	p.used[name] = true
 	for i := 0; i < len(replace); i += 2 {
 		require.Contains(t, text, replace[i], "the block %q", name)
 	}
 	return strings.NewReplacer(replace...).Replace(text)
 }
 
-func recipesNotRun() []string {
-	blocks, _, err := readRecipes()
+// NotRun is the names of the blocks that are marked as run, and that no test has asked for.
+func (p *Page) NotRun() []string {
+	blocks, _, err := p.read()
 	if err != nil {
 		return []string{err.Error()}
 	}
-	used.Lock()
-	defer used.Unlock()
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(blocks)), func(name string) bool { return used.names[name] })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(blocks)), func(name string) bool { return p.used[name] })
 }
 
-// readRecipes is every marked block by its name, and the first lines of those without a mark.
-func readRecipes() (blocks map[string]string, unmarked []string, err error) {
-	text, err := os.ReadFile(filepath.Join(harness.RepoRoot, recipesFile))
+// read is every marked block by its name, and the first lines of those without a mark.
+func (p *Page) read() (blocks map[string]string, unmarked []string, err error) {
+	text, err := os.ReadFile(filepath.Join(RepoRoot, p.File))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -94,16 +95,17 @@ func readRecipes() (blocks map[string]string, unmarked []string, err error) {
 	return blocks, unmarked, nil
 }
 
-// Every block of the page says whether it is run.
-func TestEveryBlockIsMarked(t *testing.T) {
-	blocks, unmarked, err := readRecipes()
+// IsMarked demands that every block of the page says whether it is run.
+func (p *Page) IsMarked(t testing.TB) {
+	t.Helper()
+	blocks, unmarked, err := p.read()
 	require.NoError(t, err)
 	require.NotEmpty(t, blocks)
-	require.Empty(t, unmarked, "blocks without a mark in %s", recipesFile)
+	require.Empty(t, unmarked, "blocks without a mark in %s", p.File)
 }
 
-// writeRecipe puts a recipe into a file of the test's own.
-func writeRecipe(t testing.TB, dir, file, text string) string {
+// WriteRecipe puts a recipe into a file of the test's own.
+func WriteRecipe(t testing.TB, dir, file, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, file)
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))

@@ -1,0 +1,111 @@
+//go:build unix
+
+package beater
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp/logptest"
+
+	"github.com/txn2/rtbeat/internal/pipelinetest"
+)
+
+// lockOf reaches the lock of another room, to hold it as something would that never comes back.
+func lockOf(t *testing.T, room any, path ...string) *sync.Mutex {
+	t.Helper()
+	value := reflect.ValueOf(room).Elem()
+	for _, name := range path {
+		value = value.FieldByName(name).Elem()
+	}
+	field := value.FieldByName("mu")
+	require.Equal(t, reflect.TypeFor[sync.Mutex](), field.Type())
+	return (*sync.Mutex)(unsafe.Pointer(field.UnsafeAddr())) //nolint:gosec // the only way in from outside
+}
+
+// Whatever of the things that every request needs is never let go, the watchdog is not fed; and it is again when it is.
+func TestADeadlockEndsTheFeedingOfTheWatchdog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "n")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	require.NoError(t, err)
+	defer conn.Close()
+	t.Setenv("NOTIFY_SOCKET", path)
+	t.Setenv("WATCHDOG_USEC", "200000")
+
+	b := &beat.Beat{
+		Info:      beat.Info{Version: "1.2.3", Logger: logptest.NewTestingLogger(t, "")},
+		Config:    &beat.BeatConfig{},
+		Publisher: pipelinetest.New(t, &pipelinetest.Output{}, 1, ""),
+	}
+	root := conf.MustNewConfigFrom("output.logstash.hosts: [a]\nqueue.mem.flush.timeout: 0s")
+	require.NoError(t, root.Unpack(b.Config))
+	bt, err := New(b, conf.MustNewConfigFrom("host: 127.0.0.1\nport: 0"), Options{Root: root})
+	require.NoError(t, err)
+	defer bt.door.close()
+	a, err := bt.assemble()
+	require.NoError(t, err)
+	defer func() {
+		a.publisher.Close()
+		require.NoError(t, bt.closePipeline())
+		require.NoError(t, a.publisher.Wait(context.Background()))
+	}()
+	m := bt.newManager(a)
+	require.Equal(t, 200*time.Millisecond, m.watchdog)
+	defer m.run()()
+
+	fed := func(within time.Duration) bool {
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(within)))
+		buffer := make([]byte, 4096)
+		for {
+			n, err := conn.Read(buffer)
+			if err != nil {
+				return false
+			}
+			if string(buffer[:n]) == "WATCHDOG=1\n" {
+				return true
+			}
+		}
+	}
+	require.True(t, fed(10*time.Second))
+	for name, lock := range map[string]*sync.Mutex{
+		"registry":              lockOf(t, a.registry),
+		"admission":             lockOf(t, a.admission),
+		"connections":           lockOf(t, bt.door.connections),
+		"requests being served": lockOf(t, a.server, "serving"),
+		"admission of requests": lockOf(t, a.server, "requests"),
+	} {
+		lock.Lock()
+		fed(m.watchdog / 2) // what was on its way
+		still := fed(2 * m.watchdog)
+		lock.Unlock()
+		require.False(t, still, name)
+		require.True(t, fed(10*time.Second), name)
+	}
+
+	// The loop that accepts: it has taken a connection, and does not come back.
+	go func() { // as a sender
+		c, err := net.Dial("tcp", bt.Address())
+		if err == nil {
+			defer c.Close()
+			_, _ = c.Read(make([]byte, 1))
+		}
+	}()
+	accepted, err := bt.door.listener.Accept()
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return !fed(2 * m.watchdog) }, 10*time.Second, time.Millisecond, "the loop is away")
+	require.NoError(t, accepted.Close())
+	require.NoError(t, bt.door.listener.Close())
+	_, err = bt.door.listener.Accept()
+	require.Error(t, err)
+	require.True(t, fed(10*time.Second), "a stop is no fault")
+}

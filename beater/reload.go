@@ -1,0 +1,126 @@
+package beater
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+
+	conf "github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/effective"
+)
+
+// The results of a reload, as the metric has them.
+const (
+	reloadDone   = "done"
+	reloadFailed = "failed"
+)
+
+// reloadAtHangup takes SIGHUP over from libbeat, to which it is a third signal to stop (HandleSignals in
+// elastic-agent-libs, service/service.go): Ignore ends that, and Notify brings the signal here. It must be called in Run,
+// after libbeat asked for it. end waits for a reload that is under way, and leaves the signal ignored: one that comes
+// during the stop means nothing. It may be called again.
+func (bt *Beater) reloadAtHangup(a *assembly, m *manager) (end func()) {
+	signal.Ignore(syscall.SIGHUP)
+	signals := make(chan os.Signal, 1) // one that comes during a reload asks for another
+	signal.Notify(signals, syscall.SIGHUP)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { bt.reloads(ctx, signals, a, m) })
+	return func() {
+		signal.Ignore(syscall.SIGHUP)
+		cancel()
+		running.Wait()
+	}
+}
+
+// reloads reads certificates and secrets again at each signal, until ctx ends.
+func (bt *Beater) reloads(ctx context.Context, signals <-chan os.Signal, a *assembly, m *manager) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+		}
+		m.notify.Reloading()
+		result := reloadDone
+		if err := bt.reload(a); err != nil {
+			result = reloadFailed
+			bt.log.Errorw("reloading failed: the certificates, tokens, passwords and keys that were in force stay so", "error.message", err.Error())
+		}
+		a.metrics.Reload(result)
+		m.ready()
+	}
+}
+
+// reload reads the configuration again and puts its auth section, and what the files of rtbeat.ssl hold, in force: all of
+// it or nothing. What else has changed is named in the log.
+func (bt *Beater) reload(a *assembly) error {
+	if bt.reread == nil {
+		return errors.New("this process cannot read its configuration again")
+	}
+	root, err := bt.reread()
+	if err != nil {
+		return err
+	}
+	section := conf.NewConfig()
+	if root.HasField("rtbeat") {
+		if section, err = root.Child("rtbeat", -1); err != nil {
+			return fmt.Errorf("reading the rtbeat section: %w", err)
+		}
+	}
+	read, warnings, err := config.Load(section)
+	if err != nil {
+		return fmt.Errorf("checking the configuration: %w", err)
+	}
+	// Names of certificates need ssl as it is in force, not as the file has it by now.
+	next, err := bt.config.WithAuth(read.Auth)
+	if err != nil {
+		return fmt.Errorf("checking the configuration: %w", err)
+	}
+	authenticator, err := auth.New(authSettings(next.Auth))
+	if err != nil {
+		return fmt.Errorf("checking the configuration: %w", err)
+	}
+	if err := bt.door.certificates.Reload(); err != nil {
+		return err //nolint:wrapcheck // its text is for the operator, and names the setting already
+	}
+	a.server.Authenticate(authenticator)
+	for _, warning := range warnings {
+		bt.log.Warn(warning)
+	}
+	bt.log.Infow("reloaded: certificates, tokens, passwords and keys are those of the files now", "tls", bt.door.certificates != nil, "auth", schemesOf(authenticator))
+	keys := bt.config.Changed(read)
+	keys = append(keys, changedOfLibbeat(bt.settings, effective.New(root, read))...)
+	if len(keys) > 0 {
+		bt.log.Warnw("reloaded, but other settings have changed as well: a restart applies them", "settings", strings.Join(keys, ", "))
+	}
+	return nil
+}
+
+// changedOfLibbeat names the settings outside of the rtbeat section that differ, as far as they may be shown.
+func changedOfLibbeat(before, after []effective.Setting) (keys []string) {
+	was := make(map[string]string)
+	for _, s := range before {
+		was[s.Key] = s.Value
+	}
+	for _, s := range after {
+		if value, known := was[s.Key]; !strings.HasPrefix(s.Key, "rtbeat.") && (!known || value != s.Value) {
+			keys = append(keys, s.Key)
+		}
+		delete(was, s.Key)
+	}
+	for _, s := range before {
+		if _, gone := was[s.Key]; gone && !strings.HasPrefix(s.Key, "rtbeat.") {
+			keys = append(keys, s.Key)
+		}
+	}
+	return keys
+}

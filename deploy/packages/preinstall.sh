@@ -1,0 +1,15 @@
+#!/bin/sh
+# Runs before the files are unpacked, so that they can belong to the user. Debian, RPM and Alpine call it with different
+# arguments; it needs none.
+set -e
+
+if ! getent group rtbeat >/dev/null; then
+	if command -v groupadd >/dev/null; then groupadd --system rtbeat; else addgroup -S rtbeat; fi
+fi
+if ! getent passwd rtbeat >/dev/null; then
+	if command -v useradd >/dev/null; then
+		useradd --system --gid rtbeat --home-dir /var/lib/rtbeat --no-create-home --shell /usr/sbin/nologin --comment rtbeat rtbeat
+	else
+		adduser -S -D -H -G rtbeat -h /var/lib/rtbeat -s /sbin/nologin -g rtbeat rtbeat
+	fi
+fi

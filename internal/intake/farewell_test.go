@@ -1,0 +1,45 @@
+package intake
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/listen"
+)
+
+// A sender that uses its connection once more while rtbeat stops gets an answer, and is told that it was the last.
+func TestAnIdleConnectionIsAnsweredDuringTheFarewell(t *testing.T) {
+	r := newRig(t, quick, func(l *limits) { l.Connections = listen.NewBound(10) })
+	addr := r.serve()
+	w := dial(t, addr)
+	w.send(post(messages(1)))
+	r.take().deliver()
+	w.requireAnswer(delivered)
+
+	drained := r.drain(patience)
+	requireRefused(t, addr)
+	w.send(post(messages(1)))
+	w.requireLastAnswer(stopping)
+	require.NoError(t, within(t, drained))
+}
+
+// A stop waits for idle connections no longer than the farewell, and not at all where there are none.
+func TestTheFarewellEnds(t *testing.T) {
+	r := newRig(t, quick, func(l *limits) { l.Connections = listen.NewBound(10) })
+	w := dial(t, r.serve())
+	w.send(post(messages(1)))
+	r.take().deliver()
+	w.requireAnswer(delivered)
+	start := time.Now()
+	require.NoError(t, within(t, r.drain(patience)))
+	require.GreaterOrEqual(t, time.Since(start), farewell)
+	w.requireClosed()
+
+	r = newRig(t, quick)
+	r.serve()
+	start = time.Now()
+	require.NoError(t, within(t, r.drain(patience)))
+	require.Less(t, time.Since(start), farewell)
+}

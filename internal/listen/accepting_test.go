@@ -1,0 +1,41 @@
+package listen
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestALoopIsAwayBetweenTwoAccepts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		l := Accepting(q)
+		time.Sleep(time.Hour)
+		require.Zero(t, l.Away(), "it has not begun")
+		select {
+		case <-l.Begun():
+			require.FailNow(t, "nobody accepts")
+		default:
+		}
+		q.conns <- newFake()
+		_, err := l.Accept()
+		require.NoError(t, err)
+		<-l.Begun()
+		time.Sleep(time.Minute)
+		require.Equal(t, time.Minute, l.Away())
+
+		ended := make(chan error)
+		go func() {
+			_, err := l.Accept()
+			ended <- err
+		}()
+		time.Sleep(time.Hour)
+		require.Zero(t, l.Away(), "nobody comes")
+		require.NoError(t, l.Close())
+		require.Error(t, <-ended)
+		time.Sleep(time.Hour)
+		require.Zero(t, l.Away(), "it is over")
+	})
+}

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Builds the deb, rpm and apk of build/rtbeat for this machine's architecture into build/packages, from the same lines of
+# .goreleaser.yml as a release.
+set -eu
+cd "$(dirname "$0")/.."
+
+nfpm=$(scripts/tool.sh nfpm)
+version=$(scripts/version.sh)
+date=$(scripts/committime.sh)
+arch=$(go env GOARCH)
+
+go run ./deploy/packages/extras -version "$version" -date "$date"
+rm -rf build/packages
+mkdir -p build/packages
+go run ./deploy/packages/nfpm -version "$version" -date "$date" -arch "$arch" >build/packages/nfpm.yml
+for format in deb rpm apk; do
+	package=build/packages/rtbeat_${version}_$arch.$format
+	"$nfpm" package --config build/packages/nfpm.yml --packager $format --target "$package" >/dev/null
+	echo "$package"
+done

@@ -1,0 +1,43 @@
+//go:build e2e || chaos || senders || abuse || monitoring || browser || drill
+
+package harness
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+// NginxPackage is where nginx comes from.
+const NginxPackage = "Debian's package nginx-light"
+
+// nginxMain is what stands around a file of conf.d: everything in the test's own folder, and in the foreground.
+const nginxMain = `
+daemon off;
+pid %[1]s/nginx.pid;
+error_log stderr warn;
+%[2]s
+events { worker_connections 256; }
+http {
+	access_log off;
+	client_body_temp_path %[1]s/body;
+	proxy_temp_path %[1]s/proxy;
+	fastcgi_temp_path %[1]s/fastcgi;
+	uwsgi_temp_path %[1]s/uwsgi;
+	scgi_temp_path %[1]s/scgi;
+	include %[1]s/rtbeat.conf;
+}
+`
+
+// StartNginx runs nginx with a file of conf.d.
+func StartNginx(t testing.TB, path, conf, listens string) {
+	t.Helper()
+	dir := t.TempDir()
+	user := ""
+	if os.Geteuid() == 0 {
+		user = "user root;" // the folders of a test are not for others
+	}
+	WriteRecipe(t, dir, "rtbeat.conf", conf)
+	main := WriteRecipe(t, dir, "nginx.conf", fmt.Sprintf(nginxMain, dir, user))
+	StartProgram(t, dir, path, "-p", dir, "-e", "stderr", "-c", main).Listens(listens)
+}

@@ -1,0 +1,39 @@
+//go:build packages
+
+package packages
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestLintian has nothing to say of the deb but what deploy/packages/lintian-overrides argues.
+func TestLintian(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), find(t, "lintian"), "--allow-root", "--display-info", "--fail-on", "error,warning", pkg(t, "deb"))
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.NotContains(t, string(out), "mismatched-override", "an override that overrides nothing has outlived its reason")
+}
+
+func TestEachOverrideHasItsReason(t *testing.T) {
+	overrides := read(t, root+"/deploy/packages/lintian-overrides")
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(overrides), "\n\n") {
+		require.True(t, strings.HasPrefix(paragraph, "# "), "no reason before:\n%s", paragraph)
+		require.Contains(t, paragraph, "\nrtbeat: ", "a reason for nothing")
+	}
+}
+
+// TestRPMVerifies installs the rpm into an empty root and lets rpm compare what is there with what it knows. The user is
+// left out: this machine need not have it.
+func TestRPMVerifies(t *testing.T) {
+	asRoot(t)
+	tree := t.TempDir()
+	said(t, "rpm", "-U", "--root", tree, "--nodeps", "--noscripts", pkg(t, "rpm"))
+	require.Empty(t, said(t, "rpm", "-V", "--root", tree, "--nodeps", "--nouser", "--nogroup", "rtbeat"))
+	require.FileExists(t, filepath.Join(tree, binary))
+}

@@ -1,0 +1,96 @@
+//go:build packages
+
+// Package packages looks into the deb, rpm and apk that `make packages` has built: what is in them, for whom, and what
+// their scripts do.
+package packages
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	// root is where the module starts; go test runs with the package's directory as its working directory.
+	root = "../.."
+	// requireEnv turns a missing program from a skipped test into a failed one.
+	requireEnv = "RTBEAT_REQUIRE_PACKAGE_TOOLS"
+)
+
+var formats = []string{"deb", "rpm", "apk"}
+
+// pkg is the path of the one package of a format.
+func pkg(t testing.TB, format string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(root, "build/packages/rtbeat_*."+format))
+	require.NoError(t, err)
+	require.Len(t, found, 1, "make packages builds one %s", format)
+	path, err := filepath.Abs(found[0])
+	require.NoError(t, err)
+	return path
+}
+
+// find is where a program is, which scripts/packagetools.sh installs.
+func find(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	if os.Getenv(requireEnv) != "" {
+		require.FailNow(t, "no "+name+" here", "scripts/packagetools.sh installs it")
+	}
+	t.Skipf("no %s here: scripts/packagetools.sh installs it", name)
+	return ""
+}
+
+// asRoot skips what only root can try: files of other users, another root folder.
+func asRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv(requireEnv) != "" {
+		require.FailNow(t, "this test needs root")
+	}
+	t.Skip("this test needs root")
+}
+
+// said is what a program printed, on both outputs, if it ended well.
+func said(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), find(t, name), args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s %s:\n%s%s", name, strings.Join(args, " "), out, &stderr)
+	return string(out) + stderr.String()
+}
+
+// unpacked is the tree that the deb puts into the system.
+func unpacked(t testing.TB) string {
+	t.Helper()
+	tree := t.TempDir()
+	said(t, "dpkg-deb", "-x", pkg(t, "deb"), tree)
+	return tree
+}
+
+func read(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func all(t testing.TB, r io.Reader) []byte {
+	t.Helper()
+	text, err := io.ReadAll(r)
+	require.NoError(t, err)
+	return text
+}

@@ -1,0 +1,122 @@
+//go:build rolling
+
+package rolling
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// figures is what a run came to.
+type figures struct {
+	took time.Duration
+	// requests were answered 200; retried are the answers of first attempts that failed, failed those of later ones.
+	requests        int
+	retried, failed tally
+	// givenUp are attempts whose sender left before the answer. joined are batches of which nothing was published,
+	// because the instance knew all of it.
+	givenUp, joined int
+	// messages were sent, and copies arrived beside the first arrival of each. repeated are copies of what its sender sent
+	// once: HAProxy sent it again.
+	messages, copies, repeated int
+}
+
+func (f figures) String() string {
+	return fmt.Sprintf("%s: %d requests of %d messages answered 200; first attempts that failed: %s; after one retry: %s; "+
+		"given up by the sender: %d, joined when sent again: %d; copies: %d messages, each by another process under the same _id, %d of them made by HAProxy",
+		f.took.Round(time.Second), f.requests, f.messages, f.retried.String(), f.failed.String(), f.givenUp, f.joined, f.copies, f.repeated)
+}
+
+// tally counts answers by what they were.
+type tally struct {
+	sum int
+	by  map[string]int
+}
+
+// add counts an answer. One from HAProxy has a code and no reason, a connection that broke has none at all.
+func (t *tally) add(a harness.Answer) {
+	what := "no answer"
+	if a.Err == nil {
+		what = strings.TrimSpace(fmt.Sprint(a.Code, " ", a.Body.Reason))
+	}
+	t.merge(&tally{1, map[string]int{what: 1}})
+}
+
+func (t *tally) merge(other *tally) {
+	if t.by == nil {
+		t.by = make(map[string]int)
+	}
+	for what, n := range other.by {
+		t.by[what] += n
+		t.sum += n
+	}
+}
+
+func (t *tally) String() string {
+	if t.sum == 0 {
+		return "none"
+	}
+	return fmt.Sprint(t.sum, " ", t.by)
+}
+
+// arrival is an event at the sink.
+type arrival struct {
+	Agent struct {
+		Name      string `json:"name"`
+		Ephemeral string `json:"ephemeral_id"`
+	} `json:"agent"`
+	ClientIP string `json:"clientIp"`
+	Metadata struct {
+		ID string `json:"_id"`
+	} `json:"@metadata"`
+	Message struct {
+		UUID string `json:"uuid"`
+	} `json:"rxtxMsg"`
+}
+
+func decode(t testing.TB, e lumbersink.Event) arrival {
+	t.Helper()
+	var a arrival
+	require.NoError(t, json.Unmarshal(e.Raw, &a))
+	require.NotEmpty(t, a.Agent.Ephemeral)
+	require.Equal(t, a.Message.UUID, a.Metadata.ID, "the id of the document")
+	return a
+}
+
+// count explains each copy: a process publishes a message once, so that each arrival is another process's, and was another
+// attempt of its sender, or of a proxy that repeats requests by itself. Whatever is not explained so fails the test.
+func count(t testing.TB, repeats bool, attempts []harness.Attempt, events []lumbersink.Event) (f figures) {
+	t.Helper()
+	sent := make(map[string]int)
+	for _, a := range attempts {
+		for _, id := range a.IDs {
+			sent[id]++
+		}
+	}
+	by := make(map[string]map[string]bool)
+	for _, e := range events {
+		a := decode(t, e)
+		id := a.Message.UUID
+		if by[id] == nil {
+			by[id] = make(map[string]bool)
+		} else {
+			f.copies++
+		}
+		require.False(t, by[id][a.Agent.Ephemeral], "%s published %q twice", a.Agent.Name, id)
+		by[id][a.Agent.Ephemeral] = true
+		if len(by[id]) > sent[id] {
+			require.True(t, repeats, "%q was published by %d processes and sent %d times", id, len(by[id]), sent[id])
+			f.repeated++
+		}
+	}
+	f.messages = len(sent)
+	return f
+}

@@ -1,0 +1,42 @@
+//go:build rolling
+
+package rolling
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	// rounds is how often each instance is restarted.
+	rounds = 10
+	// senders is enough that each instance has some.
+	senders = 12
+)
+
+// Each instance in turn, ten times: nothing is lost, nothing fails, and HAProxy never meets a closed port.
+func TestRollout(t *testing.T) {
+	t.Parallel()
+	w := build(t, variant{})
+	w.post(senders)
+	for range rounds {
+		for _, i := range w.beats {
+			require.True(t, w.restart(i), "%s ended before HAProxy had seen that it would", i.name)
+		}
+	}
+	for _, i := range w.beats {
+		row := w.proxy.Row("rtbeat", i.name)
+		t.Logf("%s: HAProxy saw it go down %s times and sent it %s requests", i.name, row["chkdown"], row["stot"])
+	}
+	backend := w.logHAProxy()
+	f := w.finish()
+	require.Len(t, w.restarts, instances*rounds)
+	require.Zero(t, f.failed.sum, "requests that failed after one retry")
+	require.Zero(t, f.retried.sum, "first attempts that failed")
+	for _, column := range []string{"econ", "eresp", "wretr", "wredis"} {
+		require.Equal(t, "0", backend[column], "HAProxy's %s", column)
+	}
+	require.Positive(t, f.joined, "no retry was joined, so that the copies say nothing")
+	w.requireAffinity()
+}
