@@ -221,5 +221,32 @@ cross: ## Compile and vet everything for the other systems of a release (minutes
 vulncheck: ## Look for known vulnerabilities in what the code calls (needs vuln.go.dev)
 	@"$$(scripts/tool.sh govulncheck)" ./...
 
+# What the image is called and built for: IMAGE_PLATFORMS="linux/amd64 linux/arm64" makes a manifest list. The first build
+# for another architecture compiles libbeat once more. (The tag e2e in these tests is for test/harness.)
+IMAGE ?= rtbeat:dev
+IMAGE_PLATFORMS ?= linux/$(shell go env GOARCH)
+IMAGE_BINARIES = for p in $(IMAGE_PLATFORMS); do GOOS=$${p%/*} GOARCH=$${p\#*/} $(MAKE) build OUT=$(OUT)/image/$$p || exit 1; done
+
+.PHONY: image image-test
+image: ## Build the container image with docker, podman or buildah, whichever is here
+	@$(IMAGE_BINARIES)
+	@scripts/image-build.sh $(OUT)/image $(IMAGE) $(IMAGE_PLATFORMS)
+image-test: ## Build the image without Docker, look into it, and run it with nothing allowed (Linux, root)
+	@$(IMAGE_BINARIES)
+	@scripts/image.sh || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/image/$(firstword $(IMAGE_PLATFORMS))/rtbeat" RTBEAT_REQUIRE_IMAGE=$(REQUIRE) \
+		RTBEAT_IMAGE_FOLDER="$(CURDIR)/$(OUT)/image" RTBEAT_IMAGE_PLATFORMS="$(IMAGE_PLATFORMS)" \
+		go test -tags "e2e image" -count=1 -timeout 20m -v ./test/image
+
+.PHONY: manifests chart
+manifests: build ## Hold the manifests for Kubernetes against its schemas, its restricted profile and the real binary
+	@scripts/manifests.sh kustomize kubeconform || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MANIFESTS=$(REQUIRE) \
+		go test -tags "e2e manifests" -count=1 -timeout 20m -v -skip '^TestChart' ./test/manifests
+chart: build ## The same for the Helm chart, which has to say what the manifests say (helm takes minutes to build)
+	@scripts/manifests.sh kustomize kubeconform helm || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MANIFESTS=$(REQUIRE) \
+		go test -tags "e2e manifests" -count=1 -timeout 20m -v -run '^TestChart' ./test/manifests
+
 .PHONY: ship-test
 ship-test: cross ## Run what takes too long for `make test`: compile for every system of a release

@@ -9,6 +9,9 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/service"
 
+	// Certificate authorities for where the system has none, as in an image made of nothing but this binary.
+	_ "golang.org/x/crypto/x509roots/fallback"
+
 	"github.com/txn2/rtbeat/cmd"
 )
 

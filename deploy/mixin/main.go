@@ -1,5 +1,6 @@
-// Command mixin writes the monitoring of rtbeat: the recording rules and alerts for Prometheus, and the dashboard for
-// Grafana. Both come from the settings in config.go, so that they agree on what is selected and on what is too much.
+// Command mixin writes the monitoring of rtbeat: the recording rules and alerts for Prometheus, once more as the manifests
+// and the chart for Kubernetes want them, and the dashboard for Grafana. All come from the settings in config.go, so that they
+// agree on what is selected and on what is too much.
 // `make mixin` runs it; `make generate-check` fails when a file is out of date.
 //
 // Who scrapes rtbeat under another name of the job writes files of his own:
@@ -20,7 +21,7 @@ func main() {
 	c := defaults()
 	flag.StringVar(&c.Job, "job", c.Job, "the label `job` of rtbeat's targets")
 	flag.StringVar(&c.Runbooks, "runbooks", c.Runbooks, "where the runbooks are, without the anchor")
-	out := flag.String("out", "deploy", "the `folder` to write prometheus/rules.yml and grafana/rtbeat.json to")
+	out := flag.String("out", "deploy", "the `folder` to write prometheus/rules.yml, grafana/rtbeat.json and the rest to")
 	check := flag.Bool("check", false, "write nothing; fail when a file is out of date")
 	flag.Parse()
 	if err := run(c, *out, *check); err != nil {
@@ -34,12 +35,18 @@ func run(c config, out string, check bool) error {
 	if err != nil {
 		return fmt.Errorf("rules: %w", err)
 	}
+	object, err := renderPrometheusRule(c)
+	if err != nil {
+		return fmt.Errorf("rules for Kubernetes: %w", err)
+	}
 	dashboard, err := renderDashboard(c)
 	if err != nil {
 		return fmt.Errorf("dashboard: %w", err)
 	}
 	return errors.Join(
 		put(filepath.Join(out, "prometheus", "rules.yml"), rules, check),
+		put(filepath.Join(out, "kubernetes", "components", "monitoring", "prometheusrule.yaml"), object, check),
+		put(filepath.Join(out, "helm", "rtbeat", "files", "rules.yml"), rules, check), // a chart reads no file outside of itself
 		put(filepath.Join(out, "grafana", "rtbeat.json"), dashboard, check),
 	)
 }

@@ -1,0 +1,150 @@
+//go:build image
+
+// Package image holds the container image against what the Dockerfile says of it: what is in it, and that it runs as the
+// strictest platforms run it. It is built and run without Docker, by buildah and runc.
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+const (
+	// requireEnv turns missing programs from skipped tests into a failure.
+	requireEnv = "RTBEAT_REQUIRE_IMAGE"
+	// folderEnv is where the binary of each platform is, and platformsEnv which platforms those are.
+	folderEnv    = "RTBEAT_IMAGE_FOLDER"
+	platformsEnv = "RTBEAT_IMAGE_PLATFORMS"
+
+	name = "rtbeat:test"
+)
+
+// work has the images of this run, and missing what kept them from being built.
+var (
+	work    string
+	missing string
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "rtbeat-image-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "image:", err)
+		return 1
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	work = dir
+	if missing = lacking(); missing == "" {
+		if err := build(); err != nil {
+			fmt.Fprintln(os.Stderr, "image:", err)
+			return 1
+		}
+	} else if os.Getenv(requireEnv) != "" {
+		fmt.Fprintln(os.Stderr, "image:", missing)
+		return 1
+	}
+	return harness.Run(m)
+}
+
+// lacking says what is missing here, if anything is.
+func lacking() string {
+	for _, program := range []string{"buildah", "skopeo", "umoci", "runc"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return "no " + program + " here: it is Debian's package of that name; scripts/image.sh installs it"
+		}
+	}
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		return "containers are made and run by root on Linux"
+	}
+	return ""
+}
+
+// platforms are those that the image is built for; the first one is the machine's.
+func platforms() []string { return strings.Fields(os.Getenv(platformsEnv)) }
+
+// build makes the image of each platform with the script that `make image` uses, and leaves it in a folder of its own.
+func build() error {
+	folder := os.Getenv(folderEnv)
+	if folder == "" || len(platforms()) == 0 {
+		return errors.New("make image-test sets " + folderEnv + " and " + platformsEnv)
+	}
+	store := []string{"--root", filepath.Join(work, "store"), "--runroot", filepath.Join(work, "run"), "--storage-driver", "vfs"}
+	engine := "buildah " + strings.Join(store, " ")
+	script, err := filepath.Abs(filepath.Join(harness.RepoRoot, "scripts", "image-build.sh"))
+	if err != nil {
+		return err
+	}
+	if _, err := command([]string{"ENGINE=" + engine}, script, append([]string{folder, name}, platforms()...)...); err != nil {
+		return err
+	}
+	all := "oci:" + filepath.Join(work, "all") + ":test"
+	push := []string{"push", name, all}
+	if len(platforms()) > 1 {
+		push = []string{"manifest", "push", "--all", name, all}
+	}
+	if _, err := command(nil, "buildah", slices.Concat(store, push)...); err != nil {
+		return err
+	}
+	for _, platform := range platforms() {
+		_, arch, _ := strings.Cut(platform, "/")
+		if _, err := command(nil, "skopeo", "--override-os", "linux", "--override-arch", arch, "copy", all, layout(platform)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// layout is where the image of a platform is, as skopeo calls it.
+func layout(platform string) string { return "oci:" + ociPath(platform) }
+
+func ociPath(platform string) string {
+	return filepath.Join(work, strings.ReplaceAll(platform, "/", "-")) + ":test"
+}
+
+// command runs a program to its end and returns what it printed.
+func command(env []string, program string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = append(os.Environ(), env...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s%s", program, strings.Join(args, " "), err, out, stderr.String())
+	}
+	return string(out), nil
+}
+
+// must is command where it may not fail.
+func must(t testing.TB, program string, args ...string) string {
+	t.Helper()
+	out, err := command(nil, program, args...)
+	require.NoError(t, err)
+	return out
+}
+
+// unpack makes an OCI bundle of an image: its files below rootfs, and a config.json.
+func unpack(t testing.TB, platform string) (bundle string) {
+	t.Helper()
+	if missing != "" {
+		t.Skip(missing)
+	}
+	bundle = filepath.Join(t.TempDir(), "bundle")
+	must(t, "umoci", "unpack", "--image", ociPath(platform), bundle)
+	return bundle
+}

@@ -1,0 +1,171 @@
+//go:build manifests
+
+package manifests
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+const chart = "deploy/helm/rtbeat"
+
+// template is what the chart makes of values, as a release named like the objects of the manifests.
+func template(t testing.TB, args ...string) (s set, said string, err error) {
+	t.Helper()
+	out, said, err := command(nil, tool(t, "helm"), append([]string{"template", "rtbeat", repo(t, chart), "--namespace", "rtbeat"}, args...)...)
+	if err != nil {
+		return set{}, said, err
+	}
+	return parse(t, out), said, nil
+}
+
+func values(t testing.TB, name string) string {
+	t.Helper()
+	return repo(t, "test/manifests/testdata/values/"+name)
+}
+
+func TestChart(t *testing.T) {
+	schemas := schemas(t)
+	files, err := filepath.Glob(values(t, "*.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, given := range append(files, repo(t, chart+"/values.yaml")) {
+		t.Run(filepath.Base(given), func(t *testing.T) {
+			out, said, err := command(nil, tool(t, "helm"), "lint", "--strict", "--values", given, repo(t, chart))
+			require.NoError(t, err, out+said)
+			s, said, err := template(t, "--values", given)
+			require.NoError(t, err, said)
+			require.Empty(t, said)
+			t.Setenv("ES_PASSWORD", "not-a-secret")
+			hold(t, schemas, s)
+		})
+	}
+}
+
+// Whoever installs by the chart and whoever applies the manifests has the same rtbeat.
+func TestChartSaysWhatTheManifestsSay(t *testing.T) {
+	for folder, args := range map[string][]string{
+		"base":                nil,
+		"overlays/production": {"--values", values(t, "production.yaml")},
+		"overlays/tls":        {"--values", values(t, "tls.yaml")},
+		"overlays/durable":    {"--values", values(t, "durable.yaml")},
+	} {
+		t.Run(folder, func(t *testing.T) {
+			byChart, said, err := template(t, args...)
+			require.NoError(t, err, said)
+			byManifests := kustomize(t, folder)
+			require.Equal(t, configuration(t, byManifests), configuration(t, byChart))
+			require.Equal(t, specs(t, byManifests), specs(t, byChart))
+		})
+	}
+}
+
+func configuration(t testing.TB, s set) object {
+	t.Helper()
+	_, w := s.theWorkload(t)
+	return effective(t, s, w)
+}
+
+// specs are the objects, without what the two may differ in: the labels that say who made them, which files the
+// configuration is in, and a Secret that is there if somebody makes one.
+func specs(t testing.TB, s set) map[string]any {
+	t.Helper()
+	found := map[string]any{}
+	for _, o := range s.objects {
+		if o.kind() == "Namespace" || o.kind() == "ConfigMap" {
+			continue
+		}
+		spec := o.at("spec")
+		if o.kind() == "Deployment" || o.kind() == "StatefulSet" {
+			pod, ok := o.at("spec", "template", "spec").(map[string]any)
+			require.True(t, ok)
+			drop(o.at("spec", "template", "metadata"), "annotations")
+			for _, part := range pod["containers"].([]any) {
+				c := part.(map[string]any)
+				delete(c, "args")
+				if from := yamlText(t, c["envFrom"]); strings.Contains(from, "optional: true") {
+					delete(c, "envFrom")
+				}
+			}
+			for _, part := range pod["volumes"].([]any) {
+				if o := object(part.(map[string]any)); o["name"] == "config" {
+					delete(o, "configMap")
+				}
+			}
+		}
+		if o.kind() == "Service" && o.at("spec", "type") == "ClusterIP" {
+			drop(spec, "type") // what it is when nothing is said
+		}
+		found[o.kind()+" "+o.name()] = spec
+	}
+	return found
+}
+
+func yamlText(t testing.TB, value any) string {
+	t.Helper()
+	text, err := yaml.Marshal(value)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestChartDurable(t *testing.T) {
+	s, said, err := template(t, "--values", values(t, "durable.yaml"))
+	require.NoError(t, err, said)
+	holdDurable(t, s)
+}
+
+// What is misspelled, or cannot work, is refused before it is applied.
+func TestChartRefuses(t *testing.T) {
+	for why, args := range map[string][]string{
+		"additional properties 'replica' not allowed":       {"--set", "replica=3"},
+		"additional properties 'repo' not allowed":          {"--set", "image.repo=x"},
+		"additional properties 'exisitingSecret'":           {"--set", "tls.exisitingSecret=x"},
+		"got string, want integer":                          {"--set-string", "replicas=3"},
+		"got string, want boolean":                          {"--set-string", "autoscaling.enabled=yes"},
+		"/config/rtbeat/port":                               {"--set", "config.rtbeat.port=9000"},
+		"/config/rtbeat/admin":                              {"--set", "config.rtbeat.admin.port=9000"},
+		"/config/rtbeat/shutdown_timeout":                   {"--set", "config.rtbeat.shutdown_timeout=1m"},
+		"'output.logstash' does not match pattern":          {"--set-json", `config={"output.logstash":{"hosts":["a:1"]}}`},
+		"exactly one output, not file, logstash":            {"--set", "config.output.file.path=/tmp"},
+		"/config/queue/disk":                                {"--set", "config.queue.disk.max_size=1GB"},
+		"/podSecurityContext/runAsNonRoot":                  {"--set", "podSecurityContext.runAsNonRoot=false"},
+		"shutdown_delay and timeout together must be less":  {"--set", "config.rtbeat.timeout=25"},
+		"durable and autoscaling do not go together":        {"--set", "durable.enabled=true,autoscaling.enabled=true"},
+		"at '/ingress/hosts': minItems":                     {"--set", "ingress.enabled=true"},
+		"at '/image/digest': 'sha256:1' does not match":     {"--set", "image.digest=sha256:1"},
+		"at '/durable/accessModes/0': value must be one of": {"--set", "durable.accessModes[0]=ReadWriteMany"},
+	} {
+		_, said, err := template(t, args...)
+		require.Error(t, err, "%v was taken", args)
+		require.Contains(t, said, why, "%v", args)
+	}
+}
+
+// Version, image, schema and README go with the rest of the repository.
+func TestChartAgreesWithItself(t *testing.T) {
+	var about struct {
+		Version    string
+		AppVersion string `yaml:"appVersion"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(file(t, chart+"/Chart.yaml")), &about))
+	require.Equal(t, version(t), about.AppVersion)
+
+	var defaults map[string]any
+	require.NoError(t, yaml.Unmarshal([]byte(file(t, chart+"/values.yaml")), &defaults))
+	var schema struct{ Properties map[string]any }
+	require.NoError(t, json.Unmarshal([]byte(file(t, chart+"/values.schema.json")), &schema))
+	readme := file(t, chart+"/README.md")
+	delete(schema.Properties, "global") // helm's own
+	for key := range schema.Properties {
+		require.Contains(t, defaults, key, "in values.schema.json, not in values.yaml")
+		require.Contains(t, readme, "`"+key, "README.md does not know it")
+	}
+	for key := range defaults {
+		require.Contains(t, schema.Properties, key, "in values.yaml, not in values.schema.json")
+	}
+}

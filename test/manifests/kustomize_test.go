@@ -1,0 +1,136 @@
+//go:build manifests
+
+package manifests
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// kustomize is what a folder below deploy/kubernetes makes.
+func kustomize(t testing.TB, folder string) set {
+	t.Helper()
+	out, said, err := command(nil, tool(t, "kustomize"), "build", repo(t, "deploy/kubernetes/"+folder))
+	require.NoError(t, err, said)
+	require.Empty(t, said, "deprecated fields are warned of")
+	return parse(t, out)
+}
+
+func TestKustomize(t *testing.T) {
+	schemas := schemas(t)
+	overlays, err := os.ReadDir(repo(t, "deploy/kubernetes/overlays"))
+	require.NoError(t, err)
+	require.NotEmpty(t, overlays)
+	folders := []string{"base"}
+	for _, overlay := range overlays {
+		folders = append(folders, "overlays/"+overlay.Name())
+	}
+	for _, folder := range folders {
+		t.Run(folder, func(t *testing.T) {
+			s := kustomize(t, folder)
+			hold(t, schemas, s)
+			_, w := s.theWorkload(t)
+			require.Equal(t, "ghcr.io/txn2/rtbeat:"+version(t), w.Spec.Template.Spec.Containers[0].Image)
+		})
+	}
+}
+
+// docs/kubernetes.md tells people to make an overlay like this one, and to combine components as they like.
+func TestKustomizeOverlayOfYourOwn(t *testing.T) {
+	folder := repo(t, "test/manifests/testdata/overlay")
+	docs := file(t, "docs/kubernetes.md")
+	require.Contains(t, docs, file(t, "test/manifests/testdata/overlay/rtbeat.yml"))
+	local := regexp.MustCompile(`(?m)- (?:\.\./)+(deploy/.*)$`)
+	require.Contains(t, docs, local.ReplaceAllString(file(t, "test/manifests/testdata/overlay/kustomization.yaml"),
+		"- https://github.com/txn2/rtbeat//$1?ref=v"+version(t)))
+
+	out, said, err := command(nil, tool(t, "kustomize"), "build", "--load-restrictor=LoadRestrictionsNone", folder)
+	require.NoError(t, err, said)
+	s := parse(t, out)
+	hold(t, schemas(t), s)
+	_, w := s.theWorkload(t)
+	config := effective(t, s, w)
+	require.Equal(t, []any{"logs-1.example:5044", "logs-2.example:5044"}, config.at("output", "logstash", "hosts"), "yours and nothing else")
+	require.Equal(t, 8082, config.at("rtbeat", "admin", "port"), "the manifests' part stays")
+	require.Equal(t, "HOME/tls/tls.crt", config.at("rtbeat", "ssl", "certificate"))
+	require.NotEmpty(t, s.all("HorizontalPodAutoscaler"))
+	require.NotEmpty(t, s.all("NetworkPolicy"))
+}
+
+// In durable mode each pod keeps its disk, whatever happens to the set.
+func TestKustomizeDurable(t *testing.T) {
+	s := kustomize(t, "overlays/durable")
+	holdDurable(t, s)
+}
+
+func holdDurable(t *testing.T, s set) {
+	t.Helper()
+	raw, w := s.theWorkload(t)
+	require.Equal(t, "StatefulSet", w.Kind)
+	require.Equal(t, "data", raw.at("spec", "volumeClaimTemplates").([]any)[0].(map[string]any)["metadata"].(map[string]any)["name"])
+	for _, v := range w.Spec.Template.Spec.Volumes {
+		require.NotEqual(t, "data", v.Name, "an emptyDir would be lost with the pod")
+	}
+	require.Equal(t, "Retain", raw.at("spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted"))
+	require.Equal(t, "Retain", raw.at("spec", "persistentVolumeClaimRetentionPolicy", "whenScaled"))
+	require.NotNil(t, raw.at("spec", "template", "spec", "securityContext", "fsGroup"), "a new disk belongs to root")
+	require.NotNil(t, effective(t, s, w).at("queue", "disk", "max_size"))
+	require.Empty(t, s.all("HorizontalPodAutoscaler"))
+}
+
+// The rest of this package is worth what these find.
+func TestKustomizeMistakesAreSeen(t *testing.T) {
+	schemas := schemas(t)
+	text := kustomize(t, "overlays/production").text
+	require.Empty(t, conform(t, schemas, text))
+	for _, mistake := range []struct{ right, wrong string }{
+		{"readinessProbe:", "readynessProbe:"},
+		{"maxReplicas: 10", `maxReplicas: "ten"`},
+		{"unhealthyPodEvictionPolicy:", "unhealthyPodsEvictionPolicy:"},
+		{"jobLabel:", "joblabel:"},
+		{"policyTypes:", "policyType:"},
+		{"kind: Deployment\nmetadata", "kind: Deploiment\nmetadata"},
+	} {
+		require.Contains(t, text, mistake.right)
+		require.NotEmpty(t, conform(t, schemas, strings.Replace(text, mistake.right, mistake.wrong, 1)), "%q was taken", mistake.wrong)
+	}
+	for _, key := range []string{"runAsNonRoot", "seccompProfile", "allowPrivilegeEscalation", "capabilities"} {
+		raw, _ := parse(t, text).theWorkload(t)
+		template := raw.at("spec", "template")
+		require.Empty(t, restricted(t, template))
+		drop(template, key)
+		require.NotEmpty(t, restricted(t, template), "without %q", key)
+	}
+}
+
+// drop takes a key out, wherever it is.
+func drop(part any, key string) {
+	switch part := part.(type) {
+	case map[string]any:
+		delete(part, key)
+		for _, inner := range part {
+			drop(inner, key)
+		}
+	case []any:
+		for _, inner := range part {
+			drop(inner, key)
+		}
+	}
+}
+
+func version(t testing.TB) string {
+	t.Helper()
+	return strings.TrimSpace(file(t, "VERSION"))
+}
+
+// file is one of the repository.
+func file(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(repo(t, path))
+	require.NoError(t, err)
+	return string(text)
+}

@@ -1,0 +1,135 @@
+//go:build manifests
+
+// Package manifests holds the manifests for Kubernetes, and the chart, against Kubernetes' own schemas and policy, against the
+// real binary, which has to take their configuration, and against each other.
+package manifests
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// requireEnv turns what cannot be had from a skipped test into a failed one.
+const requireEnv = "RTBEAT_REQUIRE_MANIFESTS"
+
+func TestMain(m *testing.M) { os.Exit(harness.Run(m)) }
+
+// absent skips the test, or fails it where all of them are wanted.
+func absent(t testing.TB, why string, err error) {
+	t.Helper()
+	if os.Getenv(requireEnv) != "" {
+		require.NoError(t, err, why)
+	}
+	t.Skipf("%s: %v", why, err)
+}
+
+// repo is a path in the repository.
+func repo(t testing.TB, path string) string {
+	t.Helper()
+	whole, err := filepath.Abs(filepath.Join(harness.RepoRoot, path))
+	require.NoError(t, err)
+	return whole
+}
+
+// tool is where a program of scripts/tools.txt is. It is built when it is not there yet.
+func tool(t testing.TB, name string) string {
+	t.Helper()
+	out, said, err := command(nil, repo(t, "scripts/tool.sh"), name)
+	if err != nil {
+		absent(t, name+" cannot be built: "+said, err)
+	}
+	return strings.TrimSpace(out)
+}
+
+// command runs a program to its end.
+func command(stdin []byte, program string, args ...string) (stdout, stderr string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	var out, said bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &out, &said
+	err = cmd.Run()
+	return out.String(), said.String(), err
+}
+
+// object is one object of Kubernetes.
+type object map[string]any
+
+// set is what one `kubectl apply` would send, as text and as objects.
+type set struct {
+	text    string
+	objects []object
+}
+
+func parse(t testing.TB, text string) set {
+	t.Helper()
+	s := set{text: text}
+	for decoder := yaml.NewDecoder(strings.NewReader(text)); ; {
+		var o map[string]any // not object: what is inside would be objects as well
+		err := decoder.Decode(&o)
+		if errors.Is(err, io.EOF) {
+			require.NotEmpty(t, s.objects)
+			return s
+		}
+		require.NoError(t, err)
+		if o != nil {
+			s.objects = append(s.objects, o)
+		}
+	}
+}
+
+func (o object) kind() string { return text(o["kind"]) }
+func (o object) name() string { return text(o.at("metadata", "name")) }
+
+// at is what is below these keys, or nil.
+func (o object) at(keys ...string) any {
+	var here any = map[string]any(o)
+	for _, key := range keys {
+		m, ok := here.(map[string]any)
+		if !ok {
+			return nil
+		}
+		here = m[key]
+	}
+	return here
+}
+
+// text is the value, when it is one of a string.
+func text(value any) string {
+	s, _ := value.(string)
+	return s
+}
+
+// all are the objects of a kind.
+func (s set) all(kind string) []object {
+	var found []object
+	for _, o := range s.objects {
+		if o.kind() == kind {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// decode makes a part of an object a value of Go; keys that the value does not have are left out.
+func decode[T any](t testing.TB, part any) T {
+	t.Helper()
+	out, err := yaml.Marshal(part)
+	require.NoError(t, err)
+	var value T
+	require.NoError(t, yaml.Unmarshal(out, &value))
+	return value
+}

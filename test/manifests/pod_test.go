@@ -1,0 +1,212 @@
+//go:build manifests
+
+package manifests
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"maps"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// workload is what the tests look at of a Deployment or a StatefulSet.
+type workload struct {
+	Kind string
+	Spec struct {
+		Replicas    *int
+		ServiceName string `yaml:"serviceName"`
+		Selector    struct {
+			MatchLabels map[string]string `yaml:"matchLabels"`
+		}
+		Template struct {
+			Metadata struct{ Labels map[string]string }
+			Spec     podSpec
+		}
+	}
+}
+
+type podSpec struct {
+	Automount      *bool `yaml:"automountServiceAccountToken"`
+	ServiceLinks   *bool `yaml:"enableServiceLinks"`
+	Grace          int   `yaml:"terminationGracePeriodSeconds"`
+	Containers     []container
+	Volumes        []volume
+	ServiceAccount string `yaml:"serviceAccountName"`
+}
+
+type container struct {
+	Image string
+	Args  []string
+	Ports []struct {
+		Name          string
+		ContainerPort int `yaml:"containerPort"`
+	}
+	Lifecycle any
+	Startup   probe `yaml:"startupProbe"`
+	Liveness  probe `yaml:"livenessProbe"`
+	Readiness probe `yaml:"readinessProbe"`
+	Security  struct {
+		ReadOnly bool `yaml:"readOnlyRootFilesystem"`
+	} `yaml:"securityContext"`
+	Resources struct{ Requests, Limits map[string]string }
+	Mounts    []struct {
+		Name      string
+		MountPath string `yaml:"mountPath"`
+	} `yaml:"volumeMounts"`
+}
+
+type probe struct {
+	HTTPGet   struct{ Path, Port string } `yaml:"httpGet"`
+	Period    int                         `yaml:"periodSeconds"`
+	Threshold int                         `yaml:"failureThreshold"`
+}
+
+type volume struct {
+	Name      string
+	ConfigMap *struct{ Name string } `yaml:"configMap"`
+	Secret    *struct {
+		SecretName string `yaml:"secretName"`
+	}
+}
+
+// theWorkload is the one that runs rtbeat.
+func (s set) theWorkload(t testing.TB) (object, workload) {
+	t.Helper()
+	found := append(s.all("Deployment"), s.all("StatefulSet")...)
+	require.Len(t, found, 1)
+	w := decode[workload](t, found[0])
+	require.Len(t, w.Spec.Template.Spec.Containers, 1)
+	return found[0], w
+}
+
+// restricted is what Kubernetes' restricted profile forbids of the pods, in its own words.
+func restricted(t testing.TB, templates ...any) string {
+	t.Helper()
+	binary := repo(t, "build/podsecurity")
+	if _, err := os.Stat(binary); err != nil {
+		absent(t, "scripts/manifests.sh builds build/podsecurity", err)
+	}
+	var in []byte
+	for _, template := range templates {
+		text, err := json.Marshal(template)
+		require.NoError(t, err)
+		in = append(in, text...)
+	}
+	out, said, err := command(in, binary)
+	require.NoError(t, err, said)
+	return out
+}
+
+// arguments are those of the container that name files of the configuration, with what they name, as the pod has it: below
+// home, with the files of the ConfigMap, and with a certificate in place of the Secret.
+func arguments(t testing.TB, s set, w workload) (home string, args []string) {
+	t.Helper()
+	home = t.TempDir()
+	pod := w.Spec.Template.Spec
+	certificates := filepath.Join(home, "tls")
+	for _, v := range pod.Volumes {
+		switch {
+		case v.ConfigMap != nil:
+			for name, content := range configMap(t, s, v.ConfigMap.Name) {
+				content = strings.ReplaceAll(content, "/etc/rtbeat-tls", certificates)
+				require.NoError(t, os.WriteFile(filepath.Join(home, name), []byte(content), 0o600))
+			}
+		case v.Secret != nil:
+			writeCertificate(t, certificates)
+		}
+	}
+	return home, pod.Containers[0].Args
+}
+
+// configMap is the one that the pod mounts: it has to be there under that very name.
+func configMap(t testing.TB, s set, name string) map[string]string {
+	t.Helper()
+	for _, o := range s.all("ConfigMap") {
+		if o.name() == name {
+			return decode[map[string]string](t, o.at("data"))
+		}
+	}
+	require.FailNow(t, "no such ConfigMap", name)
+	return nil
+}
+
+// effective is the configuration as the real binary puts it together, which it has to accept first.
+func effective(t testing.TB, s set, w workload) object {
+	t.Helper()
+	t.Setenv("RTBEAT_TOKEN", "not-a-secret")
+	home, args := arguments(t, s, w)
+	checked := harness.Command(t, home, "", append([]string{"test", "config"}, args...)...)
+	require.Zero(t, checked.Code, "rtbeat does not take this configuration:\n%s%s", checked.Stdout, checked.Stderr)
+	exported := harness.Command(t, home, "", append([]string{"export", "config"}, args...)...)
+	require.Zero(t, exported.Code, exported.Stderr)
+	var config map[string]any
+	require.NoError(t, yaml.Unmarshal([]byte(strings.ReplaceAll(exported.Stdout, home, "HOME")), &config))
+	delete(config, "path") // of the test
+	return config
+}
+
+// writeCertificate puts tls.crt and tls.key into a folder.
+func writeCertificate(t testing.TB, folder string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"rtbeat"}, NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(folder, 0o700))
+	for name, block := range map[string]*pem.Block{
+		"tls.crt": {Type: "CERTIFICATE", Bytes: certificate},
+		"tls.key": {Type: "PRIVATE KEY", Bytes: private},
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(block), 0o600))
+	}
+}
+
+// selects is whether a selector's labels are among those of the pods.
+func selects(selector any, labels map[string]string) bool {
+	m, ok := selector.(map[string]any)
+	if !ok || len(m) == 0 {
+		return false
+	}
+	for key, value := range m {
+		if labels[key] != text(value) {
+			return false
+		}
+	}
+	return true
+}
+
+// portNames are those of the container.
+func (c container) portNames() []string {
+	names := map[string]bool{}
+	for _, p := range c.Ports {
+		names[p.Name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+func (c container) port(name string) int {
+	for _, p := range c.Ports {
+		if p.Name == name {
+			return p.ContainerPort
+		}
+	}
+	return 0
+}
