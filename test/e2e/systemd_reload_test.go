@@ -229,10 +229,10 @@ func TestAReloadChangesTheCertificate(t *testing.T) {
 		Rtbeat: map[string]any{"ssl": map[string]any{"certificate": files.certificate, "key": "${CREDENTIALS_DIRECTORY}/" + filepath.Base(files.key)}},
 	}), t: t, notices: notices}
 	serial := func() int64 {
-		conn, err := tls.Dial("tcp", r.Addr, &tls.Config{InsecureSkipVerify: true})
+		conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(t.Context(), "tcp", r.Addr)
 		require.NoError(t, err)
 		defer conn.Close()
-		return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+		return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.Int64()
 	}
 	require.EqualValues(t, 1, serial())
 
