@@ -143,9 +143,8 @@ func unzip(t testing.TB, file string) map[string]entry {
 
 func inner(t testing.TB, file, name string) string {
 	t.Helper()
-	folder := strings.TrimSuffix(strings.TrimSuffix(path.Base(file), ".tar.gz"), ".zip")
-	in, has := strings.CutPrefix(name, folder+"/")
-	require.True(t, has, "%s is not in the folder %s", name, folder)
+	in, has := strings.CutPrefix(name, "rtbeat-"+made.version+"/")
+	require.True(t, has, "%s of %s would not be unpacked into a folder of its own", name, file)
 	return in
 }
 

@@ -79,21 +79,23 @@ func TestCask(t *testing.T) {
 			require.Contains(t, cask, sums[filepath.Base(made.archive(platform))], platform)
 		}
 	}
-	for _, line := range []string{
-		`binary "`, `manpage "`, `bash_completion "`, `zsh_completion "`, `fish_completion "`, "com.apple.quarantine",
-	} {
-		require.Contains(t, cask, line)
-	}
+	require.Contains(t, cask, "com.apple.quarantine")
+	folder := "rtbeat-" + made.version + "/"
+	require.Contains(t, cask, `rename "`+folder+`rtbeat", "rtbeat"`)
+
 	// Each path that the cask installs is one of the archive.
 	inside := open(t, made.archive("darwin/arm64"))
+	stanzas := map[string]bool{}
 	for line := range strings.Lines(cask) {
 		stanza, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if stanza == "manpage" || stanza == "binary" || strings.HasSuffix(stanza, "_completion") {
-			name := strings.Split(rest, `"`)[1]
-			_, name, _ = strings.Cut(name, "/") // the folder
-			require.Contains(t, inside, name, line)
+		if stanza == "manpage" || strings.HasSuffix(stanza, "_completion") {
+			name := strings.ReplaceAll(strings.Split(rest, `"`)[1], "#{version}", made.version)
+			require.Contains(t, inside, strings.TrimPrefix(name, folder), line)
+			require.True(t, strings.HasPrefix(name, folder), line)
+			stanzas[stanza] = true
 		}
 	}
+	require.Len(t, stanzas, 4, "man page and three completions")
 }
 
 // TestReproducible releases the same commit once more, from another folder, under another umask and in another time zone,

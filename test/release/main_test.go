@@ -77,7 +77,7 @@ func snapshot(folder string) (release, error) {
 		return release{}, err
 	}
 	for _, args := range [][]string{
-		{"clone", "--quiet", source, folder},
+		{"clone", "--quiet", "--no-tags", source, folder},
 		{"-C", folder, "remote", "set-url", "origin", "https://github.com/txn2/rtbeat.git"},
 	} {
 		if _, err := output(".", "git", args...); err != nil {
