@@ -8,8 +8,8 @@ if ! getent group rtbeat >/dev/null; then
 fi
 if ! getent passwd rtbeat >/dev/null; then
 	if command -v useradd >/dev/null; then
-		useradd --system --gid rtbeat --home-dir /var/lib/rtbeat --no-create-home --shell /usr/sbin/nologin --comment rtbeat rtbeat
+		useradd --system --gid rtbeat --home-dir /var/lib/rtbeat --no-create-home --comment rtbeat --shell /usr/sbin/nologin rtbeat
 	else
-		adduser -S -D -H -G rtbeat -h /var/lib/rtbeat -s /sbin/nologin -g rtbeat rtbeat
+		adduser -S -D -H -G rtbeat -h /var/lib/rtbeat -g rtbeat -s /sbin/nologin rtbeat
 	fi
 fi

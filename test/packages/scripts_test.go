@@ -49,9 +49,9 @@ func TestScripts(t *testing.T) {
 		restart = "systemctl try-restart rtbeat.service\n"
 		stop    = "systemctl --no-reload disable --now rtbeat.socket rtbeat.service\n"
 		user    = "groupadd --system rtbeat\n" +
-			"useradd --system --gid rtbeat --home-dir /var/lib/rtbeat --no-create-home --shell /usr/sbin/nologin --comment rtbeat rtbeat\n"
+			"useradd --system --gid rtbeat --home-dir /var/lib/rtbeat --no-create-home --comment rtbeat --shell /usr/sbin/nologin rtbeat\n"
 		alpine = "addgroup -S rtbeat\n" +
-			"adduser -S -D -H -G rtbeat -h /var/lib/rtbeat -s /sbin/nologin -g rtbeat rtbeat\n"
+			"adduser -S -D -H -G rtbeat -h /var/lib/rtbeat -g rtbeat -s /sbin/nologin rtbeat\n"
 	)
 	shadow := []string{"useradd", "groupadd", "systemctl"}
 	for name, test := range map[string]struct {

@@ -80,7 +80,7 @@ func serviceFiles(t testing.TB, platform string) []string {
 	system, _, _ := strings.Cut(platform, "/")
 	folder := map[string]string{"linux": "systemd", "darwin": "launchd", "windows": "windows"}[system]
 	var names []string
-	for _, file := range strings.Fields(said(t, made.folder, "git", "ls-files", "deploy/"+folder)) {
+	for file := range strings.FieldsSeq(said(t, made.folder, "git", "ls-files", "deploy/"+folder)) {
 		names = append(names, path.Base(file))
 	}
 	return names

@@ -117,5 +117,5 @@ func TestReproducible(t *testing.T) {
 func TestMakeBuildsTheSame(t *testing.T) {
 	said(t, made.folder, "make", "build")
 	platform := said(t, ".", "go", "env", "GOOS") + "/" + said(t, ".", "go", "env", "GOARCH")
-	require.Equal(t, sum(open(t, made.archive(platform))["rtbeat"].data), sum(read(t, filepath.Join(made.folder, "build/rtbeat"))))
+	require.Equal(t, sum(open(t, made.archive(platform))["rtbeat"].data), sum(read(t, filepath.Join(made.folder, "build", "rtbeat"))))
 }

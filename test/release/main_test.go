@@ -57,7 +57,7 @@ func run(m *testing.M) (int, error) {
 		if parent, err = os.MkdirTemp("", "rtbeat-release-"); err != nil {
 			return 0, err
 		}
-		defer os.RemoveAll(parent)
+		defer func() { _ = os.RemoveAll(parent) }()
 		made, err = snapshot(filepath.Join(parent, "a-folder-of-the-builder"))
 	}
 	if err != nil {
