@@ -27,7 +27,7 @@ func TestKill(t *testing.T) {
 	m.deliver(ledger, "before")
 
 	before := m.show(service, "MainPID")
-	m.run("systemctl", "kill", "--signal=KILL", service)
+	m.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", service)
 	m.deliver(ledger, "after")
 	m.await("NRestarts", "1")
 	require.NotEqual(t, before, m.show(service, "MainPID"))
@@ -55,7 +55,7 @@ func TestWatchdog(t *testing.T) {
 	m.deliver(ledger, "recovered")
 
 	before := m.show(service, "MainPID")
-	m.run("systemctl", "kill", "--signal=STOP", service)
+	m.run("systemctl", "kill", "--kill-whom=main", "--signal=STOP", service)
 	m.await("NRestarts", "1")
 	require.Contains(t, m.run("journalctl", "--unit="+service, "--output=cat"), "Failed with result 'watchdog'")
 	m.deliver(ledger, "restarted")

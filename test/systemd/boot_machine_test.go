@@ -53,8 +53,8 @@ func boot(t testing.TB) *machine {
 		"--bind-ro="+current+":"+media+"/current.deb", "--bind-ro="+older+":"+media+"/older.deb")
 	var console bytes.Buffer
 	nspawn.Stdout, nspawn.Stderr = &console, &console
-	// A run that is killed takes the machine with it.
-	nspawn.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	// A run that is killed takes the machine with it: this is how systemd-nspawn is asked to shut it down.
+	nspawn.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
 	nspawn.WaitDelay = 5 * time.Second
 	started, done := make(chan error, 1), make(chan struct{})
 	go func() {
