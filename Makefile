@@ -42,11 +42,8 @@ build: ## Build build/rtbeat
 STRICT ?=
 
 .PHONY: test
-test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks: generated files, unit tests, fuzzing, e2e, senders, monitoring, browser, workflows, chaos, lint
-	@$(MAKE) workflows REQUIRE=$(STRICT)
-	@$(MAKE) senders REQUIRE=$(STRICT)
-	@$(MAKE) monitoring REQUIRE=$(STRICT)
-	@$(MAKE) browser REQUIRE=$(STRICT)
+test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks that are done in minutes: generated files, unit tests, fuzzing, e2e, chaos, lint, and those below
+	@for suite in workflows packages-test manifests senders rolling monitoring browser; do $(MAKE) $$suite REQUIRE=$(STRICT) || exit 1; done
 
 .PHONY: unit race
 unit: deps ## Run the unit tests, with the race detector
@@ -248,5 +245,7 @@ chart: build ## The same for the Helm chart, which has to say what the manifests
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MANIFESTS=$(REQUIRE) \
 		go test -tags "e2e manifests" -count=1 -timeout 20m -v -run '^TestChart' ./test/manifests
 
-.PHONY: ship-test
-ship-test: cross ## Run what takes too long for `make test`: compile for every system of a release
+.PHONY: ship-test ship-short
+ship-test: ship-short release-check ## Prove what `make test` has no time for: a booted system, the image, the chart, a whole release
+ship-short: ## The same without the release, which compiles libbeat for six platforms (ten minutes)
+	@for suite in systemd image-test chart; do $(MAKE) $$suite REQUIRE=$(REQUIRE) || exit 1; done
