@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,9 +39,12 @@ func TestStatusPage(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, text, "200 OK", path)
 	}
-	text, err := get("/status.json")
-	require.NoError(t, err)
-	require.Contains(t, text, `"state":"idle"`)
+	var text string
+	require.Eventually(t, func() bool { // the first look may come before the server serves
+		var err error
+		text, err = get("/status.json")
+		return err == nil && strings.Contains(text, `"state":"idle"`)
+	}, patience, 10*time.Millisecond)
 	require.Contains(t, text, fmt.Sprintf(`{"key":"rtbeat.admin.port","value":"%d"}`, admin.Port))
 	require.Contains(t, text, `"phase":"serving"`)
 
