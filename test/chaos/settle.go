@@ -25,6 +25,9 @@ func (w *world) settle() {
 	})
 	w.running.Wait()
 	w.ledger.HangUp()
+	if w.stored {
+		w.deliver()
+	}
 
 	w.check()
 	var now figures
@@ -37,6 +40,16 @@ func (w *world) settle() {
 	}
 	for n, sink := range w.sinks {
 		require.NoError(w.t, sink.Err(), "sink %d", n)
+	}
+}
+
+// deliver waits for what is stored: its senders have their 200, and are not waited for any more. check tells of what never
+// comes.
+func (w *world) deliver() {
+	for deadline := time.Now().Add(emptyWithin); time.Now().Before(deadline); harness.Pause(w.t.Context(), 50*time.Millisecond) {
+		if _, events := w.receipts(); len(w.ledger.Lost(events)) == 0 {
+			return
+		}
 	}
 }
 
