@@ -5,6 +5,7 @@ package beater
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -36,6 +37,8 @@ type Options struct {
 
 	// Reread reads the whole configuration again, for a reload.
 	Reread func() (*conf.C, error)
+	// Hangups has a place for one SIGHUP, and gets those that come during the start. Run reloads at each.
+	Hangups chan os.Signal
 
 	durable *durable.Mode // what Processing opened, nil in memory mode
 }
@@ -53,6 +56,7 @@ type Beater struct {
 	build         metrics.Build
 	settings      []effective.Setting // in effect, without secrets
 	reread        func() (*conf.C, error)
+	hangups       chan os.Signal
 
 	stop    context.CancelFunc
 	stopped context.Context //nolint:containedctx // the stop signal: libbeat's Stop takes no context, and may come before Run
@@ -87,7 +91,7 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	bt := &Beater{
-		config: c, log: log, door: door, durable: options.durable, reread: options.Reread,
+		config: c, log: log, door: door, durable: options.durable, reread: options.Reread, hangups: options.Hangups,
 		libbeat: libbeatstats.New(b.Monitoring.StatsRegistry()),
 		build:   metrics.Build{Version: b.Info.Version, Commit: version.Commit(), Libbeat: version.GetDefaultVersion()},
 	}
@@ -129,6 +133,7 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 // much of the budget the stop took.
 func (bt *Beater) Run(*beat.Beat) error {
 	defer bt.stop()
+	bt.takeHangups()
 	a, err := bt.assemble()
 	if err != nil {
 		bt.door.close()

@@ -19,7 +19,7 @@ import (
 
 // door is who may come in, and how: everything about the listeners that is known before one is bound.
 type door struct {
-	authenticator *auth.Authenticator
+	authenticator *auth.Authenticator // in force; once Run has begun, the reloads' alone
 	trusted       clientip.Trusted
 	certificates  *listen.Certificates // nil for plain HTTP
 	connections   *listen.Bound

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/signal"
 	"strings"
 	"sync"
@@ -23,17 +22,27 @@ const (
 	reloadFailed = "failed"
 )
 
-// reloadAtHangup takes SIGHUP over from libbeat, to which it is a third signal to stop (HandleSignals in
-// elastic-agent-libs, service/service.go): Ignore ends that, and Notify brings the signal here. It must be called in Run,
-// after libbeat asked for it. end waits for a reload that is under way, and leaves the signal ignored: one that comes
-// during the stop means nothing. It may be called again.
-func (bt *Beater) reloadAtHangup(a *assembly, m *manager) (end func()) {
+// errOpened refuses what is a file that is empty, or written half, more often than meant: it would let everybody in.
+var errOpened = errors.New("rtbeat.auth is in force and not in the configuration any more: a reload does not let everybody in; put it back, or restart to do without")
+
+// takeHangups takes SIGHUP over from libbeat, to which it is a third signal to stop (HandleSignals in elastic-agent-libs,
+// service/service.go): Ignore ends that, and Notify brings the signal here again. It must be called in Run, after libbeat
+// asked for it.
+func (bt *Beater) takeHangups() {
+	if bt.hangups == nil {
+		return
+	}
 	signal.Ignore(syscall.SIGHUP)
-	signals := make(chan os.Signal, 1) // one that comes during a reload asks for another
-	signal.Notify(signals, syscall.SIGHUP)
+	signal.Notify(bt.hangups, syscall.SIGHUP)
+}
+
+// reloadAtHangup begins to reload at each SIGHUP. end leaves the signal ignored: one that comes during the stop means
+// nothing. It may be called again. A reload that is under way then is left to itself: its files may be where reading takes
+// for ever.
+func (bt *Beater) reloadAtHangup(a *assembly, m *manager) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { bt.reloads(ctx, signals, a, m) })
+	running.Go(func() { bt.reloads(ctx, a, m) })
 	return func() {
 		signal.Ignore(syscall.SIGHUP)
 		cancel()
@@ -42,16 +51,20 @@ func (bt *Beater) reloadAtHangup(a *assembly, m *manager) (end func()) {
 }
 
 // reloads reads certificates and secrets again at each signal, until ctx ends.
-func (bt *Beater) reloads(ctx context.Context, signals <-chan os.Signal, a *assembly, m *manager) {
+func (bt *Beater) reloads(ctx context.Context, a *assembly, m *manager) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-signals:
+		case <-bt.hangups:
 		}
 		m.notify.Reloading()
 		result := reloadDone
-		if err := bt.reload(a); err != nil {
+		err := within(ctx, func() error { return bt.reload(a) })
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
 			result = reloadFailed
 			bt.log.Errorw("reloading failed: the certificates, tokens, passwords and keys that were in force stay so", "error.message", err.Error())
 		}
@@ -89,9 +102,13 @@ func (bt *Beater) reload(a *assembly) error {
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}
+	if bt.door.authenticator.Enabled() && !authenticator.Enabled() {
+		return errOpened
+	}
 	if err := bt.door.certificates.Reload(); err != nil {
 		return err //nolint:wrapcheck // its text is for the operator, and names the setting already
 	}
+	bt.door.authenticator = authenticator
 	a.server.Authenticate(authenticator)
 	for _, warning := range warnings {
 		bt.log.Warn(warning)

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -43,6 +46,7 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	}
 	var options beater.Options
 	defaults := queueDefaults()
+	options.Hangups = make(chan os.Signal, 1) // one that comes during a reload asks for another
 	options.Reread = func() (*conf.C, error) { return reread(defaults) }
 	settings := instance.Settings{
 		Name:            Name,
@@ -63,7 +67,10 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	root.TestCmd.AddCommand(newTestIntakeCmd(settings))
 
 	for _, c := range []*cobra.Command{&root.Command, root.RunCmd} { // the root command is an alias of run
-		c.PreRun = func(*cobra.Command, []string) { options.Run = true }
+		c.PreRun = func(*cobra.Command, []string) {
+			options.Run = true
+			signal.Notify(options.Hangups, syscall.SIGHUP) // else one would end a start, which takes its time where a queue is repaired
+		}
 	}
 	for _, c := range checkOnly(root) {
 		c.PreRun = func(*cobra.Command, []string) { options.Check = true }

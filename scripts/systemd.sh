@@ -58,7 +58,7 @@ echo "Making $rootfs from the packages of $ID $VERSION_CODENAME (a minute or two
 partial=$(mktemp build/systemd/XXXXXX.tar)
 log=build/systemd/rootfs.log
 trap 'rm -f "$partial"' EXIT
-if ! mmdebstrap --variant=minbase --include=systemd,systemd-sysv,dbus,procps,ca-certificates \
+if ! mmdebstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates \
 	"$VERSION_CODENAME" "$partial" "$sources" >$log 2>&1; then
 	tail -n 20 $log >&2
 	exit 1

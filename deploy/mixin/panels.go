@@ -137,7 +137,7 @@ func senders() []panel {
 		{
 			kind: timeseries, title: "Certificate expires in", unit: "s", width: 8,
 			description: "Time until the first certificate that is served expires. Empty without TLS.",
-			alerts:      []string{"RtbeatCertificateExpires"},
+			alerts:      []string{"RtbeatCertificateExpires", "RtbeatReloadFailed"},
 			targets:     []target{{`min by (instance) (rtbeat_tls_certificate_expiry_timestamp_seconds{$S}) - time()`, "{{instance}}"}},
 		},
 	}

@@ -7,5 +7,5 @@ if [ "$1" = purge ]; then
 	rm -rf /var/lib/rtbeat /var/log/rtbeat
 fi
 if [ -d /run/systemd/system ]; then
-	systemctl daemon-reload
+	systemctl daemon-reload || :
 fi

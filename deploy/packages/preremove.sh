@@ -8,5 +8,5 @@ remove | 0) ;;
 *) exit 0 ;;
 esac
 if [ -d /run/systemd/system ]; then
-	systemctl --no-reload disable --now rtbeat.socket rtbeat.service
+	systemctl --no-reload disable --now rtbeat.socket rtbeat.service || :
 fi

@@ -6,6 +6,7 @@
 package systemd
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -78,6 +79,10 @@ func take(files []*os.File) (Sockets, error) {
 			return s, fmt.Errorf("the service manager passes more than one socket named %q: rtbeat serves one, so leave one ListenStream= in the .socket", name)
 		}
 		l, err := net.FileListener(file)
+		if err == nil && l.Addr().Network() == "unixpacket" { // HTTP would lose what of a packet does not fit its buffer
+			_ = l.Close()
+			err = errors.New("it keeps packets apart (ListenSequentialPacket=)")
+		}
 		if err != nil {
 			return s, fmt.Errorf("taking over the socket %q of the service manager, which must be a stream socket that listens (ListenStream=, Accept=no): %w", name, err)
 		}

@@ -4,6 +4,7 @@ package systemd
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -86,6 +87,34 @@ func TestAMessageThatCannotBeSent(t *testing.T) {
 	require.ErrorContains(t, complaints[0], "NOTIFY_SOCKET")
 }
 
+// A service manager that does not read holds nobody up, and hears of what it must know when it reads again.
+func TestASocketThatNobodyReads(t *testing.T) {
+	conn := listenTo(t)
+	var complaints []error
+	n := NewNotifier(func(err error) { complaints = append(complaints, err) })
+	full := func() bool { n.alive(); return len(complaints) > 0 }
+	for !full() {
+		require.NoError(t, t.Context().Err())
+	}
+	require.ErrorIs(t, complaints[0], os.ErrDeadlineExceeded)
+	n.Ready("here")
+	n.Extend(time.Second)
+	for message := ""; message != "STATUS=here"; { // what is in the socket goes, and room comes
+		n.Status("here")
+		lines := next(t, conn)
+		message = lines[len(lines)-1]
+		if message == "STATUS=here" {
+			require.Equal(t, []string{"READY=1", message}, lines)
+		}
+	}
+	require.Len(t, complaints, 1)
+	n.Stopping("gone soon", time.Second)
+	n.Ready("a reload that took longer")
+	n.Status("gone soon, still")
+	require.Equal(t, "STOPPING=1", next(t, conn)[0])
+	require.Equal(t, []string{"STATUS=gone soon, still"}, next(t, conn))
+}
+
 func TestTheWatchdogIsFedByRoundsThatEndWell(t *testing.T) {
 	conn := listenTo(t)
 	n := NewNotifier(func(err error) { t.Error(err) })
@@ -166,6 +195,23 @@ func TestSocketsByName(t *testing.T) {
 	require.NoError(t, err)
 	_, err = take([]*os.File{os.NewFile(dup(t, file), "in")})
 	require.ErrorContains(t, err, "must be a stream socket that listens")
+}
+
+// Of a packet that is longer than what is read at once the rest is lost.
+func TestASocketOfPackets(t *testing.T) {
+	l, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "p"), Net: "unixpacket"})
+	if errors.Is(err, syscall.EPROTONOSUPPORT) {
+		t.Skip("this system has no Unix sockets of packets")
+	}
+	require.NoError(t, err)
+	defer l.Close()
+	file, err := l.File()
+	require.NoError(t, err)
+	defer file.Close()
+	s, err := take([]*os.File{os.NewFile(dup(t, file), "in")})
+	require.ErrorContains(t, err, "must be a stream socket that listens")
+	require.ErrorContains(t, err, "keeps packets apart")
+	require.Equal(t, Sockets{}, s)
 }
 
 // dup is a descriptor of the test's own for file.

@@ -266,6 +266,86 @@ func TestAReloadChangesTheCertificate(t *testing.T) {
 	r.Stop()
 }
 
+// A configuration that is empty, or has lost its auth, does not open the door.
+func TestAReloadDoesNotLetEverybodyIn(t *testing.T) {
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	home, notices := t.TempDir(), noticesIn(t)
+	settings := harness.Settings{
+		Sink: sink.Addr(), Home: home, Env: []string{notices.env()},
+		Rtbeat: map[string]any{"auth": map[string]any{"bearer": map[string]any{"tokens": []string{"first"}}}},
+	}
+	r := &reloaded{Beat: harness.StartBeat(t, settings), t: t, notices: notices, config: filepath.Join(home, "rtbeat-under-test.yml")}
+	conn, err := net.Dial("tcp", r.Addr)
+	k := keepOpen(t, conn, err)
+	r.rewrite("second") // what is in force is not what was there at the start
+	r.hangUp()
+	require.NoError(t, os.WriteFile(r.config, nil, 0o600))
+	r.hangUp()
+	settings.Rtbeat = nil
+	settings.WriteConfig(t, home)
+	r.hangUp()
+	require.InDelta(t, 2, r.Metric(`rtbeat_reloads_total{result="failed"}`), 0)
+	failed, found := r.Log.Find("reloading failed")
+	require.True(t, found)
+	require.Contains(t, failed.Fields["error.message"], "rtbeat.auth is in force and not in the configuration any more")
+	code, _ := k.post("third", "[]")
+	require.Equal(t, http.StatusUnauthorized, code)
+	code, _ = k.post("second", "[]")
+	require.Equal(t, http.StatusOK, code)
+	r.Stop()
+}
+
+// A reload whose files cannot be read to their end, as from a file server that is gone, holds up no stop.
+func TestAReloadThatHangsHoldsUpNoStop(t *testing.T) {
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	home, notices := t.TempDir(), noticesIn(t)
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Home: home, Env: []string{notices.env()}})
+	config := filepath.Join(home, "rtbeat-under-test.yml")
+	notices.await(t, time.Time{}, "READY=1")
+	require.NoError(t, os.Remove(config))
+	require.NoError(t, syscall.Mkfifo(config, 0o600)) // nobody writes to it
+	since := time.Now()
+	b.Signal(syscall.SIGHUP)
+	notices.await(t, since, "RELOADING=1")
+	b.Terminate()
+	code, _ := b.WaitExit(prompt)
+	require.Zero(t, code)
+	notices.await(t, since, "STOPPING=1")
+	require.Zero(t, notices.count(since, "READY=1"))
+}
+
+// A SIGHUP during the start, which can take its time, does not end it: rtbeat reloads when it serves.
+func TestAHangupDuringTheStart(t *testing.T) {
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	slow := filepath.Join(t.TempDir(), "slow.yml")
+	require.NoError(t, syscall.Mkfifo(slow, 0o600))
+	var over atomic.Bool
+	var writer sync.WaitGroup
+	b := harness.StartBeat(t, harness.Settings{
+		Sink: sink.Addr(), Args: []string{"-c", slow},
+		Started: func(p *os.Process) {
+			var hangUp sync.Once
+			writer.Go(func() {
+				for !over.Load() { // the configuration is read several times
+					w, err := os.OpenFile(slow, os.O_WRONLY, 0) // returns when somebody reads
+					if err != nil {
+						return
+					}
+					hangUp.Do(func() { _ = p.Signal(syscall.SIGHUP) })
+					_ = w.Close()
+				}
+			})
+		},
+	})
+	harness.Await(t, prompt, "the reload", func() bool { return b.Metric(`rtbeat_reloads_total{result="done"}`) > 0 })
+	b.Stop()
+	over.Store(true)
+	r, err := os.OpenFile(slow, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	require.NoError(t, err)
+	defer r.Close()
+	writer.Wait()
+}
+
 // pairFiles are a certificate and its key in files.
 type pairFiles struct {
 	authority        *authority

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -62,7 +63,7 @@ func StartBeatArgs(t testing.TB, home string, args ...string) *Beat {
 func start(t testing.TB, s Settings, home string, args ...string) *Beat {
 	t.Helper()
 	b := &Beat{t: t, Home: home, Log: newLog(), done: make(chan struct{})}
-	args = append(append([]string{"-e"}, pathArgs(home)...), args...)
+	args = slices.Concat([]string{"-e"}, pathArgs(home), args, s.Args)
 	b.cmd = exec.CommandContext(t.Context(), binary(), args...)
 	if len(s.Sockets) > 0 {
 		b.cmd = withSockets(t.Context(), s.Sockets, args)
@@ -73,6 +74,9 @@ func start(t testing.TB, s Settings, home string, args ...string) *Beat {
 	// A grandchild holding the pipe must not hold the test.
 	b.cmd.WaitDelay = 5 * time.Second
 	require.NoError(t, b.cmd.Start())
+	if s.Started != nil {
+		s.Started(b.cmd.Process)
+	}
 	go func() {
 		defer close(b.done)
 		_ = b.cmd.Wait()

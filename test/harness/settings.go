@@ -39,6 +39,10 @@ type Settings struct {
 	Sockets []Socket
 	// Home is the directory for path.home, data and logs; empty means a new one. A restart passes the old one.
 	Home string
+	// Args are what is added to the command line.
+	Args []string
+	// Started is told of the process, which does not listen yet.
+	Started func(*os.Process)
 }
 
 // Socket is a listening socket of the test, that a process inherits.

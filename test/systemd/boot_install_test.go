@@ -64,7 +64,7 @@ func TestRemove(t *testing.T) {
 		require.Equal(t, "inactive", m.show(service, "ActiveState"))
 		require.Equal(t, "inactive", m.show(socket, "ActiveState"))
 		require.Empty(t, m.run("find", "/etc/systemd/system", "-name", "rtbeat*"), "still enabled")
-		require.Equal(t, 1, m.try("pgrep", "rtbeat").code, "still running")
+		require.Equal(t, 1, m.try("sh", "-c", "cat /proc/[0-9]*/comm 2>/dev/null | grep -x rtbeat").code, "still running")
 		m.run("getent", "passwd", "rtbeat")
 	}
 

@@ -47,7 +47,7 @@ func root(t *testing.T, change func(name, text string) string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"usr/share/rtbeat/bin/rtbeat": "#!/bin/sh\n", "bin/kill": "#!/bin/sh\n",
+		"usr/share/rtbeat/bin/rtbeat": "#!/bin/sh\n", "bin/sh": "#!/bin/sh\n",
 		"usr/lib/systemd/system/sysinit.target": "[Unit]\n", "usr/lib/systemd/system/shutdown.target": "[Unit]\n",
 		"usr/lib/systemd/system/rtbeat.service": change("rtbeat.service", unit(t, "rtbeat.service")),
 		"usr/lib/systemd/system/rtbeat.socket":  change("rtbeat.socket", unit(t, "rtbeat.socket")),
