@@ -142,7 +142,9 @@ func TestOutputElasticsearchBusy(t *testing.T) {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			t.Parallel()
 			s := startStore(t, refusing("busy", status))
-			b := harness.StartBeat(t, s.settings(nil))
+			settings := s.settings(nil)
+			settings.Queue = map[string]any{"flush.timeout": "50ms", "flush.min_events": 200} // one request: it is tried again before any other
+			b := harness.StartBeat(t, settings)
 			c := harness.NewClient(t)
 			batch := harness.NewLabelledBatch("busy", 10, func(i int) string { return []string{"keep", "busy"}[i%2] })
 			requireTimeout(t, c.Post(t.Context(), b.Addr, batch.Body()), 10)

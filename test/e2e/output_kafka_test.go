@@ -194,6 +194,10 @@ func TestOutputKafkaRejects(t *testing.T) {
 			want := append([]string{"m1", "m2"}, <-others...)
 			require.ElementsMatch(t, want, idsOf(t, k.records(len(want))...))
 			require.EqualValues(t, 2, b.Metric("rtbeat_events_rejected_total"))
+			require.EqualValues(t, 2, b.Metric("rtbeat_libbeat_output_events_dropped_total"))
+			harness.Await(t, 5*time.Second, "libbeat's figures, without what was dropped", func() bool {
+				return b.Metric("rtbeat_libbeat_output_events_acked_total") == float64(len(want)) && b.Metric("rtbeat_libbeat_output_events_active") == 0
+			})
 			b.Stop()
 		})
 	}
@@ -214,6 +218,7 @@ func TestOutputKafkaIsGone(t *testing.T) {
 		require.Equal(t, http.StatusGatewayTimeout, a.Code, "%s", a)
 	}
 	require.EqualValues(t, 5, b.Metric("rtbeat_events_acked_total"))
+	require.EqualValues(t, 5, b.Metric("rtbeat_libbeat_output_events_acked_total"))
 }
 
 func TestOutputKafkaAcks(t *testing.T) {
