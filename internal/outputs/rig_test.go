@@ -11,7 +11,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	conf "github.com/elastic/elastic-agent-libs/config"
-	"github.com/elastic/elastic-agent-libs/logp/logptest"
+	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
@@ -32,7 +32,7 @@ func events(n, size int) (events []beat.Event) {
 func newClient(t *testing.T, output string, settings map[string]any) outputs.NetworkClient {
 	t.Helper()
 	require.NoError(t, Watch())
-	group, err := outputs.Load(nil, beat.Info{Beat: "rtbeat", Version: "9.9.9", Logger: logptest.NewTestingLogger(t, "")}, nil, output, conf.MustNewConfigFrom(settings))
+	group, err := outputs.Load(nil, beat.Info{Beat: "rtbeat", Version: "9.9.9", Logger: logp.NewNopLogger()}, nil, output, conf.MustNewConfigFrom(settings))
 	require.NoError(t, err)
 	require.Len(t, group.Clients, 1)
 	return group.Clients[0].(outputs.NetworkClient)

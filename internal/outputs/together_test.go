@@ -11,7 +11,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/beats/v7/libbeat/outputs/outest"
 	"github.com/elastic/beats/v7/libbeat/publisher"
-	"github.com/elastic/elastic-agent-libs/logp/logptest"
+	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
@@ -52,7 +52,7 @@ func publish(t *testing.T, b *bulk, sent []beat.Event) (givenUp []int) {
 	t.Helper()
 	o := &observer{Observer: outputs.NewNilObserver()}
 	b.observer = o
-	wrapper := newTogether(b, o, beat.Info{Logger: logptest.NewTestingLogger(t, "")}, nil, hasID)
+	wrapper := newTogether(b, o, beat.Info{Logger: logp.NewNopLogger()}, nil, hasID)
 	for left := sent; len(left) > 0; {
 		require.Less(t, b.requests, 10_000, "there is an end")
 		batch := outest.NewBatch(left...)
@@ -116,7 +116,7 @@ func TestHalvesEndAtTheFirstError(t *testing.T) {
 	b.busy = func(n int) bool { return b.requests > 1 && n%4 == 1 }
 	o := &observer{Observer: outputs.NewNilObserver()}
 	b.observer = o
-	wrapper := newTogether(b, o, beat.Info{Logger: logptest.NewTestingLogger(t, "")}, nil, hasID)
+	wrapper := newTogether(b, o, beat.Info{Logger: logp.NewNopLogger()}, nil, hasID)
 	sent := documents(64)
 	batch := outest.NewBatch(sent...)
 	require.NoError(t, wrapper.Publish(t.Context(), batch), "that of the first request")
