@@ -20,6 +20,7 @@ const (
 	refusing   state = "refusing"
 	stalling   state = "stalled"
 	failing    state = "failing"
+	givingUp   state = "giving_up"
 	stopping   state = "stopping"
 	unknown    state = "unknown"
 )
@@ -75,6 +76,7 @@ type facts struct {
 
 	full     float64 // 503 in_flight_limit
 	timeouts float64 // 504
+	givenUp  float64 // 502
 	internal float64 // 500, and events that never entered the pipeline
 	rejected float64 // 4xx
 	reason   string  // the most frequent one of them
@@ -119,6 +121,16 @@ func (f *facts) judge() Verdict {
 			Text: fmt.Sprintf("%s failed inside rtbeat in the last 30 s. Their senders keep them.", counted(f.internal, "batch", "batches")),
 			Advice: []string{
 				"Look for \"panic\" in rtbeat's log: a processor that panics on what somebody sends, or a defect in rtbeat.",
+			},
+		}
+	case f.givenUp > 0:
+		return Verdict{
+			State: givingUp, Level: bad, Fault: byOutput, Title: "Giving up",
+			Text: fmt.Sprintf("The output gave up events of %s in the last 30 s (502 output_rejected). Their senders keep them, and send them again.",
+				counted(f.givenUp, "batch", "batches")),
+			Advice: []string{
+				"rtbeat's log has the output's reason: a mapping, an authorization, a limit, a full disk. Mend that, and the next attempt is delivered.",
+				"Where a message itself can never be stored, its sender is stuck behind it: docs/outputs.md has the ways out.",
 			},
 		}
 	case f.timeouts > 0 || f.noAck > f.settings.Timeout:

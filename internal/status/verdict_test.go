@@ -61,6 +61,11 @@ func TestVerdicts(t *testing.T) {
 			r.add("rtbeat_events_acked_total", 600)
 			r.answer("500", "internal_error", 2)
 		}, failing, bad, byRtbeat, "2 batches failed inside rtbeat", ""},
+		"an output that gives events up": {func(r *rig) {
+			r.add("rtbeat_events_acked_total", 600)
+			r.answer("502", "output_rejected", 2)
+			r.answer("504", "ack_timeout", 1)
+		}, givingUp, bad, byOutput, "The output gave up events of 2 batches in the last 30 s", ""},
 		"nothing but refused senders": {func(r *rig) {
 			r.answer("401", "unauthorized", 9)
 			r.answer("400", "malformed_json", 8)
