@@ -24,7 +24,7 @@ func TestOutputConsoleIntoAFullDevice(t *testing.T) {
 	for i := range 3 {
 		requireRejected(t, c.Post(t.Context(), b.Addr, harness.NewBatch("full-"+strconv.Itoa(i), 1).Body()), 1, 1)
 	}
-	require.EqualValues(t, 3, b.Metric("rtbeat_libbeat_output_events_dropped_total"))
+	require.Equal(t, 3, int(b.Metric("rtbeat_libbeat_output_events_dropped_total")))
 	require.Zero(t, b.Metric("rtbeat_libbeat_output_events_acked_total"))
 	require.Zero(t, b.Metric("rtbeat_libbeat_output_events_active"))
 	b.Stop()

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -91,9 +92,7 @@ func (s *store) ids(index string) (ids []string) {
 
 func (s *store) settings(more map[string]any) harness.Settings {
 	output := map[string]any{"hosts": []string{s.server.URL}, "index": "rtbeat", "allow_older_versions": true, "backoff.init": "50ms", "backoff.max": "100ms"}
-	for key, value := range more {
-		output[key] = value
-	}
+	maps.Copy(output, more)
 	return harness.Settings{Kind: "elasticsearch", Rtbeat: quick, Output: output, Setup: map[string]any{"template.enabled": false, "ilm.enabled": false}}
 }
 
@@ -192,8 +191,8 @@ func TestOutputElasticsearchRejects(t *testing.T) {
 			}
 			senders.Wait()
 			require.Len(t, s.ids("rtbeat"), 8*6*25-2*16)
-			require.EqualValues(t, 2*16, b.Metric("rtbeat_events_rejected_total"))
-			require.EqualValues(t, 2*16, b.Metric("rtbeat_libbeat_output_events_dropped_total"), "finding out counts nothing twice")
+			require.Equal(t, 2*16, int(b.Metric("rtbeat_events_rejected_total")))
+			require.Equal(t, 2*16, int(b.Metric("rtbeat_libbeat_output_events_dropped_total")), "finding out counts nothing twice")
 			b.Stop()
 		})
 	}

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,9 +17,7 @@ import (
 
 func fileSettings(dir string, more map[string]any) harness.Settings {
 	output := map[string]any{"path": dir, "filename": "events"}
-	for key, value := range more {
-		output[key] = value
-	}
+	maps.Copy(output, more)
 	return harness.Settings{Kind: "file", Rtbeat: quick, Output: output}
 }
 
@@ -76,8 +75,8 @@ func TestOutputFileCannotEncode(t *testing.T) {
 	require.Equal(t, 2, a.Body.Coalesced, "what was delivered is not sent again, what was not is: %s", a)
 	requireDelivered(t, c.Post(t.Context(), b.Addr, harness.Batch{mixed[2]}.Body()), 1)
 	require.Equal(t, []string{"a 1\n", "b 2\n", "c 3\n"}, texts(linesIn(t, dir)))
-	require.EqualValues(t, 2, b.Metric("rtbeat_events_rejected_total"))
-	require.EqualValues(t, 3, b.Metric("rtbeat_events_acked_total"))
+	require.Equal(t, 2, int(b.Metric("rtbeat_events_rejected_total")))
+	require.Equal(t, 3, int(b.Metric("rtbeat_events_acked_total")))
 	require.Equal(t, 2, b.Answers(502, "output_rejected"))
 	b.Stop()
 	entry, ok := b.Log.Find("stopped: ")

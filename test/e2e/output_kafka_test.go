@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -40,9 +41,7 @@ func (c *cluster) settings(more map[string]any) harness.Settings {
 		"hosts": c.ListenAddrs(), "topic": kafkaTopic, "required_acks": -1,
 		"backoff.init": "100ms", "backoff.max": "200ms", "metadata.retry.backoff": "50ms", "metadata.retry.max": 1,
 	}
-	for key, value := range more {
-		output[key] = value
-	}
+	maps.Copy(output, more)
 	return harness.Settings{Kind: "kafka", Rtbeat: quick, Output: output}
 }
 
@@ -106,7 +105,7 @@ func TestOutputKafka(t *testing.T) {
 	again := c.Post(t.Context(), b.Addr, batch.Body())
 	requireDelivered(t, again, 50)
 	require.Equal(t, 50, again.Body.Coalesced)
-	require.EqualValues(t, 50, b.Metric("rtbeat_events_acked_total"))
+	require.Equal(t, 50, int(b.Metric("rtbeat_events_acked_total")))
 	b.Stop()
 }
 
@@ -193,8 +192,8 @@ func TestOutputKafkaRejects(t *testing.T) {
 			close(stop)
 			want := append([]string{"m1", "m2"}, <-others...)
 			require.ElementsMatch(t, want, idsOf(t, k.records(len(want))...))
-			require.EqualValues(t, 2, b.Metric("rtbeat_events_rejected_total"))
-			require.EqualValues(t, 2, b.Metric("rtbeat_libbeat_output_events_dropped_total"))
+			require.Equal(t, 2, int(b.Metric("rtbeat_events_rejected_total")))
+			require.Equal(t, 2, int(b.Metric("rtbeat_libbeat_output_events_dropped_total")))
 			harness.Await(t, 5*time.Second, "libbeat's figures, without what was dropped", func() bool {
 				return b.Metric("rtbeat_libbeat_output_events_acked_total") == float64(len(want)) && b.Metric("rtbeat_libbeat_output_events_active") == 0
 			})
@@ -217,8 +216,8 @@ func TestOutputKafkaIsGone(t *testing.T) {
 		a := c.Post(t.Context(), b.Addr, batch.Body())
 		require.Equal(t, http.StatusGatewayTimeout, a.Code, "%s", a)
 	}
-	require.EqualValues(t, 5, b.Metric("rtbeat_events_acked_total"))
-	require.EqualValues(t, 5, b.Metric("rtbeat_libbeat_output_events_acked_total"))
+	require.Equal(t, 5, int(b.Metric("rtbeat_events_acked_total")))
+	require.Equal(t, 5, int(b.Metric("rtbeat_libbeat_output_events_acked_total")))
 }
 
 func TestOutputKafkaAcks(t *testing.T) {

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -107,9 +108,7 @@ func (s *redisServer) list(key string) [][]byte {
 
 func (s *redisServer) settings(more map[string]any) harness.Settings {
 	output := map[string]any{"hosts": []string{s.addr}, "key": redisKey, "timeout": "1s", "backoff.init": "50ms", "backoff.max": "200ms"}
-	for key, value := range more {
-		output[key] = value
-	}
+	maps.Copy(output, more)
 	return harness.Settings{Kind: "redis", Rtbeat: quick, Output: output}
 }
 
@@ -218,7 +217,7 @@ func TestOutputRedisRejects(t *testing.T) {
 			if output["datatype"] == nil {
 				require.ElementsMatch(t, []string{"a", "b", "c", "d", "e", "f"}, idsOf(t, s.list(redisKey)...))
 			}
-			require.EqualValues(t, 4, b.Metric("rtbeat_events_rejected_total"))
+			require.Equal(t, 4, int(b.Metric("rtbeat_events_rejected_total")))
 			b.Stop()
 		})
 	}

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"testing"
 
@@ -39,9 +40,7 @@ func ids(batches ...harness.Batch) (ids []string) {
 // message is one message with a uuid and whatever else.
 func message(id string, fields map[string]any) harness.Message {
 	all := map[string]any{"uuid": id}
-	for name, value := range fields {
-		all[name] = value
-	}
+	maps.Copy(all, fields)
 	raw, err := json.Marshal(all)
 	if err != nil {
 		panic(err) // the stories are made of plain values
