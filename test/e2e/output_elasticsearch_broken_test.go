@@ -113,3 +113,23 @@ func TestOutputElasticsearchAnswersInPart(t *testing.T) {
 		})
 	}
 }
+
+// In durable mode senders had their 200. What is refused is counted, and not looked for.
+func TestOutputElasticsearchRejectsDurable(t *testing.T) {
+	t.Parallel()
+	s := startStore(t, refusing("poison", http.StatusBadRequest))
+	settings := s.settings(nil)
+	settings.Disk = map[string]any{"max_size": "1GB"}
+	b := harness.StartBeat(t, settings)
+	c := harness.NewClient(t)
+	batch := harness.NewLabelledBatch("durable", 8, func(i int) string { return []string{"keep", "poison"}[i%2] })
+	a := c.Post(t.Context(), b.Addr, batch.Body())
+	require.Equal(t, http.StatusOK, a.Code, "%s", a)
+	harness.Await(t, 10*time.Second, "the end of the batch", func() bool {
+		return b.Metric("rtbeat_libbeat_output_events_acked_total")+b.Metric("rtbeat_libbeat_output_events_dropped_total") >= 8
+	})
+	require.ElementsMatch(t, []string{"durable-0", "durable-2", "durable-4", "durable-6"}, s.ids("rtbeat"))
+	require.Equal(t, 4, int(b.Metric("rtbeat_libbeat_output_events_dropped_total")))
+	require.Zero(t, s.copies)
+	b.Stop()
+}
