@@ -170,3 +170,15 @@ func TestVerdictOfTheDisk(t *testing.T) {
 	f = facts{known: true, acked: 5, ackedRate: 5, persisted: true}
 	require.Contains(t, f.verdict().Text, "5.0 events/s stored on the local disk")
 }
+
+// Whom to look at depends on the output.
+func TestTheVerdictNamesTheOutput(t *testing.T) {
+	for output, receiver := range map[string]string{"": "Logstash", "logstash": "Logstash", "kafka": "what output.kafka ships to"} {
+		f := facts{known: true, settings: Settings{Output: output}}
+		require.Contains(t, f.verdict().Text, "Whether "+receiver+" works")
+		f.stalled = true
+		require.Contains(t, f.verdict().Advice[0], "whether "+receiver+" is up")
+		f.persisted = true
+		require.Contains(t, f.verdict().Advice[1], "when "+receiver+" takes events")
+	}
+}
