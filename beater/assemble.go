@@ -91,6 +91,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 	if bt.door.admin != nil {
 		page = status.New(gathered, status.Settings{
 			Timeout:       bt.config.Timeout,
+			Output:        bt.output,
 			Host:          bt.config.Admin.Host,
 			Configuration: bt.settings,
 		})

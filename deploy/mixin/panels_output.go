@@ -45,6 +45,7 @@ func inFlight() []panel {
 				{`sum(rate(rtbeat_events_withdrawn_total{$S}[$__rate_interval]))`, "withdrawn"},
 				{`sum(rate(rtbeat_events_filtered_total{$S}[$__rate_interval]))`, "filtered"},
 				{`sum(rate(rtbeat_events_dropped_total{$S}[$__rate_interval]))`, "dropped"},
+				{`sum(rate(rtbeat_events_rejected_total{$S}[$__rate_interval]))`, "answered 502"},
 			},
 		},
 	}
@@ -113,6 +114,7 @@ func output() []panel {
 				{`sum(rate(rtbeat_libbeat_output_events_failed_total{$S}[$__rate_interval]))`, "failed"},
 				{`sum(rate(rtbeat_libbeat_output_events_retried_total{$S}[$__rate_interval]))`, "tried again"},
 				{`sum(rate(rtbeat_libbeat_output_events_dropped_total{$S}[$__rate_interval]))`, "dropped"},
+				{`sum(rate(rtbeat_events_rejected_total{$S}[$__rate_interval]))`, "answered 502"},
 				{`sum(rate(rtbeat_libbeat_output_write_errors_total{$S}[$__rate_interval]))`, "write errors"},
 			},
 		},

@@ -8,7 +8,8 @@
 //
 // How it comes to know which events those are depends on the output:
 //
-//   - file and console (oneByOne): each event is a batch of its own, and they are done when Publish returns. Exact.
+//   - file and console (oneByOne): each event is a batch of its own, and they are done when Publish returns. Exact. What the
+//     console output has in its buffer is written out, and looked at, before it counts.
 //   - kafka: each event is a batch of its own, and the stack says which of the client's goroutines ends it. Exact.
 //   - redis (together): events that cannot be encoded, or have no key, are found before the output sees them. Exact.
 //   - elasticsearch (together): a bulk request says how many of its events were refused, not which. Where these are some

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,12 +23,16 @@ import (
 // successWorker has heard from the broker. errorWorker has given the event up and said so to the observer, or has met an
 // open circuit breaker, which it takes for a delivery if the batch met nothing else. Publish could not encode the event, or
 // found no topic.
-type kafka struct{ client }
+type kafka struct {
+	client
+	turn    chan struct{} // has the token while an event is handed over
+	closing atomic.Bool
+}
 
 func newKafka(inner outputs.Client, o *observer, _ *conf.C, _ beat.Info) (outputs.Client, error) {
 	o.split = true
 	o.counts = func() bool { return endedBy() == byError } // what Publish drops, it has ended already
-	return asNetwork(&kafka{client{inner, o}}, inner), nil
+	return asNetwork(&kafka{client: client{inner, o}, turn: make(chan struct{}, 1)}, inner), nil
 }
 
 func (c *kafka) Publish(ctx context.Context, batch publisher.Batch) error {
@@ -39,12 +44,37 @@ func (c *kafka) Publish(ctx context.Context, batch publisher.Batch) error {
 	}
 	r := &round{batch: batch, left: len(events)}
 	for i := range events {
-		// Publish returns no error, and hands the event over or ends it.
-		if err := c.Client.Publish(ctx, &single{round: r, observer: c.observer, event: events[i : i+1]}); err != nil {
-			return err //nolint:wrapcheck // libbeat logs it
+		if err := c.handOver(ctx, &single{round: r, observer: c.observer, event: events[i : i+1]}); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// handOver publishes one event. The output returns no error, and takes the event or ends it.
+func (c *kafka) handOver(ctx context.Context, s *single) error {
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
+	if c.closing.Load() {
+		s.Cancelled()
+		return nil
+	}
+	return c.Client.Publish(ctx, s) //nolint:wrapcheck // libbeat logs it
+}
+
+// closeAfter is how long Close waits for the event that is being handed over.
+const closeAfter = 100 * time.Millisecond
+
+// Close closes the client between two events: the output panics where it is closed while it takes one, for it sends to a
+// channel then that is closed as well. One that waits for room in that channel is let go by being closed.
+func (c *kafka) Close() error {
+	c.closing.Store(true)
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-time.After(closeAfter):
+	}
+	return c.Client.Close() //nolint:wrapcheck // libbeat logs it
 }
 
 // round is one of libbeat's batches, until each of its events is ended.
@@ -86,12 +116,15 @@ func (s *single) ACK() {
 		s.round.end()
 	case byError:
 		// The observer is told just before, in this goroutine, and it is the only one that asks.
+		s.observer.notAcked.Add(1)
 		if s.observer.takePermanent() == 0 {
+			s.observer.RetryableErrors(1)
 			s.round.end(s.event...)
 			return
 		}
 		s.Drop()
 	case byPublish, byUnknown: // a libbeat that ends batches elsewhere must not make a 200 of it
+		s.observer.notAcked.Add(1)
 		s.Drop()
 	}
 }

@@ -12,6 +12,7 @@ type observer struct {
 
 	writeFailed atomic.Bool
 
+	notAcked  atomic.Int64 // events that the output is about to report as acknowledged, and are not
 	permanent atomic.Int64 // events reported as dropped, since somebody took the number
 	mute      atomic.Bool  // what is sent a second time, to find out, is counted once
 	split     bool         // the wrapper counts batches
@@ -41,7 +42,18 @@ func (o *observer) NewBatch(n int) {
 	}
 }
 
-func (o *observer) AckedEvents(n int)      { o.unlessMute(o.Observer.AckedEvents, n) }
+// AckedEvents leaves out what is known better. Which of the events those are does not matter to a counter.
+func (o *observer) AckedEvents(n int) {
+	for left := o.notAcked.Load(); left > 0 && n > 0; left = o.notAcked.Load() {
+		if o.notAcked.CompareAndSwap(left, left-1) {
+			n--
+		}
+	}
+	if n > 0 {
+		o.unlessMute(o.Observer.AckedEvents, n)
+	}
+}
+
 func (o *observer) RetryableErrors(n int)  { o.unlessMute(o.Observer.RetryableErrors, n) }
 func (o *observer) DuplicateEvents(n int)  { o.unlessMute(o.Observer.DuplicateEvents, n) }
 func (o *observer) DeadLetterEvents(n int) { o.unlessMute(o.Observer.DeadLetterEvents, n) }

@@ -53,7 +53,7 @@ func (c *together) Publish(ctx context.Context, batch publisher.Batch) error {
 		return err
 	case refused > 0:
 		unclear := gone
-		if refused < len(gone) {
+		if refused < len(gone) && slices.ContainsFunc(gone, someoneWaits) {
 			unclear = c.sort(ctx, gone, a)
 		}
 		for i := range unclear {
@@ -119,8 +119,15 @@ func (c *together) try(ctx context.Context, events []publisher.Event, split func
 	return a, gone, refused, err
 }
 
+// someoneWaits tells whether it matters what becomes of an event.
+func someoneWaits(event publisher.Event) bool {
+	_, ok := event.Content.Private.(rejectable)
+	return ok
+}
+
 // sort finds out which of some events were given up, by sending them again in halves, and returns those of which it is
-// known, or cannot be found out. What fails on the way is added to what first keeps to be tried again.
+// known, or cannot be found out. What fails on the way is added to what first keeps to be tried again. Where the other side
+// is in trouble, all the rest is: an error is waited out, and that once for each half is too long, and no help to the store.
 func (c *together) sort(ctx context.Context, events []publisher.Event, first *attempt) (givenUp []publisher.Event) {
 	var sendable []publisher.Event
 	for i := range events {
@@ -139,7 +146,7 @@ func (c *together) sort(ctx context.Context, events []publisher.Event, first *at
 		if len(half) == 0 {
 			continue
 		}
-		a, gone, refused, _ := c.try(ctx, half, nil) // an error comes with what is to be tried again
+		a, gone, refused, err := c.try(ctx, half, nil) // an error comes with what is to be tried again
 		if a.end == again {
 			first.RetryEvents(append(first.kept, a.kept...))
 		}
@@ -149,6 +156,10 @@ func (c *together) sort(ctx context.Context, events []publisher.Event, first *at
 			givenUp = append(givenUp, gone...)
 		default:
 			halves = append(halves, gone[:len(gone)/2], gone[len(gone)/2:])
+		}
+		if err != nil {
+			first.RetryEvents(append(first.kept, slices.Concat(halves...)...))
+			break
 		}
 	}
 	return givenUp

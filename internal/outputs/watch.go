@@ -36,7 +36,7 @@ type wrapper func(client outputs.Client, o *observer, config *conf.C, info beat.
 
 // wrappers has no logstash: that output drops nothing.
 var wrappers = map[string]wrapper{
-	"console":       newOneByOne,
+	"console":       newConsole,
 	"elasticsearch": newElasticsearch,
 	"file":          newOneByOne,
 	"kafka":         newKafka,

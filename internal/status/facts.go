@@ -65,6 +65,8 @@ func (r *recorder) countErrors(f *facts, from, to *sample) {
 			switch {
 			case k.code == "504":
 				f.timeouts += n
+			case k.code == "502":
+				f.givenUp += n
 			case k.reason == "in_flight_limit":
 				f.full += n
 			}
@@ -83,7 +85,7 @@ func faultOf(k kind) fault {
 		return nobody
 	case k.code == "500":
 		return byRtbeat
-	case k.code == "503" || k.code == "504":
+	case k.code == "502" || k.code == "503" || k.code == "504":
 		return byOutput
 	default: // 4xx, and whoever did not prove who it is
 		return bySender

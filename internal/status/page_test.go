@@ -184,7 +184,7 @@ func TestTheManualHasEveryState(t *testing.T) {
 		told = append(told, state(row[1]))
 	}
 	require.ElementsMatch(t, []state{
-		starting, delivering, idle, slow, nearlyFull, rejecting, refusing, stalling, failing, stopping, unknown,
+		starting, delivering, idle, slow, nearlyFull, rejecting, refusing, stalling, failing, givingUp, stopping, unknown,
 	}, told)
 }
 

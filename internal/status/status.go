@@ -19,6 +19,7 @@ import (
 // Settings are what is known at the start.
 type Settings struct {
 	Timeout       time.Duration // rtbeat.timeout
+	Output        string        // the name of the output
 	Host          string        // rtbeat.admin.host: a name by which the page may be asked for
 	Configuration []effective.Setting
 }

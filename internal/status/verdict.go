@@ -20,6 +20,7 @@ const (
 	refusing   state = "refusing"
 	stalling   state = "stalled"
 	failing    state = "failing"
+	givingUp   state = "giving_up"
 	stopping   state = "stopping"
 	unknown    state = "unknown"
 )
@@ -75,6 +76,7 @@ type facts struct {
 
 	full     float64 // 503 in_flight_limit
 	timeouts float64 // 504
+	givenUp  float64 // 502
 	internal float64 // 500, and events that never entered the pipeline
 	rejected float64 // 4xx
 	reason   string  // the most frequent one of them
@@ -119,6 +121,16 @@ func (f *facts) judge() Verdict {
 			Text: fmt.Sprintf("%s failed inside rtbeat in the last 30 s. Their senders keep them.", counted(f.internal, "batch", "batches")),
 			Advice: []string{
 				"Look for \"panic\" in rtbeat's log: a processor that panics on what somebody sends, or a defect in rtbeat.",
+			},
+		}
+	case f.givenUp > 0:
+		return Verdict{
+			State: givingUp, Level: bad, Fault: byOutput, Title: "Giving up",
+			Text: fmt.Sprintf("The output gave up events of %s in the last 30 s (502 output_rejected). Their senders keep them, and send them again.",
+				counted(f.givenUp, "batch", "batches")),
+			Advice: []string{
+				"rtbeat's log has the output's reason: a mapping, an authorization, a limit, a full disk. Mend that, and the next attempt is delivered.",
+				"Where a message itself can never be stored, its sender is stuck behind it: docs/outputs.md has the ways out.",
 			},
 		}
 	case f.timeouts > 0 || f.noAck > f.settings.Timeout:
@@ -176,8 +188,8 @@ func (f *facts) isStalled() Verdict {
 		Text: fmt.Sprintf("The output has acknowledged nothing for %s, although it has %s. New batches are refused (503 output_stalled).",
 			about(f.noAck), counted(f.events, "event", "events")),
 		Advice: []string{
-			"See whether Logstash is up, and whether its pipeline is blocked: an output of its own that hangs, a full queue, a full disk.",
-			"If Logstash is well, look for the output in rtbeat's log: a refused connection, a name that does not resolve, a certificate.",
+			"See whether " + f.receiver() + " is up, and whether something blocks it: an output of its own that hangs, a full queue, a full disk.",
+			"If " + f.receiver() + " is well, look for the output in rtbeat's log: a refused connection, a name that does not resolve, a certificate.",
 			"Senders are told to keep their batches and send them again. The first acknowledgement ends the stall; rtbeat needs no restart.",
 		},
 	}
@@ -185,7 +197,7 @@ func (f *facts) isStalled() Verdict {
 		v.Fault = byRtbeat
 		v.Text = fmt.Sprintf("The disk queue has stored nothing for %s. New batches are refused (503 output_stalled).", about(f.noAck))
 		v.Advice[0] = "See whether the disk queue is full (queue.disk.max_size), or the disk is full or slow."
-		v.Advice[1] = "A queue that is full empties when Logstash takes events: see whether it is up."
+		v.Advice[1] = "A queue that is full empties when " + f.receiver() + " takes events: see whether it is up."
 	}
 	return v
 }
@@ -220,7 +232,7 @@ func (f *facts) isSlow() Verdict {
 func (f *facts) deliveredText() string {
 	text := rateOf(f.ackedRate) + " acknowledged by the output, over the last 30 s."
 	if f.persisted {
-		text = rateOf(f.ackedRate) + " stored on the local disk, over the last 30 s. Whether Logstash takes them, the queue below says."
+		text = rateOf(f.ackedRate) + " stored on the local disk, over the last 30 s. Whether " + f.receiver() + " takes them, the queue below says."
 	}
 	return text
 }
@@ -253,6 +265,14 @@ const certificateWarning = 14 * 24 * time.Hour
 func (f *facts) output() string {
 	if f.persisted {
 		return "the disk"
+	}
+	return f.receiver()
+}
+
+// receiver is what the output ships to.
+func (f *facts) receiver() string {
+	if name := f.settings.Output; name != "" && name != "logstash" {
+		return "what output." + name + " ships to"
 	}
 	return "Logstash"
 }

@@ -61,6 +61,11 @@ func TestVerdicts(t *testing.T) {
 			r.add("rtbeat_events_acked_total", 600)
 			r.answer("500", "internal_error", 2)
 		}, failing, bad, byRtbeat, "2 batches failed inside rtbeat", ""},
+		"an output that gives events up": {func(r *rig) {
+			r.add("rtbeat_events_acked_total", 600)
+			r.answer("502", "output_rejected", 2)
+			r.answer("504", "ack_timeout", 1)
+		}, givingUp, bad, byOutput, "The output gave up events of 2 batches in the last 30 s", ""},
 		"nothing but refused senders": {func(r *rig) {
 			r.answer("401", "unauthorized", 9)
 			r.answer("400", "malformed_json", 8)
@@ -164,4 +169,16 @@ func TestVerdictOfTheDisk(t *testing.T) {
 	require.NotContains(t, strings.Join(v.Advice, " "), "See whether Logstash is up, and whether its pipeline")
 	f = facts{known: true, acked: 5, ackedRate: 5, persisted: true}
 	require.Contains(t, f.verdict().Text, "5.0 events/s stored on the local disk")
+}
+
+// Whom to look at depends on the output.
+func TestTheVerdictNamesTheOutput(t *testing.T) {
+	for output, receiver := range map[string]string{"": "Logstash", "logstash": "Logstash", "kafka": "what output.kafka ships to"} {
+		f := facts{known: true, settings: Settings{Output: output}}
+		require.Contains(t, f.verdict().Text, "Whether "+receiver+" works")
+		f.stalled = true
+		require.Contains(t, f.verdict().Advice[0], "whether "+receiver+" is up")
+		f.persisted = true
+		require.Contains(t, f.verdict().Advice[1], "when "+receiver+" takes events")
+	}
 }

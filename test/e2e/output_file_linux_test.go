@@ -20,9 +20,16 @@ func TestOutputFileDiskFull(t *testing.T) {
 	t.Parallel()
 	dir := smallDisk(t, "1m")
 	b := harness.StartBeat(t, fileSettings(dir, nil))
-	c := harness.NewClient(t)
 	ballast := filepath.Join(dir, "ballast")
 	require.NoError(t, os.WriteFile(ballast, make([]byte, 512<<10), 0o600))
+	fillsAndGoesOn(t, b, dir, ballast)
+	b.Stop()
+}
+
+// fillsAndGoesOn posts until the disk is full, makes room, and looks for what was answered 200 in the files there.
+func fillsAndGoesOn(t testing.TB, b *harness.Beat, dir, ballast string) {
+	t.Helper()
+	c := harness.NewClient(t)
 	var delivered []string
 	post := func(name string) int {
 		batch := harness.Padded(name, 7, 3000)
@@ -52,5 +59,4 @@ func TestOutputFileDiskFull(t *testing.T) {
 		}
 	}
 	require.Subset(t, there, delivered)
-	b.Stop()
 }

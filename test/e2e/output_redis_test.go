@@ -143,6 +143,19 @@ func TestOutputRedisList(t *testing.T) {
 	require.Len(t, s.list(redisKey), 300)
 }
 
+// `rtbeat test output` asks the server.
+func TestOutputRedisIsTested(t *testing.T) {
+	t.Parallel()
+	s := startRedis(t, "--requirepass", "secret")
+	for password, want := range map[string]int{"secret": 0, "wrong": 1} {
+		home := t.TempDir()
+		settings := s.settings(map[string]any{"password": password})
+		result := harness.Command(t, home, "", "test", "output", "-c", settings.WriteConfig(t, home))
+		require.Equal(t, want, result.Code, "%s\n%s", result.Stdout, result.Stderr)
+		require.Contains(t, result.Stdout, "connect... ")
+	}
+}
+
 // Nobody is told 200 while the server hangs, is gone, or is full. In the end all of it is there.
 func TestOutputRedisTrouble(t *testing.T) {
 	t.Parallel()
@@ -204,7 +217,7 @@ func TestOutputRedisRejects(t *testing.T) {
 			if output["datatype"] == nil {
 				require.ElementsMatch(t, []string{"a", "b", "c", "d", "e", "f"}, idsOf(t, s.list(redisKey)...))
 			}
-			require.InDelta(t, 4, b.Metric("rtbeat_events_rejected_total"), 0)
+			require.Equal(t, 4, int(b.Metric("rtbeat_events_rejected_total")))
 			b.Stop()
 		})
 	}
