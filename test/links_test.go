@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	codeBlock = regexp.MustCompile("(?ms)^ *```.*?^ *```")
+	codeBlock = regexp.MustCompile("(?s)\n *```.*?\n *```")
 	link      = regexp.MustCompile(`(?:\]\(|\b(?:src|srcset|href)=")([^)\s"]+)`)
 	heading   = regexp.MustCompile(`(?m)^#{1,6} +(.*)$`)
 	linked    = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
