@@ -59,6 +59,11 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 			if options.Run && publishingDisabled() { // else Processing may have set it, to keep libbeat from the queue
 				return nil, errPublishingDisabled
 			}
+			if b.InSetupCmd { // libbeat puts settings of Filebeat's modules there, whatever the Beat
+				if _, err := section.Remove("config", -1); err != nil {
+					return nil, fmt.Errorf("leaving out what \"setup\" adds: %w", err)
+				}
+			}
 			return beater.New(b, section, options)
 		},
 		settings)

@@ -39,7 +39,13 @@ case $ENGINE in
 docker*) set -- buildx build --load "$@" ;;
 *)
 	# They keep a list of images under its own kind of name.
-	case $platforms in *,*) tag=--manifest ;; esac
+	case $platforms in
+	*,*)
+		tag=--manifest
+		# A list that is there would be added to, so that its first images, the old ones, are pulled; an image is no list.
+		$ENGINE manifest rm "$name" >/dev/null 2>&1 || $ENGINE rmi "$name" >/dev/null 2>&1 || :
+		;;
+	esac
 	# The Dockerfile runs nothing, so that it needs no container runtime.
 	set -- build --isolation chroot "$@"
 	;;

@@ -6,25 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
-missing() {
-	for pair in systemd-nspawn:systemd-container mmdebstrap:mmdebstrap nsenter:util-linux; do
-		command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"
-	done
-}
-line() { missing | tr '\n' ' '; }
-
-if [ -n "$(missing)" ] && can_install; then
-	echo "Installing $(line)for the tests in a booted system."
-	# shellcheck disable=SC2046 # one word for each package
-	install_quietly $(missing) || :
-fi
-if [ -n "$(missing)" ]; then
-	cat >&2 <<END
-These packages are missing; the tests that boot a system are skipped.
-  Debian, Ubuntu:  sudo apt-get install --no-install-recommends $(line)
-END
-	exit 1
-fi
+provide "the tests that boot a system" systemd-nspawn:systemd-container mmdebstrap:mmdebstrap nsenter:util-linux
 
 mkdir -p build/systemd
 nfpm=$(scripts/tool.sh nfpm)

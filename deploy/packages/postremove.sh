@@ -4,7 +4,8 @@
 set -e
 
 if [ "$1" = purge ]; then
-	rm -rf /var/lib/rtbeat /var/log/rtbeat
+	# One that is a mount point is emptied, and stays: no reason for dpkg to stop here.
+	rm -rf /var/lib/rtbeat /var/log/rtbeat || :
 fi
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload || :

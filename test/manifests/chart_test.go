@@ -4,6 +4,7 @@ package manifests
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -139,10 +140,40 @@ func TestChartRefuses(t *testing.T) {
 		"at '/ingress/hosts': minItems":                     {"--set", "ingress.enabled=true"},
 		"at '/image/digest': 'sha256:1' does not match":     {"--set", "image.digest=sha256:1"},
 		"at '/durable/accessModes/0': value must be one of": {"--set", "durable.accessModes[0]=ReadWriteMany"},
+		"config.queue.mem: rtbeat has one queue":            {"--set", "durable.enabled=true,config.queue.mem.events=4096"},
+		"minReplicas must not be more than maxReplicas":     {"--set", "autoscaling.enabled=true,autoscaling.minReplicas=11"},
+		"at '/fullnameOverride': 'Rtbeat_1' does not match": {"--set", "fullnameOverride=Rtbeat_1"},
+		"invalid propertyName 'app.kubernetes.io/name'":     {"--set", `podLabels.app\.kubernetes\.io/name=other`},
+		"invalid propertyName 'checksum/config'":            {"--set", "podAnnotations.checksum/config=mine"},
 	} {
 		_, said, err := template(t, args...)
 		require.Error(t, err, "%v was taken", args)
 		require.Contains(t, said, why, "%v", args)
+	}
+}
+
+// Who takes a default out with null shuts a door, and opens none: a rule without ports would be one for all of them.
+func TestChartLetsOutToPortsAlone(t *testing.T) {
+	for without, want := range map[string]int{"": 2, ",networkPolicy.dnsPorts=null": 1, ",networkPolicy.dnsPorts=null,networkPolicy.outputPorts=null": 0} {
+		s, said, err := template(t, "--set", "networkPolicy.enabled=true"+without)
+		require.NoError(t, err, said)
+		rules, _ := s.all("NetworkPolicy")[0].at("spec", "egress").([]any)
+		require.Len(t, rules, want)
+		for _, rule := range rules {
+			require.NotEmpty(t, rule.(map[string]any)["ports"], without)
+		}
+	}
+}
+
+// OpenShift's groups are large numbers, which YAML must not have as 1.00065e+09; and what podSecurityContext says stands.
+func TestChartGroup(t *testing.T) {
+	for _, given := range []string{"durable: {enabled: true, fsGroup: 1000650000}", "{durable: {enabled: true}, podSecurityContext: {fsGroup: 1000650000}}"} {
+		path := filepath.Join(t.TempDir(), "values.yaml")
+		require.NoError(t, os.WriteFile(path, []byte(given), 0o600))
+		s, said, err := template(t, "--values", path)
+		require.NoError(t, err, said)
+		o, _ := s.theWorkload(t)
+		require.Equal(t, 1000650000, o.at("spec", "template", "spec", "securityContext", "fsGroup"), given)
 	}
 }
 

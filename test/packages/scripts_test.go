@@ -60,6 +60,7 @@ func TestScripts(t *testing.T) {
 		have    []string // the programs that this system has
 		user    bool     // it has the user
 		stopped bool     // systemd is installed and does not run, as in an image that is being built
+		broken  bool     // the service does not come up
 		want    string
 		gone    bool // data and logs
 	}{
@@ -67,6 +68,7 @@ func TestScripts(t *testing.T) {
 		"deb install again":      {script: "preinstall", args: []string{"install", "1.0.0"}, have: shadow, user: true},
 		"apk install":            {script: "preinstall", args: []string{"1.0.0-r0"}, have: []string{"adduser", "addgroup"}, want: alpine},
 		"deb configure":          {script: "postinstall", args: []string{"configure", ""}, have: shadow, want: reload + restart},
+		"deb upgrade, bad start": {script: "postinstall", args: []string{"configure", "1.0.0"}, have: shadow, broken: true, want: reload + restart},
 		"rpm first":              {script: "postinstall", args: []string{"1"}, have: shadow, want: reload + restart},
 		"rpm upgrade":            {script: "postinstall", args: []string{"2"}, have: shadow, want: reload + restart},
 		"apk first":              {script: "postinstall", args: []string{"1.0.0-r0"}},
@@ -87,6 +89,9 @@ func TestScripts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			system := newSystem(t, test.have, test.user, !test.stopped && len(test.have) == len(shadow))
+			if test.broken {
+				system.write("bin/systemctl", "#!/bin/sh\necho systemctl \"$@\" >>/calls\n[ $1 != try-restart ]\n")
+			}
 			require.Equal(t, test.want, system.run(test.script+".sh", test.args...))
 			for _, folder := range []string{"var/lib/rtbeat", "var/log/rtbeat"} {
 				_, err := os.Stat(filepath.Join(system.root, folder, "kept"))

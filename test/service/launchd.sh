@@ -27,7 +27,7 @@ until_that() { # a condition, and what it means
 }
 
 plutil -lint deploy/launchd/$label.plist
-sudo install -d -o root -g wheel /usr/local/bin /usr/local/etc
+sudo mkdir -p /usr/local/bin /usr/local/etc
 sudo install -m 755 build/rtbeat /usr/local/bin/rtbeat
 sudo install -d -o root -g daemon -m 750 /usr/local/etc/rtbeat
 sudo install -d -o daemon -g daemon -m 750 /usr/local/var/lib/rtbeat $log

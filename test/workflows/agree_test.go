@@ -41,6 +41,21 @@ func TestWhatWorkflowsCallIsThere(t *testing.T) {
 	}
 }
 
+// Suites that must not skip need root: for files of other users, and to install the programs that they run.
+func TestWhatMustNotSkipIsRunAsRoot(t *testing.T) {
+	strict := regexp.MustCompile(`(?m)^.*\bmake\b.*\b(?:STRICT=|packages-test|ship-test).*$`)
+	found := 0
+	for name, w := range workflows(t) {
+		for _, s := range w.steps() {
+			for _, line := range strict.FindAllString(s.Run, -1) {
+				require.Contains(t, line, `sudo env "PATH=$PATH" "HOME=$HOME" GOTOOLCHAIN=local make`, name)
+				found++
+			}
+		}
+	}
+	require.Equal(t, 3, found)
+}
+
 func TestVersionsAgree(t *testing.T) {
 	pinned := map[string]string{} // in scripts/tools.txt
 	for _, found := range regexp.MustCompile(`(?m)^(\w+)\s+\S+@(\S+)$`).FindAllStringSubmatch(text(t, "scripts", "tools.txt"), -1) {
