@@ -45,7 +45,6 @@ func inFlight() []panel {
 				{`sum(rate(rtbeat_events_withdrawn_total{$S}[$__rate_interval]))`, "withdrawn"},
 				{`sum(rate(rtbeat_events_filtered_total{$S}[$__rate_interval]))`, "filtered"},
 				{`sum(rate(rtbeat_events_dropped_total{$S}[$__rate_interval]))`, "dropped"},
-				{`sum(rate(rtbeat_events_rejected_total{$S}[$__rate_interval]))`, "answered 502"},
 			},
 		},
 	}

@@ -13,7 +13,7 @@
 //   - kafka: each event is a batch of its own, and the stack says which of the client's goroutines ends it. Exact.
 //   - redis (together): events that cannot be encoded, or have no key, are found before the output sees them. Exact.
 //   - elasticsearch (together): a bulk request says how many of its events were refused, not which. Where these are some
-//     and not all, the events are sent again in halves, as often as it takes: they have an _id, so that this makes no
+//     and not all, the events are sent again in halves, until it is known or an error comes: they have an _id, so this makes no
 //     copies. Exact for events with an _id; one without, in a request in which some were refused, counts as given up.
 //
 // What is known here of the insides of the outputs is held by the tests in test/e2e/output_*_test.go.
