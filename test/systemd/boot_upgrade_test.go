@@ -3,13 +3,11 @@
 package systemd
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/lumbersink"
-	"github.com/txn2/rtbeat/test/harness"
 )
 
 // TestUpgrade upgrades a running service while senders post: it runs the new file afterwards, with the operator's
@@ -49,26 +47,4 @@ func TestUpgrade(t *testing.T) {
 		require.Equal(t, "inactive", m.show(unit, "ActiveState"), unit)
 		require.Equal(t, "disabled", m.try("systemctl", "is-enabled", unit).out, unit)
 	}
-}
-
-// TestUpgradeWithABadConfig upgrades while rtbeat.yml has a mistake that the running process never read: the service does not
-// come back until it is mended, and the package is installed all the same. What dpkg calls half-configured would hold up
-// every other package of the machine.
-func TestUpgradeWithABadConfig(t *testing.T) {
-	const config = "/etc/rtbeat/rtbeat.yml"
-	m := boot(t)
-	m.install("older.deb")
-	m.sink(lumbersink.Immediate())
-	m.run("systemctl", "enable", "--now", service)
-	good := m.run("cat", config) + "\n"
-	m.write(config, strings.Replace(good, "  timeout: 5\n", "  timeout: soon\n", 1))
-	m.install("current.deb")
-	require.Equal(t, "install ok installed", m.run("dpkg-query", "--showformat=${Status}", "--show", "rtbeat"))
-	m.write(config, good)
-	m.await("ActiveState", "active")
-	m.deliver(harness.NewLedger(t), "mended")
-
-	m.run("systemctl", "disable", "--now", service)
-	m.run("systemctl", "mask", service)
-	m.run("dpkg", "--remove", "rtbeat")
 }
