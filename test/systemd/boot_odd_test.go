@@ -6,32 +6,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/txn2/rtbeat/internal/lumbersink"
-	"github.com/txn2/rtbeat/test/harness"
 )
 
 // dpkgStatus is what dpkg says of the package: "install ok installed", when all went well.
 func (m *machine) dpkgStatus() string {
 	return m.try("dpkg-query", "--showformat=${Status}", "--show", "rtbeat").out
-}
-
-// TestUpgradeWithABadConfig upgrades a service whose configuration was broken since its start. The package is installed for
-// all that, so that the next upgrade of the machine is not held up, and the service comes up once the file is right.
-func TestUpgradeWithABadConfig(t *testing.T) {
-	const config = "/etc/rtbeat/rtbeat.yml"
-	m := boot(t)
-	sink := m.sink(lumbersink.Immediate())
-	m.install("older.deb")
-	m.run("systemctl", "enable", "--now", socket, service)
-	m.run("sed", "--in-place", "s/^  timeout: 5$/  timeout: soon/", config)
-	require.Contains(t, m.install("current.deb"), "Job for rtbeat.service failed")
-	require.Equal(t, "install ok installed", m.dpkgStatus())
-
-	m.run("sed", "--in-place", "s/^  timeout: soon$/  timeout: 5/", config)
-	ledger := harness.NewLedger(t)
-	m.deliver(ledger, "mended")
-	ledger.CheckOnce(t, sink)
 }
 
 // TestMasked upgrades and removes a service that the operator has masked, and leaves it so.
