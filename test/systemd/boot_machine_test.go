@@ -97,14 +97,14 @@ func boot(t testing.TB) *machine {
 	harness.Await(t, bootWithin, "namespaces of its own", func() bool {
 		return !slices.ContainsFunc([]string{"mnt", "net", "pid", "uts", "ipc"}, m.shares)
 	})
-	var err error
-	m.net, err = os.Open(m.namespace("net"))
-	require.NoError(t, err)
 	harness.Await(t, bootWithin, "a system that runs", func() bool {
 		state := m.try("systemctl", "is-system-running").out
 		require.NotEqual(t, "degraded", state, "%s", m.try("systemctl", "--failed").out)
 		return state == "running"
 	})
+	var err error
+	m.net, err = os.Open(m.namespace("net"))
+	require.NoError(t, err)
 	require.Equal(t, "systemd-nspawn", m.run("systemd-detect-virt", "--container"))
 	m.write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n") // the least of systems has none
 	return m
@@ -128,13 +128,16 @@ func initOf(nspawn int) int {
 // namespace is where the kernel shows a namespace of the machine.
 func (m *machine) namespace(name string) string { return fmt.Sprintf("/proc/%d/ns/%s", m.leader, name) }
 
-// shares says whether a namespace of the machine is that of this process, too; also when there is no telling.
+// shares says whether the machine is in the same namespace as the tests. It says so, too, when it cannot be known.
+//
+// The tests' namespace is that of the calling thread. /proc/self is the main thread, which inside may have left in the
+// network of an earlier machine: the namespaces of this host would then look like the machine's own.
 func (m *machine) shares(name string) bool {
 	inner, err := os.Stat(m.namespace(name))
 	if err != nil {
 		return true
 	}
-	outer, err := os.Stat("/proc/self/ns/" + name)
+	outer, err := os.Stat("/proc/thread-self/ns/" + name)
 	return err != nil || os.SameFile(inner, outer)
 }
 

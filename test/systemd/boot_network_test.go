@@ -20,7 +20,8 @@ import (
 func (m *machine) inside(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		// Never unlocked: the thread ends with the goroutine, and nothing else runs on it.
+		// Never unlocked: the thread ends with the goroutine, and nothing else runs on it. The main thread cannot end: Go
+		// parks it, and it stays in the network of the machine.
 		runtime.LockOSThread()
 		if err := unix.Setns(int(m.net.Fd()), unix.CLONE_NEWNET); err != nil {
 			done <- err
