@@ -157,19 +157,7 @@ func (f *feed) answers(code int) int { return f.tally.Counts()[fmt.Sprint(code)]
 // no false 200, and no copies but of what a connection was cut over.
 func (f *feed) end(hosts ...*host) {
 	f.t.Helper()
-	close(f.ended)
-	done := make(chan struct{})
-	go func() {
-		f.senders.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(30 * time.Second):
-		f.cancel() // or the senders would outlive the test
-		<-done
-		require.FailNow(f.t, "senders without a 200", "answers %v", f.tally.Counts())
-	}
+	f.stop()
 	f.ledger.Check(f.t, sinksOf(hosts...)...)
 	events := harness.EventsOf(sinksOf(hosts...)...)
 	require.Empty(f.t, f.ledger.Lost(events))
@@ -190,5 +178,23 @@ func requireOneAck(t testing.TB, events []lumbersink.Event) {
 	}
 	for id, n := range acks {
 		require.Equal(t, 1, n, "acknowledged copies of %s", id)
+	}
+}
+
+// stop lets every sender bring its last batch to a 200.
+func (f *feed) stop() {
+	f.t.Helper()
+	close(f.ended)
+	done := make(chan struct{})
+	go func() {
+		f.senders.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		f.cancel() // or the senders would outlive the test
+		<-done
+		require.FailNow(f.t, "senders without a 200", "answers %v", f.tally.Counts())
 	}
 }
