@@ -104,6 +104,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		MaxBody:        int64(bt.config.MaxBodyBytes),
 		MaxMessages:    bt.config.MaxMessages,
 		MaxDepth:       bt.config.MaxDepth,
+		MaxKey:         int(bt.config.MaxKeyBytes),
 		MaxHeader:      int(bt.config.MaxHeaderBytes),
 		Ack:            ack,
 		TLS:            bt.door.tls(),

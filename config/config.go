@@ -64,9 +64,14 @@ type Config struct {
 	// MaxMessages is how many messages a batch may have; one with more is answered 413.
 	MaxMessages int `config:"max_messages"`
 
-	// MaxDepth is how many levels of objects and arrays a message may have, the message itself being the first, 1000 at
+	// MaxDepth is how many levels of objects and arrays a message may have, the message itself being the first, 990 at
 	// most. A deeper message is answered 400. Elasticsearch takes 20 levels by default, Logstash's JSON parser 1,000.
 	MaxDepth int `config:"max_depth"`
+
+	// MaxKeyBytes is how long an object key of a message may be, in bytes of UTF-8 without escapes, between 1 and 50000. A
+	// longer key is answered 400. Logstash's JSON parser reads 50,000 bytes; at a longer key it closes the connection, and
+	// nothing that comes later is delivered.
+	MaxKeyBytes ByteSize `config:"max_key_bytes"`
 
 	// MaxHeaderBytes limits the request line and the headers of a request together, between 1KiB and 1MiB; longer ones are
 	// answered 431.
@@ -150,6 +155,7 @@ func Default() Config {
 		MaxInFlightBytes: 32 << 20,
 		MaxMessages:      50_000,
 		MaxDepth:         128,
+		MaxKeyBytes:      32 << 10,
 		MaxHeaderBytes:   8 << 10,
 		MaxConnections:   1024,
 		ReadTimeout:      30 * time.Second,

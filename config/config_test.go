@@ -20,7 +20,7 @@ import (
 // What each refusal of a key ends with, by where the key stands.
 const (
 	known = "(known there: host, port, socket_mode, ssl.*, auth.*, timeout, shutdown_timeout, shutdown_delay, max_body_bytes, max_in_flight_bytes, " +
-		"max_messages, max_depth, max_header_bytes, max_connections, read_timeout, idle_timeout, stall_after, dedupe.*, document_id, " +
+		"max_messages, max_depth, max_key_bytes, max_header_bytes, max_connections, read_timeout, idle_timeout, stall_after, dedupe.*, document_id, " +
 		"trusted_proxies, proxy_protocol, include_headers, admin.*)"
 	knownInDedupe = "(known there: enabled, window, max_entries)"
 	knownInAuth   = "(known there: bearer.*, basic.*, hmac.*, certificate.*)"
@@ -91,6 +91,7 @@ func TestLoadAccepts(t *testing.T) {
 				MaxInFlightBytes: 128 << 20,
 				MaxMessages:      1000,
 				MaxDepth:         20,
+				MaxKeyBytes:      1 << 10,
 				MaxHeaderBytes:   8 << 10,
 				MaxConnections:   100,
 				ReadTimeout:      12 * time.Second,
@@ -201,11 +202,11 @@ func TestLoadAccepts(t *testing.T) {
 		}},
 		"limits-lowest.yml": {closed: true, change: func(c *config.Config) {
 			local(c)
-			c.MaxMessages, c.MaxDepth, c.MaxHeaderBytes, c.MaxConnections = 1, 1, 1<<10, 1
+			c.MaxMessages, c.MaxDepth, c.MaxKeyBytes, c.MaxHeaderBytes, c.MaxConnections = 1, 1, 1, 1<<10, 1
 		}},
 		"limits-highest.yml": {closed: true, change: func(c *config.Config) {
 			local(c)
-			c.MaxMessages, c.MaxDepth, c.MaxHeaderBytes, c.MaxConnections = 1<<24, 1000, 1<<20, 1<<20
+			c.MaxMessages, c.MaxDepth, c.MaxKeyBytes, c.MaxHeaderBytes, c.MaxConnections = 1<<24, 990, 50_000, 1<<20, 1<<20
 		}},
 		"admin-port.yml": {closed: true, change: func(c *config.Config) {
 			local(c)
@@ -402,8 +403,11 @@ func TestLoadRejects(t *testing.T) {
 		"max-messages-zero.yml":         "rtbeat.max_messages is 0; it must be between 1 and 16777216",
 		"max-messages-too-large.yml":    "rtbeat.max_messages is 16777217; it must be between 1 and 16777216",
 		"max-messages-fraction.yml":     "rtbeat.max_messages is 0.5; it must be a whole number",
-		"max-depth-zero.yml":            "rtbeat.max_depth is 0; it must be between 1 and 1000",
-		"max-depth-too-large.yml":       "rtbeat.max_depth is 1001; it must be between 1 and 1000",
+		"max-depth-zero.yml":            "rtbeat.max_depth is 0; it must be between 1 and 990",
+		"max-depth-too-large.yml":       "rtbeat.max_depth is 991; it must be between 1 and 990",
+		"max-key-zero.yml":              "rtbeat.max_key_bytes is 0; it must be between 1 and 50000, which is the longest key that Logstash reads",
+		"max-key-too-large.yml":         "rtbeat.max_key_bytes is 50001; it must be between 1 and 50000, which is the longest key that Logstash reads",
+		"max-key-negative.yml":          "rtbeat.max_key_bytes is -1; it must be between 1 and 50000, which is the longest key that Logstash reads",
 		"max-connections-zero.yml":      "rtbeat.max_connections is 0; it must be between 1 and 1048576",
 		"max-connections-too-large.yml": "rtbeat.max_connections is 1048577; it must be between 1 and 1048576",
 

@@ -10,10 +10,11 @@ import (
 // maxDuration bounds every duration: beyond it a number was meant in another unit.
 const maxDuration = 24 * time.Hour
 
-// What the limits may be. What walks messages does so recursively, which bounds their depth; the others are beyond what a
-// process can hold.
+// The highest values of the limits. Depth and keys are bounded by what Logstash's JSON parser reads: 1,000 levels, of which
+// the event and processors may add ten, and keys of 50,000 bytes. The others are beyond what a process can hold.
 const (
-	maxDepth       = 1000
+	maxDepth       = 990
+	maxKeyBytes    = 50_000
 	maxMessages    = 1 << 24
 	maxConnections = 1 << 20
 	minHeaderBytes = 1 << 10
@@ -103,6 +104,9 @@ func (c *Config) checkLimits() error {
 	}
 	if c.MaxHeaderBytes < minHeaderBytes || c.MaxHeaderBytes > maxHeaderBytes {
 		return fmt.Errorf("rtbeat.max_header_bytes is %d; it must be between 1KiB, which ordinary requests need, and 1MiB", c.MaxHeaderBytes)
+	}
+	if c.MaxKeyBytes < 1 || c.MaxKeyBytes > maxKeyBytes {
+		return fmt.Errorf("rtbeat.max_key_bytes is %d; it must be between 1 and %d, which is the longest key that Logstash reads", c.MaxKeyBytes, maxKeyBytes)
 	}
 	for _, s := range []struct {
 		key   string

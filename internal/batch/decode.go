@@ -57,6 +57,7 @@ type decoder struct {
 	asStrings int // numbers kept as strings so far
 
 	depth, deepest, maxDepth int // of the value being read, so far, and allowed
+	maxKey, maxString        int // bytes
 
 	widths  [HighestMaxDepth + 1]uint8 // by depth, how many keys the object before had, at most widest
 	stack   []any                      // elements of the arrays being read
@@ -71,13 +72,15 @@ var strict = jsontext.AllowDuplicateNames(true)
 
 func newDecoder(body []byte, o Options) *decoder {
 	d := &decoder{
-		account:  newAccount(o.Charge),
-		body:     body,
-		lines:    o.Lines,
-		end:      int64(len(body)),
-		index:    -1,
-		most:     max(o.MaxMessages, 0),
-		maxDepth: o.depth(),
+		account:   newAccount(o.Charge),
+		body:      body,
+		lines:     o.Lines,
+		end:       int64(len(body)),
+		index:     -1,
+		most:      max(o.MaxMessages, 0),
+		maxDepth:  o.depth(),
+		maxKey:    o.keyBytes(),
+		maxString: o.stringBytes(),
 
 		interrupted: o.Interrupted,
 	}

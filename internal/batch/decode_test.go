@@ -201,7 +201,7 @@ func TestDecodeAllowsMaxDepth(t *testing.T) {
 func TestMaxDepthHasABound(t *testing.T) {
 	body := []byte("[" + `{"a":` + strings.Repeat("[", HighestMaxDepth) + strings.Repeat("]", HighestMaxDepth) + "}]")
 	_, err := Decode(body, Options{MaxDepth: 1 << 40})
-	require.EqualError(t, err, "byte 1005, message 0: nested deeper than 1000 levels")
+	require.EqualError(t, err, "byte 995, message 0: nested deeper than 990 levels")
 	_, err = Decode([]byte(`[{"a":`+strings.Repeat("[", 127)+strings.Repeat("]", 127)+"}]"), Options{MaxDepth: -1})
 	require.NoError(t, err)
 }
@@ -229,7 +229,7 @@ func TestDecodeTakesLinearTime(t *testing.T) {
 	}
 	for name, message := range map[string]string{
 		"keys":               "{" + strings.TrimSuffix(keys.String(), ",") + "}",
-		"a long key":         `{"` + strings.Repeat("k", n) + `":1}`,
+		"long keys":          strings.Repeat(`{"`+strings.Repeat("k", DefaultMaxKeyBytes)+`":1},`, n/DefaultMaxKeyBytes) + "{}",
 		"escapes":            `{"a":"` + strings.Repeat(`\u00e9`, n) + `"}`,
 		"white space":        `{"a"` + strings.Repeat(" ", n) + ":" + strings.Repeat("\n", n) + "1}",
 		"integer":            `{"a":` + strings.Repeat("1", n) + `}`,

@@ -21,6 +21,9 @@ const (
 	WrongShape    Reason = "wrong_shape"    // JSON, but not a batch
 	SizeMismatch  Reason = "size_mismatch"  // a batch whose size is not its number of messages
 
+	KeyTooLong    Reason = "key_too_long"    // a key of a message longer than Options.MaxKeyBytes
+	StringTooLong Reason = "string_too_long" // a string of a message longer than Options.MaxStringBytes
+
 	TooManyMessages Reason = "too_many_messages" // more than Options.MaxMessages
 )
 
@@ -36,8 +39,8 @@ type Error struct {
 	Reason Reason
 
 	// Offset counts the bytes of the body before the offending one: the byte that cannot stand there, the
-	// backslash of a bad escape, the quote that opens a repeated key, the bracket that nests too deep, the
-	// first byte of a value that has the wrong shape, or of a message too many. It is the length of the body when
+	// backslash of a bad escape, the quote that opens a repeated or too long key, the bracket that nests too deep, the
+	// first byte of a value that has the wrong shape or is too long, or of a message too many. It is the length of the body when
 	// the body ends too soon or is empty, and that of the newline when a line ends too soon.
 	Offset int64
 

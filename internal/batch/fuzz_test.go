@@ -221,6 +221,14 @@ func checkFailure(t *testing.T, body []byte, o Options, got Batch, err error) {
 		if o.MaxMessages == 0 || e.Index != o.MaxMessages {
 			t.Fatalf("not too many: %v", e)
 		}
+	case KeyTooLong:
+		if len(body) <= o.keyBytes() {
+			t.Fatalf("the body is shorter than the key may be: %v", e)
+		}
+	case StringTooLong:
+		if len(body) <= o.stringBytes() {
+			t.Fatalf("the body is shorter than the string may be: %v", e)
+		}
 	case WrongShape, TooDeep:
 	default:
 		t.Fatalf("no such reason: %q", e.Reason)

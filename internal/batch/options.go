@@ -8,12 +8,29 @@ package batch
 // above any sane message.
 const DefaultMaxDepth = 128
 
-// HighestMaxDepth is the most that Options.MaxDepth may ask for. A message is read, copied and written by recursion, here
-// and by whatever comes after. Here 1,000 levels take a quarter of a megabyte of stack, twice that while it grows, which is
-// charged for. Beyond that Logstash would refuse the event anyway, long after its sender has been told that it is fine.
-const HighestMaxDepth = 1000
+// HighestMaxDepth is the most that Options.MaxDepth may ask for. Logstash's JSON parser reads 1,000 levels. It closes the
+// connection at an event of more, and libbeat sends that event again for ever. The event adds one level to the message; the
+// other nine are for processors. Here, 1,000 levels take a quarter of a megabyte of stack, and twice that while the stack
+// grows. Options.Charge is told.
+const HighestMaxDepth = 990
 
-// Options say how to read a body. The zero value reads a JSON text of any number of messages, with DefaultMaxDepth.
+// Limits on the length of keys and strings, in bytes of UTF-8 without escapes. Logstash's JSON parser closes the connection
+// at an event beyond its own limits, and libbeat sends that event again for ever.
+const (
+	// DefaultMaxKeyBytes holds unless Options say otherwise.
+	DefaultMaxKeyBytes = 32 << 10
+
+	// HighestMaxKeyBytes is the most that Options.MaxKeyBytes may ask for. Jackson, Logstash's parser, reads keys of up to
+	// 50,000 bytes (StreamReadConstraints, maxNameLength), and Logstash leaves it at that.
+	HighestMaxKeyBytes = 50_000
+
+	// HighestMaxStringBytes is the most that Options.MaxStringBytes may ask for, and the default. It is the limit of Logstash
+	// 8.9 to 8.12, in characters, of which a string has no more than bytes. Later ones read strings ten times as long.
+	HighestMaxStringBytes = 20_000_000
+)
+
+// Options say how to read a body. The zero value reads a JSON text of any number of messages, with DefaultMaxDepth,
+// DefaultMaxKeyBytes and HighestMaxStringBytes.
 type Options struct {
 	// Lines is whether the body is NDJSON, one message a line, instead of one JSON text.
 	Lines bool
@@ -24,6 +41,13 @@ type Options struct {
 	// MaxDepth is how many levels of objects and arrays a message may have, counting the message itself as the first. 0
 	// means DefaultMaxDepth, and more than HighestMaxDepth means HighestMaxDepth.
 	MaxDepth int
+
+	// MaxKeyBytes is how long an object key of a message may be, in bytes of UTF-8 without escapes. 0 means DefaultMaxKeyBytes, and more than HighestMaxKeyBytes means HighestMaxKeyBytes.
+	MaxKeyBytes int
+
+	// MaxStringBytes is how long a string of a message may be, in bytes of UTF-8 without escapes, and the digits of a number
+	// that becomes a string. 0, and more than HighestMaxStringBytes, mean HighestMaxStringBytes.
+	MaxStringBytes int
 
 	// Charge, if there is one, is asked for memory while it is being used: bytes is by how much the weight of what has been
 	// decoded goes further beyond the bytes it was decoded from. That the body itself has been paid for is taken for
@@ -47,4 +71,20 @@ func (o Options) depth() int {
 		return DefaultMaxDepth
 	}
 	return min(o.MaxDepth, HighestMaxDepth)
+}
+
+// keyBytes returns the limit that MaxKeyBytes stands for.
+func (o Options) keyBytes() int {
+	if o.MaxKeyBytes <= 0 {
+		return DefaultMaxKeyBytes
+	}
+	return min(o.MaxKeyBytes, HighestMaxKeyBytes)
+}
+
+// stringBytes returns the limit that MaxStringBytes stands for.
+func (o Options) stringBytes() int {
+	if o.MaxStringBytes <= 0 {
+		return HighestMaxStringBytes
+	}
+	return min(o.MaxStringBytes, HighestMaxStringBytes)
 }

@@ -174,6 +174,9 @@ func (d *decoder) name() (string, int64, error) {
 	if err != nil {
 		return "", 0, err
 	}
+	if len(plain) > d.maxKey && d.index >= 0 {
+		return "", 0, d.fail(KeyTooLong, at, fmt.Sprintf("a key is longer than %d bytes", d.maxKey))
+	}
 	name, own := d.names.intern(plain)
 	if own {
 		d.made += charBytes(len(name))
@@ -188,11 +191,19 @@ func (d *decoder) string() (string, error) {
 		return "", d.malformed(err)
 	}
 	plain, err := d.unquote(quoted)
+	if len(plain) > d.maxString {
+		return "", d.stringTooLong(len(quoted))
+	}
 	s, allocated := d.texts.make(plain)
 	if s != "" {
 		d.made += textBytes + allocated
 	}
 	return s, err
+}
+
+// stringTooLong makes the error for the value just read, of so many bytes of the body.
+func (d *decoder) stringTooLong(length int) error {
+	return d.fail(StringTooLong, d.read()-int64(length), fmt.Sprintf("a string is longer than %d bytes", d.maxString))
 }
 
 // maxScratch is the largest buffer that is kept for the next string with escapes. It is small enough to stay out of the
@@ -222,6 +233,8 @@ func (d *decoder) number() (any, error) {
 	}
 	v, exact := number(literal)
 	switch {
+	case !exact && len(literal) > d.maxString:
+		return nil, d.stringTooLong(len(literal))
 	case !exact:
 		d.asStrings++
 		d.made += textBytes + charBytes(len(literal))

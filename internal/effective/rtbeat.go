@@ -43,6 +43,7 @@ func ofRtbeat(c rtbeat.Config, written tree) []Setting {
 		Setting{"rtbeat.max_in_flight_bytes", bytesOf(c.MaxInFlightBytes)},
 		Setting{"rtbeat.max_messages", fmt.Sprint(c.MaxMessages)},
 		Setting{"rtbeat.max_depth", fmt.Sprint(c.MaxDepth)},
+		Setting{"rtbeat.max_key_bytes", bytesOf(c.MaxKeyBytes)},
 		Setting{"rtbeat.max_header_bytes", bytesOf(c.MaxHeaderBytes)},
 		Setting{"rtbeat.max_connections", fmt.Sprint(c.MaxConnections)},
 		Setting{"rtbeat.read_timeout", short(c.ReadTimeout)},

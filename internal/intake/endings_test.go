@@ -22,6 +22,7 @@ import (
 func (r *rig) endings() map[outcome]func() *call {
 	const size = 500
 	whole := batchOf(size)
+	r.server.handler.limits.MaxKeyBytes, r.server.handler.limits.MaxStringBytes = 300, size-11
 	with := func(key, value string) func() *call {
 		return func() *call {
 			req := r.request(whole)
@@ -52,6 +53,8 @@ func (r *rig) endings() map[outcome]func() *call {
 		emptyBody:       send(""),
 		malformedJSON:   send(whole[:size-1]),
 		tooDeep:         send(`{"a":` + strings.Repeat("[", 200)),
+		keyTooLong:      send(`[{"` + strings.Repeat("k", 301) + `":1}]`),
+		stringTooLong:   send(`[{"":"` + strings.Repeat("s", size-10) + `"}]`),
 		wrongShape:      send(`[1]`),
 		sizeMismatch:    send(`{"size":1,"messages":[]}`),
 		notPersistable:  send(`{"messages":[{},{"unfit":1}]}`),

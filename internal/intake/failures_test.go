@@ -25,10 +25,13 @@ func TestUndecodableBodiesAreCounted(t *testing.T) {
 		`[1]`:                           string(batch.WrongShape),
 		`{"size":2,"messages":[{}]}`:    string(batch.SizeMismatch),
 		`[{"a":{"b":{"c":{"d":"e"}}}}]`: string(batch.TooDeep),
+		`[{"long_key":1}]`:              string(batch.KeyTooLong),
+		`[{"a":"bcdefgh"}]`:             string(batch.StringTooLong),
 		`[{},{},{}]`:                    string(batch.TooManyMessages),
 		corrupt:                         "corrupt_encoding",
 	} {
-		r := newRig(t, func(l *limits) { l.MaxDepth, l.MaxMessages = 3, 2 })
+		r := newRig(t, func(l *limits) { l.MaxDepth, l.MaxMessages, l.MaxKey = 3, 2, 7 })
+		r.server.handler.limits.MaxStringBytes = 6 // no setting
 		req := r.request(body)
 		if want == "corrupt_encoding" {
 			req.Header.Set("Content-Encoding", "gzip")

@@ -18,6 +18,8 @@ const (
 	emptyBody
 	malformedJSON
 	tooDeep
+	keyTooLong
+	stringTooLong
 	wrongShape
 	sizeMismatch
 	notPersistable
@@ -82,6 +84,8 @@ var outcomes = [...]struct {
 	emptyBody:           {400, fail, "empty_body", "there is no body. Send a JSON object with a messages array, a JSON array of objects, or NDJSON", warn, false, false},
 	malformedJSON:       {400, fail, "malformed_json", "the body is not valid JSON", warn, false, false},
 	tooDeep:             {400, fail, "too_deep", "the body is nested more deeply than rtbeat.max_depth", warn, false, false},
+	keyTooLong:          {400, fail, "key_too_long", "a message has an object key that is longer than rtbeat.max_key_bytes", warn, false, false},
+	stringTooLong:       {400, fail, "string_too_long", "a message has a string of more than 20,000,000 bytes, which Logstash may be unable to read", warn, false, false},
 	wrongShape:          {400, fail, "wrong_shape", "the body is no batch. Send a JSON object with a messages array of objects, a JSON array of objects, or NDJSON", warn, false, false},
 	sizeMismatch:        {400, fail, "size_mismatch", "size is not the number of messages", warn, false, false},
 	notPersistable:      {400, fail, "not_persistable", "the disk queue cannot carry a message of this batch. Nothing of the batch was taken", warn, false, false},
@@ -145,6 +149,8 @@ var refusals = map[batch.Reason]outcome{
 	batch.EmptyBody:     emptyBody,
 	batch.MalformedJSON: malformedJSON,
 	batch.TooDeep:       tooDeep,
+	batch.KeyTooLong:    keyTooLong,
+	batch.StringTooLong: stringTooLong,
 	batch.WrongShape:    wrongShape,
 	batch.SizeMismatch:  sizeMismatch,
 

@@ -59,6 +59,8 @@ func TestTheOutcomesAreTheContract(t *testing.T) {
 400 FAIL empty_body
 400 FAIL malformed_json
 400 FAIL too_deep
+400 FAIL key_too_long
+400 FAIL string_too_long
 400 FAIL wrong_shape
 400 FAIL size_mismatch
 400 FAIL not_persistable

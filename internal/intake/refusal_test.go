@@ -26,6 +26,8 @@ func requireNoMarker(t *testing.T, r *rig, c *call) {
 
 func TestABodyThatIsNoBatchIsA400WithItsPlace(t *testing.T) {
 	deep := `{"messages":[` + strings.Repeat(`{"`+marker+`":`, 129) + `1` + strings.Repeat(`}`, 129) + `]}`
+	longKey := strings.Repeat("k", 1000)
+	longString := strings.Repeat("s", 2000)
 	for name, tt := range map[string]struct {
 		body  string
 		want  outcome
@@ -43,6 +45,8 @@ func TestABodyThatIsNoBatchIsA400WithItsPlace(t *testing.T) {
 		"a control character": {`{"messages":[{"a":"` + marker + "\x01" + `"}]}`, malformedJSON, `"offset":25,"index":0}`},
 		"more behind it":      {`{"messages":[]} ` + marker, malformedJSON, `"offset":16}`},
 		"too deep":            {deep, tooDeep, `"offset":1293,"index":0}`},
+		"a long key":          {`{"messages":[{},{"` + marker + longKey + `":1}]}`, keyTooLong, `"offset":17,"index":1}`},
+		"a long string":       {`{"messages":[{"a":"` + marker + longString + `"}]}`, stringTooLong, `"offset":18,"index":0}`},
 		"an array of strings": {`[{},"` + marker + `"]`, wrongShape, `"offset":4,"index":1}`},
 		"a string":            {`"` + marker + `"`, wrongShape, `"offset":0}`},
 		"no messages":         {`{"` + marker + `":[]}`, wrongShape, `"offset":0}`},
@@ -53,7 +57,8 @@ func TestABodyThatIsNoBatchIsA400WithItsPlace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, announced := range []bool{true, false} {
-				r := newRig(t, func(l *limits) { l.MaxBody, l.MaxDepth = 10_000, 128 })
+				r := newRig(t, func(l *limits) { l.MaxBody, l.MaxDepth, l.MaxKey = 10_000, 128, 1000 })
+				r.server.handler.limits.MaxStringBytes = 2000 // no setting
 				req := r.request(tt.body)
 				if !announced {
 					req = r.chunked(strings.NewReader(tt.body))

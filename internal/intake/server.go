@@ -35,6 +35,7 @@ type Settings struct {
 	MaxBody        int64         // bytes, as they come over the wire and after decompression
 	MaxMessages    int           // of a batch
 	MaxDepth       int           // of a message
+	MaxKey         int           // bytes of an object key; 0 for the default of batch.Options
 	MaxHeader      int           // bytes
 	Ack            Ack           // what the output's acknowledgement means; Delivered when empty
 	TLS            *tls.Config   // nil for plain HTTP
@@ -178,7 +179,7 @@ func New(settings Settings, parts Parts) *Server {
 		timeout:        settings.Timeout,
 		readTimeout:    settings.ReadTimeout,
 		maxBody:        settings.MaxBody,
-		limits:         batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth},
+		limits:         batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth, MaxKeyBytes: settings.MaxKey},
 		requests:       s.requests,
 		backlogs:       newBacklogs(parts.Registry, cores),
 		turns:          make(chan struct{}, half),

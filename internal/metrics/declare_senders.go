@@ -62,7 +62,7 @@ var intake = Section{Name: "intake", Metrics: []Declaration{
 	{
 		Name: "rtbeat_decode_failures_total", Type: Counter, Labels: []string{"reason"},
 		Help:  "Bodies that are no batch, by reason.",
-		More:  "`corrupt_encoding`, `empty_body`, `malformed_json`, `size_mismatch`, `too_deep`, `too_many_messages`, `wrong_shape`: [http-api.md](http-api.md) says what each means.",
+		More:  "`corrupt_encoding`, `empty_body`, `key_too_long`, `malformed_json`, `size_mismatch`, `string_too_long`, `too_deep`, `too_many_messages`, `wrong_shape`: [http-api.md](http-api.md) says what each means.",
 		Moves: "A sender is stuck: the same bytes will be refused for ever. The log says who.",
 	},
 	{

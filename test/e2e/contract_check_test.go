@@ -157,7 +157,7 @@ func requireFields(t testing.TB, due row, want reply, fields map[string]any) (kn
 	case due.reason == "output_stalled":
 		require.Positive(t, fields["age_seconds"])
 		return []string{"age_seconds"}
-	case slices.Contains([]string{"empty_body", "malformed_json", "too_deep", "wrong_shape", "size_mismatch", "too_many_messages"}, due.reason):
+	case slices.Contains([]string{"empty_body", "malformed_json", "too_deep", "key_too_long", "string_too_long", "wrong_shape", "size_mismatch", "too_many_messages"}, due.reason):
 		require.Contains(t, fields, "offset")
 		known = append(known, "offset")
 		if want.at != nil {

@@ -58,7 +58,7 @@ func TestRandomMessagesArriveAsSent(t *testing.T) {
 // Messages that somebody has to have thought of.
 func TestNastyMessagesArriveAsSent(t *testing.T) {
 	sink := harness.StartSink(t, lumbersink.Immediate())
-	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_depth": 1000}})
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_depth": 990}})
 	c := &carrier{client: harness.NewClient(t), beat: b, sink: sink, random: rand.New(rand.NewPCG(1, 2))}
 	var batch []sentMessage
 	for _, text := range nastyMessages() {

@@ -42,13 +42,13 @@ func TestDurableCopiedHeadersCount(t *testing.T) {
 func TestDurableDeepestMessage(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
-	b := startDurable(t, harness.Settings{Home: t.TempDir(), Sink: sink.Addr(), Rtbeat: map[string]any{"max_depth": 1000}})
+	b := startDurable(t, harness.Settings{Home: t.TempDir(), Sink: sink.Addr(), Rtbeat: map[string]any{"max_depth": 990}})
 	client := harness.NewClient(t)
 	deep := func(levels int) []byte {
 		return []byte("[" + strings.Repeat(`{"a":`, levels) + "1" + strings.Repeat("}", levels) + "]")
 	}
-	requirePersisted(t, client.Post(t.Context(), b.Addr, deep(1000)), 1)
-	requireFail(t, client.Post(t.Context(), b.Addr, deep(1001)), http.StatusBadRequest, "too_deep")
+	requirePersisted(t, client.Post(t.Context(), b.Addr, deep(990)), 1)
+	requireFail(t, client.Post(t.Context(), b.Addr, deep(991)), http.StatusBadRequest, "too_deep")
 	harness.Await(t, prompt, "the event at the sink", func() bool { return sink.Received() == 1 })
-	require.True(t, bytes.Contains(sink.Events()[0].Raw, bytes.Trim(deep(1000), "[]")))
+	require.True(t, bytes.Contains(sink.Events()[0].Raw, bytes.Trim(deep(990), "[]")))
 }

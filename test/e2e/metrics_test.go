@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,7 @@ func (c *counted) undecodable() {
 	for reason, body := range map[string][]byte{
 		"empty_body": nil, "malformed_json": []byte("{"), "wrong_shape": []byte("[1]"), "size_mismatch": []byte(`{"size":2,"messages":[{}]}`),
 		"too_deep":         []byte("[" + string(bytes.Repeat([]byte(`{"a":`), 1000)) + "1" + string(bytes.Repeat([]byte("}"), 1000)) + "]"),
+		"key_too_long":     []byte(`[{"` + strings.Repeat("k", 32<<10+1) + `":1}]`),
 		"corrupt_encoding": half.Bytes(),
 	} {
 		var headers []string

@@ -172,6 +172,11 @@ func limitCases(s *script) {
 	s.add("limit: depth", post("["+deep+"]"), ok(deep))
 	s.add("limit: depth, one more", post(`[{"k":`+nested(plainDepth)+`}]`), no("too_deep").index(0))
 
+	key := strings.Repeat("é", plainKey/2)
+	long := `{"` + key + `":1}`
+	s.add("limit: key", post("["+long+"]"), ok(long))
+	s.add("limit: key, one more", post(`[{},{"`+key+`x":1}]`), no("key_too_long").index(1).offset(5))
+
 	list := s.messages(plainMessages)
 	s.add("limit: messages", post(batchOf(list...)), ok(list...))
 	for name, body := range map[string]string{

@@ -13,6 +13,7 @@ const (
 	plainLimit    = 1 << 20
 	plainMessages = 100
 	plainDepth    = 12
+	plainKey      = 2 << 10
 	plainHeaders  = 4 << 10
 )
 
@@ -20,7 +21,7 @@ const (
 func playPlain(t *testing.T, g *rig) {
 	t.Helper()
 	g.start(t, map[string]any{
-		"max_body_bytes": plainLimit, "max_messages": plainMessages, "max_depth": plainDepth,
+		"max_body_bytes": plainLimit, "max_messages": plainMessages, "max_depth": plainDepth, "max_key_bytes": plainKey,
 		"max_header_bytes": plainHeaders, "include_headers": []string{"X-Tenant", "X-Zone"},
 	})
 	formCases(g.script)

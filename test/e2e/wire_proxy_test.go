@@ -155,8 +155,11 @@ func playUnix(t *testing.T, g *rig) {
 	}
 	g.clientIP = ""
 	g.start(t, map[string]any{
+		"max_body_bytes": "32MiB", "max_in_flight_bytes": "128MiB",
 		"host": "unix://" + path, "admin": map[string]any{"host": "127.0.0.1", "port": freePort(t)}, "trusted_proxies": []string{"unix"},
 	})
+	long := `[{"k":"` + strings.Repeat("s", 20_000_001) + `"}]`
+	g.add("unix: a string that is too long", post(string(gzipped([]byte(long))), "Content-Encoding: gzip"), no("string_too_long").index(0).offset(6))
 	require.Equal(t, path, g.beat.Addr)
 
 	g.good("unix: a batch", head("Content-Length: %d")+"%s")
