@@ -29,6 +29,11 @@ func newSinkCmd() *cobra.Command {
 does, and prints each event as one line of JSON on standard output. Everything
 else it has to say goes to standard error.
 
+As Logstash does, it closes the connection without an acknowledgement at an
+event that Logstash's JSON parser cannot read: a key of more than 50,000 bytes,
+a string of more than 20,000,000 characters, a number of more than 1,000 digits,
+or more than 1,000 levels of objects and arrays.
+
 With --delay or --no-ack it plays a slow or a stalled Logstash: POST /in is
 answered 200 no earlier than the acknowledgement, and 504 when there is none
 within rtbeat.timeout.

@@ -12,16 +12,21 @@ import (
 //
 // Go-lumber only logs an error returned from here, without the connection it
 // came from. So an event that is no JSON takes its place in the window as an
-// error value, and the sink refuses the window when it gets it.
+// error value, and the sink refuses the window when it gets it. An event that
+// Logstash could not read is refused in the same way, as Logstash does.
 func decoder(copyBytes bool) func([]byte, any) error {
 	return func(data []byte, v any) error {
 		event, ok := v.(*any)
 		if !ok {
 			return fmt.Errorf("decode event into %T: want *any", v)
 		}
-		switch {
-		case !json.Valid(data):
+		if !json.Valid(data) {
 			*event = invalidJSON(data)
+			return nil
+		}
+		switch err := CheckJSON(data); {
+		case err != nil:
+			*event = err
 		case copyBytes:
 			// go-lumber reads the next event into the same buffer.
 			*event = json.RawMessage(bytes.Clone(data))
@@ -42,7 +47,7 @@ func invalidJSON(data []byte) error {
 	return fmt.Errorf("event of %d bytes is not JSON: %w", len(data), err)
 }
 
-// decodeFailure returns the first event of a window that could not be decoded.
+// decodeFailure returns the first event of a window that could not be decoded, or that Logstash could not read.
 func decodeFailure(events []any) error {
 	for _, event := range events {
 		if err, ok := event.(error); ok {
