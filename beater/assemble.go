@@ -12,6 +12,7 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/intake"
 	"github.com/txn2/rtbeat/internal/metrics"
+	"github.com/txn2/rtbeat/internal/outputs"
 	"github.com/txn2/rtbeat/internal/publish"
 	"github.com/txn2/rtbeat/internal/status"
 )
@@ -60,6 +61,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Entries:       registry.Entries,
 		EntriesLimit:  registry.Limit,
 		Stalled:       registry.Stalled,
+		Repeats:       outputs.WindowRepeats,
 
 		Connections:      bt.door.connections.Open,
 		ConnectionsLimit: bt.door.connections.Limit,

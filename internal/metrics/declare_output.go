@@ -29,6 +29,12 @@ var output = Section{Name: "output", Metrics: []Declaration{
 		Moves: "Seconds are usual while Logstash is busy. Above `rtbeat.timeout`, senders get 504.",
 	},
 	{
+		Name: "rtbeat_output_window_repeats", Type: Gauge,
+		Help:  "How often the Logstash output has sent the same window again with no acknowledgement in between; 0 when all is well.",
+		More:  "Timeouts of the output begin the count anew.",
+		Moves: "1 or 2 after a lost connection. 3 and more: [one event may be unreadable for Logstash](runbooks.md#one-event-may-be-unreadable-for-logstash), or something accepts connections and closes them.",
+	},
+	{
 		Name: "rtbeat_ack_mode", Type: Gauge, Labels: []string{"mode"},
 		Help:  "1 for what an acknowledgement of the output means: delivered, or persisted on the local disk (queue.disk).",
 		More:  "And so a 200.",

@@ -59,6 +59,7 @@ type Sources struct {
 	Entries      func() int // delivered messages that are known
 	EntriesLimit func() int
 	Stalled      func() (age time.Duration, stalled bool)
+	Repeats      func() int // how often the output sent the same window again, with no acknowledgement in between
 
 	Connections      func() int // open
 	ConnectionsLimit func() int
@@ -148,6 +149,7 @@ func (b builder) sources(registry *prometheus.Registry, s Sources, labels Words)
 	b.counterFunc("rtbeat_connections_displaced_total", func() float64 { return float64(s.Displaced()) })
 	b.gaugeFunc("rtbeat_output_stalled", func() float64 { _, stalled := s.Stalled(); return number(stalled) })
 	b.gaugeFunc("rtbeat_output_no_ack_seconds", func() float64 { age, _ := s.Stalled(); return age.Seconds() })
+	b.gaugeFunc("rtbeat_output_window_repeats", func() float64 { return float64(s.Repeats()) })
 	if s.Expiry != nil {
 		b.gaugeFunc("rtbeat_tls_certificate_expiry_timestamp_seconds", func() float64 { return float64(s.Expiry().Unix()) })
 	}

@@ -32,6 +32,7 @@ func sources() metrics.Sources {
 		Entries:      func() int { return 2345 },
 		EntriesLimit: func() int { return 262144 },
 		Stalled:      func() (time.Duration, bool) { return 2500 * time.Millisecond, true },
+		Repeats:      func() int { return 4 },
 
 		Connections:      func() int { return 40 },
 		ConnectionsLimit: func() int { return 50 },
@@ -145,6 +146,7 @@ func TestEveryMetricMoves(t *testing.T) {
 		"rtbeat_connections_displaced_total": 6,
 		"rtbeat_output_stalled":              1,
 		"rtbeat_output_no_ack_seconds":       2.5,
+		"rtbeat_output_window_repeats":       4,
 		"rtbeat_ack_mode mode=delivered":     1,
 		"rtbeat_ack_mode mode=persisted":     0,
 

@@ -16,5 +16,7 @@
 //     and not all, the events are sent again in halves, until it is known or an error comes: they have an _id, so this makes no
 //     copies. Exact for events with an _id; one without, in a request in which some were refused, counts as given up.
 //
+// Logstash's clients get a wrapper that gives up nothing and counts how often the same window is sent again (repeats).
+//
 // What is known here of the insides of the outputs is held by the tests in test/e2e/output_*_test.go.
 package outputs

@@ -22,7 +22,7 @@ func TestEveryOutputIsKnown(t *testing.T) {
 	logstash := reflect.ValueOf(outputs.FindFactory("logstash")).Pointer()
 	require.NoError(t, Watch())
 	require.NoError(t, Watch(), "once")
-	require.Equal(t, logstash, reflect.ValueOf(outputs.FindFactory("logstash")).Pointer(), "the fast path is left alone")
+	require.NotEqual(t, logstash, reflect.ValueOf(outputs.FindFactory("logstash")).Pointer())
 }
 
 func TestJudge(t *testing.T) {

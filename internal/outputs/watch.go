@@ -34,7 +34,7 @@ func reject(event *publisher.Event) {
 // wrapper makes a client of one that libbeat made, which reports to o.
 type wrapper func(client outputs.Client, o *observer, config *conf.C, info beat.Info) (outputs.Client, error)
 
-// wrappers has no logstash: that output drops nothing.
+// wrappers has no logstash: that output drops nothing. countRepeats wraps its clients.
 var wrappers = map[string]wrapper{
 	"console":       newConsole,
 	"elasticsearch": newElasticsearch,
@@ -59,6 +59,11 @@ var Watch = sync.OnceValue(func() error {
 			return fmt.Errorf("libbeat's output %s cannot be watched", name)
 		}
 	}
+	logstash := outputs.FindFactory("logstash")
+	if logstash == nil {
+		return errors.New("libbeat has no output logstash")
+	}
+	registered["logstash"] = countRepeats(logstash)
 	return nil
 })
 

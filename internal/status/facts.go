@@ -19,6 +19,7 @@ func (r *recorder) facts(now time.Time) *facts {
 
 		stalled:    s.values[stalled] == 1,
 		noAck:      seconds(s.values[noAckSeconds]),
+		repeats:    orZero(s.values[windowRepeats]),
 		bytes:      orZero(s.values[bytesInFlight]),
 		bytesLimit: orZero(s.values[bytesLimit]),
 		high:       s.values[inFlightHigh] == 1,

@@ -39,6 +39,7 @@ const (
 	dropped
 	stalled
 	noAckSeconds
+	windowRepeats
 	oldestSeconds
 	lastAck
 	outputRetried
@@ -86,6 +87,7 @@ var sources = map[string][]source{
 	"rtbeat_events_dropped_total":                     {{dropped, "", ""}},
 	"rtbeat_output_stalled":                           {{stalled, "", ""}},
 	"rtbeat_output_no_ack_seconds":                    {{noAckSeconds, "", ""}},
+	"rtbeat_output_window_repeats":                    {{windowRepeats, "", ""}},
 	"rtbeat_oldest_unacknowledged_seconds":            {{oldestSeconds, "", ""}},
 	"rtbeat_last_ack_timestamp_seconds":               {{lastAck, "", ""}},
 	"rtbeat_libbeat_output_events_retried_total":      {{outputRetried, "", ""}},

@@ -38,7 +38,7 @@ func defaults() map[string]float64 {
 	return map[string]float64{
 		"rtbeat_received_bytes_total": 0, "rtbeat_batches_total": 0, "rtbeat_messages_total": 0, "rtbeat_events_acked_total": 0,
 		"rtbeat_in_flight_bytes": 0, "rtbeat_in_flight_bytes_limit": 1000, "rtbeat_in_flight_events": 0,
-		"rtbeat_output_stalled": 0, "rtbeat_output_no_ack_seconds": 0, "rtbeat_last_ack_timestamp_seconds": 0,
+		"rtbeat_output_stalled": 0, "rtbeat_output_no_ack_seconds": 0, "rtbeat_output_window_repeats": 0, "rtbeat_last_ack_timestamp_seconds": 0,
 		"rtbeat_events_dropped_total": 0, "rtbeat_libbeat_output_write_errors_total": 0, "rtbeat_connections_displaced_total": 0,
 		"rtbeat_libbeat_output_events_dropped_total": 0,
 	}

@@ -67,6 +67,7 @@ type facts struct {
 
 	stalled           bool
 	noAck             time.Duration // 0 while the output owes none
+	repeats           float64       // of a window that the output sends again
 	bytes, bytesLimit float64
 	high              bool // bytes are near their limit, as /readyz has it
 	events            float64
@@ -94,6 +95,11 @@ func (f *facts) verdict() Verdict {
 		v.Fault = nobody
 	}
 	v.Notes = f.notes(v.State)
+	if f.repeats >= repeatsToTell && v.Fault == byOutput {
+		v.Advice = append([]string{
+			"Look for a JSON error in " + f.receiver() + "'s log: one event may be unreadable for it. rtbeat's log has the uuids of the window (\"the same window\"), docs/runbooks.md the rest.",
+		}, v.Advice...)
+	}
 	if v.Advice == nil {
 		v.Advice = []string{}
 	}
@@ -247,6 +253,8 @@ func (f *facts) notes(s state) []string {
 	}
 	add(f.rejected > 0 && s != rejecting, "%s refused in the last 30 s: %s. That is for their sender to change.",
 		counted(f.rejected, "request was", "requests were"), f.reason)
+	add(f.repeats >= repeatsToTell, "The same window was sent again %s with no acknowledgement in between: one event may be unreadable for %s. rtbeat's log has the uuids of its first and its last event.",
+		counted(f.repeats, "time", "times"), f.receiver())
 	add(f.writeErrors > 0, "Sending to the output failed %s in the last 30 s; rtbeat's log says why.", counted(f.writeErrors, "time", "times"))
 	add(f.outputDropped > 0, "The output gave up %s in the last 15 minutes. The log says why.", counted(f.outputDropped, "event", "events"))
 	add(f.displaced > 0, "%s closed in the last 30 s to make room for others (rtbeat.max_connections).", counted(f.displaced, "connection was", "connections were"))
@@ -257,6 +265,9 @@ func (f *facts) notes(s state) []string {
 	}
 	return notes
 }
+
+// repeatsToTell is how many repeats of a window are worth a note. A lost connection costs one or two.
+const repeatsToTell = 3
 
 // certificateWarning is how long before its end a certificate is worth a note.
 const certificateWarning = 14 * 24 * time.Hour

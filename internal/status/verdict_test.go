@@ -82,7 +82,12 @@ func TestVerdicts(t *testing.T) {
 			r.add("rtbeat_libbeat_output_write_errors_total", 4)
 		}, delivering, ok, nobody, "3 events are on the way", "Sending to the output failed 4 times in the last 30 s"},
 		"dropped events": {func(r *rig) { r.add("rtbeat_libbeat_output_events_dropped_total", 2) }, idle, ok, nobody, "", "The output gave up 2 events"},
-		"crowded":        {func(r *rig) { r.add("rtbeat_connections_displaced_total", 2) }, idle, ok, nobody, "", "2 connections were closed"},
+		"a window that is sent again and again": {func(r *rig) {
+			r.set("rtbeat_output_window_repeats", 3)
+			r.set("rtbeat_in_flight_events", 3)
+			r.set("rtbeat_output_no_ack_seconds", 60)
+		}, slow, warn, byOutput, "nothing for 60 s", "The same window was sent again 3 times with no acknowledgement in between: one event may be unreadable for Logstash."},
+		"crowded": {func(r *rig) { r.add("rtbeat_connections_displaced_total", 2) }, idle, ok, nobody, "", "2 connections were closed"},
 		"an old certificate": {func(r *rig) {
 			r.set("rtbeat_tls_certificate_expiry_timestamp_seconds", float64(time.Now().Add(75*time.Hour).Unix()))
 		}, idle, ok, nobody, "", "expires in 3 days"},
@@ -169,6 +174,19 @@ func TestVerdictOfTheDisk(t *testing.T) {
 	require.NotContains(t, strings.Join(v.Advice, " "), "See whether Logstash is up, and whether its pipeline")
 	f = facts{known: true, acked: 5, ackedRate: 5, persisted: true}
 	require.Contains(t, f.verdict().Text, "5.0 events/s stored on the local disk")
+}
+
+// A lost connection is no reason to look for an event that cannot be read, and a sender's fault is not the output's.
+func TestTheFirstAdviceIsToLookForAnUnreadableEvent(t *testing.T) {
+	for repeats, first := range map[float64]string{2: "See whether Logstash is up", 3: "Look for a JSON error in Logstash's log"} {
+		f := facts{known: true, stalled: true, repeats: repeats}
+		v := f.verdict()
+		require.Equal(t, stalling, v.State)
+		require.Contains(t, v.Advice[0], first)
+		require.Equal(t, repeats == 3, len(v.Notes) == 1)
+	}
+	f := facts{known: true, repeats: 3, acked: 1}
+	require.Empty(t, f.verdict().Advice)
 }
 
 // Whom to look at depends on the output.

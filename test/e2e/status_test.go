@@ -18,8 +18,9 @@ import (
 // verdict is the part of /status.json that says how it goes.
 type verdict struct {
 	Verdict struct {
-		State, Fault string
-		Since        time.Time
+		State, Fault  string
+		Since         time.Time
+		Advice, Notes []string
 	}
 	Acked struct {
 		Total int `json:"events_total"`
