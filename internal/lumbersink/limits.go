@@ -36,7 +36,8 @@ func (l *jsonLimits) check(data []byte) error {
 			}
 			i = end
 		case c == '{' || c == '[':
-			if level++; level > l.levels {
+			level++
+			if level > l.levels {
 				return unreadable(data, i, fmt.Sprintf("more than %d levels", l.levels))
 			}
 		case c == '}' || c == ']':

@@ -131,7 +131,7 @@ func WindowRepeats() int {
 // fails to read goes to the next.
 func countRepeats(made outputs.Factory) outputs.Factory {
 	return func(im outputs.IndexManager, info beat.Info, stats outputs.Observer, config *conf.C) (outputs.Group, error) {
-		r := newRepeats(info.Logger.Named("output"))
+		r := newRepeats(info.Logger.Named("rtbeat").Named("output"))
 		group, err := made(im, info, &markingObserver{stats, r}, config)
 		if err != nil {
 			return group, err

@@ -106,8 +106,8 @@ func drawMessage(t *rapid.T, kind string) (message string, size int) {
 	default:
 		size = rapid.SampledFrom([]int{0, 1, 511, 512, 513, 50_001, 100_000}).Draw(t, "characters")
 		part := rapid.SampledFrom([]string{"s", "é", "😀", `\"`, `\\`, `{`, "\u2029", "&"}).Draw(t, "part")
-		text := strings.Repeat(part, size)
-		return fmt.Sprintf(`{"uuid":"%s","a":["%s"],"b":%s}`, text, text, value), size
+		text := `"` + strings.Repeat(part, size) + `"`
+		return fmt.Sprintf(`{"uuid":%s,"a":[%s],"b":%s}`, text, text, value), size
 	}
 }
 

@@ -161,7 +161,7 @@ func nastyMessages() []string {
 		"{ \"a\" :\t[ 1 , 2 ]\r,  \"b\" : { } }",
 		`{"s":"` + strings.Repeat("x", 100_000) + `"}`, `{"` + strings.Repeat("k", 10_000) + `":1}`,
 		`{` + strings.TrimSuffix(wide.String(), ",") + `}`, `{"a":[` + strings.Repeat("0,", 20_000) + `0]}`,
-		deep("[", "]", 999), deep(`{"a":`, "}", 500),
+		deep("[", "]", 989), deep(`{"a":`, "}", 500),
 		`{"proto":{"__proto__":{"x":1},"constructor":{"prototype":1},"toString":"x","hasOwnProperty":0}}`,
 		`{"date":"2024-02-30T25:61:61Z","dur":"5s","bytes":"AAAA","ip":"::1","float":"1.5e5"}`,
 	}
