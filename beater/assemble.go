@@ -33,11 +33,19 @@ type assembly struct {
 	unwatch   func()         // ends the watch of states, and waits for its end; made by Run
 }
 
+// documentIDs are the values of the setting document_id.
+var documentIDs = map[config.DocumentID]publish.DocumentID{
+	config.DocumentIDContent: publish.ContentDocumentID,
+	config.DocumentIDUUID:    publish.UUIDDocumentID,
+	config.DocumentIDNone:    publish.NoDocumentID,
+}
+
 // assemble builds the rooms along the walk, straight down the page.
 func (bt *Beater) assemble() (*assembly, error) {
 	admission := inflight.NewAdmission(int64(bt.config.MaxInFlightBytes))
 	registry := inflight.NewRegistry(inflight.Settings{
 		Join:       bt.config.Dedupe.Enabled,
+		Keys:       bt.config.DocumentID == config.DocumentIDContent,
 		Window:     bt.config.Dedupe.Window,
 		MaxEntries: bt.config.Dedupe.MaxEntries,
 		StallAfter: bt.config.StallAfter,
@@ -74,7 +82,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 
 	publisher, err := publish.New(bt.pipeline, registry, publish.Settings{
 		Workers:    min(runtime.GOMAXPROCS(0), maxWorkers),
-		DocumentID: bt.config.DocumentID == config.DocumentIDUUID,
+		DocumentID: documentIDs[bt.config.DocumentID],
 	}, m, bt.log.Named("publish"))
 	if err != nil {
 		return nil, fmt.Errorf("starting to publish: %w", err)

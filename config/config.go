@@ -97,8 +97,10 @@ type Config struct {
 	// Dedupe is about messages that come again.
 	Dedupe Dedupe `config:"dedupe"`
 
-	// DocumentID is what an event's @metadata._id is made of, which makes a copy replace itself in Elasticsearch: uuid
-	// takes the uuid of the message, none sets no id. Messages without a uuid get none in any case.
+	// DocumentID is what an event's @metadata._id is made of. By the id a store keeps one copy of a message. content
+	// hashes the message as it was sent. uuid takes its uuid: safe only if uuids are unique over all senders, and an equal
+	// uuid means an equal message; else the store loses messages. none sets no id. A message without a uuid has no id in
+	// any case.
 	DocumentID DocumentID `config:"document_id"`
 
 	// TrustedProxies are the proxies whose Forwarded and X-Forwarded-For headers are believed: addresses, networks such as
@@ -162,7 +164,7 @@ func Default() Config {
 		IdleTimeout:      2 * time.Minute,
 		StallAfter:       30 * time.Second,
 		Dedupe:           Dedupe{Enabled: true, Window: 10 * time.Minute, MaxEntries: 1 << 18},
-		DocumentID:       DocumentIDUUID,
+		DocumentID:       DocumentIDContent,
 	}
 }
 

@@ -225,7 +225,8 @@ func TestLoadAccepts(t *testing.T) {
 			c.Dedupe.Enabled = false
 			c.Dedupe.Window = time.Minute
 		}},
-		"dedupe-dotted.yml": {change: func(c *config.Config) { c.Dedupe.MaxEntries = 1 }},
+		"dedupe-dotted.yml":    {change: func(c *config.Config) { c.Dedupe.MaxEntries = 1 }},
+		"document-id-uuid.yml": {change: func(c *config.Config) { c.DocumentID = config.DocumentIDUUID }},
 		"zero-durations.yml": {change: func(c *config.Config) {
 			c.StallAfter, c.Dedupe.Window = 0, 0
 		}},
@@ -448,8 +449,8 @@ func TestLoadRejects(t *testing.T) {
 		"dedupe-max-entries-zero.yml":     "rtbeat.dedupe.max_entries is 0; it must be a positive number",
 		"dedupe-max-entries-negative.yml": "rtbeat.dedupe.max_entries is -1; it must be a positive number",
 		"dedupe-max-entries-size.yml":     reading + "can not convert 'string' into 'int' accessing 'rtbeat.dedupe.max_entries' (source:'rtbeat.yml')",
-		"document-id-unknown.yml":         reading + `"fingerprint" is no document id; it must be uuid or none accessing 'rtbeat.document_id' (source:'rtbeat.yml')`,
-		"document-id-bool.yml":            reading + `"false" is no document id; it must be uuid or none accessing 'rtbeat.document_id' (source:'rtbeat.yml')`,
+		"document-id-unknown.yml":         reading + `"fingerprint" is no document id; it must be content, uuid or none accessing 'rtbeat.document_id' (source:'rtbeat.yml')`,
+		"document-id-bool.yml":            reading + `"false" is no document id; it must be content, uuid or none accessing 'rtbeat.document_id' (source:'rtbeat.yml')`,
 
 		"max-body-zero.yml":           "rtbeat.max_body_bytes is 0; it must be a positive size, such as 33554432 or 32MiB",
 		"max-body-negative.yml":       "rtbeat.max_body_bytes is -1; it must be a positive size, such as 33554432 or 32MiB",

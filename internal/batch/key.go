@@ -1,6 +1,9 @@
 package batch
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"encoding/base64"
+)
 
 // Key tells messages apart: equal keys mean equal bytes. It is the first half of a SHA-256. Nobody can make a message
 // with the key of another's, and have it taken for a retry; making two of his own that are alike takes 2^64 attempts.
@@ -15,4 +18,12 @@ func (m Message) Key() (key Key, ok bool) {
 	sum := sha256.Sum256(m.Raw)
 	copy(key[:], sum[:])
 	return key, true
+}
+
+// ID returns the key as text for URLs: 22 characters of base64url without padding. Stores hold documents under this id,
+// so the same bytes must have the same id in every version.
+func (k Key) ID() string {
+	var text [22]byte
+	base64.RawURLEncoding.Encode(text[:], k[:])
+	return string(text[:])
 }

@@ -27,6 +27,26 @@ func TestKeyIsThatOfTheBytesOfAMessageWithUUID(t *testing.T) {
 	}
 }
 
+// Stores hold documents under these ids: whoever changes them makes a copy of every message that is sent again.
+//
+//	$ printf '{"uuid":"m-1","n":1}' | sha256sum | head -c 32 | xxd -r -p | basenc --base64url | tr -d =
+func TestTheIDOfAMessageNeverChanges(t *testing.T) {
+	const message, id = `{"uuid":"m-1","n":1}`, "wRVbsSZRpFh0MFFrseUG1w"
+	for _, body := range []string{
+		`[` + message + `]`,
+		`{"uuid":"b","messages": [ ` + message + ` , {}]}`,
+		"\n " + message + "\r\n{}\n",
+	} {
+		b, err := Decode([]byte(body), Options{Lines: body[0] == '\n'})
+		require.NoError(t, err, body)
+		key, ok := b.Messages[0].Key()
+		require.True(t, ok, body)
+		require.Equal(t, id, key.ID(), body)
+	}
+	require.Equal(t, "AAAAAAAAAAAAAAAAAAAAAA", Key{}.ID())
+	require.Equal(t, "-_-_-_-_-_-_-_-_-_-_-w", Key{0xfb, 0xff, 0xbf, 0xfb, 0xff, 0xbf, 0xfb, 0xff, 0xbf, 0xfb, 0xff, 0xbf, 0xfb, 0xff, 0xbf, 0xfb}.ID(), "safe in URLs")
+}
+
 func BenchmarkKey(b *testing.B) {
 	batch, err := Decode(rxtxBatch(1), Options{})
 	require.NoError(b, err)

@@ -137,7 +137,7 @@ name: shipper
 		"rtbeat.max_in_flight_bytes":            "32 MiB",
 		"rtbeat.trusted_proxies":                "10.0.0.0/8, ::1, unix",
 		"rtbeat.include_headers":                "set (1)",
-		"rtbeat.document_id":                    "uuid",
+		"rtbeat.document_id":                    "content",
 		"rtbeat.admin.host":                     "localhost",
 		"output.logstash.hosts":                 "logstash-1.example:5044, [2001:db8::1]:5044",
 		"output.logstash.loadbalance":           "true",

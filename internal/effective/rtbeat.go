@@ -52,7 +52,7 @@ func ofRtbeat(c rtbeat.Config, written tree) []Setting {
 		Setting{"rtbeat.dedupe.enabled", fmt.Sprint(c.Dedupe.Enabled)},
 		Setting{"rtbeat.dedupe.window", short(c.Dedupe.Window)},
 		Setting{"rtbeat.dedupe.max_entries", fmt.Sprint(c.Dedupe.MaxEntries)},
-		text("rtbeat.document_id", string(c.DocumentID), oneOf("uuid", "none")),
+		text("rtbeat.document_id", string(c.DocumentID), oneOf("content", "uuid", "none")),
 		text("rtbeat.trusted_proxies", anyOf(c.TrustedProxies), networks),
 		Setting{"rtbeat.proxy_protocol", fmt.Sprint(c.ProxyProtocol)},
 		Setting{"rtbeat.include_headers", entries(len(c.IncludeHeaders))},

@@ -2,7 +2,6 @@ package inflight_test
 
 import (
 	"encoding/binary"
-	"fmt"
 	"testing"
 	"time"
 
@@ -14,9 +13,9 @@ import (
 // there may be.
 func BenchmarkRegistry(b *testing.B) {
 	const n, length = 500, 370
-	for _, join := range []bool{false, true} {
-		b.Run(fmt.Sprint("join=", join), func(b *testing.B) {
-			registry := inflight.NewRegistry(inflight.Settings{Join: join, Window: time.Hour, MaxEntries: 1 << 18})
+	for name, keys := range map[string]inflight.Settings{"join=false": {}, "join=true": {Join: true, Keys: true}, "keys=true": {Keys: true}} {
+		b.Run(name, func(b *testing.B) {
+			registry := inflight.NewRegistry(inflight.Settings{Join: keys.Join, Keys: keys.Keys, Window: time.Hour, MaxEntries: 1 << 18})
 			admission := inflight.NewAdmission(1 << 30)
 			raw := make([]byte, n*length)
 			acks := make([]any, 0, n)

@@ -66,17 +66,20 @@ func (r *Registry) Claim(messages []batch.Message, origin Origin, reservation *R
 // messageKey is the key of a message, if it has one.
 type messageKey struct {
 	batch.Key
-	ok        bool
+	has       bool // the message has a key, and somebody needs it
+	ok        bool // the registry knows the message by its key
 	delivered bool // when the batch was claimed
 }
 
-// keys hashes the messages, outside of the lock.
+// keys hashes the messages, each once, outside of the lock.
 func (r *Registry) keys(messages []batch.Message) []messageKey {
 	keys := make([]messageKey, len(messages))
+	if !r.settings.Join && !r.settings.Keys {
+		return keys
+	}
 	for i := range messages {
-		if r.settings.Join {
-			keys[i].Key, keys[i].ok = messages[i].Key()
-		}
+		keys[i].Key, keys[i].has = messages[i].Key()
+		keys[i].ok = keys[i].has && r.settings.Join
 	}
 	return keys
 }

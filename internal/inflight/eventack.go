@@ -1,5 +1,7 @@
 package inflight
 
+import "github.com/txn2/rtbeat/internal/batch"
+
 // EventAck is what travels in beat.Event.Private: one message, and the batches that wait for it.
 type EventAck struct {
 	key      messageKey
@@ -24,6 +26,10 @@ const (
 	entered                 // the queue and the output have it
 	gone                    // done, withdrawn, or dropped
 )
+
+// Key returns the key of the message. It is false for a message without a uuid, and where Settings ask for no keys. The
+// key never changes: any goroutine may call Key.
+func (e *EventAck) Key() (key batch.Key, ok bool) { return e.key.Key, e.key.has }
 
 // Ack says that the output, or a processor, is done with events. It takes what libbeat brings back from
 // beat.Event.Private and passes over what is no *EventAck. It returns how many of them count: none after Seal, because

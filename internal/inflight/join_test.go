@@ -238,3 +238,36 @@ func TestNothingIsKeptOfAMessageThatIsJoined(t *testing.T) {
 	m, _, _ := r.claim("c").Next()
 	require.Nil(t, m.Raw, "of a message that is published its content is kept, and not the body")
 }
+
+// A message has its key with dedupe and without, if somebody needs it. Without dedupe it joins nothing all the same.
+func TestAMessageHasItsKey(t *testing.T) {
+	want, _ := message("a").Key()
+	for name, tt := range map[string]struct{ join, keys, has bool }{
+		"dedupe":          {true, false, true},
+		"dedupe, and ids": {true, true, true},
+		"ids":             {false, true, true},
+		"neither":         {false, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(s *inflight.Settings) { s.Join, s.Keys = tt.join, tt.keys })
+			token, events := r.publish("a", "a", "-")
+			require.Len(t, events, map[bool]int{true: 2, false: 3}[tt.join])
+			key, ok := events[0].(*inflight.EventAck).Key()
+			require.Equal(t, tt.has, ok)
+			if tt.has {
+				require.Equal(t, want, key)
+			}
+			_, ok = events[len(events)-1].(*inflight.EventAck).Key()
+			require.False(t, ok, "no uuid")
+			r.ack(events...)
+			requireDelivered(t, token)
+			token.Withdraw()
+			require.Equal(t, map[bool]int{true: 1, false: 0}[tt.join], r.registry.Entries())
+			again, events := r.publish("a")
+			require.Equal(t, tt.join, len(events) == 0)
+			r.ack(events...)
+			again.Withdraw()
+			r.requireEmpty()
+		})
+	}
+}

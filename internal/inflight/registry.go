@@ -13,7 +13,9 @@ import (
 type Settings struct {
 	// Join is whether a message that is known is not published again. A message is known by batch.Message.Key while it
 	// is in flight, and after its delivery as long as Window and MaxEntries allow.
-	Join       bool
+	Join bool
+	// Keys is whether EventAck.Key is needed. Without it, and without Join, no message is hashed.
+	Keys       bool
 	Window     time.Duration // how long a delivered message is known; 0 is not at all
 	MaxEntries int           // delivered messages that are known; the oldest make room
 	// StallAfter is how long the output may acknowledge nothing of what is in flight until it counts as stalled; 0 is

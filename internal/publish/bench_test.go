@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
@@ -18,11 +20,17 @@ func BenchmarkNewEventOfATrace(b *testing.B) {
 
 func benchmarkNewEvent(b *testing.B, trace inflight.Trace) {
 	b.Helper()
-	p := &Publisher{settings: Settings{DocumentID: true}}
+	p := &Publisher{settings: Settings{DocumentID: ContentDocumentID}}
 	m := batch.Message{Fields: map[string]any{"a": 1}, UUID: "00000000-0000-4000-8000-000000000000"}
+	registry := inflight.NewRegistry(inflight.Settings{Join: true, Keys: true})
+	reservation, err := inflight.NewAdmission(1).Open(0)
+	require.NoError(b, err)
+	token, err := registry.Claim([]batch.Message{m}, inflight.Origin{}, reservation)
+	require.NoError(b, err)
+	_, e, _ := token.Next()
 	o := inflight.Origin{Received: time.Now(), ClientIP: "192.0.2.7", Trace: trace}
 	b.ReportAllocs()
 	for b.Loop() {
-		p.newEvent(m, o, nil)
+		p.newEvent(m, o, e)
 	}
 }

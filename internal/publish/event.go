@@ -14,6 +14,16 @@ const eventType = "rtbeat"
 // maxDocumentID is the longest _id in bytes that Elasticsearch takes; it rejects a document with a longer one.
 const maxDocumentID = 512
 
+// DocumentID says what the @metadata._id of an event is made of.
+type DocumentID int
+
+// The choices. A message without a uuid has no id in any case.
+const (
+	NoDocumentID      DocumentID = iota
+	ContentDocumentID            // the key of the message: inflight.Settings must ask for keys
+	UUIDDocumentID               // the message's uuid, unless it is longer than Elasticsearch takes
+)
+
 // newEvent builds the event of one message. The message's fields are handed over, not copied.
 func (p *Publisher) newEvent(m batch.Message, o inflight.Origin, e *inflight.EventAck) beat.Event {
 	event := beat.Event{
@@ -38,9 +48,25 @@ func (p *Publisher) newEvent(m batch.Message, o inflight.Origin, e *inflight.Eve
 		event.Fields["trace"] = mapstr.M{"id": o.Trace.ID}
 		event.Fields["span"] = mapstr.M{"id": o.Trace.SpanID}
 	}
-	if p.settings.DocumentID && m.UUID != "" && len(m.UUID) <= maxDocumentID {
+	if id := p.documentID(m, e); id != "" {
 		// The outputs read it from here: @metadata._id for Logstash, the document's _id for Elasticsearch.
-		event.Meta = mapstr.M{"_id": m.UUID}
+		event.Meta = mapstr.M{"_id": id}
 	}
 	return event
+}
+
+// documentID returns the id of the message's document, or "" for none.
+func (p *Publisher) documentID(m batch.Message, e *inflight.EventAck) string {
+	switch p.settings.DocumentID {
+	case ContentDocumentID:
+		if key, ok := e.Key(); ok {
+			return key.ID()
+		}
+	case UUIDDocumentID:
+		if len(m.UUID) <= maxDocumentID {
+			return m.UUID
+		}
+	case NoDocumentID:
+	}
+	return ""
 }

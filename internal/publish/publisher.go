@@ -28,7 +28,7 @@ type Logger interface {
 // Settings say how many workers there are, and what they make of a message.
 type Settings struct {
 	Workers    int
-	DocumentID bool // set @metadata._id to the message's uuid
+	DocumentID DocumentID
 }
 
 // Publisher hands batches to the pipeline. It is safe for use from any goroutine.

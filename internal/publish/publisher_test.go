@@ -57,16 +57,21 @@ type rig struct {
 
 func newRig(t *testing.T, output *pipelinetest.Output, workers, window int, settings string) *rig {
 	t.Helper()
+	return newRigWith(t, output, workers, window, settings, publish.ContentDocumentID, inflight.Settings{Join: true, Window: time.Minute, MaxEntries: 1000})
+}
+
+func newRigWith(t *testing.T, output *pipelinetest.Output, workers, window int, settings string, id publish.DocumentID, registry inflight.Settings) *rig {
+	t.Helper()
 	pipeline := pipelinetest.New(t, output, window, settings)
 	r := &rig{
 		t:             t,
 		origin:        inflight.Origin{ClientIP: "192.0.2.7"},
 		admission:     inflight.NewAdmission(1 << 20),
-		registry:      inflight.NewRegistry(inflight.Settings{Join: true, Window: time.Minute, MaxEntries: 1000}),
+		registry:      inflight.NewRegistry(registry),
 		closePipeline: sync.OnceValue(pipeline.Close),
 	}
 	var err error
-	r.publisher, err = publish.New(pipeline, r.registry, publish.Settings{Workers: workers, DocumentID: true}, &r.metrics, logp.NewNopLogger())
+	r.publisher, err = publish.New(pipeline, r.registry, publish.Settings{Workers: workers, DocumentID: id}, &r.metrics, logp.NewNopLogger())
 	require.NoError(t, err)
 	t.Cleanup(r.close)
 	return r
@@ -320,21 +325,38 @@ func TestFilteredCountsDoNotWanderBetweenBatches(t *testing.T) {
 	r.requireEmpty()
 }
 
-func TestTheDocumentIDIsTheUUIDOfTheMessage(t *testing.T) {
-	output := &pipelinetest.Output{}
-	r := newRig(t, output, 1, 10, "")
+// The id of a document is that of the message's bytes, with dedupe and without, or its uuid, or none.
+func TestTheDocumentID(t *testing.T) {
 	long := strings.Repeat("x", 512)
-	token := r.publish(`{"uuid":"m-1"}`, `{"uuid":""}`, `{"uuid":7}`, `{"uuid":"`+long+`"}`, `{"uuid":"`+long+`x"}`)
-	var ids []any
-	for len(ids) < 5 {
-		window := output.Next()
-		for _, event := range window.Events() {
-			ids = append(ids, event.Content.Meta["_id"])
-		}
-		window.ACK()
+	messages := []string{`{"uuid":"m-1","n":1}`, `{"uuid":"m-1","n":2}`, `{"uuid":""}`, `{"uuid":7}`, `{"uuid":"` + long + `"}`, `{"uuid":"` + long + `x"}`}
+	// $ printf '{"uuid":"m-1","n":1}' | sha256sum | head -c 32 | xxd -r -p | basenc --base64url | tr -d =
+	content := []any{"wRVbsSZRpFh0MFFrseUG1w", "BvIZR5a8jrs47aeWGbsL1Q", nil, nil, "FGqNHkt-3u6LiUpx2f9LPg", "8QqghGzJuZDPKYP5eZC8sQ"}
+	for name, tt := range map[string]struct {
+		id       publish.DocumentID
+		registry inflight.Settings
+		want     []any
+	}{
+		"content":                {publish.ContentDocumentID, inflight.Settings{Join: true, Keys: true}, content},
+		"content without dedupe": {publish.ContentDocumentID, inflight.Settings{Keys: true}, content},
+		"uuid":                   {publish.UUIDDocumentID, inflight.Settings{Join: true}, []any{"m-1", "m-1", nil, nil, long, nil}}, // Elasticsearch takes 512 bytes
+		"none":                   {publish.NoDocumentID, inflight.Settings{Join: true}, make([]any, len(messages))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			output := &pipelinetest.Output{}
+			r := newRigWith(t, output, 1, 10, "", tt.id, tt.registry)
+			token := r.publish(messages...)
+			var ids []any
+			for len(ids) < len(messages) {
+				window := output.Next()
+				for _, event := range window.Events() {
+					ids = append(ids, event.Content.Meta["_id"])
+				}
+				window.ACK()
+			}
+			require.Equal(t, tt.want, ids)
+			r.requireDelivered(token, inflight.Progress{Messages: len(messages), Acked: len(messages)})
+		})
 	}
-	require.Equal(t, []any{"m-1", nil, nil, long, nil}, ids, "Elasticsearch takes 512 bytes")
-	r.requireDelivered(token, inflight.Progress{Messages: 5, Acked: 5})
 }
 
 // The real pipeline acknowledges the one event for all who sent it.

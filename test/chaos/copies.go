@@ -21,7 +21,8 @@ const passedFor = 1500 * time.Millisecond
 //     the same connection: libbeat writes once more to one from which it can no longer read.
 //  2. From another life of the process, a copy needs a sender that was not told 200 and gave it the message again.
 //     With a queue on disk the next process has it from there, unless it was acknowledged before the other one ended.
-//  3. Every event has its message's uuid as its document id, so that a store keeps one of the copies.
+//  3. Every event has a document id that all copies of its message share, and no other message has, so that a store keeps
+//     one of the copies.
 //
 // So there are no more copies of a message than faults that met it unacknowledged.
 func judgeCopies(receipts []receipt, procs []*process, attempts []harness.Attempt, stored bool) (map[string]int, []harness.Violation) {
@@ -34,12 +35,16 @@ func judgeCopies(receipts []receipt, procs []*process, attempts []harness.Attemp
 	explained := make(map[string]int)
 	var broken []harness.Violation
 	last := make(map[string]*receipt)
+	owners := make(map[string]string) // of documents
 	for i := range receipts {
 		r := &receipts[i]
-		if r.document != r.id {
+		before := last[r.id]
+		owner, taken := owners[r.document]
+		if r.document == "" || taken && owner != r.id || before != nil && before.document != r.document {
 			broken = append(broken, harness.Violation{ID: r.id, What: fmt.Sprintf("@metadata._id is %q", r.document)})
 		}
-		if before := last[r.id]; before != nil {
+		owners[r.document] = r.id
+		if before != nil {
 			why, wrong := j.copy(before, r)
 			if wrong != "" {
 				broken = append(broken, harness.Violation{ID: r.id, What: "copy: " + wrong})

@@ -26,7 +26,7 @@ func TestCopiesNeedAnExplanation(t *testing.T) {
 		return harness.Attempt{IDs: []string{"m"}, Start: at(start), Ended: true, Answer: harness.Answer{At: at(end), Code: code}}
 	}
 	receive := func(l *link, received, passed float64) receipt {
-		r := receipt{id: "m", document: "m", at: at(received), link: l}
+		r := receipt{id: "m", document: "d", at: at(received), link: l}
 		if passed > 0 {
 			r.passed = at(passed)
 		}
@@ -60,6 +60,14 @@ func TestCopiesNeedAnExplanation(t *testing.T) {
 		},
 		"no document id": {
 			[]receipt{{id: "m", at: at(1), link: later}},
+			nil, "", "@metadata._id",
+		},
+		"another document id for a copy": {
+			[]receipt{receive(cutOff, 3, 0), {id: "m", document: "other", at: at(6), link: later}},
+			nil, "", "@metadata._id",
+		},
+		"the document id of another message": {
+			[]receipt{receive(later, 1, 2), {id: "n", document: "d", at: at(6), link: later}},
 			nil, "", "@metadata._id",
 		},
 		"twice on one connection": {
@@ -121,8 +129,8 @@ func TestCopiesNeedAnExplanation(t *testing.T) {
 func TestCopiesFromTheDisk(t *testing.T) {
 	zero := time.Now()
 	procs := []*process{{started: zero, ended: zero.Add(10 * time.Second), how: "SIGKILL"}, {started: zero.Add(11 * time.Second)}}
-	second := receipt{id: "m", document: "m", at: zero.Add(12 * time.Second), link: &link{owner: 1}}
-	first := receipt{id: "m", document: "m", at: zero.Add(5 * time.Second), link: &link{owner: 0}}
+	second := receipt{id: "m", document: "d", at: zero.Add(12 * time.Second), link: &link{owner: 1}}
+	first := receipt{id: "m", document: "d", at: zero.Add(5 * time.Second), link: &link{owner: 0}}
 
 	explained, broken := judgeCopies([]receipt{first, second}, procs, nil, true)
 	require.Empty(t, broken)

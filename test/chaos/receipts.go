@@ -107,13 +107,9 @@ func idsOf(raw json.RawMessage) (id, document string) {
 	if err != nil {
 		return "", ""
 	}
-	var event struct {
-		Metadata struct {
-			ID string `json:"_id"`
-		} `json:"@metadata"`
-	}
-	if json.Unmarshal(raw, &event) != nil {
+	document, err = harness.DocumentIDOf(raw)
+	if err != nil {
 		return id, ""
 	}
-	return id, event.Metadata.ID
+	return id, document
 }

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"slices"
 	"testing"
 	"time"
@@ -37,18 +36,7 @@ func TestRegroupedRetriesAreJoined(t *testing.T) {
 	require.Equal(t, 60, int(b.Metric("rtbeat_acks_received")))
 	require.Positive(t, b.Metric(`rtbeat_messages_coalesced_total{state="in_flight"}`))
 	require.GreaterOrEqual(t, b.Metric(`rtbeat_messages_coalesced_total{state="delivered"}`), 60.0)
-
-	for _, e := range sink.Events() {
-		var event struct {
-			Metadata struct {
-				ID string `json:"_id"`
-			} `json:"@metadata"`
-			Message struct{ UUID string } `json:"rxtxMsg"`
-		}
-		require.NoError(t, json.Unmarshal(e.Raw, &event))
-		require.NotEmpty(t, event.Metadata.ID)
-		require.Equal(t, event.Message.UUID, event.Metadata.ID)
-	}
+	l.RequireDocumentIDs(t, sink.Events())
 }
 
 func TestDedupeOffPublishesEachAttempt(t *testing.T) {

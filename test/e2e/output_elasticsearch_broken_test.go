@@ -51,14 +51,14 @@ func TestOutputElasticsearchTooLarge(t *testing.T) {
 
 	batch := harness.Padded("large", 20, 3000)
 	requireDelivered(t, c.Post(t.Context(), b.Addr, batch.Body()), 20)
-	require.ElementsMatch(t, ids(batch), s.ids("rtbeat"))
+	require.ElementsMatch(t, batch.DocumentIDs(), s.ids("rtbeat"))
 	require.GreaterOrEqual(t, refused.Load(), int64(3))
 
 	mixed := append(harness.Padded("mixed", 10, 3000), message("giant", map[string]any{"pad": strings.Repeat("x", 30_000)}))
 	mixed = append(mixed, harness.Padded("behind", 5, 3000)...)
 	requireRejected(t, c.Post(t.Context(), b.Addr, mixed.Body()), 16, 1)
 	require.Len(t, s.ids("rtbeat"), 35)
-	require.NotContains(t, s.ids("rtbeat"), "giant")
+	require.NotContains(t, s.ids("rtbeat"), harness.DocumentID(mixed[10].Raw))
 	b.Stop()
 }
 
@@ -107,7 +107,7 @@ func TestOutputElasticsearchAnswersInPart(t *testing.T) {
 			require.Equal(t, http.StatusGatewayTimeout, a.Code, "%s", a)
 			well.Store(true)
 			harness.Await(t, 20*time.Second, "the 200 of a retry", func() bool { return c.Post(t.Context(), b.Addr, batch.Body()).Code == http.StatusOK })
-			require.ElementsMatch(t, ids(batch), s.ids("rtbeat"))
+			require.ElementsMatch(t, batch.DocumentIDs(), s.ids("rtbeat"))
 			require.Zero(t, b.Metric("rtbeat_events_rejected_total"))
 			b.Stop()
 		})
@@ -128,7 +128,7 @@ func TestOutputElasticsearchRejectsDurable(t *testing.T) {
 	harness.Await(t, 10*time.Second, "the end of the batch", func() bool {
 		return b.Metric("rtbeat_libbeat_output_events_acked_total")+b.Metric("rtbeat_libbeat_output_events_dropped_total") >= 8
 	})
-	require.ElementsMatch(t, []string{"durable-0", "durable-2", "durable-4", "durable-6"}, s.ids("rtbeat"))
+	require.ElementsMatch(t, harness.Batch{batch[0], batch[2], batch[4], batch[6]}.DocumentIDs(), s.ids("rtbeat"))
 	require.Equal(t, 4, int(b.Metric("rtbeat_libbeat_output_events_dropped_total")))
 	require.Zero(t, s.copies)
 	b.Stop()

@@ -106,7 +106,7 @@ func refusing(label string, status int) func(string, string) int {
 	}
 }
 
-// Each document has the message's uuid as its id; one that is there already is as good as delivered.
+// Each document has an id of its message's bytes; one that is there already is as good as delivered.
 func TestOutputElasticsearch(t *testing.T) {
 	t.Parallel()
 	for _, opType := range []string{"", "index"} {
@@ -126,12 +126,23 @@ func TestOutputElasticsearch(t *testing.T) {
 			for range 2 {
 				requireDelivered(t, c.Post(t.Context(), b.Addr, batch.Body()), 20)
 			}
-			require.ElementsMatch(t, ids(batch), s.ids("rtbeat"))
+			require.ElementsMatch(t, batch.DocumentIDs(), s.ids("rtbeat"))
 			require.Equal(t, 20, s.copies, "they came twice, and are there once")
 			require.NotContains(t, strings.ReplaceAll(strings.Join(s.actions, " "), want, ""), "e")
 			b.Stop()
 		})
 	}
+}
+
+// Two different messages with one uuid are two documents in the store.
+func TestOutputElasticsearchKeepsTwoMessagesOfOneUUID(t *testing.T) {
+	t.Parallel()
+	s := startStore(t, nil)
+	b := harness.StartBeat(t, s.settings(nil))
+	requireDelivered(t, harness.NewClient(t).Post(t.Context(), b.Addr, []byte("["+sameUUID+"]")), 2)
+	require.Len(t, s.ids("rtbeat"), 2)
+	require.Zero(t, s.copies)
+	b.Stop()
 }
 
 // A store that is busy is asked again. Nobody is told 200 before it has the document.
@@ -150,7 +161,7 @@ func TestOutputElasticsearchBusy(t *testing.T) {
 			require.Len(t, s.ids("rtbeat"), 5)
 			s.setRefuse(nil)
 			harness.Await(t, 20*time.Second, "the 200 of a retry", func() bool { return c.Post(t.Context(), b.Addr, batch.Body()).Code == http.StatusOK })
-			require.ElementsMatch(t, ids(batch), s.ids("rtbeat"))
+			require.ElementsMatch(t, batch.DocumentIDs(), s.ids("rtbeat"))
 			require.Zero(t, b.Metric("rtbeat_events_rejected_total"))
 			b.Stop()
 		})
@@ -210,7 +221,7 @@ func TestOutputElasticsearchRejectsWithoutID(t *testing.T) {
 	require.GreaterOrEqual(t, a.Body.Rejected, 2, "%s", a)
 	require.LessOrEqual(t, a.Body.Rejected, 3, "a is known to be there: %s", a)
 	require.Len(t, s.nameless, 1, "sent once")
-	require.Equal(t, []string{"a"}, s.ids("rtbeat"))
+	require.Equal(t, []string{harness.DocumentID([]byte(`{"uuid":"a","label":"keep"}`))}, s.ids("rtbeat"))
 	b.Stop()
 }
 
@@ -222,8 +233,8 @@ func TestOutputElasticsearchDeadLetters(t *testing.T) {
 	c := harness.NewClient(t)
 	batch := harness.NewLabelledBatch("dead", 4, func(i int) string { return []string{"keep", "poison"}[i%2] })
 	requireDelivered(t, c.Post(t.Context(), b.Addr, batch.Body()), 4)
-	require.ElementsMatch(t, []string{"dead-0", "dead-2"}, s.ids("rtbeat"))
-	require.ElementsMatch(t, []string{"dead-1", "dead-3"}, s.ids("dead"))
+	require.ElementsMatch(t, harness.Batch{batch[0], batch[2]}.DocumentIDs(), s.ids("rtbeat"))
+	require.ElementsMatch(t, harness.Batch{batch[1], batch[3]}.DocumentIDs(), s.ids("dead"))
 
 	s.setRefuse(func(_, doc string) int { // that index is refused as well
 		if strings.Contains(doc, "poison") {

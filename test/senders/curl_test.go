@@ -92,13 +92,13 @@ func TestCurl(t *testing.T) {
 		s.batch(batch)
 		s.run(text, messages)
 		for _, m := range batch {
-			ids = append(ids, m.ID)
+			ids = append(ids, harness.DocumentID(m.Raw))
 		}
 	}
 	requireDelivered(t, sink, ids)
 }
 
-// requireDelivered demands these messages at the sink, each once.
+// requireDelivered demands the documents with these ids at the sink, each once.
 func requireDelivered(t testing.TB, sink *lumbersink.Sink, ids []string) {
 	t.Helper()
 	var got []string
@@ -138,7 +138,7 @@ func TestCurlCredentials(t *testing.T) {
 			out, err := wrong.command(text).CombinedOutput()
 			require.Error(t, err, "curl must tell the shell")
 			require.Contains(t, string(out), "\n401 HTTP/")
-			requireDelivered(t, sink, []string{batch[0].ID})
+			requireDelivered(t, sink, batch.DocumentIDs())
 		})
 	}
 }
@@ -165,7 +165,7 @@ func TestCurlTLS(t *testing.T) {
 	named := startWith(t, sink, "", "rtbeat.ssl.certificate="+certs.path(serverCert), "rtbeat.ssl.key="+certs.path(serverKey),
 		"rtbeat.ssl.certificate_authorities=["+certs.path(caFile)+"]", "rtbeat.auth.certificate.names=["+clientName+"]")
 	s.run(strings.ReplaceAll(text, b.Addr, named.Addr), 1)
-	requireDelivered(t, sink, []string{http2[0].ID, http2[1].ID, mtls[0].ID})
+	requireDelivered(t, sink, append(http2.DocumentIDs(), mtls.DocumentIDs()...))
 }
 
 func TestCurlUnixSocket(t *testing.T) {
@@ -177,7 +177,7 @@ func TestCurlUnixSocket(t *testing.T) {
 	batch := harness.NewBatch("socket", 2)
 	s.batch(batch)
 	s.run(recipe(t, "curl-unix", "/run/rtbeat/in.sock", socket), 2)
-	requireDelivered(t, sink, []string{batch[0].ID, batch[1].ID})
+	requireDelivered(t, sink, batch.DocumentIDs())
 	require.Empty(t, eventsAt(t, sink)[0].ClientIP)
 }
 
@@ -200,5 +200,5 @@ func TestCurlRetries(t *testing.T) {
 	harness.RecoverSink(sink)
 	require.NoError(t, <-ended, "%s", out.String())
 	require.Contains(t, out.String(), `"status":"OK","ack":"delivered","messages":2,"coalesced":2`)
-	requireDelivered(t, sink, []string{batch[0].ID, batch[1].ID})
+	requireDelivered(t, sink, batch.DocumentIDs())
 }

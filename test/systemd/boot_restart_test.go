@@ -33,7 +33,7 @@ func TestSocketActivation(t *testing.T) {
 	require.Equal(t, "active", m.show(service, "ActiveState"))
 	require.Equal(t, "running", m.show(socket, "SubState"))
 	ledger.CheckOnce(t, sink)
-	requireIDs(t, sink.Events())
+	ledger.RequireDocumentIDs(t, sink.Events())
 }
 
 // TestRestarts restarts the service under senders that never pause. They see 200 and 503, and nothing else.

@@ -4,7 +4,6 @@ package systemd
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -104,7 +103,7 @@ func (tr *traffic) stop(sink *lumbersink.Sink) (copies int) {
 	require.Empty(tr.t, lost, "%s", tr.ledger.Report(lost, events, nil))
 	tr.ledger.Check(tr.t, sink)
 	copies = len(events) - tr.ledger.Sent()
-	requireIDs(tr.t, events)
+	tr.ledger.RequireDocumentIDs(tr.t, events)
 	require.Empty(tr.t, tr.errors, "requests without an answer; answers: %v", tr.tally.Counts())
 	others := tr.tally.Counts()
 	maps.DeleteFunc(others, func(code string, _ int) bool { return code == "200" || code == "503" })
@@ -120,22 +119,6 @@ func (tr *traffic) String() string {
 		requests += n
 	}
 	return fmt.Sprintf("%d requests, answers %v, %d messages", requests, counts, tr.ledger.Sent())
-}
-
-// requireIDs demands that each event carries the id of its message, by which a store keeps one copy.
-func requireIDs(t testing.TB, events []lumbersink.Event) {
-	t.Helper()
-	for _, e := range events {
-		var event struct {
-			Metadata struct {
-				ID string `json:"_id"`
-			} `json:"@metadata"`
-		}
-		require.NoError(t, json.Unmarshal(e.Raw, &event))
-		id, _, err := harness.MessageOf(e.Raw)
-		require.NoError(t, err)
-		require.Equal(t, id, event.Metadata.ID)
-	}
 }
 
 // deliver posts a batch on a connection of its own and demands a 200.
