@@ -36,13 +36,13 @@ func (r *Registry) Claim(messages []batch.Message, origin Origin, reservation *R
 	if r.sealed {
 		return nil, ErrSealed
 	}
-	r.delivered.expire(r.now())
-	if age, stalled := r.stalledLocked(); stalled && !r.allKnownLocked(keys) {
+	now := r.now() // one moment for all: what allKnownLocked finds, skipDeliveredLocked finds as well
+	if age, stalled := r.stalledLocked(); stalled && !r.allKnownLocked(keys, now) {
 		return nil, &StalledError{Age: age}
 	}
 	t.received = r.receivedAt(origin)
 	r.open[t] = struct{}{}
-	freed := t.skipDeliveredLocked(messages, keys)
+	freed := t.skipDeliveredLocked(messages, keys, now)
 	t.waits = make([]wait, 0, len(messages)-t.progress.Delivered)
 	for i := range messages {
 		switch e := r.known[keys[i].Key]; {
@@ -84,9 +84,9 @@ func (r *Registry) keys(messages []batch.Message) []messageKey {
 	return keys
 }
 
-func (r *Registry) allKnownLocked(keys []messageKey) bool {
+func (r *Registry) allKnownLocked(keys []messageKey, now time.Duration) bool {
 	for _, key := range keys {
-		if _, delivered := r.delivered.find(key.Key); !key.ok || !delivered && r.known[key.Key] == nil {
+		if _, delivered := r.delivered.find(key.Key, now); !key.ok || !delivered && r.known[key.Key] == nil {
 			return false
 		}
 	}
@@ -94,9 +94,9 @@ func (r *Registry) allKnownLocked(keys []messageKey) bool {
 }
 
 // skipDeliveredLocked counts the messages that were delivered before, and returns the bytes of them.
-func (t *BatchAck) skipDeliveredLocked(messages []batch.Message, keys []messageKey) (freed int) {
+func (t *BatchAck) skipDeliveredLocked(messages []batch.Message, keys []messageKey, now time.Duration) (freed int) {
 	for i := range messages {
-		filtered, ok := t.registry.delivered.find(keys[i].Key)
+		filtered, ok := t.registry.delivered.find(keys[i].Key, now)
 		if !ok || !keys[i].ok {
 			continue
 		}

@@ -42,7 +42,6 @@ func (r *Registry) Ack(private []any) (counted, rejected int) {
 		return 0, 0
 	}
 	now := r.now()
-	r.delivered.expire(now)
 	for _, p := range private {
 		e, ok := p.(*EventAck)
 		if !ok || !e.inPipeline() {

@@ -94,12 +94,12 @@ func (r *Registry) Underway() (batches, events int, silent time.Duration) {
 	return len(r.open), r.events, silent
 }
 
-// Entries is the number of delivered messages that are known.
+// Entries is the number of delivered messages that are known. Those older than the window do not count, whether they are
+// forgotten yet or not.
 func (r *Registry) Entries() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.delivered.expire(r.now())
-	return r.delivered.len()
+	return r.delivered.live(r.now())
 }
 
 // Limit is the configured bound of Entries.
