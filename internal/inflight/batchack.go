@@ -45,7 +45,7 @@ type Progress struct {
 	Messages  int // in the batch
 	Acked     int // the output has acknowledged them, or a processor dropped them
 	Rejected  int // the output has given them up
-	Filtered  int // of Acked: dropped by a processor
+	Filtered  int // of Acked: dropped by a processor, for this batch
 	InFlight  int // found in flight when the batch came: joined, not published again
 	Delivered int // found delivered when the batch came
 }
@@ -84,8 +84,8 @@ func (w *wait) endLocked() {
 }
 
 // Await blocks until the output has acknowledged every message (nil), the batch can no longer become delivered
-// (ErrRejected, ErrDropped, ErrUnpublishable, ErrWithdrawn, ErrSealed), or ctx ends (its cause). Unless it returns nil, the batch is
-// withdrawn, as by Withdraw; delivery wins when it comes in between.
+// (ErrRejected, ErrDropped, ErrUnpublishable, *ProcessorError, ErrJoinedFiltered, ErrWithdrawn, ErrSealed), or ctx ends
+// (its cause). Unless it returns nil, the batch is withdrawn, as by Withdraw; delivery wins when it comes in between.
 func (t *BatchAck) Await(ctx context.Context) (withdrawn int, err error) {
 	if err = t.Wait(ctx); err == nil {
 		return 0, nil
@@ -161,15 +161,11 @@ func (t *BatchAck) resolveLocked(cause error) {
 	}
 }
 
-// doneLocked counts a message that the output is done with. The batch is resolved by its last one.
+// doneLocked counts a message that the output, or a processor, is done with. The batch is resolved by its last one.
 func (t *BatchAck) doneLocked(e *EventAck) {
-	switch {
-	case e.rejected:
+	if e.rejected {
 		t.progress.Rejected++
-	case e.filtered:
-		t.progress.Filtered++
-		fallthrough
-	default:
+	} else {
 		t.progress.Acked++
 	}
 	if t.progress.Acked+t.progress.Rejected < t.progress.Messages {

@@ -169,12 +169,47 @@ func TestFilteredAtHeadAndTail(t *testing.T) {
 	events := handOver(token, 4)
 	filter(events[0])
 	filter(events[3])
-	r.ack(events[0]) // the head, reported at once
-	require.Equal(t, inflight.Progress{Messages: 4, Acked: 1, Filtered: 1}, token.Progress())
-	r.ack(events[1:]...) // two acknowledged and the tail with them
+	require.Equal(t, inflight.Progress{Messages: 4, Acked: 2, Filtered: 2}, token.Progress())
+	requireWaiting(t, token)
+	require.Equal(t, 2, r.ack(events...), "the two that no processor dropped")
 	requireDelivered(t, token)
 	require.Equal(t, inflight.Progress{Messages: 4, Acked: 4, Filtered: 2}, token.Progress())
 	r.requireEmpty()
+}
+
+// A batch that is filtered whole waits for nothing: the output may be stalled for its neighbours.
+func TestAWhollyFilteredBatchIsDoneAtOnce(t *testing.T) {
+	r := newRig(t)
+	neighbour, before := r.publish("a")
+	token := r.claim("b", "c", "c")
+	for _, e := range handOver(token, 3) {
+		filter(e)
+	}
+	requireDelivered(t, token)
+	require.Equal(t, inflight.Progress{Messages: 3, Acked: 3, Filtered: 3, InFlight: 1}, token.Progress())
+	requireWaiting(t, neighbour)
+	require.EqualValues(t, size, r.admission.Used(), "the neighbour's")
+	r.ack(before...)
+	requireDelivered(t, neighbour)
+	r.requireEmpty()
+	require.Equal(t, inflight.Tally{Batches: 2, Events: 3}, r.registry.Seal().Delivered)
+}
+
+// A report that comes later, or a second one, counts nothing.
+func TestAFilteredEventIsDoneOnce(t *testing.T) {
+	r := newRig(t)
+	token := r.claim("a", "b")
+	events := handOver(token, 2)
+	filter(events[0])
+	filter(events[0])
+	drop(events[0], inflight.ErrDropped)
+	require.Zero(t, r.ack(events[0], events[0]))
+	require.Equal(t, inflight.Progress{Messages: 2, Acked: 1, Filtered: 1}, token.Progress())
+	requireWaiting(t, token)
+	require.Equal(t, 1, r.ack(events...))
+	requireDelivered(t, token)
+	r.requireEmpty()
+	require.Equal(t, inflight.Tally{Batches: 1, Events: 2}, r.registry.Seal().Delivered)
 }
 
 func TestDroppedOnPublishFailsAtOnce(t *testing.T) {

@@ -9,8 +9,8 @@ type EventAck struct {
 	waits    *wait     // the batches that wait for it, that one included
 	size     int       // bytes in the body
 	state    state
-	filtered bool
-	rejected bool // the output gave it up
+	rejected bool            // the output gave it up
+	failure  *ProcessorError // of the processors; the publishing worker's alone
 
 	// The message, until it is handed over or withdrawn.
 	fields map[string]any
@@ -31,7 +31,7 @@ const (
 // key never changes: any goroutine may call Key.
 func (e *EventAck) Key() (key batch.Key, ok bool) { return e.key.Key, e.key.has }
 
-// Ack says that the output, or a processor, is done with events. It takes what libbeat brings back from
+// Ack says that the output is done with events. It takes what libbeat brings back from
 // beat.Event.Private and passes over what is no *EventAck. It returns how many of them count: none after Seal, because
 // a closing pipeline reports what it drops as acknowledged, and none twice. rejected is how many of those the output gave
 // up: libbeat reports them as acknowledged as well.
@@ -48,14 +48,14 @@ func (r *Registry) Ack(private []any) (counted, rejected int) {
 			continue
 		}
 		counted++
-		if e.state == entered { // a processor is done with an event whether the output works or not
+		if e.state == entered {
 			r.progress = now
 		}
 		e.leaveLocked()
 		if e.rejected {
 			rejected++
 		} else if e.key.ok {
-			r.delivered.add(e.key.Key, e.filtered, now)
+			r.delivered.add(e.key.Key, now)
 		}
 		for w := e.waits; w != nil; w = e.waits {
 			t := w.batch
@@ -84,14 +84,39 @@ func (e *EventAck) Enter() {
 	r.entered++
 }
 
-// Filter says that a processor dropped the event. It is not done by that: its Ack comes in order with those of its
-// neighbours.
+// Filter says that a processor dropped the event: it is done, and no Ack is needed. It counts as filtered for the batch
+// that brought it. Batches that joined it end with ErrJoinedFiltered: a processor may look at what is not in the
+// message, such as the client's address, and has not seen their requests. For the same reason the message is not
+// remembered: the next attempt runs the processors, and makes no copy.
 func (e *EventAck) Filter() {
 	r := e.batch.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e.filtered = true
+	if r.sealed || e.state != handedOver {
+		return
+	}
+	e.leaveLocked()
+	r.account.Delivered.Events++
+	for w := e.waits; w != nil; w = e.waits {
+		t := w.batch
+		w.endLocked()
+		if t != e.batch {
+			t.resolveLocked(ErrJoinedFiltered)
+			t.settleLocked()
+			continue
+		}
+		t.progress.Filtered++
+		t.doneLocked(e)
+	}
+	e.batch.settleLocked()
 }
+
+// SetFailure notes that a processor fails on the event; nil takes the note back. Only the worker that publishes the
+// event may call it, and only until Enter, Filter or Drop.
+func (e *EventAck) SetFailure(failure *ProcessorError) { e.failure = failure }
+
+// Failure returns the note of SetFailure. The same rules hold.
+func (e *EventAck) Failure() *ProcessorError { return e.failure }
 
 // Reject says that the output has given the event up. It is not done by that either: libbeat reports its Ack like that of
 // any other. The batches that wait for it end with ErrRejected then, and the message can be published by the next attempt.
@@ -102,7 +127,7 @@ func (e *EventAck) Reject() {
 	e.rejected = true
 }
 
-// Drop says that the event never entered the pipeline: ErrDropped, or ErrUnpublishable. The batches that wait for it
+// Drop says that the event never entered the pipeline: ErrDropped, ErrUnpublishable, or a *ProcessorError. The batches that wait for it
 // fail with that cause at once, and the message can be published by the next attempt.
 func (e *EventAck) Drop(cause error) {
 	r := e.batch.registry

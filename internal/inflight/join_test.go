@@ -38,14 +38,13 @@ func TestARetryOfWhatWasDeliveredIsDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		events := handOver(r.claim("a", "b"), 2)
-		filter(events[1])
 		r.ack(events...)
 		time.Sleep(10 * time.Minute)
 
 		retry, none := r.publish("b", "a")
 		require.Empty(t, none)
 		requireDelivered(t, retry)
-		require.Equal(t, inflight.Progress{Messages: 2, Acked: 2, Filtered: 1, Delivered: 2}, retry.Progress())
+		require.Equal(t, inflight.Progress{Messages: 2, Acked: 2, Delivered: 2}, retry.Progress())
 		r.requireEmpty()
 
 		time.Sleep(time.Nanosecond)
@@ -54,6 +53,85 @@ func TestARetryOfWhatWasDeliveredIsDelivered(t *testing.T) {
 		r.ack(events...)
 		requireDelivered(t, late)
 	})
+}
+
+// A processor may look at what is not in the message. What it dropped for one sender is not known as delivered to
+// another.
+func TestWhatWasFilteredIsPublishedAgain(t *testing.T) {
+	r := newRig(t)
+	one := r.claim("a", "b")
+	events := handOver(one, 2)
+	filter(events[0])
+	r.ack(events...)
+	requireDelivered(t, one)
+	require.Equal(t, 1, r.registry.Entries(), "b")
+
+	other, again := r.publish("a", "b")
+	require.Len(t, again, 1, "a is published, and b is not")
+	requireWaiting(t, other)
+	r.ack(again...)
+	requireDelivered(t, other)
+	require.Equal(t, inflight.Progress{Messages: 2, Acked: 2, Delivered: 1}, other.Progress())
+	r.requireEmpty()
+}
+
+// A batch that joined an event has no part in its being filtered: the processors saw another request. It is told to come
+// again, and its next attempt runs them.
+func TestABatchThatJoinedAFilteredEventIsNotDelivered(t *testing.T) {
+	r := newRig(t)
+	one := r.claim("a")
+	joined := r.claim("b", "a", "c")
+	events := handOver(one, 1)
+	own := handOver(joined, 3)
+	require.Len(t, own, 2)
+	filter(events[0])
+	requireDelivered(t, one)
+	require.ErrorIs(t, wait(t, joined, time.Millisecond), inflight.ErrJoinedFiltered)
+	require.Equal(t, inflight.Progress{Messages: 3, InFlight: 1}, joined.Progress())
+	_, delivered := joined.Withdraw()
+	require.False(t, delivered)
+	r.ack(own...)
+	r.requireEmpty()
+
+	retry, again := r.publish("b", "a", "c")
+	require.Len(t, again, 1)
+	r.ack(again...)
+	requireDelivered(t, retry)
+	require.Equal(t, inflight.Progress{Messages: 3, Acked: 3, Delivered: 2}, retry.Progress())
+	r.requireEmpty()
+}
+
+// The batch that brought the event may be answered by then. That changes nothing for those that joined it.
+func TestAFilteredEventWhoseOwnBatchIsAnswered(t *testing.T) {
+	r := newRig(t)
+	one := r.claim("a")
+	joined := r.claim("a")
+	events := handOver(one, 1)
+	one.Withdraw() // 504
+	filter(events[0])
+	require.ErrorIs(t, wait(t, joined, time.Millisecond), inflight.ErrJoinedFiltered)
+	joined.Withdraw()
+	r.requireEmpty()
+}
+
+// A processor that fails ends all batches that wait, and the message is published by the next attempt.
+func TestAFailedProcessorEndsAllThatWait(t *testing.T) {
+	r := newRig(t)
+	one := r.claim("a", "b")
+	joined := r.claim("a")
+	events := handOver(one, 1)
+	failure := &inflight.ProcessorError{Processor: "fingerprint"}
+	drop(events[0], failure)
+	for _, token := range []*inflight.BatchAck{one, joined} {
+		require.ErrorIs(t, wait(t, token, time.Millisecond), failure)
+		token.Withdraw()
+	}
+	require.Zero(t, r.registry.Entries())
+	r.requireEmpty()
+	_, again := r.publish("a", "b")
+	require.Len(t, again, 2)
+	r.ack(again...)
+	r.requireEmpty()
 }
 
 func TestTheSameMessageTwiceIsOneEvent(t *testing.T) {

@@ -33,15 +33,14 @@ type modelBatch struct {
 
 // modelMessage waits for an event, or was delivered before when that is nil.
 type modelMessage struct {
-	event    *modelEvent
-	filtered bool
-	own      bool
+	event *modelEvent
+	own   bool
 }
 
 type modelEvent struct {
-	name     string
-	state    modelState
-	filtered bool
+	name  string
+	batch *modelBatch // that brought it
+	state modelState
 }
 
 type modelState int
@@ -51,14 +50,14 @@ const (
 	isHandedOver
 	isEntered
 	isDone
+	isFiltered
 	isWithdrawn
 	isDropped
 )
 
 type modelDelivery struct {
-	name     string
-	filtered bool
-	at       time.Duration
+	name string
+	at   time.Duration
 }
 
 func (m *model) known(name string) *modelEvent {
@@ -119,7 +118,7 @@ func (m *model) claim(names []string) (*modelBatch, error) {
 	b := &modelBatch{}
 	for _, name := range names {
 		if d := m.lately(name); d != nil {
-			b.messages = append(b.messages, modelMessage{filtered: d.filtered})
+			b.messages = append(b.messages, modelMessage{})
 			b.freed += size
 			continue
 		}
@@ -129,7 +128,7 @@ func (m *model) claim(names []string) (*modelBatch, error) {
 			b.messages = append(b.messages, modelMessage{event: e})
 			continue
 		}
-		e = &modelEvent{name: name}
+		e = &modelEvent{name: name, batch: b}
 		m.events = append(m.events, e)
 		b.messages = append(b.messages, modelMessage{event: e, own: true})
 	}
@@ -172,11 +171,24 @@ func (m *model) ack(events []*modelEvent) (counted int) {
 		}
 		e.state = isDone
 		if m.settings.Join && e.name[0] != '-' && m.settings.Window > 0 {
-			m.delivered = append(m.delivered, modelDelivery{e.name, e.filtered, m.now})
+			m.delivered = append(m.delivered, modelDelivery{e.name, m.now})
 			m.delivered = m.delivered[max(len(m.delivered)-m.settings.MaxEntries, 0):]
 		}
 	}
 	return counted
+}
+
+// filter ends the batches that wait for the event: for that which brought it, it is done.
+func (m *model) filter(e *modelEvent) {
+	if m.sealed || e.state != isHandedOver {
+		return
+	}
+	for _, b := range m.batches {
+		if b != e.batch && !b.answered && b.err == nil && b.waitsFor(e) {
+			b.err = inflight.ErrJoinedFiltered
+		}
+	}
+	e.state = isFiltered
 }
 
 func (m *model) drop(e *modelEvent, cause error) {
@@ -235,16 +247,11 @@ func (b *modelBatch) progress() (acked, filtered int) {
 	}
 	for _, msg := range b.messages {
 		switch {
-		case msg.event == nil:
+		case msg.event == nil, msg.event.state == isDone:
 			acked++
-			if msg.filtered {
-				filtered++
-			}
-		case msg.event.state == isDone:
+		case msg.event.state == isFiltered && msg.event.batch == b:
 			acked++
-			if msg.event.filtered {
-				filtered++
-			}
+			filtered++
 		}
 	}
 	return acked, filtered

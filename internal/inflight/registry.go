@@ -57,7 +57,7 @@ type Tally struct {
 
 // Account is what Seal found: the figures of the last log line.
 type Account struct {
-	Delivered      Tally // batches whose every message was done while they waited; all events, filtered ones included
+	Delivered      Tally // batches whose every message was done while they waited; all events done, filtered ones included
 	Rejected       int   // events that the output gave up
 	Unacknowledged Tally // batches still open, and the events that the pipeline has
 }

@@ -32,9 +32,8 @@ type chunk [chunkLength]delivery
 
 // delivery is one delivered message.
 type delivery struct {
-	key      batch.Key
-	at       time.Duration
-	filtered bool
+	key batch.Key
+	at  time.Duration
 }
 
 // forgetPerAdd is how many entries older than the window one add forgets. It must be more than 1: the queue gets shorter
@@ -53,22 +52,15 @@ func (d *remembered) live(now time.Duration) int {
 	return d.length - sort.Search(d.length, func(i int) bool { return !d.isOld(d.entry(i), now) })
 }
 
-// find tells whether the message was delivered within the window, and whether that was by a processor that dropped it.
-func (d *remembered) find(key batch.Key, now time.Duration) (filtered, ok bool) {
+// find tells whether the message was delivered within the window.
+func (d *remembered) find(key batch.Key, now time.Duration) bool {
 	number, ok := d.index[key]
-	if !ok {
-		return false, false
-	}
-	e := d.entry(int(number - d.oldest))
-	if d.isOld(e, now) {
-		return false, false
-	}
-	return e.filtered, true
+	return ok && !d.isOld(d.entry(int(number-d.oldest)), now)
 }
 
 // add remembers a message that find does not find. The oldest entries make room for it, and so do up to forgetPerAdd that
 // are older than the window. now never goes back.
-func (d *remembered) add(key batch.Key, filtered bool, now time.Duration) {
+func (d *remembered) add(key batch.Key, now time.Duration) {
 	if d.window <= 0 || d.limit <= 0 {
 		return
 	}
@@ -85,7 +77,7 @@ func (d *remembered) add(key batch.Key, filtered bool, now time.Duration) {
 	}
 	d.index[key] = d.oldest + uint32(d.length) //nolint:gosec // below mostRemembered
 	d.length++
-	*d.entry(d.length - 1) = delivery{key, now, filtered}
+	*d.entry(d.length - 1) = delivery{key, now}
 }
 
 func (d *remembered) isOld(e *delivery, now time.Duration) bool { return now-e.at > d.window }

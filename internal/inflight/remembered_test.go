@@ -26,7 +26,7 @@ func TestTheOldestIsForgottenFirst(t *testing.T) {
 	oldest, newest := 0, 0 // [oldest, newest) is remembered
 	for range 60 {
 		for range 100 {
-			d.add(numberedKey(newest), newest%3 == 0, time.Duration(newest))
+			d.add(numberedKey(newest), time.Duration(newest))
 			newest++
 		}
 		oldest = max(oldest, newest-limit)
@@ -37,13 +37,10 @@ func TestTheOldestIsForgottenFirst(t *testing.T) {
 		now := time.Duration(newest)
 		require.Equal(t, newest-oldest, d.live(now))
 		for _, n := range []int{oldest - 1, newest} {
-			_, ok := d.find(numberedKey(n), now)
-			require.False(t, ok, n)
+			require.False(t, d.find(numberedKey(n), now), n)
 		}
 		for n := oldest; n < newest; n++ {
-			filtered, ok := d.find(numberedKey(n), now)
-			require.True(t, ok, n)
-			require.Equal(t, n%3 == 0, filtered)
+			require.True(t, d.find(numberedKey(n), now), n)
 		}
 	}
 	require.Equal(t, 10, d.live(time.Hour+time.Duration(newest-10)))
@@ -53,15 +50,15 @@ func TestTheOldestIsForgottenFirst(t *testing.T) {
 func TestWhatIsOlderThanTheWindowIsNotFound(t *testing.T) {
 	const window = time.Minute
 	d := newRemembered(window, 100)
-	d.add(numberedKey(1), false, 0)
-	d.add(numberedKey(2), false, 0)
-	d.add(numberedKey(3), false, 0)
-	d.add(numberedKey(4), false, time.Second)
+	d.add(numberedKey(1), 0)
+	d.add(numberedKey(2), 0)
+	d.add(numberedKey(3), 0)
+	d.add(numberedKey(4), time.Second)
 	requireFound := func(now time.Duration, want ...int) {
 		t.Helper()
 		var found []int
 		for n := range 6 {
-			if _, ok := d.find(numberedKey(n), now); ok {
+			if d.find(numberedKey(n), now) {
 				found = append(found, n)
 			}
 		}
@@ -73,10 +70,10 @@ func TestWhatIsOlderThanTheWindowIsNotFound(t *testing.T) {
 
 	// 3 is delivered again while its old entry is there, and outlives it.
 	now := window + 2
-	d.add(numberedKey(3), false, now)
+	d.add(numberedKey(3), now)
 	require.Equal(t, 3, d.length, "1 and 2 are forgotten; the old 3 is not")
 	requireFound(now, 3, 4)
-	d.add(numberedKey(5), false, now)
+	d.add(numberedKey(5), now)
 	require.Equal(t, 3, d.length)
 	requireFound(now, 3, 4, 5)
 	requireFound(now+window, 3, 5)
@@ -101,7 +98,7 @@ func TestNoCallForgetsManyEntries(t *testing.T) {
 		deliver(0)
 		first := r.delivered.entry(0)
 		for n := 1; n < entries; n++ {
-			r.delivered.add(numberedKey(n), false, r.now())
+			r.delivered.add(numberedKey(n), r.now())
 		}
 		require.Same(t, first, r.delivered.entry(0), "it has moved")
 		require.Equal(t, entries, r.Entries())
@@ -119,11 +116,11 @@ func TestNoCallForgetsManyEntries(t *testing.T) {
 
 		// In the end all of it is forgotten, and its memory given back.
 		for n := range entries {
-			r.delivered.add(numberedKey(entries+n), false, r.now())
+			r.delivered.add(numberedKey(entries+n), r.now())
 		}
 		time.Sleep(window + 1)
 		for n := range entries/(forgetPerAdd-1) + 1 {
-			r.delivered.add(numberedKey(-n), false, r.now())
+			r.delivered.add(numberedKey(-n), r.now())
 			time.Sleep(window + 1)
 		}
 		require.LessOrEqual(t, r.delivered.length, forgetPerAdd)
@@ -140,7 +137,7 @@ func BenchmarkRememberedBytes(b *testing.B) {
 				before := heapBytes()
 				d := newRemembered(time.Hour, n)
 				for i := range 5 * n {
-					d.add(numberedKey(i*0x9E3779B9), false, 0)
+					d.add(numberedKey(i*0x9E3779B9), 0)
 				}
 				b.ReportMetric(float64(heapBytes()-before)/float64(n), "B/entry")
 				d.live(0)

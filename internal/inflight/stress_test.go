@@ -96,8 +96,11 @@ func (p *pipeline) work(t *testing.T, r *rig) {
 				p.leave(name, 0)
 				e.Drop(inflight.ErrUnpublishable)
 			case 1:
+				p.leave(name, 1)
 				e.Filter()
-				fallthrough
+				if r.ack(e) != 0 {
+					t.Errorf("%s counted after it was filtered", name)
+				}
 			default:
 				acks.Go(func() {
 					time.Sleep(rand.N(3 * time.Millisecond))

@@ -82,18 +82,51 @@ func TestAnEventThatCannotBeProcessedIsA500(t *testing.T) {
 	})
 }
 
-func TestFilteredEventsAreDoneAndSaidToBeFiltered(t *testing.T) {
+func TestAFailedProcessorIsA500ThatNamesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		c := r.start(r.request(messages(3)))
 		job := r.take()
 		job.handOver(1)
-		job.event().Filter()
+		_, event, _ := job.Next()
+		event.Drop(&inflight.ProcessorError{Processor: "fingerprint"})
+		require.Contains(t, c.requireAnswer(processorFailed), `,"processor":"fingerprint"}`)
+		require.Zero(t, c.took, "at once")
+		require.Empty(t, r.metrics.deliveries)
+		job.ack(1)
+	})
+}
+
+func TestFilteredEventsAreDoneAndSaidToBeFiltered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		c := r.start(r.request(messages(3)))
+		job := r.take()
+		job.filter()
 		job.handOver(2)
 		job.ack(1)
 		c.requireWaiting()
-		job.ack(2)
+		job.ack(1)
 		require.JSONEq(t, `{"status":"OK","ack":"delivered","messages":3,"coalesced":0,"filtered":1}`, c.requireAnswer(delivered))
+	})
+}
+
+// Who is filtered whole waits for no output.
+func TestAWhollyFilteredBatchIsAnsweredAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		before := r.start(r.request(messages(1)))
+		job := r.take()
+		job.handOver(1)
+		c := r.start(r.request(messages(2)))
+		filtered := r.take()
+		filtered.filter()
+		filtered.filter()
+		require.JSONEq(t, `{"status":"OK","ack":"delivered","messages":2,"coalesced":0,"filtered":2}`, c.requireAnswer(delivered))
+		require.Zero(t, c.took)
+		before.requireWaiting()
+		job.ack(1)
+		before.requireAnswer(delivered)
 	})
 }
 
@@ -102,10 +135,9 @@ func TestThe504ComesAtTheTimeoutAndTheBytesStayUntilTheAck(t *testing.T) {
 		r := newRig(t)
 		c := r.start(r.request(messages(4)))
 		job := r.take()
-		job.handOver(1)
-		job.event().Filter()
+		job.filter()
 		job.handOver(3)
-		job.ack(2)
+		job.ack(1)
 		<-time.After(5*time.Second - time.Nanosecond)
 		c.requireWaiting()
 		<-time.After(time.Nanosecond)

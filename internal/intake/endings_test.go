@@ -96,6 +96,22 @@ func (r *rig) endings() map[outcome]func() *call {
 			job.event().Reject()
 			job.ack(len(job.events))
 		}),
+		processorFailed: publishing(func(job *taken) {
+			_, event, _ := job.Next()
+			event.Drop(&inflight.ProcessorError{Processor: "fingerprint"})
+		}),
+		joinedFiltered: func() *call {
+			reservation, err := r.admission.Open(0)
+			require.NoError(r.t, err)
+			other, err := r.registry.Claim([]batch.Message{{UUID: "same", Raw: []byte(`{"uuid":"same"}`)}}, inflight.Origin{}, reservation)
+			require.NoError(r.t, err)
+			_, event, _ := other.Next()
+			c := r.start(r.request(`[{"uuid":"same"}]`))
+			synctest.Wait() // until it has joined
+			event.Filter()
+			require.NoError(r.t, other.Wait(r.t.Context()))
+			return c
+		},
 		stopping: publishing(func(job *taken) {
 			job.handOver(1)
 			job.event().Drop(inflight.ErrDropped)

@@ -54,6 +54,15 @@ func (j *taken) handOver(n int) {
 	}
 }
 
+// filter hands the next message over, and a processor drops it.
+func (j *taken) filter() {
+	_, e, ok := j.Next()
+	if !ok {
+		panic("the batch has no more messages")
+	}
+	e.Filter()
+}
+
 // ack acknowledges the next n messages that were handed over.
 func (j *taken) ack(n int) {
 	j.registry.Ack(j.events[j.acked : j.acked+n])

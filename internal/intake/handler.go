@@ -214,6 +214,9 @@ func (h *handler) await(ctx context.Context, token *inflight.BatchAck, start tim
 	withdrawn, err := token.Await(ctx)
 	h.metrics.Withdrawn(withdrawn)
 	p := token.Progress()
+	if failure, ok := errors.AsType[*inflight.ProcessorError](err); ok {
+		return result{outcome: processorFailed, err: err, detail: detail{Processor: failure.Processor}}
+	}
 	switch {
 	case err == nil:
 		h.metrics.Delivered(time.Since(start))
@@ -224,6 +227,8 @@ func (h *handler) await(ctx context.Context, token *inflight.BatchAck, start tim
 		res := undelivered(outputRejected, p)
 		res.detail.Rejected = &p.Rejected
 		return res
+	case errors.Is(err, inflight.ErrJoinedFiltered):
+		return result{outcome: joinedFiltered, err: err}
 	case errors.Is(err, context.Canceled):
 		return result{outcome: clientGone, err: err}
 	case errors.Is(err, inflight.ErrUnpublishable):

@@ -95,6 +95,8 @@ func TestAnswersFitOpenAPI(t *testing.T) {
 			res.detail = detail{Messages: &zero, Coalesced: &zero, Filtered: &zero, Acked: &zero}
 		case outputRejected:
 			res.detail = detail{Messages: &zero, Coalesced: &zero, Filtered: &zero, Acked: &zero, Rejected: &zero}
+		case processorFailed:
+			res.detail = detail{Processor: "fingerprint"}
 		case malformedJSON:
 			res.detail = detail{Offset: &offset, Index: &zero}
 		case outputStalled:

@@ -15,6 +15,7 @@ const (
 	delivered
 	ackTimeout
 	outputRejected
+	processorFailed
 	emptyBody
 	malformedJSON
 	tooDeep
@@ -38,6 +39,7 @@ const (
 	unsupportedEncoding
 	inFlightLimit
 	outputStalled
+	joinedFiltered
 	stopping
 	clientGone
 
@@ -81,6 +83,7 @@ var outcomes = [...]struct {
 	delivered:           {200, ok, "delivered", "", quiet, false, false},
 	ackTimeout:          {504, "TIMEOUT", "ack_timeout", "the output did not acknowledge every event in time. Keep the batch and send it again", warn, true, false},
 	outputRejected:      {502, fail, "output_rejected", "the output gave messages of this batch up; the log says why. Keep the batch and send it again: what was delivered is not published twice", failure, true, false},
+	processorFailed:     {500, fail, "processor_failed", "a processor of rtbeat's configuration failed on a message of this batch; the log says more. Keep the batch and send it again when the configuration is mended", failure, false, false},
 	emptyBody:           {400, fail, "empty_body", "there is no body. Send a JSON object with a messages array, a JSON array of objects, or NDJSON", warn, false, false},
 	malformedJSON:       {400, fail, "malformed_json", "the body is not valid JSON", warn, false, false},
 	tooDeep:             {400, fail, "too_deep", "the body is nested more deeply than rtbeat.max_depth", warn, false, false},
@@ -104,6 +107,7 @@ var outcomes = [...]struct {
 	unsupportedEncoding: {415, fail, "unsupported_encoding", "the content encoding is not one of those in Accept-Encoding, or there are several, or it needs a dictionary or a window of more than 8 MiB. Send one of them, or the body as it is", warn, false, false},
 	inFlightLimit:       {503, fail, "in_flight_limit", "as much as rtbeat.max_in_flight_bytes allows waits for the output. Nothing of this batch was taken; send it again", warn, true, false},
 	outputStalled:       {503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after. Nothing of this batch was taken; send it again", warn, true, false},
+	joinedFiltered:      {503, fail, "joined_filtered", "a message of this batch was in flight for another request, and a processor dropped it there. Send the batch again: the processors will look at this request", quiet, true, false},
 	stopping:            {503, fail, "stopping", "rtbeat is stopping. Send the batch again, to another instance or later", quiet, true, true},
 	clientGone:          {statusClientGone, "", "client_gone", "", quiet, false, true},
 	alive:               {200, ok, "alive", "", quiet, false, false},

@@ -56,6 +56,7 @@ func TestTheOutcomesAreTheContract(t *testing.T) {
 200 OK delivered
 504 TIMEOUT ack_timeout retry
 502 FAIL output_rejected retry
+500 FAIL processor_failed
 400 FAIL empty_body
 400 FAIL malformed_json
 400 FAIL too_deep
@@ -79,6 +80,7 @@ func TestTheOutcomesAreTheContract(t *testing.T) {
 415 FAIL unsupported_encoding
 503 FAIL in_flight_limit retry
 503 FAIL output_stalled retry
+503 FAIL joined_filtered retry
 503 FAIL stopping retry close
 499  client_gone close
 200 OK alive

@@ -50,6 +50,7 @@ type detail struct {
 	Filtered  *int     `json:"filtered,omitempty"`
 	Acked     *int     `json:"acked,omitempty"`
 	Rejected  *int     `json:"rejected,omitempty"`
+	Processor string   `json:"processor,omitempty"` // its name in the configuration
 	Offset    *int64   `json:"offset,omitempty"`
 	Index     *int     `json:"index,omitempty"`
 	Setting   string   `json:"setting,omitempty"`     // the key of the configuration that decides

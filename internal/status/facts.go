@@ -82,7 +82,7 @@ const codeClientGone = "499"
 // faultOf tells on whose side the cause of an error is.
 func faultOf(k kind) fault {
 	switch {
-	case k.reason == "stopping" || k.reason == "starting":
+	case k.reason == "stopping" || k.reason == "starting" || k.reason == "joined_filtered":
 		return nobody
 	case k.code == "500":
 		return byRtbeat
