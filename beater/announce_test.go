@@ -17,7 +17,7 @@ func TestTheStartSaysWhatRuns(t *testing.T) {
 	b := &beat.Beat{
 		Info:      beat.Info{Version: "1.2.3", Logger: logger},
 		Config:    &beat.BeatConfig{},
-		Publisher: pipelinetest.New(t, &pipelinetest.Output{}, 1, ""),
+		Publisher: pipelinetest.New(t, &pipelinetest.Output{}, 1, pipelinetest.Config(t, "")),
 	}
 	require.NoError(t, section(t, "output.logstash.hosts: [a]").Unpack(b.Config))
 	settings := "host: 127.0.0.1\nport: 0\nmax_connections: 7\nauth: {bearer.tokens: [secret-token], basic: {username: a, password: secret-word}}"

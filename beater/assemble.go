@@ -78,7 +78,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 
 		Phase:   func() string { return server.Phase() },
 		Libbeat: bt.libbeat.Value,
-	}, words(), bt.build, string(ack))
+	}, words(bt.processors), bt.build, string(ack))
 
 	publisher, err := publish.New(bt.pipeline, registry, publish.Settings{
 		Workers:    min(runtime.GOMAXPROCS(0), maxWorkers),
@@ -128,7 +128,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 }
 
 // words are what the labels of the metrics may say.
-func words() metrics.Words {
+func words(processors []string) metrics.Words {
 	var refusals []string
 	for _, detail := range auth.Details() {
 		refusals = append(refusals, string(detail))
@@ -140,5 +140,6 @@ func words() metrics.Words {
 		Auth:       refusals,
 		Handshakes: intake.HandshakeFailures(),
 		Reloads:    []string{reloadDone, reloadFailed},
+		Processors: processors,
 	}
 }

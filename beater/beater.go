@@ -40,7 +40,8 @@ type Options struct {
 	// Hangups has a place for one SIGHUP, and gets those that come during the start. Run reloads at each.
 	Hangups chan os.Signal
 
-	durable *durable.Mode // what Processing opened, nil in memory mode
+	durable    *durable.Mode // what Processing opened, nil in memory mode
+	processors []string      // the names of those that Processing found in the configuration
 }
 
 // Beater takes batches in over HTTP and answers for their delivery. libbeat runs it.
@@ -54,6 +55,7 @@ type Beater struct {
 	durable       *durable.Mode // nil in memory mode
 	libbeat       *libbeatstats.Stats
 	build         metrics.Build
+	processors    []string            // the names of those in the configuration
 	settings      []effective.Setting // in effect, without secrets
 	reread        func() (*conf.C, error)
 	hangups       chan os.Signal
@@ -91,7 +93,7 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	bt := &Beater{
-		config: c, log: log, door: door, durable: options.durable, reread: options.Reread, hangups: options.Hangups,
+		config: c, log: log, door: door, durable: options.durable, reread: options.Reread, hangups: options.Hangups, processors: options.processors,
 		libbeat: libbeatstats.New(b.Monitoring.StatsRegistry()),
 		build:   metrics.Build{Version: b.Info.Version, Commit: version.Commit(), Libbeat: version.GetDefaultVersion()},
 	}

@@ -41,7 +41,7 @@ type running struct {
 func start(t *testing.T, output *pipelinetest.Output, settings string) *running {
 	t.Helper()
 	logger, observed := logptest.NewTestingLoggerWithObserver(t, "")
-	b := &beat.Beat{Info: beat.Info{Beat: "rtbeat", Logger: logger}, Publisher: pipelinetest.New(t, output, 100, "")}
+	b := &beat.Beat{Info: beat.Info{Beat: "rtbeat", Logger: logger}, Publisher: pipelinetest.New(t, output, 100, pipelinetest.Config(t, ""))}
 	bt, err := beater.New(b, section(t, "host: 127.0.0.1\nport: 0\n"+settings), beater.Options{Root: section(t, "queue.mem.flush.timeout: 0s")})
 	require.NoError(t, err)
 
@@ -193,7 +193,7 @@ func TestStopWaitsForWhatWasAnswered504(t *testing.T) {
 }
 
 func TestStopBeforeRun(t *testing.T) {
-	b := &beat.Beat{Info: beat.Info{Logger: logp.NewNopLogger()}, Publisher: pipelinetest.New(t, &pipelinetest.Output{}, 1, "")}
+	b := &beat.Beat{Info: beat.Info{Logger: logp.NewNopLogger()}, Publisher: pipelinetest.New(t, &pipelinetest.Output{}, 1, pipelinetest.Config(t, ""))}
 	bt, err := beater.New(b, section(t, "host: 127.0.0.1\nport: 0"), beater.Options{Root: section(t, "queue.mem.flush.timeout: 0s")})
 	require.NoError(t, err)
 	bt.Stop()

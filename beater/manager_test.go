@@ -45,7 +45,7 @@ func TestADeadlockEndsTheFeedingOfTheWatchdog(t *testing.T) {
 	b := &beat.Beat{
 		Info:      beat.Info{Version: "1.2.3", Logger: logptest.NewTestingLogger(t, "")},
 		Config:    &beat.BeatConfig{},
-		Publisher: pipelinetest.New(t, &pipelinetest.Output{}, 1, ""),
+		Publisher: pipelinetest.New(t, &pipelinetest.Output{}, 1, pipelinetest.Config(t, "")),
 	}
 	root := conf.MustNewConfigFrom("output.logstash.hosts: [a]\nqueue.mem.flush.timeout: 0s")
 	require.NoError(t, root.Unpack(b.Config))

@@ -14,13 +14,19 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/txn2/rtbeat/internal/durable"
+	"github.com/txn2/rtbeat/internal/publish"
 )
 
 // Processing is libbeat's default processing, and the one hook that sees the whole configuration with the settings of
 // the command line applied (configure in libbeat/cmd/instance/beat.go), before libbeat opens the queue.
 func (o *Options) Processing(info beat.Info, log *logp.Logger, root *conf.C) (processing.Supporter, error) {
 	o.Root = root
-	support, err := processing.MakeDefaultBeatSupport(true)(info, discreet(log), root)
+	watched, names, err := publish.WatchProcessors(root)
+	if err != nil {
+		return nil, fmt.Errorf("checking the configuration: %w", err)
+	}
+	o.processors = names
+	support, err := processing.MakeDefaultBeatSupport(true)(info, discreet(log), watched)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // libbeat's own error goes back to libbeat, which says what it was doing
 	}

@@ -59,7 +59,7 @@ func alerts(c config) []rule {
 		alert("RtbeatInternalErrors", warning, "5m",
 			`sum without (code, reason) (increase(rtbeat_answers_total{$S, code="500"}[15m])) > 0`,
 			"rtbeat failed on a request.",
-			`{{ $labels.instance }} has answered 500 about {{ $value | printf "%.0f" }} times within 15 minutes. The log has a stack.`),
+			`{{ $labels.instance }} has answered 500 about {{ $value | printf "%.0f" }} times within 15 minutes. The log has a stack, or the name of the processor that failed.`),
 		alert("RtbeatAnswersFail", warning, "10m",
 			`instance:rtbeat_answers_5xx:ratio_rate5m{$S} > $Failing`,
 			"Senders are told to come again.",

@@ -72,13 +72,19 @@ var queue = Section{Name: "queue", Metrics: []Declaration{
 	{
 		Name: "rtbeat_events_filtered_total", Type: Counter,
 		Help:  "Events that a processor dropped, answered as filtered.",
-		More:  "Or failed on so that nothing was left. Their batches are answered 200 with `filtered`.",
-		Moves: "Expected where a processor drops events. Anywhere else look for `Failed to publish event` in the log.",
+		More:  "Their batches are answered 200 with `filtered`. A retry runs the processors again, and counts again.",
+		Moves: "Expected where a processor drops events.",
+	},
+	{
+		Name: "rtbeat_processor_failures_total", Type: Counter, Labels: []string{"processor"},
+		Help:  "Events that a processor failed on, for batches that were then answered 500 processor_failed.",
+		More:  "One series for each processor of the configuration. A panic counts in `rtbeat_events_dropped_total` instead. A retry counts again.",
+		Moves: "Any at all: the log names the processor, and libbeat's line `Failed to publish event` has the cause. [Alert](runbooks.md#rtbeatinternalerrors).",
 	},
 	{
 		Name: "rtbeat_events_dropped_total", Type: Counter,
-		Help:  "Events that never entered the pipeline: a processor failed badly, or the pipeline was closing.",
-		More:  "A processor panicked on them (500), or rtbeat was stopping (503).",
+		Help:  "Events that never entered the pipeline: a processor panicked, or the pipeline was closing.",
+		More:  "Their batches are answered 500 or, while rtbeat stops, 503.",
 		Moves: "Anywhere but while stopping look for `panic in a processor` in the log.",
 	},
 	{

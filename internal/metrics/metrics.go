@@ -42,6 +42,7 @@ type Metrics struct {
 	unwelcome   words
 	handshakes  words
 	reloads     words
+	failures    words // of processors
 }
 
 // Sources are where the gauges look when they are scraped. All but Expiry and Libbeat must be set. They are called from
@@ -79,6 +80,7 @@ type Words struct {
 	Auth       []string // why credentials are refused
 	Handshakes []string // why a TLS handshake failed
 	Reloads    []string // how reading certificates and secrets again ended
+	Processors []string // those of the configuration
 }
 
 // Build is what the program was made of.
@@ -126,6 +128,7 @@ func New(registry *prometheus.Registry, sources Sources, labels Words, build Bui
 		unwelcome:   b.words("rtbeat_auth_failures_total", labels.Auth),
 		handshakes:  b.words("rtbeat_tls_handshake_failures_total", labels.Handshakes),
 		reloads:     b.words("rtbeat_reloads_total", labels.Reloads),
+		failures:    b.words("rtbeat_processor_failures_total", labels.Processors),
 	}
 	b.twin("rtbeat_batches_total", "rtbeat_batches_received", &m.batches)
 	b.twin("rtbeat_messages_total", "rtbeat_messages_parsed", &m.messages)
@@ -273,6 +276,9 @@ func (m *Metrics) Rejected(events int) { m.rejected.Add(float64(events)) }
 
 // Filtered counts an event that a processor dropped.
 func (m *Metrics) Filtered() { m.filtered.Inc() }
+
+// ProcessorFailed counts an event that a processor failed on.
+func (m *Metrics) ProcessorFailed(name string) { m.failures.count(name) }
 
 // Coalesced counts messages that were in flight, or delivered, when they came again.
 func (m *Metrics) Coalesced(inFlight, delivered int) {

@@ -67,6 +67,7 @@ func labels() metrics.Words {
 		Auth:       []string{"missing", "wrong_token"},
 		Handshakes: []string{"closed", "other"},
 		Reloads:    []string{"done", "failed"},
+		Processors: []string{"fingerprint"},
 	}
 }
 
@@ -173,6 +174,8 @@ func TestEveryMetricMoves(t *testing.T) {
 		"rtbeat_reloads_total result=done":                   0,
 		"rtbeat_reloads_total result=failed":                 0,
 
+		"rtbeat_processor_failures_total processor=fingerprint": 0,
+
 		"rtbeat_libbeat_queue_events":                11,
 		"rtbeat_libbeat_queue_events_limit":          3200,
 		"rtbeat_libbeat_pipeline_clients":            2,
@@ -216,6 +219,9 @@ func TestEveryMetricMoves(t *testing.T) {
 			"rtbeat_publish_wait_seconds count": 2, "rtbeat_publish_wait_seconds sum": 1.25,
 		}},
 		{"filtered events", func() { m.Filtered(); m.Filtered() }, series{"rtbeat_events_filtered_total": 2}},
+		{"events that a processor failed on", func() { m.ProcessorFailed("fingerprint"); m.ProcessorFailed("not configured") }, series{
+			"rtbeat_processor_failures_total processor=fingerprint": 1,
+		}},
 		{"joined messages", func() { m.Coalesced(3, 4); m.Coalesced(1, 0) }, series{
 			"rtbeat_messages_coalesced_total state=in_flight": 4, "rtbeat_messages_coalesced_total state=delivered": 4,
 		}},

@@ -71,16 +71,21 @@ func (o *Output) Close() error {
 // String is called by libbeat.
 func (*Output) String() string { return "pipelinetest" }
 
-// New returns a pipeline around output. settings is YAML: "queue.mem" and "processors" as in rtbeat.yml. A window
-// holds batchSize events at most. The test must close the pipeline.
-func New(t *testing.T, output *Output, batchSize int, settings string) *pipeline.Pipeline {
+// Config reads settings: YAML with "queue.mem" and "processors" as in rtbeat.yml.
+func Config(t *testing.T, settings string) *conf.C {
+	t.Helper()
+	config, err := conf.NewConfigWithYAML([]byte(settings), "test")
+	require.NoError(t, err)
+	return config
+}
+
+// New returns a pipeline around output. A window holds batchSize events at most. The test must close the pipeline.
+func New(t *testing.T, output *Output, batchSize int, config *conf.C) *pipeline.Pipeline {
 	t.Helper()
 	output.arrived.L = &output.mu
 
-	config, err := conf.NewConfigWithYAML([]byte(settings), "test")
-	require.NoError(t, err)
 	defaults := conf.MustNewConfigFrom(map[string]any{"queue.mem.flush.timeout": "0s"})
-	config, err = conf.MergeConfigs(defaults, config)
+	config, err := conf.MergeConfigs(defaults, config)
 	require.NoError(t, err)
 
 	info := beat.Info{Beat: "rtbeat", Name: "test", Logger: logp.NewNopLogger()}

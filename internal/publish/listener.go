@@ -17,6 +17,8 @@ type Metrics interface {
 	Rejected(events int)
 	// Filtered counts an event that a processor dropped.
 	Filtered()
+	// ProcessorFailed counts an event that a processor failed on. processor is its name in the configuration.
+	ProcessorFailed(processor string)
 	// Dropped counts an event that never entered the pipeline.
 	Dropped()
 	// Waited records how long a batch was in line, until its first message was handed over.
@@ -27,10 +29,11 @@ type Metrics interface {
 // the publishing worker and ACKEvents from the goroutine of the queue.
 type ackListener struct {
 	beat.EventListener
-	metrics Metrics
+	metrics  Metrics
+	failures *failures
 }
 
-func newAckListener(registry *inflight.Registry, metrics Metrics) *ackListener {
+func newAckListener(registry *inflight.Registry, metrics Metrics, failures *failures) *ackListener {
 	return &ackListener{
 		EventListener: acker.EventPrivateReporter(func(acked int, data []any) {
 			counted, rejected := registry.Ack(data)
@@ -41,23 +44,39 @@ func newAckListener(registry *inflight.Registry, metrics Metrics) *ackListener {
 				metrics.Rejected(rejected)
 			}
 		}),
-		metrics: metrics,
+		metrics:  metrics,
+		failures: failures,
 	}
 }
 
-// AddEvent tells an event whether the output is to acknowledge it, or a processor has dropped it, before the reporter
-// may report it as done. The reporter's own count of filtered events (len(data) - acked) cannot be used for that: it
-// does not say which ones they are.
+// AddEvent tells an event whether the output is to acknowledge it, or a processor has dropped it or failed on it. The reporter does not
+// hear of a dropped event. It would keep the event until the output acknowledges a neighbour, without a limit, and its
+// count of filtered events (len(data) - acked) does not say which ones they are.
 func (l *ackListener) AddEvent(event beat.Event, published bool) {
-	if e, ok := event.Private.(*inflight.EventAck); ok {
-		if published {
-			e.Enter()
-		} else {
-			e.Filter()
-			l.metrics.Filtered()
+	e, ours := event.Private.(*inflight.EventAck)
+	if !published {
+		if ours {
+			l.unpublished(e)
 		}
+		return
+	}
+	if ours {
+		e.Enter()
 	}
 	l.EventListener.AddEvent(event, published)
+}
+
+// unpublished ends an event of which the processors left nothing. Only Filter can end in a 200.
+func (l *ackListener) unpublished(e *inflight.EventAck) {
+	failure := e.Failure()
+	if failure == nil {
+		e.Filter()
+		l.metrics.Filtered()
+		return
+	}
+	e.Drop(failure)
+	l.metrics.ProcessorFailed(failure.Processor)
+	l.failures.add(failure.Processor)
 }
 
 // dropListener hears of events that a closing pipeline refuses. All other calls are of no interest here.

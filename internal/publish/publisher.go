@@ -38,6 +38,7 @@ type Publisher struct {
 	clients  []beat.Client
 	metrics  Metrics
 	log      Logger
+	failures *failures
 	panics   rate.Sometimes
 	workers  sync.WaitGroup
 	ended    chan struct{} // closed when all workers have ended
@@ -50,6 +51,7 @@ func New(pipeline beat.Pipeline, registry *inflight.Registry, settings Settings,
 		registry: registry,
 		metrics:  metrics,
 		log:      log,
+		failures: newFailures(log),
 		panics:   rate.Sometimes{Interval: time.Second},
 		ended:    make(chan struct{}),
 	}
@@ -81,7 +83,7 @@ func (p *Publisher) clientConfig() beat.ClientConfig {
 		},
 		// WaitClose stays 0. libbeat fixes it when the client connects, and could wait for its whole length at the
 		// end of a budget that is spent. The registry waits instead, exactly for what is left (beater/shutdown.go).
-		EventListener:  newAckListener(p.registry, p.metrics),
+		EventListener:  newAckListener(p.registry, p.metrics, p.failures),
 		ClientListener: dropListener{p.metrics},
 	}
 }
@@ -115,7 +117,11 @@ func (p *Publisher) publish(client beat.Client, event beat.Event, e *inflight.Ev
 		if r := recover(); r != nil {
 			// What the panic says is left out, for it may quote the event; and a sender can cause one with each request.
 			p.panics.Do(func() {
-				p.log.Errorw("panic in a processor: its event cannot be published", "error.stack_trace", string(debug.Stack()))
+				args := []any{"error.stack_trace", string(debug.Stack())}
+				if failure := e.Failure(); failure != nil {
+					args = append(args, "processor", failure.Processor)
+				}
+				p.log.Errorw("panic in a processor: its event cannot be published", args...)
 			})
 			e.Drop(inflight.ErrUnpublishable)
 			p.metrics.Dropped()

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -33,12 +35,30 @@ const patience = 20 * time.Second
 
 var errPatience = errors.New("did not happen in time")
 
-type metrics struct{ acks, rejected, filtered, dropped, waited atomic.Int64 }
+type metrics struct {
+	acks, rejected, filtered, dropped, waited atomic.Int64
+	failed                                    sync.Map // of *atomic.Int64
+}
 
 func (m *metrics) Acks(events int)     { m.acks.Add(int64(events)) }
 func (m *metrics) Rejected(events int) { m.rejected.Add(int64(events)) }
 func (m *metrics) Filtered()           { m.filtered.Add(1) }
 func (m *metrics) Dropped()            { m.dropped.Add(1) }
+
+// ProcessorFailed counts by the name of the processor.
+func (m *metrics) ProcessorFailed(processor string) {
+	n, _ := m.failed.LoadOrStore(processor, new(atomic.Int64))
+	n.(*atomic.Int64).Add(1)
+}
+
+// failures is how often a processor failed.
+func (m *metrics) failures(processor string) int64 {
+	n, ok := m.failed.Load(processor)
+	if !ok {
+		return 0
+	}
+	return n.(*atomic.Int64).Load()
+}
 
 // Waited counts how often it is called.
 func (m *metrics) Waited(time.Duration) { m.waited.Add(1) }
@@ -62,7 +82,9 @@ func newRig(t *testing.T, output *pipelinetest.Output, workers, window int, sett
 
 func newRigWith(t *testing.T, output *pipelinetest.Output, workers, window int, settings string, id publish.DocumentID, registry inflight.Settings) *rig {
 	t.Helper()
-	pipeline := pipelinetest.New(t, output, window, settings)
+	config, _, err := publish.WatchProcessors(pipelinetest.Config(t, settings))
+	require.NoError(t, err)
+	pipeline := pipelinetest.New(t, output, window, config)
 	r := &rig{
 		t:             t,
 		origin:        inflight.Origin{ClientIP: "192.0.2.7"},
@@ -70,7 +92,6 @@ func newRigWith(t *testing.T, output *pipelinetest.Output, workers, window int, 
 		registry:      inflight.NewRegistry(registry),
 		closePipeline: sync.OnceValue(pipeline.Close),
 	}
-	var err error
 	r.publisher, err = publish.New(pipeline, r.registry, publish.Settings{Workers: workers, DocumentID: id}, &r.metrics, logp.NewNopLogger())
 	require.NoError(t, err)
 	t.Cleanup(r.close)
@@ -297,6 +318,46 @@ func TestFilteredEventsAreCountedWhereverTheyStand(t *testing.T) {
 			r.requireEmpty()
 		})
 	}
+}
+
+// A batch that is filtered whole waits for no neighbour, and nothing of it is kept until the output acknowledges one.
+func TestAFilteredBatchNeedsNoAcknowledgement(t *testing.T) {
+	output := &pipelinetest.Output{}
+	r := newRig(t, output, 1, 10, `processors: [{drop_event.when.equals.rxtxMsg.label: drop}]`)
+	kept := r.publish(`{"label":"keep"}`)
+	window := output.Next()
+	filtered := r.publish(`{"uuid":"a","label":"drop"}`, `{"label":"drop"}`)
+	r.requireDelivered(filtered, inflight.Progress{Messages: 2, Acked: 2, Filtered: 2})
+	require.Zero(t, r.metrics.acks.Load())
+	require.Zero(t, r.registry.Entries(), "what was filtered is not remembered")
+	forgotten := weak.Make(filtered)
+	filtered = nil
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		return forgotten.Value() == nil
+	}, patience, time.Millisecond, "libbeat keeps the batch")
+	window.ACK()
+	r.requireDelivered(kept, inflight.Progress{Messages: 1, Acked: 1})
+	require.EqualValues(t, 1, r.metrics.acks.Load())
+	require.EqualValues(t, 2, r.metrics.filtered.Load())
+	r.requireEmpty()
+}
+
+// A processor sees the request. What it drops for one, it keeps for another, and it is not known as delivered there.
+func TestWhatIsDroppedForOneSenderIsDeliveredForAnother(t *testing.T) {
+	const message = `{"uuid":"a"}`
+	output := &pipelinetest.Output{}
+	r := newRig(t, output, 1, 10, `processors: [{drop_event.when.equals.clientIp: 192.0.2.7}]`)
+	one := r.publish(message)
+	r.requireDelivered(one, inflight.Progress{Messages: 1, Acked: 1, Filtered: 1})
+
+	r.origin.ClientIP = "192.0.2.8"
+	other := r.publish(message)
+	window := output.Next()
+	require.Equal(t, "192.0.2.8", window.Events()[0].Content.Fields["clientIp"])
+	window.ACK()
+	r.requireDelivered(other, inflight.Progress{Messages: 1, Acked: 1})
+	r.requireEmpty()
 }
 
 // The reporter of libbeat says how many events of a run were filtered, not which. Batches that come and go at the

@@ -154,6 +154,9 @@ func requireFields(t testing.TB, due row, want reply, fields map[string]any) (kn
 		require.EqualValues(t, want.count, fields["rejected"])
 		require.Zero(t, fields["acked"])
 		return []string{"messages", "coalesced", "filtered", "acked", "rejected"}
+	case due.reason == "processor_failed":
+		require.Equal(t, "fingerprint", fields["processor"])
+		return []string{"processor"}
 	case due.reason == "output_stalled":
 		require.Positive(t, fields["age_seconds"])
 		return []string{"age_seconds"}

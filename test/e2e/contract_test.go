@@ -23,6 +23,7 @@ const leastCases = 150
 // notOverTheWire are rows of the docs that no sender can bring about, each with the reason.
 var notOverTheWire = map[string]string{
 	"internal_error":   "takes a defect, or a processor that panics: internal/intake and internal/publish bring one in",
+	"joined_filtered":  "takes a full queue, and two requests: TestABatchThatJoinedAFilteredMessageComesAgain, and internal/intake",
 	"not_persistable":  "durable mode only: TestDurable… and internal/durable",
 	"/readyz starting": "the port does not answer before rtbeat serves",
 }
@@ -42,6 +43,7 @@ func TestContract(t *testing.T) {
 		"slow":     playSlow,
 		"stalled":  playStalled,
 		"rejected": playRejected,
+		"failing":  playFailing,
 		"stopping": playStopping,
 	}
 	played := 0

@@ -33,7 +33,7 @@ type Answer struct {
 	Raw    []byte
 	// Body is Raw, decoded.
 	Body struct {
-		Status, Ack, Reason, Message                   string
+		Status, Ack, Reason, Message, Processor        string
 		Messages, Acked, Coalesced, Filtered, Rejected int
 		Offset                                         *int64
 		Index                                          *int

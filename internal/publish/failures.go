@@ -1,0 +1,45 @@
+package publish
+
+import (
+	"sync"
+	"time"
+)
+
+// failureInterval is how often the failures of one processor are logged at most.
+const failureInterval = time.Minute
+
+// failures logs which processors fail. A sender can cause a failure with each request, so each processor has a line once
+// a minute at most, with the number of events since its last line. The error of the processor is left out, because it
+// may quote the event. The names come from the configuration, which bounds the map. Its methods are safe for use from
+// any goroutine.
+type failures struct {
+	log Logger
+
+	mu     sync.Mutex
+	counts map[string]*failureCount
+}
+
+type failureCount struct {
+	events int // since the last line
+	logged time.Time
+}
+
+func newFailures(log Logger) *failures {
+	return &failures{log: log, counts: make(map[string]*failureCount)}
+}
+
+// add counts an event that the processor failed on.
+func (f *failures) add(processor string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := f.counts[processor]
+	if c == nil {
+		c = &failureCount{}
+		f.counts[processor] = c
+	}
+	c.events++
+	if now := time.Now(); now.Sub(c.logged) >= failureInterval {
+		f.log.Errorw("a processor failed: its events are not published, and their batches are answered 500", "processor", processor, "events", c.events)
+		c.events, c.logged = 0, now
+	}
+}

@@ -1,0 +1,143 @@
+package publish
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/processors"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// watchedName is the name under which libbeat makes watched processors.
+const watchedName = "rtbeat_watched"
+
+var registerWatched = sync.OnceFunc(func() { processors.RegisterPlugin(watchedName, newWatched) })
+
+// WatchProcessors returns a copy of the whole configuration in which each item of "processors" is wrapped, also those
+// of an if/then/else, and the names of the processors in it. Give the copy to libbeat: it makes the processors itself,
+// in its own order, and each notes on the EventAck that it failed. libbeat takes (nil, err) for a drop.
+//
+// What is no processor is left as it is, for libbeat to refuse.
+func WatchProcessors(root *conf.C) (watched *conf.C, names []string, err error) {
+	registerWatched()
+	var list struct {
+		Processors processors.PluginConfig `config:"processors"`
+	}
+	if root.Unpack(&list) != nil || len(list.Processors) == 0 {
+		return root, nil, nil
+	}
+	w := watcher{names: make(map[string]struct{})}
+	if watched, err = w.replace(root, "processors", list.Processors); err != nil {
+		return nil, nil, err
+	}
+	return watched, slices.Sorted(maps.Keys(w.names)), nil
+}
+
+// watcher wraps the configurations of processors, and collects their names.
+type watcher struct{ names map[string]struct{} }
+
+// replace returns a copy of c with the wrapped list in field.
+func (w watcher) replace(c *conf.C, field string, list []*conf.C) (*conf.C, error) {
+	replaced := conf.NewConfig()
+	if err := replaced.Merge(c); err != nil {
+		return nil, fmt.Errorf("copying the configuration of the processors: %w", err)
+	}
+	if _, err := replaced.Remove(field, -1); err != nil {
+		return nil, fmt.Errorf("copying the configuration of the processors: %w", err)
+	}
+	for i, item := range list {
+		item, err := w.wrap(item)
+		if err != nil {
+			return nil, err
+		}
+		if err := replaced.SetChild(field, i, item); err != nil {
+			return nil, fmt.Errorf("wrapping a processor: %w", err)
+		}
+	}
+	return replaced, nil
+}
+
+// wrap returns the configuration of a processor, wrapped.
+func (w watcher) wrap(item *conf.C) (wrapped *conf.C, err error) {
+	fields := item.GetFields()
+	if item.HasField("if") {
+		for _, branch := range []string{"then", "else"} {
+			list, ok := branchOf(item, branch)
+			if !ok {
+				continue
+			}
+			if item, err = w.replace(item, branch, list); err != nil {
+				return nil, err
+			}
+		}
+		return item, nil
+	}
+	if len(fields) != 1 {
+		return item, nil
+	}
+	w.names[fields[0]] = struct{}{}
+	wrapped = conf.NewConfig()
+	if err := wrapped.SetChild(watchedName, -1, item); err != nil {
+		return nil, fmt.Errorf("wrapping the processor %s: %w", fields[0], err)
+	}
+	return wrapped, nil
+}
+
+// branchOf returns the processors of a branch, which holds one or a list; false where it has none.
+func branchOf(item *conf.C, branch string) (list []*conf.C, ok bool) {
+	one, err := item.Child(branch, -1)
+	if err != nil {
+		return nil, false
+	}
+	if !one.IsArray() {
+		return []*conf.C{one}, true
+	}
+	return list, one.Unpack(&list) == nil && len(list) > 0
+}
+
+// newWatched makes the one processor of a configuration, watched.
+func newWatched(c *conf.C, log *logp.Logger) (beat.Processor, error) {
+	made, err := processors.New(processors.PluginConfig{c}, log)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // libbeat is to see its own error
+	}
+	w := watched{made.List[0], &inflight.ProcessorError{Processor: c.GetFields()[0]}}
+	if _, ok := w.Processor.(processors.Closer); ok {
+		return closingWatched{w}, nil
+	}
+	return w, nil
+}
+
+// watched notes on an event that its processor failed.
+type watched struct {
+	beat.Processor
+	failure *inflight.ProcessorError
+}
+
+// Run notes the failure before the processor has the event, and takes the note back afterwards: a panic leaves it.
+func (w watched) Run(event *beat.Event) (*beat.Event, error) {
+	e, ours := event.Private.(*inflight.EventAck)
+	if !ours {
+		return w.Processor.Run(event) //nolint:wrapcheck // libbeat is to see its own error
+	}
+	e.SetFailure(w.failure)
+	processed, err := w.Processor.Run(event)
+	if processed != nil || err == nil {
+		e.SetFailure(nil)
+	}
+	return processed, err //nolint:wrapcheck // libbeat is to see its own error
+}
+
+// closingWatched is for a processor that has to be closed. The others must have no Close: libbeat would not let them
+// stand in an "if" without "else" (ClosingIfThenElseProcessor in libbeat/processors/conditionals.go).
+type closingWatched struct{ watched }
+
+func (w closingWatched) Close() error {
+	return processors.Close(w.Processor) //nolint:wrapcheck // libbeat is to see its own error
+}

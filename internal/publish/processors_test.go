@@ -1,0 +1,198 @@
+package publish_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/processors"
+	"github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/pipelinetest"
+	"github.com/txn2/rtbeat/internal/publish"
+)
+
+func init() {
+	for name, p := range map[string]beat.Processor{
+		"test_fails":  does(func(*beat.Event) (*beat.Event, error) { return nil, errPatience }),
+		"test_errs":   does(func(e *beat.Event) (*beat.Event, error) { return e, errPatience }),
+		"test_panics": does(func(*beat.Event) (*beat.Event, error) { panic("test") }),
+		"test_closes": &closes{},
+	} {
+		processors.RegisterPlugin(name, func(*config.C, *logp.Logger) (beat.Processor, error) { return p, nil })
+	}
+}
+
+// does is a processor that does what the function does.
+type does func(*beat.Event) (*beat.Event, error)
+
+func (d does) Run(e *beat.Event) (*beat.Event, error) { return d(e) }
+
+func (does) String() string { return "does" }
+
+// closes is a processor that has to be closed.
+type closes struct{ closed int }
+
+func (*closes) Run(e *beat.Event) (*beat.Event, error) { return e, nil }
+
+func (*closes) String() string { return "closes" }
+
+func (c *closes) Close() error {
+	c.closed++
+	return nil
+}
+
+// A processor that fails is no drop, wherever it stands: the batches fail, and the next attempt runs it again.
+func TestAProcessorThatFailsIsNoDrop(t *testing.T) {
+	for name, settings := range map[string]string{
+		"alone":     `processors: [{test_fails: {}}]`,
+		"when":      `processors: [{test_fails: {when.equals.rxtxMsg.label: bad}}]`,
+		"behind":    `processors: [{test_errs: {}}, {add_labels.labels.a: b}, {test_fails: {when.equals.rxtxMsg.label: bad}}, {drop_event: {}}]`,
+		"then":      `processors: [{if.equals.rxtxMsg.label: bad, then: {test_fails: {}}}]`,
+		"then list": `processors: [{if.equals.rxtxMsg.label: bad, then: [{add_labels.labels.a: b}, {test_fails: {}}]}]`,
+		"else":      `processors: [{if.equals.rxtxMsg.label: good, then: {add_labels.labels.a: b}, else: [{test_fails: {}}]}]`,
+		"nested":    `processors: [{if.equals.rxtxMsg.label: bad, then: [{if.equals.rxtxMsg.label: bad, then: [{test_fails: {}}]}]}]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 1, 10, settings)
+			for n := range 2 {
+				token := r.publish(`{"uuid":"a","label":"bad"}`)
+				ctx, cancel := r.patient()
+				defer cancel()
+				require.Equal(t, &inflight.ProcessorError{Processor: "test_fails"}, token.Wait(ctx))
+				token.Withdraw()
+				require.EqualValues(t, n+1, r.metrics.failures("test_fails"))
+			}
+			require.Zero(t, r.metrics.filtered.Load())
+			require.Zero(t, r.metrics.dropped.Load())
+			require.Zero(t, r.registry.Entries())
+			r.requireEmpty()
+		})
+	}
+}
+
+// An error beside an event is the processor's way to say that it did not do its work. The event goes on, and is not taken
+// for one that failed when a later processor drops it, or panics.
+func TestAnErrorBesideAnEventIsNoFailure(t *testing.T) {
+	r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 1, 10,
+		`processors: [{test_errs: {}}, {drop_event.when.equals.rxtxMsg.label: drop}, {test_panics: {when.equals.rxtxMsg.label: panic}}]`)
+	r.requireDelivered(r.publish(`{"label":"keep"}`), inflight.Progress{Messages: 1, Acked: 1})
+	r.requireDelivered(r.publish(`{"label":"drop"}`), inflight.Progress{Messages: 1, Acked: 1, Filtered: 1})
+	ctx, cancel := r.patient()
+	defer cancel()
+	token := r.publish(`{"label":"panic"}`)
+	require.ErrorIs(t, token.Wait(ctx), inflight.ErrUnpublishable)
+	token.Withdraw()
+	for _, name := range []string{"test_errs", "drop_event", "test_panics"} {
+		require.Zero(t, r.metrics.failures(name), name)
+	}
+	r.requireEmpty()
+}
+
+func TestWatchingLeavesTheConfigurationAsItWas(t *testing.T) {
+	const settings = `
+name: x
+processors:
+- drop_event.when.equals.a: b
+- if.equals.a: b
+  then: {add_labels.labels.a: b}
+  else: [{drop_event: {}}, {if.equals.a: b, then: [{test_errs: {}}]}]
+- test_errs: {}
+`
+	root := pipelinetest.Config(t, settings)
+	watched, names, err := publish.WatchProcessors(root)
+	require.NoError(t, err)
+	require.Equal(t, []string{"add_labels", "drop_event", "test_errs"}, names)
+	require.NotSame(t, root, watched)
+	require.Equal(t, textOf(t, pipelinetest.Config(t, settings)), textOf(t, root))
+	require.Equal(t, 5, strings.Count(textOf(t, watched), "rtbeat_watched"))
+}
+
+func textOf(t *testing.T, c *config.C) string {
+	t.Helper()
+	all := map[string]any{}
+	require.NoError(t, c.Unpack(&all))
+	return fmt.Sprint(all)
+}
+
+// What is no list of processors is libbeat's to refuse, in its words.
+func TestWhatIsNoProcessorIsLeftToLibbeat(t *testing.T) {
+	for _, settings := range []string{
+		``, `processors: []`, `processors: 5`, `processors: [a]`, `processors: [{}]`, `processors: [{a: {}, b: {}}]`, `processors: [{no_such: {}}]`,
+		`processors: [{if.equals.a: b}]`, `processors: [{if.equals.a: b, then: 5}]`, `processors: [{if.equals.a: b, then: []}]`,
+	} {
+		root := pipelinetest.Config(t, settings)
+		watched, _, err := publish.WatchProcessors(root)
+		require.NoError(t, err)
+		require.Equal(t, refusalOf(root), refusalOf(watched), settings)
+	}
+}
+
+// refusalOf is what libbeat has against the processors, without the list of the names that there are.
+func refusalOf(root *config.C) string {
+	var list struct {
+		Processors processors.PluginConfig `config:"processors"`
+	}
+	err := root.Unpack(&list)
+	if err == nil {
+		_, err = processors.New(list.Processors, logp.NewNopLogger())
+	}
+	said, _, _ := strings.Cut(fmt.Sprint(err), "Valid actions")
+	if strings.HasPrefix(said, "each processor must have exactly one action") { // in any order
+		said = said[:len("each processor must have exactly one action")]
+	}
+	return said
+}
+
+// A watched processor has to be closed where its own has, and only there: see closingWatched.
+func TestAWatchedProcessorIsClosedWhereItsOwnIs(t *testing.T) {
+	for settings, closing := range map[string]bool{`processors: [{test_closes: {}}]`: true, `processors: [{test_errs: {}}]`: false} {
+		watched, _, err := publish.WatchProcessors(pipelinetest.Config(t, settings))
+		require.NoError(t, err)
+		var list struct {
+			Processors processors.PluginConfig `config:"processors"`
+		}
+		require.NoError(t, watched.Unpack(&list))
+		made, err := processors.New(list.Processors, logp.NewNopLogger())
+		require.NoError(t, err)
+		_, ok := made.List[0].(processors.Closer)
+		require.Equal(t, closing, ok)
+		require.NoError(t, made.Close())
+		require.Equal(t, map[bool]string{true: "closes", false: "does"}[closing], made.List[0].String())
+	}
+}
+
+// lines collects what is logged.
+type lines []string
+
+func (l *lines) Errorw(msg string, keysAndValues ...any) {
+	*l = append(*l, msg[:len("a processor failed")]+fmt.Sprintf(" %v", keysAndValues))
+}
+
+func TestFailuresAreLoggedOnceAMinuteForEachProcessor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logged lines
+		failed := publish.NewFailures(&logged)
+		failed("a")
+		failed("a")
+		failed("b")
+		time.Sleep(time.Minute - 1)
+		failed("a")
+		require.Len(t, logged, 2)
+		time.Sleep(1)
+		failed("a")
+		failed("b")
+		failed("a")
+		require.Equal(t, lines{
+			"a processor failed [processor a events 1]", "a processor failed [processor b events 1]",
+			"a processor failed [processor a events 3]", "a processor failed [processor b events 1]",
+		}, logged)
+	})
+}
