@@ -12,9 +12,10 @@
 //     console output has in its buffer is written out, and looked at, before it counts.
 //   - kafka: each event is a batch of its own, and the stack says which of the client's goroutines ends it. Exact.
 //   - redis (together): events that cannot be encoded, or have no key, are found before the output sees them. Exact.
-//   - elasticsearch (together): a bulk request says how many of its events were refused, not which. Where these are some
-//     and not all, the events are sent again in halves, until it is known or an error comes: they have an _id, so this makes no
-//     copies. Exact for events with an _id; one without, in a request in which some were refused, counts as given up.
+//   - elasticsearch: with a dead letter policy the output marks the events that the store refused and hands them back. The
+//     wrapper sets that policy and takes the marked events out. Exact, with one request. With a dead letter index of the user's
+//     the output keeps those events, and reports how many of them that index refused: if it refused some, all of them in that
+//     request count as given up.
 //
 // Logstash's clients get a wrapper that gives up nothing and counts how often the same window is sent again (repeats).
 //

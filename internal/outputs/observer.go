@@ -14,7 +14,9 @@ type observer struct {
 
 	notAcked  atomic.Int64 // events that the output is about to report as acknowledged, and are not
 	permanent atomic.Int64 // events reported as dropped, since somebody took the number
-	mute      atomic.Bool  // what is sent a second time, to find out, is counted once
+	mute      atomic.Bool  // the wrapper counts events
+	failed    atomic.Int64 // events reported as to be tried again, since the wrapper took the number
+	holdFail  bool         // the wrapper reports failed events
 	split     bool         // the wrapper counts batches
 	counts    func() bool  // whether a report of dropped events, being made, is to be counted in permanent
 }
@@ -54,7 +56,14 @@ func (o *observer) AckedEvents(n int) {
 	}
 }
 
-func (o *observer) RetryableErrors(n int)  { o.unlessMute(o.Observer.RetryableErrors, n) }
+func (o *observer) RetryableErrors(n int) {
+	if o.holdFail {
+		o.failed.Add(int64(n))
+		return
+	}
+	o.unlessMute(o.Observer.RetryableErrors, n)
+}
+
 func (o *observer) DuplicateEvents(n int)  { o.unlessMute(o.Observer.DuplicateEvents, n) }
 func (o *observer) DeadLetterEvents(n int) { o.unlessMute(o.Observer.DeadLetterEvents, n) }
 

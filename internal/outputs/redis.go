@@ -45,5 +45,5 @@ func newRedis(inner outputs.Client, o *observer, config *conf.C, info beat.Info)
 		}
 		return nil
 	}
-	return asNetwork(newTogether(inner, o, info, check, nil), inner), nil
+	return asNetwork(newTogether(inner, o, info, check), inner), nil
 }

@@ -31,6 +31,12 @@ func reject(event *publisher.Event) {
 	}
 }
 
+func rejectAll(events []publisher.Event) {
+	for i := range events {
+		reject(&events[i])
+	}
+}
+
 // wrapper makes a client of one that libbeat made, which reports to o.
 type wrapper func(client outputs.Client, o *observer, config *conf.C, info beat.Info) (outputs.Client, error)
 
@@ -80,11 +86,22 @@ func watched(name string, made outputs.Factory, wrap wrapper) outputs.Factory {
 		if err != nil || len(group.Clients) != 1 {
 			return group, err
 		}
+		if name == "elasticsearch" {
+			if err := checkEncoder(group.EncoderFactory); err != nil {
+				return group, err
+			}
+		}
 		group.Clients[0], err = wrap(group.Clients[0], o, config, info)
 		group.EncoderFactory = keepPrivate(group.EncoderFactory)
 		return group, err
 	}
 	return func(im outputs.IndexManager, info beat.Info, stats outputs.Observer, config *conf.C) (outputs.Group, error) {
+		if name == "elasticsearch" {
+			var err error
+			if config, info, err = markRefused(config, info); err != nil {
+				return outputs.Group{}, err
+			}
+		}
 		group, err := one(im, info, stats, config)
 		if err != nil || len(group.Clients) < 2 {
 			return group, err

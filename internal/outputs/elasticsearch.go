@@ -1,0 +1,124 @@
+package outputs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/outputs"
+	"github.com/elastic/beats/v7/libbeat/publisher"
+	conf "github.com/elastic/elastic-agent-libs/config"
+)
+
+// elasticsearch rejects the events that the store refuses, and has the others tried again.
+//
+// Without a dead letter index the output drops a refused event and reports only a number. With a dead letter index it marks a
+// refused event and hands it back, to be sent to that index (libbeat/outputs/elasticsearch/client.go, applyItemStatus). So
+// markRefused sets a dead letter index where the user has none, and Publish takes the marked events out of the retry: nothing
+// is ever sent to that index.
+type elasticsearch struct {
+	client
+	takesMarked bool // the dead letter index is rtbeat's
+}
+
+// noIndex is the dead letter index that markRefused sets. Elasticsearch allows no index name with a leading underscore: an
+// event that is sent there by mistake is refused, never stored.
+const noIndex = "_rejected_by_rtbeat"
+
+const deadLetterKey = "non_indexable_policy.dead_letter_index.index"
+
+func newElasticsearch(inner outputs.Client, o *observer, config *conf.C, _ beat.Info) (outputs.Client, error) {
+	o.holdFail = true
+	index, _ := config.String(deadLetterKey, -1) // an error means that there is none
+	return asNetwork(&elasticsearch{client{inner, o}, index == noIndex}, inner), nil
+}
+
+// markRefused returns the configuration and the logger for an output that marks refused events. It leaves a policy of the
+// user's alone, except for "drop", which is the default.
+func markRefused(config *conf.C, info beat.Info) (*conf.C, beat.Info, error) {
+	var settings struct {
+		Policy *conf.Namespace `config:"non_indexable_policy"`
+	}
+	if err := config.Unpack(&settings); err != nil {
+		return nil, info, fmt.Errorf("reading non_indexable_policy: %w", err)
+	}
+	if settings.Policy != nil && settings.Policy.Name() != "drop" {
+		return config, info, nil
+	}
+	marking, err := conf.MergeConfigs(config)
+	if err != nil {
+		return nil, info, fmt.Errorf("copying the output's configuration: %w", err)
+	}
+	if settings.Policy != nil {
+		if _, err := marking.Remove("non_indexable_policy", -1); err != nil {
+			return nil, info, fmt.Errorf("removing non_indexable_policy: %w", err)
+		}
+	}
+	if err := marking.SetString(deadLetterKey, -1, noIndex); err != nil {
+		return nil, info, fmt.Errorf("setting %s: %w", deadLetterKey, err)
+	}
+	info.Logger = withoutDeadLetters(info.Logger)
+	return marking, info, nil
+}
+
+// Publish sends one bulk request, whatever becomes of its events.
+func (c *elasticsearch) Publish(ctx context.Context, batch publisher.Batch) error {
+	events := slices.Clone(batch.Events()) // the output rearranges its own list
+	var unsendable, marked []publisher.Event
+	for i := range events {
+		switch e, ok := encodedOf(&events[i]); {
+		case !ok || !e.isSendable():
+			unsendable = append(unsendable, events[i])
+		case e.isMarked():
+			marked = append(marked, events[i])
+		}
+	}
+	a, gone, permanent, err := c.try(ctx, events, batch.SplitRetry)
+	failed := int(c.observer.failed.Swap(0))
+	if a.end == isSplit {
+		c.observer.Observer.RetryableErrors(failed)
+		return err
+	}
+	var retry, refused []publisher.Event
+	for i := range a.kept {
+		if e, ok := encodedOf(&a.kept[i]); c.takesMarked && ok && e.isMarked() {
+			refused = append(refused, a.kept[i])
+		} else {
+			retry = append(retry, a.kept[i])
+		}
+	}
+	c.observer.Observer.PermanentErrors(len(refused)) // the output has them among the failed ones
+	c.observer.Observer.RetryableErrors(max(0, failed-len(refused)))
+	rejectAll(refused)
+	rejectAll(droppedOf(permanent, gone, unsendable, marked))
+	if len(retry) > 0 {
+		batch.RetryEvents(retry)
+	} else {
+		batch.ACK()
+	}
+	return err
+}
+
+// droppedOf returns the events that the output dropped, or an upper bound. The output reports a number, n. It drops every
+// unsendable event. More than these are events that the user's dead letter index refused as well: any of the marked ones that are
+// gone. Even more than these has no known cause, and may be any event that is gone.
+func droppedOf(n int, gone, unsendable, marked []publisher.Event) []publisher.Event {
+	if n <= len(unsendable) {
+		return unsendable
+	}
+	isGone := make(map[any]bool, len(gone))
+	for i := range gone {
+		isGone[gone[i].EncodedEvent] = true
+	}
+	candidates := unsendable
+	for i := range marked {
+		if isGone[marked[i].EncodedEvent] {
+			candidates = append(candidates, marked[i])
+		}
+	}
+	if n > len(candidates) {
+		return gone
+	}
+	return candidates
+}
