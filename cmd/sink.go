@@ -34,6 +34,11 @@ event that Logstash's JSON parser cannot read: a key of more than 50,000 bytes,
 a string of more than 20,000,000 characters, a number of more than 1,000 digits,
 or more than 1,000 levels of objects and arrays.
 
+As Logstash does, it closes a connection with a reset after --idle-timeout
+without a byte, sends an ACK 0 every 5 s while a batch waits for its
+acknowledgement, and at its end goes on receiving for --quiet-period from the
+clients that are connected, without an acknowledgement.
+
 With --delay or --no-ack it plays a slow or a stalled Logstash: POST /in is
 answered 200 no earlier than the acknowledgement, and 504 when there is none
 within rtbeat.timeout.
@@ -65,6 +70,8 @@ SIGTERM, or once --count events have arrived.`,
 	flags.DurationVar(&o.delay, "delay", 0, "acknowledge this long after receipt")
 	flags.BoolVar(&o.noAck, "no-ack", false, "receive and never acknowledge")
 	flags.IntVar(&o.count, "count", 0, "exit after this many events were received and acknowledged (with --no-ack: received); 0 is no limit")
+	flags.DurationVar(&o.idleTimeout, "idle-timeout", time.Minute, "reset a connection after this long without a byte; 0 is never")
+	flags.DurationVar(&o.quietPeriod, "quiet-period", 2*time.Second, "at the end, receive this long without acknowledging, while clients are connected") //nolint:mnd // as Logstash
 	cmd.MarkFlagsMutuallyExclusive("delay", "no-ack")
 	return cmd
 }
@@ -74,12 +81,18 @@ type sinkOptions struct {
 	delay  time.Duration
 	noAck  bool
 	count  int
+
+	idleTimeout, quietPeriod time.Duration
 }
 
 func (o *sinkOptions) validate() error {
 	switch {
 	case o.delay < 0:
 		return fmt.Errorf("--delay must not be negative, got %v", o.delay)
+	case o.idleTimeout < 0:
+		return fmt.Errorf("--idle-timeout must not be negative, got %v", o.idleTimeout)
+	case o.quietPeriod < 0:
+		return fmt.Errorf("--quiet-period must not be negative, got %v", o.quietPeriod)
 	case o.count < 0:
 		return fmt.Errorf("--count must not be negative, got %d", o.count)
 	}
@@ -112,6 +125,8 @@ func (o *sinkOptions) run(ctx context.Context, out io.Writer, say *lines) error 
 	sink, err := lumbersink.Listen(o.listen,
 		lumbersink.WithPolicy(o.policy()),
 		lumbersink.WithDiscard(),
+		lumbersink.WithIdleTimeout(o.idleTimeout),
+		lumbersink.WithQuietPeriod(o.quietPeriod),
 		lumbersink.WithOnEvent(p.print),
 		// One bad client, a port scan for instance, does not end the sink.
 		lumbersink.WithOnError(func(err error) { say.printf("%v", err) }),

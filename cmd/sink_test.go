@@ -133,6 +133,28 @@ func TestSinkEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestSinkResetsAnIdleConnection(t *testing.T) {
+	s := startSink(t, nil, "--idle-timeout", "50ms")
+	_, err := s.dial().ReceiveACK()
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+}
+
+// A client that is connected at the end has its last window received, and not acknowledged.
+func TestSinkIsQuietAtItsEnd(t *testing.T) {
+	const quiet = 300 * time.Millisecond
+	s := startSink(t, nil, "--quiet-period", quiet.String())
+	c := s.dial()
+	require.NoError(t, c.Send([]any{`{}`}))
+	_, err := c.AwaitACK(1)
+	require.NoError(t, err)
+	begun := time.Now()
+	s.cancel()
+	require.NoError(t, s.wait())
+	require.GreaterOrEqual(t, time.Since(begun), quiet)
+	_, err = c.ReceiveACK()
+	require.ErrorIs(t, err, syscall.ECONNRESET)
+}
+
 func TestSinkEndsOnSignals(t *testing.T) {
 	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		s := startSink(t, nil)
@@ -182,6 +204,8 @@ func TestSinkThatCannotPrintDoesNotAcknowledge(t *testing.T) {
 func TestSinkRefusesBadFlags(t *testing.T) {
 	for want, args := range map[string][]string{
 		"--delay must not be negative, got -1s": {"--delay", "-1s"},
+		"--idle-timeout must not be negative":   {"--idle-timeout", "-1s"},
+		"--quiet-period must not be negative":   {"--quiet-period", "-1s"},
 		"--count must not be negative, got -2":  {"--count", "-2"},
 		"none of the others can be":             {"--delay", "1s", "--no-ack"},
 		"unknown command":                       {"extra"},
@@ -195,7 +219,7 @@ func TestSinkRefusesBadFlags(t *testing.T) {
 func TestSinkHelp(t *testing.T) {
 	s := startSink(t, nil, "--help")
 	require.NoError(t, s.wait())
-	for _, want := range []string{"--listen", "--delay", "--no-ack", "--count", "127.0.0.1:5044", "output.logstash.hosts"} {
+	for _, want := range []string{"--listen", "--delay", "--no-ack", "--count", "--idle-timeout", "--quiet-period", "127.0.0.1:5044", "output.logstash.hosts"} {
 		require.Contains(t, s.out.String(), want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/elastic/go-lumber/log"
 	protocol "github.com/elastic/go-lumber/protocol/v2"
@@ -49,6 +50,8 @@ type conn struct {
 	sink *Sink
 	addr connAddr
 
+	idle *time.Timer // nil without an idle timeout
+
 	readEnded atomic.Bool // a read failed: the client left, or was cut
 
 	// Guarded by the sink's mu.
@@ -70,6 +73,7 @@ func (c *conn) RemoteAddr() net.Addr { return c.addr }
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	c.used(n)
 	if err != nil {
 		c.readEnded.Store(true)
 	}
@@ -80,6 +84,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // at a time: an ACK with a count, or an ACK 0 to keep the client waiting.
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
+	c.used(n)
 	if isAck(p) {
 		c.sink.ackWritten(c)
 	}
@@ -94,6 +99,7 @@ func (c *conn) Write(p []byte) (int, error) {
 // Close is called by go-lumber when it is done with the connection.
 func (c *conn) Close() error {
 	gaveUp := c.sink.leave(c)
+	c.notIdle()
 	err := c.Conn.Close()
 	if gaveUp {
 		c.sink.fail(fmt.Errorf("lumberjack connection %s: protocol error (not lumberjack v2, or a window of more than %d events)",
@@ -117,6 +123,8 @@ func (s *Sink) admit(inner net.Conn) (*conn, bool) {
 	s.lastConn++
 	c := &conn{Conn: inner, sink: s, addr: connAddr{Addr: inner.RemoteAddr(), id: s.lastConn}}
 	s.conns[c.addr.String()] = c
+	resetOnClose(inner)
+	c.closeWhenIdle(s.opts.idleTimeout)
 	s.notifyLocked()
 	return c, true
 }
@@ -147,6 +155,7 @@ func (s *Sink) sever(conns ...*conn) {
 	s.mu.Unlock()
 
 	for _, c := range cut {
+		c.notIdle()
 		_ = c.Conn.Close() // it goes away either way
 	}
 	// Only now that no byte can reach the client: this wakes go-lumber's goroutine

@@ -5,6 +5,9 @@
 // `rtbeat sink`, in the end-to-end and chaos tests, and under the load
 // generator.
 //
+// Its connections end as Logstash's do: with a reset, after a minute without a
+// byte, and at Close only after a quiet period without acknowledgements.
+//
 // The protocol is spoken by go-lumber's own server over real TCP. This package
 // adds the record of what arrived and when it was acknowledged, the policy, and
 // the ownership of each window's acknowledgement.

@@ -14,7 +14,7 @@ import (
 func failing(t *testing.T, opts ...Option) (*Sink, <-chan error) {
 	t.Helper()
 	failures := make(chan error, 10)
-	s, err := Listen("127.0.0.1:0", append(opts, WithOnError(func(err error) { failures <- err }))...)
+	s, err := Listen("127.0.0.1:0", append(opts, WithQuietPeriod(0), WithOnError(func(err error) { failures <- err }))...)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.Error(t, s.Err())

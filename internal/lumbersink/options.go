@@ -6,9 +6,6 @@ const (
 	// defaultKeep is how many events a sink keeps unless told otherwise.
 	defaultKeep = 1_000_000
 
-	// defaultKeepAlive is go-lumber's own default.
-	defaultKeepAlive = 3 * time.Second
-
 	// maxWindow is the largest window a client may announce. Go-lumber's default
 	// of 10,000 would turn away outputs with a larger bulk_max_size; the limit
 	// stays because it allocates a window's slots before it reads the first event.
@@ -19,11 +16,13 @@ const (
 type Option func(*options)
 
 type options struct {
-	policy    Policy
-	onEvent   func(Event)
-	onError   func(error)
-	keep      int
-	keepAlive time.Duration
+	policy      Policy
+	onEvent     func(Event)
+	onError     func(error)
+	keep        int
+	keepAlive   time.Duration
+	idleTimeout time.Duration
+	quietPeriod time.Duration
 }
 
 // wantsBytes tells whether anybody will look at the events themselves.
@@ -62,7 +61,7 @@ func WithKeep(n int) Option {
 func WithDiscard() Option { return WithKeep(0) }
 
 // WithKeepAlive sets how often a client that waits for an acknowledgement is
-// sent an ACK 0. Default: 3s. Values that are not positive are ignored: the
+// sent an ACK 0. Default: 5s. Values that are not positive are ignored: the
 // keep-alive is also how go-lumber notices that a waiting client has left.
 func WithKeepAlive(d time.Duration) Option {
 	return func(o *options) {

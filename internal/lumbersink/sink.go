@@ -78,7 +78,10 @@ type Sink struct {
 // matters of it is told by Err and WithOnError.
 func Listen(addr string, opts ...Option) (*Sink, error) {
 	s := &Sink{
-		opts:    options{keep: defaultKeep, keepAlive: defaultKeepAlive},
+		opts: options{
+			keep: defaultKeep, keepAlive: defaultKeepAlive,
+			idleTimeout: defaultIdleTimeout, quietPeriod: defaultQuietPeriod,
+		},
 		windows: make(chan *lj.Batch),
 		taken:   make(chan struct{}),
 		changed: make(chan struct{}),
@@ -137,10 +140,7 @@ func (s *Sink) Release() {
 // acknowledged.
 func (s *Sink) Cut() {
 	s.mu.Lock()
-	var open []*conn
-	for _, c := range s.conns {
-		open = append(open, c)
-	}
+	open := s.openLocked()
 	s.mu.Unlock()
 	s.sever(open...)
 }
@@ -216,8 +216,10 @@ func (s *Sink) wait(ctx context.Context, n int, what string, countLocked func() 
 }
 
 // Close ends the sink: waiting windows die unacknowledged, acknowledgements
-// that were released before are given a moment to be written, then the listener
-// and all connections are closed. It returns Err, so that a test that checks
+// that were released before are given a moment to be written, and windows that
+// arrive within the quiet period are received and not acknowledged. Then the
+// listener and all connections are closed. New connections are refused from the
+// start. It returns Err, so that a test that checks
 // its Close cannot overlook a failure. Calling it again is harmless.
 func (s *Sink) Close() error {
 	s.closeOnce.Do(func() {
@@ -229,7 +231,8 @@ func (s *Sink) Close() error {
 		s.notifyLocked()
 		s.mu.Unlock()
 
-		s.flushAcks()
+		s.await(ackFlush, func() bool { return !s.unsentLocked() })
+		s.quiet()
 		err := s.server.Close()
 		close(s.windows) // go-lumber's handlers have ended: nobody sends any more
 		<-s.taken
@@ -239,16 +242,15 @@ func (s *Sink) Close() error {
 	return s.closeErr
 }
 
-// flushAcks waits until each acknowledgement that was released is on its way,
-// for ackFlush at most.
-func (s *Sink) flushAcks() {
-	timeout := time.NewTimer(ackFlush)
+// await waits until holdsLocked is true, but no longer than limit.
+func (s *Sink) await(limit time.Duration, holdsLocked func() bool) {
+	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	for {
 		s.mu.Lock()
-		unsent, changed := s.unsentLocked(), s.changed
+		holds, changed := holdsLocked(), s.changed
 		s.mu.Unlock()
-		if !unsent {
+		if holds {
 			return
 		}
 		select {

@@ -21,10 +21,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const patience = 30 * time.Second
 
 // start listens on a free port, and closes the sink at the end of the test
-// without expecting a failure.
+// without expecting a failure. There is no quiet period unless opts have one.
 func start(t *testing.T, opts ...Option) *Sink {
 	t.Helper()
-	s, err := Listen("127.0.0.1:0", opts...)
+	s, err := Listen("127.0.0.1:0", append([]Option{WithQuietPeriod(0)}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s

@@ -211,7 +211,7 @@ func (w *world) sink() *lumbersink.Sink { return w.sinks[len(w.sinks)-1] }
 // startSink runs a sink of which the ledger knows.
 func (w *world) startSink(addr string, p lumbersink.Policy) {
 	w.t.Helper()
-	sink, err := lumbersink.Listen(addr, lumbersink.WithPolicy(p), lumbersink.WithKeepAlive(keepAlive))
+	sink, err := lumbersink.Listen(addr, harness.SinkTimes(lumbersink.WithPolicy(p), lumbersink.WithKeepAlive(keepAlive))...)
 	require.NoError(w.t, err)
 	w.sinks = append(w.sinks, sink)
 	w.t.Cleanup(func() { _ = sink.Close() }) // settle looks at Err

@@ -45,7 +45,7 @@ func (h *host) die() {
 // comeBack listens again, and returns when it did.
 func (h *host) comeBack() time.Time {
 	h.t.Helper()
-	sink, err := lumbersink.Listen(h.addr, h.opts...)
+	sink, err := lumbersink.Listen(h.addr, harness.SinkTimes(h.opts...)...)
 	require.NoError(h.t, err)
 	h.addr = sink.Addr()
 	h.lives = append(h.lives, sink)

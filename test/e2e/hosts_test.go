@@ -156,7 +156,7 @@ attempts:
 func TestSilentHostIsCutOff(t *testing.T) {
 	t.Parallel()
 	const outputTimeout = time.Second
-	silent, well := startHost(t, lumbersink.WithKeepAlive(time.Hour)), startHost(t)
+	silent, well := startHost(t, lumbersink.WithKeepAlive(time.Hour), lumbersink.WithIdleTimeout(0)), startHost(t)
 	b := harness.StartBeat(t, hostSettings(patient, map[string]any{"timeout": outputTimeout.String()}, silent, well))
 	f := startFeed(t, b, 6, 20)
 	silent.goesOn(100)

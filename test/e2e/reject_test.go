@@ -166,7 +166,7 @@ func TestUnreachableOutputIsATimeout(t *testing.T) {
 	requireTimeout(t, a, len(batch))
 	require.Less(t, a.Took(), time.Second+slack)
 
-	sink, err := lumbersink.Listen(address)
+	sink, err := lumbersink.Listen(address, harness.SinkTimes()...)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sink.Close()) })
 	harness.Await(t, harness.ArriveWithin, "a 200", func() bool {

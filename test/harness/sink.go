@@ -16,10 +16,21 @@ import (
 // ArriveWithin bounds the way of an event through a process that is not stalled.
 const ArriveWithin = 20 * time.Second
 
-// StartSink runs a lumberjack server on a free port until the test ends.
+// SinkTimes are Logstash's times, shortened: a connection without a byte is reset after a second instead of 60, a window
+// that waits is kept alive every 250 ms instead of 5 s, and a sink that is closed while clients are connected goes on
+// receiving for 100 ms instead of 2 s. Keep-alives must be closer together than the idle timeout.
+func SinkTimes(more ...lumbersink.Option) []lumbersink.Option {
+	return append([]lumbersink.Option{
+		lumbersink.WithIdleTimeout(time.Second),
+		lumbersink.WithKeepAlive(time.Second / 4),
+		lumbersink.WithQuietPeriod(time.Second / 10),
+	}, more...)
+}
+
+// StartSink runs a lumberjack server on a free port until the test ends, with SinkTimes.
 func StartSink(t testing.TB, p lumbersink.Policy) *lumbersink.Sink {
 	t.Helper()
-	sink, err := lumbersink.Listen("127.0.0.1:0", lumbersink.WithPolicy(p))
+	sink, err := lumbersink.Listen("127.0.0.1:0", SinkTimes(lumbersink.WithPolicy(p))...)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sink.Close()) })
 	return sink
