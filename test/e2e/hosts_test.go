@@ -19,7 +19,7 @@ import (
 // As in rtbeat.yml; TestShippedBackoff holds them together.
 const (
 	backoffInit = 500 * time.Millisecond
-	backoffMax  = 2 * time.Second
+	backoffMax  = 4 * time.Second
 )
 
 func TestShippedBackoff(t *testing.T) {
