@@ -55,6 +55,18 @@ func TestUsedConnectionStaysOpen(t *testing.T) {
 	}
 }
 
+// A window that comes slowly is no idleness either, though nothing is written meanwhile.
+func TestReadsKeepTheConnection(t *testing.T) {
+	s := start(t, WithIdleTimeout(5*short))
+	c := knock(t, s, "")
+	for _, b := range []byte("2W\x00\x00\x00\x012J\x00\x00\x00\x01\x00\x00\x00\x02{}") {
+		_, err := c.Write([]byte{b})
+		require.NoError(t, err)
+		time.Sleep(short)
+	}
+	wait(t, s, 1)
+}
+
 // A window that waits is no idleness: the keep-alives are bytes as well.
 func TestKeepAlivesKeepTheConnection(t *testing.T) {
 	s := start(t, WithPolicy(Never()), WithIdleTimeout(5*short), WithKeepAlive(short/2))
