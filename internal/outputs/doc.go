@@ -19,5 +19,7 @@
 //
 // Logstash's clients get a wrapper that gives up nothing and counts how often the same window is sent again (repeats).
 //
+// The output for Logstash has a wrapper of another kind (logstash): it connects, waits between attempts, and logs that.
+//
 // What is known here of the insides of the outputs is held by the tests in test/e2e/output_*_test.go.
 package outputs

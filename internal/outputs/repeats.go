@@ -1,9 +1,7 @@
 package outputs
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -11,12 +9,9 @@ import (
 	"time"
 	"weak"
 
-	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/beats/v7/libbeat/publisher"
-	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/mapstr"
-	"github.com/elastic/elastic-agent-libs/testing"
 )
 
 const (
@@ -125,45 +120,6 @@ func WindowRepeats() int {
 		return r.count()
 	}
 	return 0
-}
-
-// countRepeats has the clients of the Logstash output tell what they send. They share one count: a window that one host
-// fails to read goes to the next.
-func countRepeats(made outputs.Factory) outputs.Factory {
-	return func(im outputs.IndexManager, info beat.Info, stats outputs.Observer, config *conf.C) (outputs.Group, error) {
-		r := newRepeats(info.Logger.Named("rtbeat").Named("output"))
-		group, err := made(im, info, &markingObserver{stats, r}, config)
-		if err != nil {
-			return group, err
-		}
-		for i, c := range group.Clients {
-			network, ok := c.(outputs.NetworkClient)
-			if !ok {
-				return group, fmt.Errorf("a client of type %T, which does not connect", c)
-			}
-			group.Clients[i] = &repeatsClient{network, r}
-		}
-		current.Store(r)
-		return group, nil
-	}
-}
-
-// repeatsClient tells of each window before it is sent.
-type repeatsClient struct {
-	outputs.NetworkClient
-	repeats *repeats
-}
-
-func (c *repeatsClient) Publish(ctx context.Context, batch publisher.Batch) error {
-	c.repeats.sent(batch.Events())
-	return c.NetworkClient.Publish(ctx, batch) //nolint:wrapcheck // libbeat logs it
-}
-
-// Test is `rtbeat test output`.
-func (c *repeatsClient) Test(d testing.Driver) {
-	if t, ok := c.NetworkClient.(testing.Testable); ok {
-		t.Test(d)
-	}
 }
 
 // markingObserver sees what ends a count.

@@ -108,7 +108,7 @@ func TestAnEventIsNamedByItsUUIDOrItsID(t *testing.T) {
 }
 
 // shuttle sends one window as libbeat's worker does, until the output has it or stop says so.
-func shuttle(t *testing.T, client outputs.NetworkClient, sent []publisher.Event, stop func() bool) {
+func shuttle(t *testing.T, client outputs.Client, sent []publisher.Event, stop func() bool) {
 	t.Helper()
 	var once sync.Once
 	done := make(chan struct{})
@@ -117,11 +117,7 @@ func shuttle(t *testing.T, client outputs.NetworkClient, sent []publisher.Event,
 	for deadline := time.After(30 * time.Second); !stop(); {
 		select {
 		case batch := <-again:
-			if err := client.Connect(t.Context()); err != nil {
-				again <- batch
-				continue
-			}
-			_ = client.Publish(t.Context(), batch)
+			require.NoError(t, client.Publish(t.Context(), batch))
 		case <-done:
 			return
 		case <-time.After(time.Millisecond):
@@ -149,15 +145,14 @@ func TestRepeatsOfTheLogstashOutput(t *testing.T) {
 				sink, err := lumbersink.Listen("127.0.0.1:0", lumbersink.WithPolicy(tt.policy))
 				require.NoError(t, err)
 				t.Cleanup(func() { _ = sink.Close() }) // it fails at the long key
-				client := newClient(t, "logstash", map[string]any{
+				group, _ := loadLogstash(t, map[string]any{
 					"hosts": []string{sink.Addr()}, "pipelining": pipelining, "timeout": "100ms", "backoff.init": "1ms", "backoff.max": "1ms",
 				})
-				t.Cleanup(func() { _ = client.Close() })
 				window := windowOf("first", "middle", "last")
 				window[1].Content.Fields[strings.Repeat("k", tt.key)] = 1
 
 				most := 0
-				shuttle(t, client, window, func() bool {
+				shuttle(t, group.Clients[0], window, func() bool {
 					most = max(most, WindowRepeats())
 					return most >= repeatsToReport || tt.enough != nil && tt.enough(sink)
 				})
@@ -183,10 +178,9 @@ func TestNothingRepeatsWhereNothingListens(t *testing.T) {
 	sink, err := lumbersink.Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, sink.Close())
-	client := newClient(t, "logstash", map[string]any{"hosts": []string{sink.Addr()}, "backoff.init": "1ms", "backoff.max": "1ms"})
-	t.Cleanup(func() { _ = client.Close() })
+	group, _ := loadLogstash(t, map[string]any{"hosts": []string{sink.Addr()}, "backoff.init": "1ms", "backoff.max": "1ms"})
 	attempts := 0
-	shuttle(t, client, windowOf("first"), func() bool { attempts++; return attempts > 3*repeatsToReport })
+	shuttle(t, group.Clients[0], windowOf("first"), func() bool { attempts++; return attempts > 3*repeatsToReport })
 	require.Zero(t, WindowRepeats())
 }
 

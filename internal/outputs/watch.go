@@ -40,7 +40,7 @@ func rejectAll(events []publisher.Event) {
 // wrapper makes a client of one that libbeat made, which reports to o.
 type wrapper func(client outputs.Client, o *observer, config *conf.C, info beat.Info) (outputs.Client, error)
 
-// wrappers has no logstash: that output drops nothing. countRepeats wraps its clients.
+// wrappers has no logstash: that output drops nothing. It is wrapped by reconnecting.
 var wrappers = map[string]wrapper{
 	"console":       newConsole,
 	"elasticsearch": newElasticsearch,
@@ -60,18 +60,24 @@ var Watch = sync.OnceValue(func() error {
 		if made == nil {
 			return fmt.Errorf("libbeat has no output %s", name)
 		}
-		registered[name] = watched(name, made, wrap)
-		if reflect.ValueOf(outputs.FindFactory(name)).Pointer() == reflect.ValueOf(made).Pointer() {
-			return fmt.Errorf("libbeat's output %s cannot be watched", name)
+		if err := replace(name, made, watched(name, made, wrap)); err != nil {
+			return err
 		}
 	}
-	logstash := outputs.FindFactory("logstash")
-	if logstash == nil {
+	made := outputs.FindFactory("logstash")
+	if made == nil {
 		return errors.New("libbeat has no output logstash")
 	}
-	registered["logstash"] = countRepeats(logstash)
-	return nil
+	return replace("logstash", made, reconnecting(made))
 })
+
+func replace(name string, made, with outputs.Factory) error {
+	registered[name] = with
+	if reflect.ValueOf(outputs.FindFactory(name)).Pointer() == reflect.ValueOf(made).Pointer() {
+		return fmt.Errorf("libbeat's output %s cannot be wrapped", name)
+	}
+	return nil
+}
 
 // watched makes the clients of an output and wraps each of them, with an observer of its own: several clients publish at
 // the same time, and what one of them reports must not be taken for another's.

@@ -79,7 +79,7 @@ var faults = []fault{
 		series:  []series{{name: "rtbeat_output_stalled", value: 1}, {name: "rtbeat_libbeat_output_write_errors_total", grows: true}},
 		alerts:  []string{"RtbeatOutputStalled", "RtbeatOutputFails"},
 		page:    "stalled, output",
-		line:    "Failed to publish events caused by", level: "error",
+		line:    "connections to Logstash break before an acknowledgement", level: "error",
 	},
 	{
 		name:    "a sender is too slow",

@@ -1,0 +1,364 @@
+package outputs
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	logged "go.uber.org/zap/zaptest/observer"
+
+	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/common/backoff"
+	"github.com/elastic/beats/v7/libbeat/outputs"
+	libbeatlogstash "github.com/elastic/beats/v7/libbeat/outputs/logstash"
+	"github.com/elastic/beats/v7/libbeat/outputs/outest"
+	"github.com/elastic/beats/v7/libbeat/publisher"
+	conf "github.com/elastic/elastic-agent-libs/config"
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+)
+
+// recorded is a logger that keeps its lines, from debug on.
+func recorded() (*logp.Logger, *logged.ObservedLogs) {
+	core, lines := logged.New(zapcore.DebugLevel)
+	return logp.NewNopLogger().WithOptions(zap.WrapCore(func(zapcore.Core) zapcore.Core { return core })), lines
+}
+
+// atLevel returns the messages of a level.
+func atLevel(lines *logged.ObservedLogs, level zapcore.Level) (messages []string) {
+	for _, line := range lines.FilterLevelExact(level).All() {
+		messages = append(messages, line.Message)
+	}
+	return messages
+}
+
+// scripted is the client of an output. Each attempt to connect or publish is noted, and ends as the test says.
+type scripted struct {
+	connect, publish func() error
+	attempts         []time.Time // at a host: connections where connecting fails, else batches
+	closed           int
+}
+
+func (s *scripted) Connect(context.Context) error {
+	err := s.connect()
+	if err != nil {
+		s.attempts = append(s.attempts, time.Now())
+	}
+	return err
+}
+
+func (s *scripted) Publish(_ context.Context, batch publisher.Batch) error {
+	s.attempts = append(s.attempts, time.Now())
+	err := s.publish()
+	if err != nil {
+		batch.Retry()
+	}
+	return err
+}
+
+func (s *scripted) Close() error   { s.closed++; return nil }
+func (s *scripted) String() string { return "scripted" }
+
+func works() error { return nil }
+func fails() error { return errors.New("down") }
+
+func newScripted(s *scripted, initial, limit time.Duration) (*logstash, *logged.ObservedLogs) {
+	log, lines := recorded()
+	c := &logstash{client: s, hosts: []string{"a:5044"}, log: log, repeats: newRepeats(log), closing: make(chan struct{})}
+	c.waits = backoff.NewEqualJitterBackoff(c.closing, initial, limit)
+	return c, lines
+}
+
+// work does what libbeat's worker does, until the time is over.
+func work(t *testing.T, c *logstash, forThis time.Duration) {
+	t.Helper()
+	for begun := time.Now(); time.Since(begun) < forThis; {
+		require.NoError(t, c.Publish(t.Context(), outest.NewBatch()), "libbeat's worker would end")
+	}
+}
+
+// The intervals of libbeat, and those of rtbeat.yml: TestShippedBackoff in test/e2e holds them to the files.
+var intervals = map[string]libbeatlogstash.Backoff{
+	"libbeat's":  libbeatlogstash.DefaultConfig().Backoff,
+	"rtbeat.yml": {Init: 500 * time.Millisecond, Max: 4 * time.Second},
+}
+
+// A host that is down is tried at most every 2 s from the third second on, whichever way it is down.
+func TestLogstashThatIsDownIsNotHammered(t *testing.T) {
+	for way, host := range map[string]func() *scripted{
+		"port closed":             func() *scripted { return &scripted{connect: fails, publish: fails} },
+		"connects, then is reset": func() *scripted { return &scripted{connect: works, publish: fails} },
+	} {
+		for name, wait := range intervals {
+			t.Run(way+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					for range 50 { // the intervals are random
+						s := host()
+						c, _ := newScripted(s, wait.Init, wait.Max)
+						begun := time.Now()
+						work(t, c, time.Minute)
+						require.Greater(t, len(s.attempts), 3)
+						late := slices.IndexFunc(s.attempts, func(at time.Time) bool { return at.Sub(begun) >= 2*time.Second })
+						for i := late + 1; i < len(s.attempts); i++ {
+							require.GreaterOrEqual(t, s.attempts[i].Sub(s.attempts[i-1]), 2*time.Second, "attempt %d", i)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// A connection that breaks after an acknowledgement, as one that was idle does, is replaced without a wait.
+func TestLogstashIdleCloseIsHealedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{connect: works, publish: works}
+		c, lines := newScripted(s, time.Second, time.Minute)
+		publish := func() { require.NoError(t, c.Publish(t.Context(), outest.NewBatch())) }
+		publish() // connects
+		publish()
+		c.acked()
+		for range 10 {
+			time.Sleep(2 * time.Minute)
+			before := time.Now()
+			s.publish = fails
+			publish()
+			s.publish = works
+			publish() // connects
+			publish()
+			require.Equal(t, before, time.Now(), "it waited")
+			c.acked()
+		}
+		require.Empty(t, atLevel(lines, zapcore.ErrorLevel))
+		require.Empty(t, atLevel(lines, zapcore.WarnLevel))
+		told := atLevel(lines, zapcore.InfoLevel)
+		require.Equal(t, "connected to Logstash", told[0])
+		require.Len(t, told, 1+10, "a line for each idle close")
+		require.Equal(t, "down", lines.All()[1].ContextMap()["error.message"])
+	})
+}
+
+// An outage is told at once, then once a minute with the count of what was not told, and once when it is over.
+func TestLogstashOutageIsToldOnceAMinute(t *testing.T) {
+	for way, tt := range map[string]struct {
+		host scripted
+		told string
+	}{
+		"port closed":             {scripted{connect: fails, publish: fails}, "cannot connect to Logstash"},
+		"connects, then is reset": {scripted{connect: works, publish: fails}, "connections to Logstash break before an acknowledgement"},
+	} {
+		t.Run(way, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &tt.host
+				c, lines := newScripted(s, 500*time.Millisecond, 4*time.Second)
+				begun := time.Now()
+				work(t, c, 10*time.Minute)
+
+				told := lines.FilterLevelExact(zapcore.ErrorLevel).All()
+				require.InDelta(t, 10, len(told), 1)
+				require.True(t, begun.Equal(told[0].Time), "not at once")
+				lost := int64(0)
+				for i, line := range told {
+					require.Equal(t, tt.told, line.Message)
+					fields := line.ContextMap()
+					require.Equal(t, "down", fields["error.message"])
+					require.Equal(t, []any{"a:5044"}, fields["hosts"])
+					lost += fields["suppressed"].(int64)
+					if i > 0 {
+						require.GreaterOrEqual(t, line.Time.Sub(told[i-1].Time), time.Minute)
+					}
+				}
+				failures := told[len(told)-1].ContextMap()["failures"].(int64)
+				first := map[string]int64{"port closed": 0, "connects, then is reset": 1}[way] // told at info
+				require.Equal(t, failures, first+int64(len(told))+lost, "failures that no line has")
+
+				c.acked()
+				c.acked()
+				require.Len(t, lines.FilterMessage("Logstash acknowledges again").FilterLevelExact(zapcore.InfoLevel).All(), 1)
+			})
+		})
+	}
+}
+
+// The acknowledgement of another window begins the intervals anew.
+func TestLogstashAcknowledgementEndsTheBackoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{connect: fails, publish: fails}
+		c, _ := newScripted(s, time.Second, time.Hour)
+		work(t, c, 10*time.Minute)
+		c.acked()
+		s.attempts = nil
+		begun := time.Now()
+		work(t, c, time.Second)
+		require.Equal(t, begun, s.attempts[0])
+		require.Less(t, time.Since(begun), 2*time.Second)
+	})
+}
+
+// Closing ends a wait, and nobody is told of what fails because of it.
+func TestLogstashCloseEndsAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &scripted{connect: fails, publish: fails}
+		c, lines := newScripted(s, time.Hour, time.Hour)
+		ctx, cancel := context.WithCancel(t.Context())
+		begun := time.Now()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = c.Publish(ctx, outest.NewBatch())
+		}()
+		synctest.Wait()
+		cancel()
+		require.NoError(t, c.Close())
+		<-ended
+		require.Equal(t, begun, time.Now())
+		require.NoError(t, c.Close())
+		require.Equal(t, 1, s.closed)
+
+		told := lines.Len()
+		require.NoError(t, c.Publish(ctx, outest.NewBatch()))
+		require.Equal(t, told, lines.Len())
+	})
+}
+
+// A batch that meets no connection is given back before the client connects: another worker may have it.
+func TestLogstashGivesTheBatchBackToConnect(t *testing.T) {
+	batch := outest.NewBatch()
+	s := &scripted{publish: works, connect: func() error {
+		require.Equal(t, []outest.BatchSignal{{Tag: outest.BatchCancelled}}, batch.Signals)
+		return nil
+	}}
+	c, _ := newScripted(s, time.Second, time.Second)
+	require.NoError(t, c.Publish(t.Context(), batch))
+	require.True(t, c.connected)
+}
+
+// loadLogstash makes the real output, as libbeat does.
+func loadLogstash(t *testing.T, settings map[string]any) (outputs.Group, *logged.ObservedLogs) {
+	t.Helper()
+	require.NoError(t, Watch())
+	log, lines := recorded()
+	group, err := outputs.Load(nil, beat.Info{Beat: "rtbeat", Version: "9.9.9", Logger: log}, nil, "logstash", conf.MustNewConfigFrom(settings))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		for _, c := range group.Clients {
+			_ = c.Close() // some were never connected
+		}
+	})
+	return group, lines
+}
+
+// deliver publishes an event until it is acknowledged, as libbeat does.
+func deliver(t *testing.T, c outputs.Client) {
+	t.Helper()
+	signals := make(chan outest.BatchSignalTag, 10)
+	for {
+		batch := outest.NewBatch(events(1, 10)...)
+		batch.OnSignal = func(signal outest.BatchSignal) { signals <- signal.Tag }
+		require.NoError(t, c.Publish(t.Context(), batch))
+		select {
+		case signal := <-signals:
+			if signal == outest.BatchACK {
+				return
+			}
+		case <-time.After(20 * time.Second):
+			require.Fail(t, "nothing became of the batch")
+		}
+	}
+}
+
+// The real output, against connections that end as Logstash's do: no line at error, and its own is at debug.
+func TestLogstashOutputAfterAReset(t *testing.T) {
+	for name, settings := range map[string]map[string]any{"asynchronous": {}, "synchronous": {"pipelining": 0}} {
+		t.Run(name, func(t *testing.T) {
+			sink, err := lumbersink.Listen("127.0.0.1:0", lumbersink.WithQuietPeriod(0))
+			require.NoError(t, err)
+			defer func() { require.NoError(t, sink.Close()) }()
+			settings["hosts"] = []string{sink.Addr()}
+			settings["backoff.init"], settings["backoff.max"] = "1h", "1h" // a wait would not end
+			group, lines := loadLogstash(t, settings)
+			require.Len(t, group.Clients, 1)
+			tooLong := time.AfterFunc(20*time.Second, func() { _ = group.Clients[0].Close() }) // ends a wait
+
+			deliver(t, group.Clients[0])
+			for range 5 {
+				sink.Cut()
+				deliver(t, group.Clients[0])
+			}
+			require.True(t, tooLong.Stop(), "it waited for the backoff")
+			require.Equal(t, 6, sink.Acked())
+			require.Empty(t, atLevel(lines, zapcore.ErrorLevel))
+			require.Empty(t, atLevel(lines, zapcore.WarnLevel))
+			require.Equal(t, []string{"connected to Logstash", "the connection to Logstash was closed, sending again over a new one"},
+				atLevel(lines, zapcore.InfoLevel), "once a minute")
+			require.Positive(t, lines.FilterLevelExact(zapcore.DebugLevel).Filter(func(line logged.LoggedEntry) bool {
+				return len(line.Message) > len(gaveBack) && line.Message[:len(gaveBack)] == gaveBack
+			}).Len(), "libbeat's line is another one")
+		})
+	}
+}
+
+// The cause of a failure that only the output's log has is in the line.
+func TestLogstashCauseOfATimeout(t *testing.T) {
+	sink, err := lumbersink.Listen("127.0.0.1:0", lumbersink.WithPolicy(lumbersink.Never()), lumbersink.WithKeepAlive(time.Hour), lumbersink.WithQuietPeriod(0))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, sink.Close()) }()
+	group, lines := loadLogstash(t, map[string]any{"hosts": []string{sink.Addr()}, "timeout": "50ms", "backoff.init": "1ms", "backoff.max": "1ms"})
+	for lines.FilterLevelExact(zapcore.ErrorLevel).Len() == 0 {
+		batch := outest.NewBatch(events(1, 10)...)
+		ended := make(chan struct{}, 10)
+		batch.OnSignal = func(outest.BatchSignal) { ended <- struct{}{} }
+		require.NoError(t, group.Clients[0].Publish(t.Context(), batch))
+		<-ended
+	}
+	require.Contains(t, lines.FilterLevelExact(zapcore.ErrorLevel).All()[0].ContextMap()["error.message"], "i/o timeout")
+}
+
+// With loadbalance each host and worker has a client with its own failures; without, the hosts share one.
+func TestLogstashClients(t *testing.T) {
+	for name, tt := range map[string]struct {
+		settings map[string]any
+		hosts    [][]string
+	}{
+		"one host":    {map[string]any{"hosts": []string{"a:1"}}, [][]string{{"a:1"}}},
+		"failover":    {map[string]any{"hosts": []string{"a:1", "b:1"}, "worker": 2}, [][]string{{"a:1", "b:1"}}},
+		"loadbalance": {map[string]any{"hosts": []string{"a:1", "b:1"}, "loadbalance": true}, [][]string{{"a:1"}, {"b:1"}}},
+		"workers":     {map[string]any{"hosts": []string{"a:1"}, "loadbalance": true, "worker": 2}, [][]string{{"a:1"}, {"a:1"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.settings["bulk_max_size"] = 77
+			group, _ := loadLogstash(t, tt.settings)
+			require.Equal(t, 77, group.BatchSize)
+			var hosts [][]string
+			for _, c := range group.Clients {
+				hosts = append(hosts, c.(*logstash).hosts)
+				_, network := c.(outputs.NetworkClient)
+				require.False(t, network, "libbeat would connect it, and wait")
+			}
+			require.Equal(t, tt.hosts, hosts)
+		})
+	}
+}
+
+// A backoff of zero, with which libbeat panics at the first failure, is a short one.
+func TestLogstashZeroBackoff(t *testing.T) {
+	group, _ := loadLogstash(t, map[string]any{"hosts": []string{"127.0.0.1:1"}, "backoff.init": 0, "backoff.max": 0, "timeout": "1s"})
+	for range 3 {
+		require.NoError(t, group.Clients[0].Publish(t.Context(), outest.NewBatch()))
+	}
+}
+
+func TestLogstashSettingsAreRefusedByLibbeat(t *testing.T) {
+	require.NoError(t, Watch())
+	for _, settings := range []map[string]any{{}, {"hosts": []string{"a"}, "pipelining": -1}} {
+		_, err := outputs.Load(nil, beat.Info{Logger: logp.NewNopLogger()}, nil, "logstash", conf.MustNewConfigFrom(settings))
+		require.Error(t, err)
+	}
+}
