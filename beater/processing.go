@@ -21,6 +21,9 @@ import (
 // the command line applied (configure in libbeat/cmd/instance/beat.go), before libbeat opens the queue.
 func (o *Options) Processing(info beat.Info, log *logp.Logger, root *conf.C) (processing.Supporter, error) {
 	o.Root = root
+	if err := o.checkLibbeat(info, root); err != nil {
+		return nil, err
+	}
 	watched, names, err := publish.WatchProcessors(root)
 	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"flag"
+	"slices"
 
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	conf "github.com/elastic/elastic-agent-libs/config"
@@ -32,15 +33,24 @@ func queueDefaults() []cfgfile.ConditionalOverride {
 // beside one in the output's section.
 func hasOtherQueue(c *conf.C) bool {
 	for _, output := range outputNames {
-		if has(c, "output."+output+".queue") {
+		if choosesQueue(c, "output."+output+".queue") {
 			return true
 		}
 	}
-	if has(c, "queue.mem") {
+	return !has(c, "queue.mem") && choosesQueue(c, "queue")
+}
+
+// choosesQueue tells whether there is a queue in a section. "queue:" with nothing under it chooses nothing, and neither does
+// a queue with enabled: false.
+func choosesQueue(c *conf.C, path string) bool {
+	section, err := c.Child(path, -1)
+	if err != nil {
 		return false
 	}
-	queue, err := c.Child("queue", -1)
-	return err == nil && len(queue.GetFields()) > 0 // "queue:" with nothing under it chooses nothing
+	return slices.ContainsFunc(section.GetFields(), func(name string) bool {
+		queue, err := section.Child(name, -1)
+		return err != nil || queue.Enabled()
+	})
 }
 
 // withFlags is the configuration file with the -E settings over it, which libbeat merges only later.

@@ -45,12 +45,15 @@ func TestQueueDefaultStaysOutOfTheWay(t *testing.T) {
 		file string
 		want map[string]string // what the defaults set, by path
 	}{
-		"nothing chosen":       {"output.logstash.hosts: [a]", map[string]string{top: "0s"}},
-		"memory queue":         {"queue.mem.events: 64", map[string]string{top: "0s"}},
-		"an empty queue":       {"queue:\noutput.logstash.hosts: [a]", map[string]string{top: "0s"}},
-		"disk queue":           {"queue.disk.max_size: 10GB", nil},
-		"disk in the output":   {"output.logstash.queue.disk.max_size: 10GB", nil},
-		"memory in the output": {"output.kafka.queue.mem.events: 64", map[string]string{"output.kafka.queue.mem.flush.timeout": "0s"}},
+		"nothing chosen":             {"output.logstash.hosts: [a]", map[string]string{top: "0s"}},
+		"memory queue":               {"queue.mem.events: 64", map[string]string{top: "0s"}},
+		"an empty queue":             {"queue:\noutput.logstash.hosts: [a]", map[string]string{top: "0s"}},
+		"a disabled queue":           {"queue.disk: {enabled: false, max_size: 10GB}", map[string]string{top: "0s"}},
+		"disabled in the output":     {"output.logstash.queue.disk: {enabled: false, max_size: 10GB}", map[string]string{top: "0s"}},
+		"an empty one in the output": {"output.logstash.queue:", map[string]string{top: "0s"}},
+		"disk queue":                 {"queue.disk.max_size: 10GB", nil},
+		"disk in the output":         {"output.logstash.queue.disk.max_size: 10GB", nil},
+		"memory in the output":       {"output.kafka.queue.mem.events: 64", map[string]string{"output.kafka.queue.mem.flush.timeout": "0s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, err := conf.NewConfigWithYAML([]byte(test.file), "test")

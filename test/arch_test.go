@@ -17,7 +17,7 @@ const module = "github.com/txn2/rtbeat"
 var mayImport = map[string][]string{
 	"":                        {"cmd"},
 	"cmd":                     {"beater", "config", "internal/clientip", "internal/lumbersink", "internal/outputs", "internal/probe"},
-	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/durable", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/status", "internal/systemd"},
+	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/durable", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatcheck", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/status", "internal/systemd"},
 	"internal/intake":         {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/inflight", "internal/pace"},
 	"internal/batch":          {"internal/pace"},
 	"internal/contentcoding":  {"internal/pace"},

@@ -1,0 +1,78 @@
+// Package libbeatcheck finds settings of libbeat that libbeat accepts and that then crash the process, deliver nothing, or do
+// something else than they say. The rules are data: limits.go has the ranges of values, sections.go what a section must have.
+package libbeatcheck
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+
+	conf "github.com/elastic/elastic-agent-libs/config"
+)
+
+// networked are the outputs that connect to a host, and wait between two attempts.
+var networked = []string{"logstash", "elasticsearch", "kafka", "redis"}
+
+// Check looks at the whole configuration, with the settings of the command line and the variables resolved. err joins every
+// setting that must not start, each with its key and what to write. warnings are about settings that may be meant. What
+// libbeat refuses by itself is left to libbeat. Check changes nothing.
+func Check(root *conf.C) (warnings []string, err error) {
+	output, err := outputOf(root)
+	if err != nil || output == "" { // libbeat refuses to start without an output
+		return nil, err
+	}
+	var errs []error
+	for _, check := range []func(root *conf.C, output string) []error{
+		checkSections, checkEnabled, checkLimits, checkHosts, checkSlowStart, checkRestart,
+		checkQueue, checkProcessors, checkHTTP, checkMonitoring, checkDashboards,
+	} {
+		errs = append(errs, check(root, output)...)
+	}
+	warnings = slices.Concat(warnOfTimeout(root, output), warnOfProcessors(root), warnOfUnknownKeys(root, output))
+	return warnings, errors.Join(errs...)
+}
+
+// outputOf is the name of the output in force, empty if there is none.
+func outputOf(root *conf.C) (string, error) {
+	var c struct {
+		Output conf.Namespace `config:"output"`
+	}
+	if err := root.Unpack(&c); err != nil {
+		return "", fmt.Errorf("reading the output: %w", err)
+	}
+	return c.Output.Name(), nil
+}
+
+// value reads one setting as libbeat would, in its units. It is fallback when the setting is missing, null, or of another type:
+// libbeat refuses a wrong type by itself.
+func value[T any](root *conf.C, key string, fallback T) T {
+	field := reflect.StructField{Name: "Value", Type: reflect.TypeFor[T](), Tag: reflect.StructTag(fmt.Sprintf("config:%q", key))}
+	into := reflect.New(reflect.StructOf([]reflect.StructField{field}))
+	into.Elem().Field(0).Set(reflect.ValueOf(&fallback).Elem())
+	if err := root.Unpack(into.Interface()); err != nil {
+		return fallback
+	}
+	read, _ := into.Elem().Field(0).Interface().(T) // it is a T: the line above made it
+	return read
+}
+
+// section is the map or list at a path, nil if there is none.
+func section(root *conf.C, path string) *conf.C {
+	found, err := root.Child(path, -1)
+	if err != nil {
+		return nil
+	}
+	return found
+}
+
+// isOn tells whether a section is there and not disabled, as libbeat sees it.
+func isOn(root *conf.C, path string) bool {
+	return section(root, path).Enabled() // a nil section is disabled
+}
+
+// has tells whether there is anything at a path.
+func has(root *conf.C, path string) bool {
+	found, err := root.Has(path, -1)
+	return err == nil && found
+}

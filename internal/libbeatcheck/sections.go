@@ -1,0 +1,169 @@
+package libbeatcheck
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/elastic/elastic-agent-libs/api"
+	conf "github.com/elastic/elastic-agent-libs/config"
+)
+
+// mapSections are the sections that must be maps. libbeat ignores everything in one that is written as a list.
+var mapSections = []string{
+	"output", "queue", "queue.mem", "queue.disk", "logging", "logging.metrics", "logging.files", "http", "http.buffer",
+	"monitoring", "monitoring.elasticsearch", "setup", "setup.template", "setup.ilm", "setup.dsl", "setup.kibana", "setup.dashboards",
+}
+
+// mapsOfOutput are such sections below the output in force.
+var mapsOfOutput = []string{"", ".backoff", ".ssl", ".queue", ".queue.mem", ".queue.disk"}
+
+func checkSections(root *conf.C, output string) (errs []error) {
+	paths := slices.Clone(mapSections)
+	for _, path := range mapsOfOutput {
+		paths = append(paths, "output."+output+path)
+	}
+	for _, path := range paths {
+		if found := section(root, path); found != nil && found.IsArray() {
+			errs = append(errs, fmt.Errorf("%s is a list, and libbeat ignores everything in it: write it as a map, without dashes", path))
+		}
+	}
+	return errs
+}
+
+// checkEnabled refuses an "enabled" that is neither true nor false: libbeat takes it for true.
+func checkEnabled(root *conf.C, _ string) (errs []error) {
+	var seen []string
+	for _, key := range root.FlattenedKeys() {
+		top, _, _ := strings.Cut(key, ".")
+		before, after, is := strings.Cut(key, ".enabled")
+		if !is || after != "" && after[0] != '.' || slices.Contains([]string{"rtbeat", "processors", "fields"}, top) {
+			continue
+		}
+		key = before + ".enabled"
+		if _, err := root.Bool(key, -1); err == nil || slices.Contains(seen, key) {
+			continue
+		}
+		seen = append(seen, key)
+		errs = append(errs, fmt.Errorf("%s is neither true nor false, and libbeat takes it for true: write true or false", key))
+	}
+	return errs
+}
+
+// checkHosts refuses hosts that nothing can connect to.
+func checkHosts(root *conf.C, output string) (errs []error) {
+	if output != "logstash" && output != "elasticsearch" {
+		return nil
+	}
+	key := "output." + output + ".hosts"
+	for i, host := range value[[]string](root, key, nil) {
+		if err := checkHost(output, host); err != nil {
+			errs = append(errs, fmt.Errorf("%s.%d cannot be connected to: %w", key, i, err)) // the host may have a password in it
+		}
+	}
+	return errs
+}
+
+func checkHost(output, host string) error {
+	if strings.TrimSpace(host) == "" || strings.ContainsAny(host, " \t") {
+		return errors.New("write a name or an address without spaces")
+	}
+	if output == "elasticsearch" {
+		if u, err := url.Parse(host); err == nil && strings.Contains(host, "://") {
+			if u.Scheme != "http" && u.Scheme != "https" {
+				return errors.New("write http:// or https:// before the name")
+			}
+			host = u.Host
+		}
+	}
+	if strings.Contains(host, "/") && output == "logstash" {
+		return errors.New("Logstash speaks lumberjack, not HTTP. Write host:port, without a scheme and without a path")
+	}
+	_, port, err := net.SplitHostPort(host)
+	if err != nil {
+		return nil //nolint:nilerr // there is no port, and libbeat adds the default one
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(port, "/"))
+	if err == nil && (n < 1 || n > 65535) {
+		return errors.New("write a port from 1 to 65535")
+	}
+	return nil
+}
+
+// checkSlowStart refuses a window without a size: after ten events it grows to bulk_max_size, and nothing fits into it
+// (libbeat/outputs/logstash/window.go).
+func checkSlowStart(root *conf.C, output string) []error {
+	size := value(root, "output.logstash.bulk_max_size", 1)
+	if output != "logstash" || !value(root, "output.logstash.slow_start", false) || size > 0 {
+		return nil
+	}
+	return []error{fmt.Errorf("output.logstash.slow_start is true and output.logstash.bulk_max_size is %d: libbeat panics or sends empty windows in an endless loop. "+
+		"Set bulk_max_size to 1 or more, or remove slow_start", size)}
+}
+
+// checkRestart refuses libbeat's restart of itself (reloadOutputOnCertChange in libbeat/cmd/instance/beat.go).
+func checkRestart(root *conf.C, output string) []error {
+	key := "output." + output + ".ssl.restart_on_cert_change.enabled"
+	if !value(root, key, false) {
+		return nil
+	}
+	return []error{fmt.Errorf("%s is true: libbeat would start itself again, miss a SIGTERM meanwhile, lose inherited sockets, and take the limits of the former process for those of the machine. "+
+		"Remove it. A reload (SIGHUP) reads rtbeat.auth and rtbeat.ssl again; new certificates of the output take a restart of rtbeat", key)}
+}
+
+// checkQueue refuses to do without the queue, which libbeat never does.
+func checkQueue(root *conf.C, output string) (errs []error) {
+	for _, path := range []string{"queue", "output." + output + ".queue"} {
+		key := path + ".mem.enabled"
+		if !value(root, key, true) && !isOn(root, path+".disk") {
+			errs = append(errs, fmt.Errorf("%s is false: there is no output without a queue, and libbeat would take another memory queue with its own defaults. Remove %s", key, key))
+		}
+	}
+	return errs
+}
+
+// checkHTTP refuses what ends a start after the check of the configuration (NewWithDefaultRoutes in libbeat/api/routes.go).
+func checkHTTP(root *conf.C, _ string) []error {
+	if !serves(root) {
+		return nil
+	}
+	c := api.DefaultConfig()
+	if err := section(root, "http").Unpack(&c); err != nil {
+		return []error{fmt.Errorf("reading http: %w", err)}
+	}
+	return nil
+}
+
+// checkMonitoring refuses monitoring that has nowhere to report to: libbeat ends a start for it, after the check of the
+// configuration (report.New in libbeat/monitoring/report).
+func checkMonitoring(root *conf.C, output string) []error {
+	m := section(root, "monitoring")
+	if m == nil || len(m.GetFields()) == 0 || slices.Equal(m.GetFields(), []string{"cluster_uuid"}) || !m.Enabled() {
+		return nil
+	}
+	const instead = "GET /metrics has the numbers for Prometheus: remove monitoring, or set monitoring.elasticsearch.hosts"
+	for _, name := range m.GetFields() {
+		if name != "elasticsearch" && isOn(root, "monitoring."+name) {
+			return []error{fmt.Errorf("monitoring.%s is configured: libbeat reports to Elasticsearch only. %s", name, instead)}
+		}
+	}
+	hosts := value[[]string](root, "monitoring.elasticsearch.hosts", nil)
+	if (len(hosts) == 0 || !isOn(root, "monitoring.elasticsearch")) && output != "elasticsearch" {
+		return []error{fmt.Errorf("monitoring is enabled, and libbeat does not know where to report to: monitoring.elasticsearch.hosts is missing. %s", instead)}
+	}
+	return nil
+}
+
+// checkDashboards refuses to load dashboards without Kibana: libbeat ends a start for it, after the check of the
+// configuration (loadDashboards in libbeat/cmd/instance/beat.go).
+func checkDashboards(root *conf.C, _ string) []error {
+	if !isOn(root, "setup.dashboards") || value(root, "setup.kibana.host", "") != "" {
+		return nil
+	}
+	return []error{errors.New("setup.dashboards.enabled is true and setup.kibana.host is missing: rtbeat would not start without a Kibana on this machine. " +
+		"rtbeat brings no dashboards for Kibana: remove setup.dashboards")}
+}

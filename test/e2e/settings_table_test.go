@@ -1,0 +1,218 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// The kinds of values that settings are tried with. The first ones are tried always, all of them with RTBEAT_SETTINGS=all.
+const alwaysTried = 4
+
+var (
+	counts    = []any{0, -1, nil, 2147483648, 1, "", "many", []any{1}, settings{"a": 1}}
+	times     = []any{0, "-1s", nil, "1ns", "10s", "100000h", "", "soon", []any{1}, settings{"a": 1}}
+	booleans  = []any{true, false, nil, "maybe", "", 0, []any{true}, settings{"a": 1}}
+	texts     = []any{"", nil, 0, []any{1}, "x", -1, settings{"a": 1}}
+	sections  = []any{nil, "x", []any{1}, settings{"a": 1}, "", 0}
+	addresses = []any{[]any{}, nil, []any{"http://localhost:5044"}, []any{"localhost:70000"}, "", []any{""}, []any{nil}, []any{"a b"}, settings{"a": 1}}
+)
+
+// triedSettings are the settings of libbeat that a configuration of rtbeat may have, and what they are tried with.
+var triedSettings = map[string][]any{
+	"output.logstash.bulk_max_size": counts, "output.logstash.pipelining": counts, "output.logstash.compression_level": counts,
+	"output.logstash.max_retries": counts, "output.logstash.worker": counts, "output.logstash.workers": counts,
+	"output.logstash.timeout": times, "output.logstash.ttl": times, "output.logstash.backoff.init": times, "output.logstash.backoff.max": times,
+	"output.logstash.loadbalance": booleans, "output.logstash.slow_start": booleans, "output.logstash.escape_html": booleans,
+	"output.logstash.enabled": booleans, "output.logstash.proxy_use_local_resolver": booleans,
+	"output.logstash.index": texts, "output.logstash.proxy_url": texts, "output.logstash.nonsense": texts,
+	"output.logstash.backoff": sections, "output.logstash.ssl": sections, "output.logstash.queue": sections,
+	"output.logstash.hosts": addresses,
+	"queue.mem.events":      counts, "queue.mem.flush.min_events": counts, "queue.mem.flush.timeout": times, "queue.mem.enabled": booleans,
+	"queue.mem": sections, "queue": sections, "queue.disk.enabled": booleans,
+	"processors": sections, "fields": sections, "tags": texts, "name": texts,
+	"logging.level": texts, "logging.metrics.period": times, "logging.metrics.enabled": booleans, "logging.files.interval": times,
+	"logging.files.keepfiles": counts, "logging.files.rotateeverybytes": counts, "logging.to_files": booleans,
+	"http": sections, "http.port": counts, "http.buffer.period": times, "http.buffer.size": counts, "http.pprof.enabled": booleans,
+	"monitoring": sections, "monitoring.enabled": booleans, "monitoring.elasticsearch": sections,
+	"setup": sections, "setup.dashboards.enabled": booleans, "setup.ilm.enabled": booleans, "setup.template": sections,
+}
+
+// besides are settings that one needs for libbeat to look at it.
+var besides = map[string]settings{
+	"http.port":                {"http.enabled": true},
+	"http.buffer.period":       {"http.enabled": true, "http.port": 0, "http.buffer.enabled": true},
+	"http.buffer.size":         {"http.enabled": true, "http.port": 0, "http.buffer.enabled": true},
+	"http.pprof.enabled":       {"http.enabled": true, "http.port": 0},
+	"logging.metrics.period":   {"logging.metrics.enabled": true},
+	"monitoring.elasticsearch": {"monitoring.enabled": true},
+}
+
+// triedSetting is one line of the table.
+type triedSetting struct {
+	key, value string
+	settings   settings
+	often      bool // tried always
+	verdict    string
+}
+
+func (s triedSetting) String() string { return s.key + ": " + s.value }
+
+func allTriedSettings(t testing.TB) (all []triedSetting) {
+	t.Helper()
+	for _, key := range slices.Sorted(maps.Keys(triedSettings)) {
+		for i, value := range triedSettings[key] {
+			text, err := json.Marshal(value)
+			require.NoError(t, err)
+			tried := triedSetting{key: key, value: string(text), often: i < alwaysTried, settings: settings{key: value}}
+			maps.Copy(tried.settings, besides[key])
+			all = append(all, tried)
+		}
+	}
+	return all
+}
+
+// sourceOf is what libbeat says of the file and of the place in it.
+var sourceOf = regexp.MustCompile(` \(source:'[^']*'\)`)
+
+// judge runs "test config", and says in one line what came of it.
+func (s triedSetting) judge(t *testing.T) string {
+	home := t.TempDir()
+	r := harness.Command(t, home, "", "test", "config", "-e", "-c", writeSettings(t, home, "127.0.0.1:1", s.settings))
+	if r.Code == 0 {
+		_, warning, warned := strings.Cut(r.Stderr, "a setting of libbeat does not do what it may seem to: ")
+		if !warned {
+			return "accepted"
+		}
+		warning, _, _ = strings.Cut(warning, ". ")
+		return "warned: " + strings.ReplaceAll(warning, `\"`, `"`)
+	}
+	require.Equal(t, 1, r.Code, "it must not crash: %s", r.Stderr)
+	_, text, found := strings.Cut(r.Stderr, "Exiting: ")
+	require.True(t, found, "no text: %s", r.Stderr)
+	text, _, _ = strings.Cut(sourceOf.ReplaceAllString(strings.TrimSpace(text), ""), "\n")
+	return "refused: " + strings.ReplaceAll(text, home, "HOME")
+}
+
+// What "test config" says of each setting with each value stands in testdata/settings.txt, so that another libbeat shows what
+// it changes. RTBEAT_SETTINGS=write writes that file anew; look at the difference before it is committed.
+func TestTableOfSettings(t *testing.T) {
+	t.Parallel()
+	mode := os.Getenv("RTBEAT_SETTINGS")
+	all := allTriedSettings(t)
+	path := filepath.Join("testdata", "settings.txt")
+	want := readTable(t, path, mode == "write")
+	var mu sync.Mutex
+	got := map[string]string{}
+	t.Run("each", func(t *testing.T) {
+		for _, s := range all {
+			if mode == "" && !s.often {
+				continue
+			}
+			t.Run(s.String(), func(t *testing.T) {
+				t.Parallel()
+				verdict := s.judge(t)
+				mu.Lock()
+				got[s.String()] = verdict
+				mu.Unlock()
+				if mode != "write" {
+					require.Equal(t, want[s.String()], verdict, "RTBEAT_SETTINGS=write writes the table anew")
+				}
+			})
+		}
+	})
+	if mode == "write" {
+		var b strings.Builder
+		for _, s := range all {
+			fmt.Fprintf(&b, "%s -> %s\n", s, got[s.String()])
+		}
+		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
+	}
+	require.Len(t, want, len(all), "the table has lines for settings that are not tried any more")
+}
+
+func readTable(t *testing.T, path string, mayMiss bool) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if !mayMiss {
+		require.NoError(t, err)
+	}
+	table := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		setting, verdict, found := strings.Cut(strings.TrimSuffix(line, "\n"), " -> ")
+		require.True(t, found, line)
+		table[setting] = verdict
+	}
+	return table
+}
+
+// notStarted are settings that are accepted, and with which a start of the test would not reach its sink, or would need a port
+// that another one has.
+var notStarted = []string{"output.logstash.hosts", "output.logstash.ssl", "http", "http.port"}
+
+// What is accepted delivers, and stops. Settings with the same value are in one start; each has a start of its own with
+// RTBEAT_SETTINGS=all.
+func TestAcceptedSettingsDeliver(t *testing.T) {
+	t.Parallel()
+	alone := os.Getenv("RTBEAT_SETTINGS") == "all"
+	if !alone {
+		t.Log("settings with the same value share a start; RTBEAT_SETTINGS=all starts rtbeat for each")
+	}
+	table := readTable(t, filepath.Join("testdata", "settings.txt"), false)
+	starts := map[string]settings{}
+	for _, s := range allTriedSettings(t) {
+		if strings.HasPrefix(table[s.String()], "refused: ") || slices.Contains(notStarted, s.key) || !alone && isSection(s.key) {
+			continue
+		}
+		name := s.String()
+		if !alone {
+			name = "all that may be " + s.value
+		}
+		if starts[name] == nil {
+			starts[name] = settings{}
+		}
+		for key, value := range s.settings {
+			if _, tried := triedSettings[key]; !tried || key == s.key || alone { // the setting itself before one that it needs
+				starts[name][key] = value
+			}
+		}
+	}
+	for name, settings := range starts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sink := harness.StartSink(t, lumbersink.Immediate())
+			home := t.TempDir()
+			b := harness.StartBeatArgs(t, home, "-E", "logging.level=info", "-c", writeSettings(t, home, sink.Addr(), settings))
+			l := harness.NewLedger(t)
+			a := l.Post(t.Context(), b.Addr, harness.NewBatch("accepted", 50))
+			requireDelivered(t, a, 50)
+			require.Zero(t, a.Body.Filtered, "%s", a)
+			l.CheckOnce(t, sink)
+			b.Stop()
+		})
+	}
+}
+
+// isSection tells whether other settings stand below a key: both cannot be written into one file.
+func isSection(key string) bool {
+	for other := range triedSettings {
+		if strings.HasPrefix(other, key+".") {
+			return true
+		}
+	}
+	return false
+}
