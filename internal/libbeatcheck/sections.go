@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/elastic/elastic-agent-libs/api"
 	conf "github.com/elastic/elastic-agent-libs/config"
@@ -131,7 +132,11 @@ func checkHTTP(root *conf.C, _ string) []error {
 	if !serves(root) {
 		return nil
 	}
-	c := api.DefaultConfig()
+	c := struct {
+		api.Config `config:",inline"`
+		Period     time.Duration `config:"buffer.period"`
+		Size       int           `config:"buffer.size"`
+	}{Config: api.DefaultConfig()}
 	if err := section(root, "http").Unpack(&c); err != nil {
 		return []error{fmt.Errorf("reading http: %w", err)}
 	}
@@ -147,7 +152,7 @@ func checkMonitoring(root *conf.C, output string) []error {
 	}
 	const instead = "GET /metrics has the numbers for Prometheus: remove monitoring, or set monitoring.elasticsearch.hosts"
 	for _, name := range m.GetFields() {
-		if name != "elasticsearch" && isOn(root, "monitoring."+name) {
+		if !slices.Contains([]string{"elasticsearch", "enabled", "cluster_uuid"}, name) && isOn(root, "monitoring."+name) {
 			return []error{fmt.Errorf("monitoring.%s is configured: libbeat reports to Elasticsearch only. %s", name, instead)}
 		}
 	}
