@@ -95,7 +95,7 @@ func (j *judge) copy(first, second *receipt) (why, wrong string) {
 		return "", fmt.Sprintf("acknowledged %s before %q", fault.from.Sub(first.passed), fault.fault)
 	}
 	for _, p := range j.posted[first.id] {
-		if p.OK() && p.Answer.At.Before(fault.from) && !j.stored {
+		if p.Delivered(first.id) && p.Answer.At.Before(fault.from) && !j.stored {
 			return "", fmt.Sprintf("answered 200 before %q", fault.fault)
 		}
 	}
@@ -140,7 +140,7 @@ func (j *judge) fromAnotherLife(first, second *receipt) (why, wrong string) {
 	for _, p := range j.posted[first.id] {
 		lived := p.Start.Before(second.at) && (!p.Ended || p.Answer.At.After(after.started))
 		given = given || lived
-		if p.OK() && p.Answer.At.Before(after.started) && !j.stored {
+		if p.Delivered(first.id) && p.Answer.At.Before(after.started) && !j.stored && !j.sentByAnother(first.id, p) {
 			return "", "answered 200 by a process before the one that sent it"
 		}
 	}
@@ -151,4 +151,14 @@ func (j *judge) fromAnotherLife(first, second *receipt) (why, wrong string) {
 		return after.how, "" // what a dead process had sent came late
 	}
 	return before.how, ""
+}
+
+// sentByAnother says whether a sender of equal messages had no answer yet when this one was told 200.
+func (j *judge) sentByAnother(id string, told *harness.Attempt) bool {
+	for _, p := range j.posted[id] {
+		if p.By != told.By && (!p.Ended || p.Answer.At.After(told.Answer.At)) {
+			return true
+		}
+	}
+	return false
 }

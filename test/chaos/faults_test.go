@@ -40,6 +40,25 @@ func TestEachFault(t *testing.T) {
 	}
 }
 
+// Processors that drop and fail, differently in each attempt, and two senders for each message: what one was told of its
+// copy is worth nothing for the other.
+func TestProcessorsThatDropAndFail(t *testing.T) {
+	seed := seedOf(t)
+	for _, during := range []fault{{name: "nothing", start: func(*world) func() { return nothing }}, lateAcks, kill, term} {
+		t.Run(during.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorldWithFates(t, "fates "+during.name, seed)
+			w.loadFrom(3, 6, 40, true)
+			for range 3 {
+				w.strike(during)
+				w.oks(5 * len(w.senders))
+			}
+			w.settle()
+			require.Positive(t, w.tally.Counts()["500"], "attempts at which a processor failed")
+		})
+	}
+}
+
 // Faults in any order, under any load, and the process ended in the middle of them.
 func TestRandomFaults(t *testing.T) {
 	seed, long := seedOf(t), durationOf(t)
@@ -56,11 +75,14 @@ func TestRandomFaults(t *testing.T) {
 			// The first scenario of the first lane has the seed of the run: that is how one is repeated.
 			for n := uint64(0); n == 0 || time.Now().Before(deadline); n++ {
 				ok := t.Run(fmt.Sprint(n), func(t *testing.T) {
-					w := newWorld(t, fmt.Sprintf("r%d-%d", lane, n), seed+lane<<32+n)
-					if w.pick(6) == 0 {
-						w.calm()
-					} else {
-						w.storm()
+					name, seed := fmt.Sprintf("r%d-%d", lane, n), seed+lane<<32+n
+					switch seed % 6 {
+					case 0:
+						newWorld(t, name, seed).calm()
+					case 1, 2:
+						newWorldWithFates(t, name, seed).storm(true)
+					default:
+						newWorld(t, name, seed).storm(false)
 					}
 				})
 				if !ok {
@@ -89,9 +111,13 @@ func (w *world) calm() {
 }
 
 // storm strikes with anything, and mostly ends the process while it is at work.
-func (w *world) storm() {
+func (w *world) storm(fates bool) {
 	w.t.Helper()
-	w.load(2+w.pick(4), 4+w.pick(80))
+	if senders, maxBatch := 2+w.pick(4), 4+w.pick(80); fates {
+		w.loadFrom((senders+1)/2, senders, maxBatch, true)
+	} else {
+		w.load(senders, maxBatch)
+	}
 	for range 2 + w.pick(3) {
 		var during []fault
 		switch w.pick(3) {

@@ -33,6 +33,8 @@ type sender struct {
 	calls  *calls
 
 	maxBatch int
+	producer string // of its messages: two senders of one producer send equal ones
+	fates    bool   // the processors drop or fail at some of its messages, in some attempts
 	queue    []harness.Message
 	made     int
 
@@ -71,17 +73,21 @@ func (s *sender) post(ctx context.Context, b harness.Batch) harness.Answer {
 	ctx, cancel := context.WithTimeout(ctx, senderPatience)
 	defer cancel()
 	defer s.calls.enter(cancel)()
-	return s.ledger.Post(ctx, s.addr, b)
+	with := harness.Attributes{By: s.name}
+	if s.fates {
+		with.Header, with.MayDrop = s.fate()
+	}
+	return s.ledger.PostWith(ctx, s.addr, b, with)
 }
 
 // feed adds messages behind those that wait.
 func (s *sender) feed(n int) {
 	for range min(n, queueLimit-len(s.queue)) {
-		id := fmt.Sprintf("%s-%d", s.name, s.made)
+		id := fmt.Sprintf("%s-%d", s.producer, s.made)
 		// What a careless decoder ruins is part of every message.
 		s.queue = append(s.queue, harness.Message{ID: id, Raw: json.RawMessage(fmt.Sprintf(
-			`{"seq":"%d","time":"2024-05-06T07:08:09Z","uuid":%q,"producer":%q,"label":"l","key":"k",`+
-				`"payload":{"n":%d,"big":9007199254740993,"none":null,"f":0.1}}`, s.made, id, s.name, s.made))})
+			`{"seq":"%d","time":"2024-05-06T07:08:09Z","uuid":%q,"producer":%q,"label":%q,"key":"k",`+
+				`"payload":{"n":%d,"big":9007199254740993,"none":null,"f":0.1}}`, s.made, id, s.producer, labels[s.made%len(labels)], s.made))})
 		s.made++
 	}
 }

@@ -81,6 +81,16 @@ func newWorld(t testing.TB, name string, seed uint64) *world {
 	return w
 }
 
+// newWorldWithFates is newWorld with processors that drop and fail.
+func newWorldWithFates(t testing.TB, name string, seed uint64) *world {
+	t.Helper()
+	w := makeWorld(t, name, seed)
+	w.withFates()
+	w.start()
+	w.warmUp()
+	return w
+}
+
 // makeWorld is newWorld for those who change settings before the process starts.
 func makeWorld(t testing.TB, name string, seed uint64) *world {
 	t.Helper()
@@ -149,11 +159,15 @@ func (w *world) warmUp() {
 }
 
 // load starts the senders.
-func (w *world) load(senders, maxBatch int) {
+func (w *world) load(senders, maxBatch int) { w.loadFrom(senders, senders, maxBatch, false) }
+
+// loadFrom starts senders that share the messages of a number of producers.
+func (w *world) loadFrom(producers, senders, maxBatch int, fates bool) {
 	for n := range senders {
 		s := &sender{
 			name: fmt.Sprintf("%s-s%d", w.name, n), rng: rand.New(rand.NewPCG(w.rng.Uint64(), 0)),
 			ledger: w.ledger, addr: w.front.addr, tally: &w.tally, calls: &w.calls, maxBatch: maxBatch,
+			producer: fmt.Sprintf("%s-p%d", w.name, n%producers), fates: fates,
 		}
 		s.feeding.Store(true)
 		w.senders = append(w.senders, s)

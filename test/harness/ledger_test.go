@@ -61,6 +61,29 @@ func TestLedgerCatchesEachLie(t *testing.T) {
 	}
 }
 
+// A processor may look at what one sender adds: its 200 says nothing of the same message from another.
+func TestLedgerTellsApartWhoseMessageWasDropped(t *testing.T) {
+	l := NewLedger(t)
+	batch := Batch{{ID: "a", Raw: json.RawMessage(`{}`)}}
+	dropped, plain := l.open(batch), l.open(batch)
+	dropped.mayDrop = map[string]bool{"a": true}
+	for _, p := range []*post{dropped, plain} {
+		p.answer.At, p.answer.Body.Messages = time.Now(), 1
+		p.answer.Code = 503
+		p.answered = true
+	}
+	require.Len(t, l.Lost(nil), 1, "nobody was told 200")
+	dropped.answer.Code = 200
+	require.Len(t, l.Violations(nil), 1, "the answer says that nothing was filtered")
+	dropped.answer.Body.Filtered = 1
+	require.Empty(t, l.Violations(nil), "dropped on purpose")
+	require.Empty(t, l.Lost(nil))
+	plain.answer.Code = 200
+	broken := l.Violations(nil)
+	require.Len(t, broken, 1)
+	require.Contains(t, broken[0].What, "never reached")
+}
+
 // A message counts as delivered when one of its copies was acknowledged, and not because it arrived.
 func TestLedgerMissesWhatIsLost(t *testing.T) {
 	l := NewLedger(t)

@@ -30,10 +30,28 @@ type Attempt struct {
 	Start  time.Time
 	Answer Answer
 	Ended  bool
+	By     string // the sender, where it has a name
+
+	mayDrop map[string]bool
 }
+
+// Delivered says whether the sender was told that the message is delivered, and not that it may have been dropped.
+func (a Attempt) Delivered(id string) bool { return a.OK() && !a.mayDrop[id] }
 
 // OK says whether the sender was told that everything is delivered.
 func (a Attempt) OK() bool { return a.Ended && a.Answer.Err == nil && a.Answer.Code == 200 }
+
+// how names the sender, and what the processors do with the message.
+func (a Attempt) how(id string) string {
+	text := ""
+	if a.By != "" {
+		text = " by " + a.By
+	}
+	if a.mayDrop[id] {
+		text += ", to be dropped"
+	}
+	return text
+}
 
 // Attempts is every POST so far, in the order in which they began.
 func (l *Ledger) Attempts() []Attempt {
@@ -41,7 +59,7 @@ func (l *Ledger) Attempts() []Attempt {
 	defer l.mu.Unlock()
 	attempts := make([]Attempt, len(l.posts))
 	for i, p := range l.posts {
-		attempts[i] = Attempt{IDs: p.ids, Start: p.start, Answer: p.answer, Ended: p.answered}
+		attempts[i] = Attempt{IDs: p.ids, Start: p.start, Answer: p.answer, Ended: p.answered, By: p.by, mayDrop: p.mayDrop}
 	}
 	return attempts
 }
@@ -75,10 +93,10 @@ func (l *Ledger) story(id string, events []lumbersink.Event, notes []Note) strin
 	for n, a := range l.Attempts() {
 		if slices.Contains(a.IDs, id) {
 			if a.Answer.Err != nil {
-				add(a.Start, "attempt %d: sent with %d messages, %s after %s", n, len(a.IDs), a.Answer, a.Answer.Took())
+				add(a.Start, "attempt %d: sent with %d messages%s, %s after %s", n, len(a.IDs), a.how(id), a.Answer, a.Answer.Took())
 				continue
 			}
-			add(a.Start, "attempt %d: sent with %d messages", n, len(a.IDs))
+			add(a.Start, "attempt %d: sent with %d messages%s", n, len(a.IDs), a.how(id))
 			add(a.Answer.At, "attempt %d: %s", n, a.Answer)
 		}
 	}
