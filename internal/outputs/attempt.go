@@ -50,7 +50,7 @@ func (a *attempt) SplitRetry() bool {
 func (c client) try(ctx context.Context, events []publisher.Event, split func() bool) (a *attempt, gone []publisher.Event, permanent int, err error) {
 	c.observer.takePermanent()
 	a = &attempt{events: slices.Clone(events), split: split}
-	err = c.Client.Publish(ctx, a)
+	err = c.Publish(ctx, a)
 	permanent = c.observer.takePermanent()
 	switch a.end {
 	case unended: // no output does that; nothing is known of the events then

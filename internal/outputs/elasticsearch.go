@@ -34,6 +34,21 @@ func newElasticsearch(inner outputs.Client, o *observer, config *conf.C, _ beat.
 	return asNetwork(&elasticsearch{client{inner, o}, index == noIndex}, inner), nil
 }
 
+// marking makes the output mark the events that the store refuses. The output does not start where the mark is not found.
+func marking(made outputs.Factory) outputs.Factory {
+	return func(im outputs.IndexManager, info beat.Info, stats outputs.Observer, config *conf.C) (outputs.Group, error) {
+		config, info, err := markRefused(config, info)
+		if err != nil {
+			return outputs.Group{}, err
+		}
+		group, err := made(im, info, stats, config)
+		if err != nil {
+			return group, err
+		}
+		return group, checkEncoder(group.EncoderFactory)
+	}
+}
+
 // markRefused returns the configuration and the logger for an output that marks refused events. It leaves a policy of the
 // user's alone, except for "drop", which is the default.
 func markRefused(config *conf.C, info beat.Info) (*conf.C, beat.Info, error) {

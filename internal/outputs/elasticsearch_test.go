@@ -292,10 +292,11 @@ func TestMarkRefused(t *testing.T) {
 	t.Parallel()
 	info := beat.Info{Logger: logp.NewNopLogger()}
 	for written, want := range map[string]string{
-		"index: main":                                        noIndex,
-		"non_indexable_policy.drop: ~":                       noIndex,
-		"non_indexable_policy.drop: {}":                      noIndex,
-		"non_indexable_policy: {drop: {}}":                   noIndex,
+		"index: main":                      noIndex,
+		"non_indexable_policy.drop: ~":     noIndex,
+		"non_indexable_policy.drop: {}":    noIndex,
+		"non_indexable_policy: {drop: {}}": noIndex,
+
 		"non_indexable_policy.dead_letter_index.index: dead": "dead",
 	} {
 		config, err := conf.NewConfigWithYAML([]byte("hosts: [localhost]\n"+written), "")

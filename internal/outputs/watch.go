@@ -60,7 +60,11 @@ var Watch = sync.OnceValue(func() error {
 		if made == nil {
 			return fmt.Errorf("libbeat has no output %s", name)
 		}
-		if err := replace(name, made, watched(name, made, wrap)); err != nil {
+		with := watched(name, made, wrap)
+		if name == "elasticsearch" {
+			with = marking(with)
+		}
+		if err := replace(name, made, with); err != nil {
 			return err
 		}
 	}
@@ -92,22 +96,11 @@ func watched(name string, made outputs.Factory, wrap wrapper) outputs.Factory {
 		if err != nil || len(group.Clients) != 1 {
 			return group, err
 		}
-		if name == "elasticsearch" {
-			if err := checkEncoder(group.EncoderFactory); err != nil {
-				return group, err
-			}
-		}
 		group.Clients[0], err = wrap(group.Clients[0], o, config, info)
 		group.EncoderFactory = keepPrivate(group.EncoderFactory)
 		return group, err
 	}
 	return func(im outputs.IndexManager, info beat.Info, stats outputs.Observer, config *conf.C) (outputs.Group, error) {
-		if name == "elasticsearch" {
-			var err error
-			if config, info, err = markRefused(config, info); err != nil {
-				return outputs.Group{}, err
-			}
-		}
 		group, err := one(im, info, stats, config)
 		if err != nil || len(group.Clients) < 2 {
 			return group, err

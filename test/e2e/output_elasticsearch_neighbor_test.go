@@ -83,6 +83,7 @@ func TestOutputElasticsearchBadNeighbor(t *testing.T) {
 
 // beside runs four good senders beside a neighbor with batches of 1,000.
 func beside(t *testing.T, label func(int) string, pause time.Duration) {
+	t.Helper()
 	const lasts = 5 * time.Second
 	s := startStore(t, refusing("poison", http.StatusBadRequest))
 	var requests, delivered, failed, notReady, batches atomic.Int64
