@@ -29,8 +29,8 @@ func WatchProcessors(root *conf.C) (watched *conf.C, names []string, err error) 
 	var list struct {
 		Processors processors.PluginConfig `config:"processors"`
 	}
-	if root.Unpack(&list) != nil || len(list.Processors) == 0 {
-		return root, nil, nil
+	if err := root.Unpack(&list); err != nil || len(list.Processors) == 0 {
+		return root, nil, nil //nolint:nilerr // libbeat unpacks it, too, and says what is wrong
 	}
 	w := watcher{names: make(map[string]struct{})}
 	if watched, err = w.replace(root, "processors", list.Processors); err != nil {

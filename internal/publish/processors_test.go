@@ -19,7 +19,8 @@ import (
 	"github.com/txn2/rtbeat/internal/publish"
 )
 
-func init() {
+// registerProcessors adds the processors of the tests to libbeat's.
+func registerProcessors() {
 	for name, p := range map[string]beat.Processor{
 		"test_fails":  does(func(*beat.Event) (*beat.Event, error) { return nil, errPatience }),
 		"test_errs":   does(func(e *beat.Event) (*beat.Event, error) { return e, errPatience }),
@@ -64,9 +65,7 @@ func TestAProcessorThatFailsIsNoDrop(t *testing.T) {
 			r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 1, 10, settings)
 			for n := range 2 {
 				token := r.publish(`{"uuid":"a","label":"bad"}`)
-				ctx, cancel := r.patient()
-				defer cancel()
-				require.Equal(t, &inflight.ProcessorError{Processor: "test_fails"}, token.Wait(ctx))
+				require.Equal(t, &inflight.ProcessorError{Processor: "test_fails"}, r.end(token))
 				token.Withdraw()
 				require.EqualValues(t, n+1, r.metrics.failures("test_fails"))
 			}
@@ -85,10 +84,8 @@ func TestAnErrorBesideAnEventIsNoFailure(t *testing.T) {
 		`processors: [{test_errs: {}}, {drop_event.when.equals.rxtxMsg.label: drop}, {test_panics: {when.equals.rxtxMsg.label: panic}}]`)
 	r.requireDelivered(r.publish(`{"label":"keep"}`), inflight.Progress{Messages: 1, Acked: 1})
 	r.requireDelivered(r.publish(`{"label":"drop"}`), inflight.Progress{Messages: 1, Acked: 1, Filtered: 1})
-	ctx, cancel := r.patient()
-	defer cancel()
 	token := r.publish(`{"label":"panic"}`)
-	require.ErrorIs(t, token.Wait(ctx), inflight.ErrUnpublishable)
+	require.ErrorIs(t, r.end(token), inflight.ErrUnpublishable)
 	token.Withdraw()
 	for _, name := range []string{"test_errs", "drop_event", "test_panics"} {
 		require.Zero(t, r.metrics.failures(name), name)
@@ -186,7 +183,7 @@ func TestFailuresAreLoggedOnceAMinuteForEachProcessor(t *testing.T) {
 		time.Sleep(time.Minute - 1)
 		failed("a")
 		require.Len(t, logged, 2)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		failed("a")
 		failed("b")
 		failed("a")

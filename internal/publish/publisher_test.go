@@ -27,6 +27,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	registerProcessors()
 	goleak.VerifyTestMain(m)
 }
 
@@ -125,6 +126,13 @@ func (r *rig) publish(messages ...string) *inflight.BatchAck {
 	require.NoError(r.t, err)
 	token.Publish()
 	return token
+}
+
+// end is what waiting for the batch ends with.
+func (r *rig) end(token *inflight.BatchAck) error {
+	ctx, cancel := r.patient()
+	defer cancel()
+	return token.Wait(ctx)
 }
 
 func (r *rig) requireDelivered(token *inflight.BatchAck, want inflight.Progress) {
@@ -326,15 +334,16 @@ func TestAFilteredBatchNeedsNoAcknowledgement(t *testing.T) {
 	r := newRig(t, output, 1, 10, `processors: [{drop_event.when.equals.rxtxMsg.label: drop}]`)
 	kept := r.publish(`{"label":"keep"}`)
 	window := output.Next()
-	filtered := r.publish(`{"uuid":"a","label":"drop"}`, `{"label":"drop"}`)
-	r.requireDelivered(filtered, inflight.Progress{Messages: 2, Acked: 2, Filtered: 2})
+	filtered := func() weak.Pointer[inflight.BatchAck] {
+		token := r.publish(`{"uuid":"a","label":"drop"}`, `{"label":"drop"}`)
+		r.requireDelivered(token, inflight.Progress{Messages: 2, Acked: 2, Filtered: 2})
+		return weak.Make(token)
+	}()
 	require.Zero(t, r.metrics.acks.Load())
 	require.Zero(t, r.registry.Entries(), "what was filtered is not remembered")
-	forgotten := weak.Make(filtered)
-	filtered = nil
 	require.Eventually(t, func() bool {
 		runtime.GC()
-		return forgotten.Value() == nil
+		return filtered.Value() == nil
 	}, patience, time.Millisecond, "libbeat keeps the batch")
 	window.ACK()
 	r.requireDelivered(kept, inflight.Progress{Messages: 1, Acked: 1})

@@ -162,14 +162,14 @@ func TestNoProcessorThatFailsIsADelivery(t *testing.T) {
 		restore()
 		failures := b.Metric(fmt.Sprintf("rtbeat_processor_failures_total{processor=%q}", name))
 		if p.ending == fails {
-			require.EqualValues(t, 2, failures, name)
+			require.Equal(t, 2, int(failures), name)
 		} else {
 			require.Zero(t, failures, name)
 		}
 		if p.ending == goesOn {
 			published++
 		}
-		require.EqualValues(t, published, sink.Received(), name)
+		require.Equal(t, published, int(sink.Received()), name)
 	}
 }
 
