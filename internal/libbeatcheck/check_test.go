@@ -115,7 +115,7 @@ func TestAccepted(t *testing.T) {
 		"output.logstash: {bulk_max_size: -1, ssl: {enabled: true, restart_on_cert_change.enabled: false, certificate_authorities: [a]}}",
 		"output.logstash: {hosts: ['logs', 'logs:5044', '[::1]:5044', '::1', '10.0.0.1:5044']}",
 		"output.logstash: {proxy_url: 'socks5://a', proxy_use_local_resolver: true, index: a, ttl: 1m, escape_html: true, loadbalance: true, max_retries: 1, compression_level: 0, workers: 2, enabled: true}",
-		"output.elasticsearch: {enabled: false, backoff.init: 0}",
+		"output.elasticsearch: {enabled: false, backoff.init: 0, timeout: 0}",
 		"queue.mem: {events: 64, flush: {min_events: 1, timeout: 0s}}",
 		"queue.disk: {enabled: false, max_size: 10GB}",
 		"{queue.mem.enabled: false, queue.disk.max_size: 10GB}",
