@@ -53,7 +53,7 @@ func value[T any](root *conf.C, key string, fallback T) T {
 	if err := root.Unpack(into.Interface()); err != nil {
 		return fallback
 	}
-	read, _ := into.Elem().Field(0).Interface().(T) // it is a T: the line above made it
+	read, _ := reflect.TypeAssert[T](into.Elem().Field(0)) // it is a T: the line above made it
 	return read
 }
 

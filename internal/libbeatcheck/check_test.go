@@ -49,7 +49,7 @@ func TestRefused(t *testing.T) {
 		"output.logstash: {slow_start: true, bulk_max_size: -1}":                      "output.logstash.bulk_max_size is -1",
 		"output.logstash.ssl.restart_on_cert_change.enabled: true":                    "output.logstash.ssl.restart_on_cert_change.enabled is true",
 		"output.logstash.ssl.restart_on_cert_change: {enabled: true, period: 5s}":     "A reload (SIGHUP)",
-		"output.logstash.hosts: ['http://localhost:5044']":                            "output.logstash.hosts.0 cannot be connected to: Logstash speaks lumberjack, not HTTP. Write host:port",
+		"output.logstash.hosts: ['http://localhost:5044']":                            "output.logstash.hosts.0 cannot be connected to: write host:port, without a scheme",
 		"output.logstash.hosts: ['a:1', 'a:70000']":                                   "output.logstash.hosts.1 cannot be connected to: write a port from 1 to 65535",
 		"output.logstash.hosts: ['a:0']":                                              "output.logstash.hosts.0",
 		"output.logstash.hosts: ['a b']":                                              "write a name or an address without spaces",
@@ -188,7 +188,7 @@ func TestKeysAreLibbeats(t *testing.T) {
 	reference, err := os.ReadFile(filepath.Join(libbeat, "_meta", "config", "output-logstash.reference.yml.tmpl"))
 	require.NoError(t, err)
 	known := keysOfLogstash()
-	for _, match := range regexp.MustCompile(`(?m)^  #?([a-z_]+(?:\.[a-z_]+)*):`).FindAllStringSubmatch(string(reference), -1) {
+	for _, match := range regexp.MustCompile(`(?m)^ {2}#?([a-z_]+(?:\.[a-z_]+)*):`).FindAllStringSubmatch(string(reference), -1) {
 		require.True(t, slices.ContainsFunc(known, func(k string) bool {
 			return match[1] == k || strings.HasPrefix(match[1], k+".") || strings.HasPrefix(k, match[1]+".")
 		}), match[1])

@@ -82,7 +82,7 @@ func checkHost(output, host string) error {
 		}
 	}
 	if strings.Contains(host, "/") && output == "logstash" {
-		return errors.New("Logstash speaks lumberjack, not HTTP. Write host:port, without a scheme and without a path")
+		return errors.New("write host:port, without a scheme and without a path: Logstash speaks lumberjack, not HTTP")
 	}
 	_, port, err := net.SplitHostPort(host)
 	if err != nil {

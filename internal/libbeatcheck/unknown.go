@@ -93,8 +93,8 @@ func addKeys(known map[string]bool, prefix string, t reflect.Type) {
 
 func fieldsOf(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	return func(yield func(reflect.StructField) bool) {
-		for i := range t.NumField() {
-			if field := t.Field(i); field.IsExported() && !yield(field) {
+		for field := range t.Fields() {
+			if field.IsExported() && !yield(field) {
 				return
 			}
 		}
