@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -16,9 +15,6 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 )
-
-// minBackoff keeps backoff.init and backoff.max above zero, at which libbeat's backoff panics.
-const minBackoff = time.Millisecond
 
 // reconnecting makes the clients of the Logstash output, each within a logstash. With loadbalance that is one for each
 // host and worker; otherwise one for all hosts, which changes the host with each connection.
@@ -35,7 +31,7 @@ func reconnecting(made outputs.Factory) outputs.Factory {
 		current.Store(repeated)
 		one := func(config *conf.C, hosts ...string) (outputs.Group, error) {
 			c := &logstash{hosts: hosts, log: log, repeats: repeated, closing: make(chan struct{})}
-			c.waits = backoff.NewEqualJitterBackoff(c.closing, max(settings.Backoff.Init, minBackoff), max(settings.Backoff.Max, minBackoff))
+			c.waits = backoff.NewEqualJitterBackoff(c.closing, settings.Backoff.Init, settings.Backoff.Max)
 			config, err := withoutBackoff(config)
 			if err != nil {
 				return outputs.Group{}, err

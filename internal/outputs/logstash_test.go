@@ -347,14 +347,6 @@ func TestLogstashClients(t *testing.T) {
 	}
 }
 
-// A backoff of zero, with which libbeat panics at the first failure, is a short one.
-func TestLogstashZeroBackoff(t *testing.T) {
-	group, _ := loadLogstash(t, map[string]any{"hosts": []string{"127.0.0.1:1"}, "backoff.init": 0, "backoff.max": 0, "timeout": "1s"})
-	for range 3 {
-		require.NoError(t, group.Clients[0].Publish(t.Context(), outest.NewBatch()))
-	}
-}
-
 func TestLogstashSettingsAreRefusedByLibbeat(t *testing.T) {
 	require.NoError(t, Watch())
 	for _, settings := range []map[string]any{{}, {"hosts": []string{"a"}, "pipelining": -1}} {
