@@ -5,10 +5,12 @@ package e2e
 import (
 	"encoding/json"
 	"maps"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,8 +64,10 @@ func TestHurtfulSettingsAreRefused(t *testing.T) {
 		"metrics all the time":        {settings{"logging.metrics.enabled": true, "logging.metrics.period": 0}, []string{"logging.metrics.period is 0s"}},
 		"no port":                     {settings{"http.enabled": true, "http.port": 70000}, []string{"http.port is 70000"}},
 		"a host with a scheme":        {settings{"output.logstash.hosts": []string{"http://127.0.0.1:5044"}}, []string{"output.logstash.hosts.0"}},
-		"several at once": {settings{"output.logstash.backoff.init": 0, "output.logstash.timeout": 0, "monitoring.enabled": true},
-			[]string{"output.logstash.backoff.init", "output.logstash.timeout", "monitoring.elasticsearch.hosts"}},
+		"several at once": {
+			settings{"output.logstash.backoff.init": 0, "output.logstash.timeout": 0, "monitoring.enabled": true},
+			[]string{"output.logstash.backoff.init", "output.logstash.timeout", "monitoring.elasticsearch.hosts"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := t.TempDir()
@@ -137,17 +141,34 @@ func TestDisabledDiskQueue(t *testing.T) {
 	}
 }
 
-// The least backoff that is accepted survives many attempts: libbeat draws a random part of it, and panics where it is nothing.
+// The least backoff that is accepted survives many attempts. libbeat draws a random part of it, and panics where it is nothing.
 func TestTheLeastBackoffSurvivesAnOutage(t *testing.T) {
 	t.Parallel()
-	addr := harness.DeadAddress(t)
+	cuts, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr := cuts.Addr().String()
+	var attempts atomic.Int64
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			conn, err := cuts.Accept()
+			if err != nil {
+				return
+			}
+			attempts.Add(1)
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() { _ = cuts.Close(); <-ended })
 	home := t.TempDir()
 	b := harness.StartBeatArgs(t, home, "-c", writeSettings(t, home, addr, settings{
 		"output.logstash.backoff.init": "1ms", "output.logstash.backoff.max": "1ms", "rtbeat": settings{"host": "127.0.0.1", "port": 0, "timeout": 2},
 	}))
 	l := harness.NewLedger(t)
 	require.Equal(t, http.StatusGatewayTimeout, l.Post(t.Context(), b.Addr, harness.NewBatch("outage", 1)).Code)
-	harness.Await(t, 10*time.Second, "100 attempts", func() bool { return strings.Count(b.Log.String(), "Failed to connect to ") >= 100 })
+	harness.Await(t, 10*time.Second, "100 attempts", func() bool { return attempts.Load() >= 100 })
+	require.NoError(t, cuts.Close())
 	sink, err := lumbersink.Listen(addr)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sink.Close()) })
