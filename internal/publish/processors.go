@@ -33,7 +33,7 @@ func WatchProcessors(root *conf.C) (watched *conf.C, names []string, err error) 
 		return root, nil, nil //nolint:nilerr // libbeat unpacks it, too, and says what is wrong
 	}
 	w := watcher{names: make(map[string]struct{})}
-	if watched, err = w.replace(root, "processors", list.Processors); err != nil {
+	if watched, err = w.replace(root, map[string][]*conf.C{"processors": list.Processors}); err != nil {
 		return nil, nil, err
 	}
 	return watched, slices.Sorted(maps.Keys(w.names)), nil
@@ -42,22 +42,25 @@ func WatchProcessors(root *conf.C) (watched *conf.C, names []string, err error) 
 // watcher wraps the configurations of processors, and collects their names.
 type watcher struct{ names map[string]struct{} }
 
-// replace returns a copy of c with the wrapped list in field.
-func (w watcher) replace(c *conf.C, field string, list []*conf.C) (*conf.C, error) {
+// replace returns a copy of c with wrapped lists in the fields. The lists come from c itself: a list of the copy cannot
+// refer to other settings (${...}) any more.
+func (w watcher) replace(c *conf.C, lists map[string][]*conf.C) (*conf.C, error) {
 	replaced := conf.NewConfig()
 	if err := replaced.Merge(c); err != nil {
 		return nil, fmt.Errorf("copying the configuration of the processors: %w", err)
 	}
-	if _, err := replaced.Remove(field, -1); err != nil {
-		return nil, fmt.Errorf("copying the configuration of the processors: %w", err)
-	}
-	for i, item := range list {
-		item, err := w.wrap(item)
-		if err != nil {
-			return nil, err
+	for field, list := range lists {
+		if _, err := replaced.Remove(field, -1); err != nil {
+			return nil, fmt.Errorf("copying the configuration of the processors: %w", err)
 		}
-		if err := replaced.SetChild(field, i, item); err != nil {
-			return nil, fmt.Errorf("wrapping a processor: %w", err)
+		for i, item := range list {
+			item, err := w.wrap(item)
+			if err != nil {
+				return nil, err
+			}
+			if err := replaced.SetChild(field, i, item); err != nil {
+				return nil, fmt.Errorf("wrapping a processor: %w", err)
+			}
 		}
 	}
 	return replaced, nil
@@ -67,16 +70,16 @@ func (w watcher) replace(c *conf.C, field string, list []*conf.C) (*conf.C, erro
 func (w watcher) wrap(item *conf.C) (wrapped *conf.C, err error) {
 	fields := item.GetFields()
 	if item.HasField("if") {
+		branches := make(map[string][]*conf.C)
 		for _, branch := range []string{"then", "else"} {
-			list, ok := branchOf(item, branch)
-			if !ok {
-				continue
-			}
-			if item, err = w.replace(item, branch, list); err != nil {
-				return nil, err
+			if list, ok := branchOf(item, branch); ok {
+				branches[branch] = list
 			}
 		}
-		return item, nil
+		if len(branches) == 0 {
+			return item, nil
+		}
+		return w.replace(item, branches)
 	}
 	if len(fields) != 1 {
 		return item, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/processors"
 	"github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/mapstr"
 
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/pipelinetest"
@@ -119,6 +120,40 @@ func textOf(t *testing.T, c *config.C) string {
 	return fmt.Sprint(all)
 }
 
+// A processor may refer to other settings, in each branch.
+func TestAWatchedProcessorRefersToOtherSettings(t *testing.T) {
+	watched, _, err := publish.WatchProcessors(pipelinetest.Config(t, `
+one: a
+two: b
+processors:
+- if.equals.label: ${one}
+  then: {add_tags.tags: ["${one}"]}
+  else:
+  - if.equals.label: ${two}
+    then: [{add_tags.tags: ["${two}"]}]
+    else: [{add_tags.tags: ["not ${two}"]}]
+`))
+	require.NoError(t, err)
+	made := processorsOf(t, watched)
+	for label, tag := range map[string]string{"a": "a", "b": "b", "c": "not b"} {
+		event, err := made.Run(&beat.Event{Fields: mapstr.M{"label": label}})
+		require.NoError(t, err)
+		require.Equal(t, []string{tag}, event.Fields["tags"])
+	}
+}
+
+// processorsOf makes the processors of a configuration.
+func processorsOf(t *testing.T, root *config.C) *processors.Processors {
+	t.Helper()
+	var list struct {
+		Processors processors.PluginConfig `config:"processors"`
+	}
+	require.NoError(t, root.Unpack(&list))
+	made, err := processors.New(list.Processors, logp.NewNopLogger())
+	require.NoError(t, err)
+	return made
+}
+
 // What is no list of processors is libbeat's to refuse, in its words.
 func TestWhatIsNoProcessorIsLeftToLibbeat(t *testing.T) {
 	for _, settings := range []string{
@@ -153,12 +188,7 @@ func TestAWatchedProcessorIsClosedWhereItsOwnIs(t *testing.T) {
 	for settings, closing := range map[string]bool{`processors: [{test_closes: {}}]`: true, `processors: [{test_errs: {}}]`: false} {
 		watched, _, err := publish.WatchProcessors(pipelinetest.Config(t, settings))
 		require.NoError(t, err)
-		var list struct {
-			Processors processors.PluginConfig `config:"processors"`
-		}
-		require.NoError(t, watched.Unpack(&list))
-		made, err := processors.New(list.Processors, logp.NewNopLogger())
-		require.NoError(t, err)
+		made := processorsOf(t, watched)
 		_, ok := made.List[0].(processors.Closer)
 		require.Equal(t, closing, ok)
 		require.NoError(t, made.Close())
