@@ -139,7 +139,7 @@ type Dedupe struct {
 	Window time.Duration `config:"window"`
 
 	// MaxEntries is how many delivered messages are remembered at most. Over it, the oldest are forgotten before Window
-	// has passed. Each takes 75 to 95 bytes of memory. Messages in flight are always known; MaxInFlightBytes bounds them.
+	// has passed. Each takes 65 to 90 bytes of memory. Messages in flight are always known; MaxInFlightBytes bounds them.
 	MaxEntries int `config:"max_entries"`
 }
 
