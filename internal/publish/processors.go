@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/time/rate"
+
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/processors"
 	conf "github.com/elastic/elastic-agent-libs/config"
@@ -110,7 +112,7 @@ func newWatched(c *conf.C, log *logp.Logger) (beat.Processor, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // libbeat is to see its own error
 	}
-	w := watched{made.List[0], &inflight.ProcessorError{Processor: c.GetFields()[0]}}
+	w := watched{made.List[0], &inflight.ProcessorError{Processor: c.GetFields()[0]}, &rate.Sometimes{Interval: failureInterval}}
 	if _, ok := w.Processor.(processors.Closer); ok {
 		return closingWatched{w}, nil
 	}
@@ -121,9 +123,12 @@ func newWatched(c *conf.C, log *logp.Logger) (beat.Processor, error) {
 type watched struct {
 	beat.Processor
 	failure *inflight.ProcessorError
+	logging *rate.Sometimes
 }
 
 // Run notes the failure before the processor has the event, and takes the note back afterwards: a panic leaves it.
+// libbeat logs each error that comes without an event, and a sender can cause thousands with one request. libbeat gets
+// one error in failureInterval; of the others the note is enough.
 func (w watched) Run(event *beat.Event) (*beat.Event, error) {
 	e, ours := event.Private.(*inflight.EventAck)
 	if !ours {
@@ -133,8 +138,11 @@ func (w watched) Run(event *beat.Event) (*beat.Event, error) {
 	processed, err := w.Processor.Run(event)
 	if processed != nil || err == nil {
 		e.SetFailure(nil)
+		return processed, err //nolint:wrapcheck // libbeat is to see its own error
 	}
-	return processed, err //nolint:wrapcheck // libbeat is to see its own error
+	var logged error
+	w.logging.Do(func() { logged = err })
+	return nil, logged
 }
 
 // closingWatched is for a processor that has to be closed. The others must have no Close: libbeat would not let them

@@ -78,6 +78,30 @@ func TestAProcessorThatFailsIsNoDrop(t *testing.T) {
 	}
 }
 
+// libbeat logs each error that it gets. A sender that causes one with each message must not fill the log.
+func TestLibbeatGetsTheErrorOfAProcessorOnceAMinute(t *testing.T) {
+	for _, settings := range []string{`processors: [{test_fails: {}}]`, `processors: [{if.equals.a: b, then: {drop_event: {}}, else: {test_fails: {}}}]`} {
+		synctest.Test(t, func(t *testing.T) {
+			watched, _, err := publish.WatchProcessors(pipelinetest.Config(t, settings))
+			require.NoError(t, err)
+			made := processorsOf(t, watched)
+			run := func() error {
+				e := &inflight.EventAck{}
+				event, err := made.Run(&beat.Event{Private: e, Fields: mapstr.M{}})
+				require.Nil(t, event)
+				require.Equal(t, &inflight.ProcessorError{Processor: "test_fails"}, e.Failure())
+				return err
+			}
+			require.ErrorIs(t, run(), errPatience)
+			time.Sleep(time.Minute - 1)
+			require.NoError(t, run())
+			time.Sleep(time.Nanosecond)
+			require.ErrorIs(t, run(), errPatience)
+			require.NoError(t, run())
+		})
+	}
+}
+
 // An error beside an event is the processor's way to say that it did not do its work. The event goes on, and is not taken
 // for one that failed when a later processor drops it, or panics.
 func TestAnErrorBesideAnEventIsNoFailure(t *testing.T) {
