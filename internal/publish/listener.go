@@ -66,17 +66,18 @@ func (l *ackListener) AddEvent(event beat.Event, published bool) {
 	l.EventListener.AddEvent(event, published)
 }
 
-// unpublished ends an event of which the processors left nothing. Only Filter can end in a 200.
+// unpublished ends an event of which the processors left nothing. Only Filter can end in a 200. The event is counted
+// first: whoever has the answer finds it counted.
 func (l *ackListener) unpublished(e *inflight.EventAck) {
 	failure := e.Failure()
 	if failure == nil {
-		e.Filter()
 		l.metrics.Filtered()
+		e.Filter()
 		return
 	}
-	e.Drop(failure)
 	l.metrics.ProcessorFailed(failure.Processor)
 	l.failures.add(failure.Processor)
+	e.Drop(failure)
 }
 
 // dropListener hears of events that a closing pipeline refuses. All other calls are of no interest here.
@@ -87,8 +88,8 @@ type dropListener struct {
 // DroppedOnPublish fails the event's batches at once, for no acknowledgement will ever come.
 func (l dropListener) DroppedOnPublish(event beat.Event) {
 	if e, ok := event.Private.(*inflight.EventAck); ok {
-		e.Drop(inflight.ErrDropped)
 		l.metrics.Dropped()
+		e.Drop(inflight.ErrDropped)
 	}
 }
 

@@ -123,8 +123,8 @@ func (p *Publisher) publish(client beat.Client, event beat.Event, e *inflight.Ev
 				}
 				p.log.Errorw("panic in a processor: its event cannot be published", args...)
 			})
-			e.Drop(inflight.ErrUnpublishable)
 			p.metrics.Dropped()
+			e.Drop(inflight.ErrUnpublishable)
 		}
 	}()
 	client.Publish(event)
