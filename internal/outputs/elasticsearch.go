@@ -61,9 +61,9 @@ func markRefused(config *conf.C, info beat.Info) (*conf.C, beat.Info, error) {
 	if settings.Policy != nil && settings.Policy.Name() != "drop" {
 		return config, info, nil
 	}
-	marking, err := conf.MergeConfigs(config)
+	marking, err := copyOf(config)
 	if err != nil {
-		return nil, info, fmt.Errorf("copying the output's configuration: %w", err)
+		return nil, info, err
 	}
 	if settings.Policy != nil {
 		if _, err := marking.Remove("non_indexable_policy", -1); err != nil {

@@ -72,9 +72,9 @@ func reconnecting(made outputs.Factory) outputs.Factory {
 
 // withoutBackoff is the configuration of an output that hardly waits by itself: libbeat's backoff needs a duration.
 func withoutBackoff(config *conf.C) (*conf.C, error) {
-	without, err := conf.MergeConfigs(config)
+	without, err := copyOf(config)
 	if err != nil {
-		return nil, fmt.Errorf("copying the output's configuration: %w", err)
+		return nil, err
 	}
 	if err := without.Merge(map[string]any{"backoff.init": "1ns", "backoff.max": "2ns"}); err != nil {
 		return nil, fmt.Errorf("setting the backoff: %w", err)

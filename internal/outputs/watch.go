@@ -129,9 +129,9 @@ func watched(name string, made outputs.Factory, wrap wrapper) outputs.Factory {
 
 // withHost is the configuration of an output with one host and one worker.
 func withHost(config *conf.C, host string) (*conf.C, error) {
-	alone, err := conf.MergeConfigs(config)
+	alone, err := copyOf(config)
 	if err != nil {
-		return nil, fmt.Errorf("copying the output's configuration: %w", err)
+		return nil, err
 	}
 	for _, key := range []string{"hosts", "worker", "workers", "preset"} { // a preset has been applied, and sets workers
 		if _, err := alone.Remove(key, -1); err != nil {
