@@ -95,7 +95,8 @@ func (j *judge) copy(first, second *receipt) (why, wrong string) {
 		return "", fmt.Sprintf("acknowledged %s before %q", fault.from.Sub(first.passed), fault.fault)
 	}
 	for _, p := range j.posted[first.id] {
-		if p.Delivered(first.id) && p.Answer.At.Before(fault.from) && !j.stored {
+		inThisLife := p.Answer.At.After(j.procs[a.owner].started) // a sender of equal messages may have been told by the one before
+		if inThisLife && p.Delivered(first.id) && p.Answer.At.Before(fault.from) && !j.stored {
 			return "", fmt.Sprintf("answered 200 before %q", fault.fault)
 		}
 	}

@@ -22,6 +22,7 @@ func TestCopiesNeedAnExplanation(t *testing.T) {
 	closed := &link{owner: 0, ended: at(5)}
 	later := &link{owner: 0}
 	next := &link{owner: 1}
+	cutNext := &link{owner: 1, touches: []touch{{"reset", at(13), at(13.5)}}}
 	attempt := func(start, end float64, code int) harness.Attempt {
 		return harness.Attempt{IDs: []string{"m"}, Start: at(start), Ended: true, Answer: harness.Answer{At: at(end), Code: code}}
 	}
@@ -95,6 +96,11 @@ func TestCopiesNeedAnExplanation(t *testing.T) {
 			[]receipt{receive(cutOff, 1, 3), receive(later, 6, 7)},
 			[]harness.Attempt{attempt(1, 3.5, ok)},
 			"", "answered 200 before \"reset\"",
+		},
+		"cut in the life after another sender's 200": {
+			[]receipt{receive(cutNext, 12, 0), receive(next, 14, 15)},
+			[]harness.Attempt{attempt(2, 5, ok), attempt(11.5, 15.5, ok)},
+			"reset", "",
 		},
 		"another life that was never asked": {
 			[]receipt{receive(later, 9, 0), receive(next, 12, 13)},
