@@ -37,7 +37,7 @@ type logstash struct {
 	failures int       // since the last acknowledgement
 	since    time.Time // of the first of them
 	told     bool      // at error, since the last acknowledgement
-	cause    string    // why the output gave the last window back, as far as it has said so and no line has it yet
+	cause    string    // why the connection broke first, as far as the output has said so and no line has it yet
 	normal   limiter
 	trouble  limiter
 }
@@ -138,6 +138,7 @@ func (c *logstash) fieldsLocked(reason string, suppressed int) []any {
 func (c *logstash) established() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.cause = "" // of the connection before
 	if c.failures == 0 {
 		c.log.Infow("connected to Logstash", "hosts", c.hosts)
 	}
@@ -156,11 +157,13 @@ func (c *logstash) acked() {
 	c.failures, c.told, c.cause = 0, false, ""
 }
 
-// caused keeps why the output gave a window back. The output's goroutines call it.
+// caused keeps why the connection broke: the first reason, for what comes after it is that there is no connection. The output's goroutines call it.
 func (c *logstash) caused(reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cause = reason
+	if c.cause == "" {
+		c.cause = reason
+	}
 }
 
 // limiter lets a line through once a minute, and counts the others.

@@ -1,7 +1,9 @@
 package outputs
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -82,7 +84,8 @@ func withoutBackoff(config *conf.C) (*conf.C, error) {
 	return without, nil
 }
 
-// acks tells a client when Logstash has acknowledged events of it.
+// acks tells a client when Logstash has acknowledged events of it, and why a connection broke. The output tells the reason
+// before it gives the window back. Its log line comes after that, and may be too late for the line of rtbeat.
 type acks struct {
 	outputs.Observer
 	client *logstash
@@ -93,6 +96,22 @@ func (a acks) AckedEvents(n int) {
 		a.client.acked()
 	}
 	a.Observer.AckedEvents(n)
+}
+
+func (a acks) ReadError(err error) {
+	a.broke(err)
+	a.Observer.ReadError(err)
+}
+
+func (a acks) WriteError(err error) {
+	a.broke(err)
+	a.Observer.WriteError(err)
+}
+
+func (a acks) broke(err error) {
+	if !errors.Is(err, net.ErrClosed) { // that is the client's own doing
+		a.client.caused(err.Error())
+	}
 }
 
 // gaveBack begins the line that the output writes for each window that it gives back (libbeat/outputs/logstash/async.go
