@@ -10,6 +10,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/testing"
+	"github.com/elastic/elastic-agent-libs/transport"
 )
 
 // logstash connects a client of the Logstash output. It takes the place of libbeat's worker for that (netClientWorker in
@@ -157,11 +158,12 @@ func (c *logstash) acked() {
 	c.failures, c.told, c.cause = 0, false, ""
 }
 
-// caused keeps why the connection broke: the first reason, for what comes after it is that there is no connection. The output's goroutines call it.
+// caused keeps why the connection broke: the first reason. A window that comes to the connection later fails because it is
+// closed, which is no reason. The output's goroutines call it.
 func (c *logstash) caused(reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cause == "" {
+	if c.cause == "" && reason != transport.ErrNotConnected.Error() {
 		c.cause = reason
 	}
 }

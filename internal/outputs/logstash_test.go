@@ -21,6 +21,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/transport"
 
 	"github.com/txn2/rtbeat/internal/lumbersink"
 )
@@ -353,4 +354,23 @@ func TestLogstashSettingsAreRefusedByLibbeat(t *testing.T) {
 		_, err := outputs.Load(nil, beat.Info{Logger: logp.NewNopLogger()}, nil, "logstash", conf.MustNewConfigFrom(settings))
 		require.Error(t, err)
 	}
+}
+
+// The line has the first reason: not that of a later window, which found the connection closed, and not that of the
+// connection before.
+func TestLogstashFirstCause(t *testing.T) {
+	s := &scripted{connect: works, publish: fails}
+	c, lines := newScripted(s, time.Millisecond, time.Millisecond)
+	publish := func() { require.NoError(t, c.Publish(t.Context(), outest.NewBatch())) }
+	publish() // connects
+	publish()
+	c.caused("of the connection before")
+	publish() // connects
+	c.caused(transport.ErrNotConnected.Error())
+	c.caused("i/o timeout")
+	c.caused("broken pipe")
+	publish()
+	told := lines.FilterLevelExact(zapcore.ErrorLevel).All()
+	require.Len(t, told, 1)
+	require.Equal(t, "i/o timeout", told[0].ContextMap()["error.message"])
 }
