@@ -35,6 +35,7 @@ type logstash struct {
 	connected bool // for Publish alone
 
 	mu       sync.Mutex
+	awaits   bool      // a window was sent on this connection since the last acknowledgement
 	failures int       // since the last acknowledgement
 	since    time.Time // of the first of them
 	told     bool      // at error, since the last acknowledgement
@@ -47,7 +48,9 @@ type logstash struct {
 // may have it, and connects. It returns nil: libbeat's worker would end at an error.
 func (c *logstash) Publish(ctx context.Context, batch publisher.Batch) error {
 	if c.connected {
-		c.repeats.sent(batch.Events())
+		if c.isFirst() {
+			c.repeats.sent(batch.Events())
+		}
 		err := c.client.Publish(ctx, batch)
 		if err == nil {
 			return nil
@@ -84,6 +87,16 @@ func (c *logstash) String() string { return c.client.String() }
 
 // Test is `rtbeat test output`.
 func (c *logstash) Test(d testing.Driver) { client{Client: c.client}.Test(d) }
+
+// isFirst tells whether nothing was sent on this connection since the last acknowledgement, and notes that something is sent
+// now. Logstash reads in order: a window behind another is not to blame when the connection ends.
+func (c *logstash) isFirst() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first := !c.awaits
+	c.awaits = true
+	return first
+}
 
 // broken records and logs that a connection broke. It returns whether to wait before the next attempt.
 func (c *logstash) broken(err error) (wait bool) {
@@ -139,7 +152,7 @@ func (c *logstash) fieldsLocked(reason string, suppressed int) []any {
 func (c *logstash) established() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cause = "" // of the connection before
+	c.cause, c.awaits = "", false // those of the connection before
 	if c.failures == 0 {
 		c.log.Infow("connected to Logstash", "hosts", c.hosts)
 	}
@@ -149,6 +162,7 @@ func (c *logstash) established() {
 func (c *logstash) acked() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.awaits = false
 	if c.failures == 0 {
 		return
 	}

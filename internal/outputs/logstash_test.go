@@ -374,3 +374,25 @@ func TestLogstashFirstCause(t *testing.T) {
 	require.Len(t, told, 1)
 	require.Equal(t, "i/o timeout", told[0].ContextMap()["error.message"])
 }
+
+// A window that is sent behind another one is not counted when the connection ends: Logstash reads in order.
+func TestLogstashCountsTheFirstWindow(t *testing.T) {
+	s := &scripted{connect: works, publish: works}
+	c, lines := newScripted(s, time.Millisecond, time.Millisecond)
+	publish := func(batch publisher.Batch) { require.NoError(t, c.Publish(t.Context(), batch)) }
+	unreadable, behind := outest.NewBatch(events(1, 10)...), outest.NewBatch(events(2, 10)...)
+	for i := range 5 {
+		publish(unreadable) // connects
+		publish(unreadable)
+		publish(behind)
+		s.publish = fails
+		publish(behind)
+		publish(behind) // connects, and is given back
+		s.publish = works
+		c.connected = false
+		require.Equal(t, i, c.repeats.count())
+	}
+	told := lines.FilterMessageSnippet("the same window").All()
+	require.Len(t, told, 1)
+	require.EqualValues(t, 1, told[0].ContextMap()["events"])
+}

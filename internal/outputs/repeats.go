@@ -54,7 +54,8 @@ func newRepeats(log errorLogger) *repeats {
 	return &repeats{log: log, now: time.Now, windows: make(map[weak.Pointer[publisher.Event]]int)}
 }
 
-// sent notes that a window is sent. It is called by the output's workers, once for each window.
+// sent notes that a window is sent. It is called by the output's workers, for each window that is the first on its connection
+// since the last acknowledgement.
 func (r *repeats) sent(events []publisher.Event) {
 	if len(events) == 0 {
 		return
