@@ -67,7 +67,6 @@ type triedSetting struct {
 	key, value string
 	settings   settings
 	often      bool // tried always
-	verdict    string
 }
 
 func (s triedSetting) String() string { return s.key + ": " + s.value }
@@ -91,6 +90,7 @@ var sourceOf = regexp.MustCompile(` \(source:'[^']*'\)`)
 
 // judge runs "test config", and says in one line what came of it.
 func (s triedSetting) judge(t *testing.T) string {
+	t.Helper()
 	home := t.TempDir()
 	r := harness.Command(t, home, "", "test", "config", "-e", "-c", writeSettings(t, home, "127.0.0.1:1", s.settings))
 	if r.Code == 0 {
