@@ -52,7 +52,7 @@ var triedSettings = map[string][]any{
 	"setup": sections, "setup.dashboards.enabled": booleans, "setup.ilm.enabled": booleans, "setup.template": sections,
 }
 
-// besides are settings that one needs for libbeat to look at it.
+// besides are, by setting, other settings without which libbeat does not read it.
 var besides = map[string]settings{
 	"http.port":                {"http.enabled": true},
 	"http.buffer.period":       {"http.enabled": true, "http.port": 0, "http.buffer.enabled": true},
@@ -88,7 +88,7 @@ func allTriedSettings(t testing.TB) (all []triedSetting) {
 // sourceOf is what libbeat says of the file and of the place in it.
 var sourceOf = regexp.MustCompile(` \(source:'[^']*'\)`)
 
-// judge runs "test config", and says in one line what came of it.
+// judge runs "test config" and returns its result in one line.
 func (s triedSetting) judge(t *testing.T) string {
 	t.Helper()
 	home := t.TempDir()
@@ -160,8 +160,8 @@ func readTable(t *testing.T, path string, mayMiss bool) map[string]string {
 	return table
 }
 
-// notStarted are settings that are accepted, and with which a start of the test would not reach its sink, or would need a port
-// that another one has.
+// notStarted are accepted settings that the test does not start rtbeat with. With them, rtbeat would not reach the sink of the
+// test, or would need a port that is taken.
 var notStarted = []string{"output.logstash.hosts", "output.logstash.ssl", "http", "http.port"}
 
 // What is accepted delivers, and stops. Settings with the same value are in one start; each has a start of its own with
