@@ -39,10 +39,11 @@ func checkSections(root *conf.C, output string) (errs []error) {
 // checkEnabled refuses an "enabled" that is neither true nor false: libbeat takes it for true.
 func checkEnabled(root *conf.C, _ string) (errs []error) {
 	var seen []string
+	known := keysAtTop() // a variable for other settings may have any value
 	for _, key := range root.FlattenedKeys() {
 		top, _, _ := strings.Cut(key, ".")
 		before, after, is := strings.Cut(key, ".enabled")
-		if !is || after != "" && after[0] != '.' || slices.Contains([]string{"rtbeat", "processors", "fields"}, top) {
+		if !is || after != "" && after[0] != '.' || slices.Contains([]string{"rtbeat", "processors", "fields"}, top) || !slices.Contains(known, top) {
 			continue
 		}
 		key = before + ".enabled"
@@ -148,6 +149,9 @@ func checkHTTP(root *conf.C, _ string) []error {
 func checkMonitoring(root *conf.C, output string) []error {
 	m := section(root, "monitoring")
 	if m == nil || len(m.GetFields()) == 0 || slices.Equal(m.GetFields(), []string{"cluster_uuid"}) || !m.Enabled() {
+		return nil
+	}
+	if value(root, "monitoring.cloud.id", "") != "" { // libbeat takes the host from it
 		return nil
 	}
 	const instead = "GET /metrics has the numbers for Prometheus: remove monitoring, or set monitoring.elasticsearch.hosts"
