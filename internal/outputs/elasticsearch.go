@@ -3,7 +3,6 @@ package outputs
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/outputs"
@@ -15,8 +14,8 @@ import (
 //
 // Without a dead letter index the output drops a refused event and reports only a number. With a dead letter index it marks a
 // refused event and hands it back, to be sent to that index (libbeat/outputs/elasticsearch/client.go, applyItemStatus). So
-// markRefused sets a dead letter index where the user has none, and Publish takes the marked events out of the retry: nothing
-// is ever sent to that index.
+// markRefused sets a dead letter index where the user has none. Publish takes the marked events out of the retry: nothing is
+// ever sent to that index.
 type elasticsearch struct {
 	client
 	takesMarked bool // the dead letter index is rtbeat's
@@ -79,7 +78,7 @@ func markRefused(config *conf.C, info beat.Info) (*conf.C, beat.Info, error) {
 
 // Publish sends one bulk request, whatever becomes of its events.
 func (c *elasticsearch) Publish(ctx context.Context, batch publisher.Batch) error {
-	events := slices.Clone(batch.Events()) // the output rearranges its own list
+	events := batch.Events()
 	var unsendable, marked []publisher.Event
 	for i := range events {
 		switch e, ok := encodedOf(&events[i]); {
@@ -116,8 +115,8 @@ func (c *elasticsearch) Publish(ctx context.Context, batch publisher.Batch) erro
 }
 
 // droppedOf returns the events that the output dropped, or an upper bound. The output reports a number, n. It drops every
-// unsendable event. More than these are events that the user's dead letter index refused as well: any of the marked ones that are
-// gone. Even more than these has no known cause, and may be any event that is gone.
+// unsendable event. If n is larger, the user's dead letter index refused events too: any marked event that is gone. If n is
+// larger still, the cause is unknown, and any event that is gone may be one of them.
 func droppedOf(n int, gone, unsendable, marked []publisher.Event) []publisher.Event {
 	if n <= len(unsendable) {
 		return unsendable
