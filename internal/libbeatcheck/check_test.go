@@ -52,6 +52,7 @@ func TestRefused(t *testing.T) {
 		"output.logstash.hosts: ['http://localhost:5044']":                            "output.logstash.hosts.0 cannot be connected to: write host:port, without a scheme",
 		"output.logstash.hosts: ['a:1', 'a:70000']":                                   "output.logstash.hosts.1 cannot be connected to: write a port from 1 to 65535",
 		"output.logstash.hosts: ['a:0']":                                              "output.logstash.hosts.0",
+		"output.logstash.hosts: ['a:']":                                               "output.logstash.hosts.0 cannot be connected to: write a port from 1 to 65535",
 		"output.logstash.hosts: ['a b']":                                              "write a name or an address without spaces",
 		"output.logstash.enabled: maybe":                                              "output.logstash.enabled is neither true nor false",
 		"output.logstash.enabled: [true]":                                             "output.logstash.enabled is neither true nor false",

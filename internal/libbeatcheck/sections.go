@@ -90,7 +90,7 @@ func checkHost(output, host string) error {
 		return nil //nolint:nilerr // there is no port, and libbeat adds the default one
 	}
 	n, err := strconv.Atoi(strings.TrimSuffix(port, "/"))
-	if err == nil && (n < 1 || n > 65535) {
+	if err == nil && (n < 1 || n > 65535) || port == "" && output == "logstash" { // Elasticsearch's gets the default one
 		return errors.New("write a port from 1 to 65535")
 	}
 	return nil
