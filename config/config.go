@@ -97,10 +97,10 @@ type Config struct {
 	// Dedupe is about messages that come again.
 	Dedupe Dedupe `config:"dedupe"`
 
-	// DocumentID is what an event's @metadata._id is made of. By the id a store keeps one copy of a message. content
-	// hashes the message as it was sent. uuid takes its uuid: safe only if uuids are unique over all senders, and an equal
-	// uuid means an equal message; else the store loses messages. none sets no id. A message without a uuid has no id in
-	// any case.
+	// DocumentID is what an event's @metadata._id is made of. By the id a store keeps one copy of a message. With content
+	// the id is a hash of the message as it was sent. With uuid it is the message's uuid. That is safe only if uuids are
+	// unique over all senders, and an equal uuid means an equal message. Otherwise the store loses messages. With none
+	// there is no id. A message without a uuid has no id in any case.
 	DocumentID DocumentID `config:"document_id"`
 
 	// TrustedProxies are the proxies whose Forwarded and X-Forwarded-For headers are believed: addresses, networks such as
