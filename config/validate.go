@@ -10,8 +10,8 @@ import (
 // maxDuration bounds every duration: beyond it a number was meant in another unit.
 const maxDuration = 24 * time.Hour
 
-// The highest values of the limits. Depth and keys are bounded by what Logstash's JSON parser reads: 1,000 levels, of which
-// the event and processors may add ten, and keys of 50,000 bytes. The others are beyond what a process can hold.
+// The highest values of the limits. Depth and keys are bounded by Logstash's JSON parser. It reads 1,000 levels, of which
+// ten are left to the event and the processors, and keys of 50,000 bytes. The others are beyond what a process can hold.
 const (
 	maxDepth       = 990
 	maxKeyBytes    = 50_000

@@ -40,8 +40,8 @@ type Error struct {
 
 	// Offset counts the bytes of the body before the offending one: the byte that cannot stand there, the
 	// backslash of a bad escape, the quote that opens a repeated or too long key, the bracket that nests too deep, the
-	// first byte of a value that has the wrong shape or is too long, or of a message too many. It is the length of the body when
-	// the body ends too soon or is empty, and that of the newline when a line ends too soon.
+	// first byte of a value that has the wrong shape or is too long, or of a message too many. It is the length of the
+	// body when the body ends too soon or is empty, and that of the newline when a line ends too soon.
 	Offset int64
 
 	// Index is the message the problem lies in, counting from 0; -1 if it lies outside of any message. In NDJSON each

@@ -27,7 +27,7 @@ func TestKeyIsThatOfTheBytesOfAMessageWithUUID(t *testing.T) {
 	}
 }
 
-// Stores hold documents under these ids: whoever changes them makes a copy of every message that is sent again.
+// Stores hold documents under these ids. With other ids, every message that is sent again becomes a copy.
 //
 //	$ printf '{"uuid":"m-1","n":1}' | sha256sum | head -c 32 | xxd -r -p | basenc --base64url | tr -d =
 func TestTheIDOfAMessageNeverChanges(t *testing.T) {

@@ -9,7 +9,7 @@ package batch
 const DefaultMaxDepth = 128
 
 // HighestMaxDepth is the most that Options.MaxDepth may ask for. Logstash's JSON parser reads 1,000 levels. It closes the
-// connection at an event of more, and libbeat sends that event again for ever. The event adds one level to the message; the
+// connection at an event with more, and libbeat sends that event again for ever. The event adds one level to the message; the
 // other nine are for processors. Here, 1,000 levels take a quarter of a megabyte of stack, and twice that while the stack
 // grows. Options.Charge is told.
 const HighestMaxDepth = 990
@@ -25,7 +25,8 @@ const (
 	HighestMaxKeyBytes = 50_000
 
 	// HighestMaxStringBytes is the most that Options.MaxStringBytes may ask for, and the default. It is the limit of Logstash
-	// 8.9 to 8.12, in characters, of which a string has no more than bytes. Later ones read strings ten times as long.
+	// 8.9 to 8.12, which counts characters. A string has no more characters than bytes. Later versions read strings ten
+	// times as long.
 	HighestMaxStringBytes = 20_000_000
 )
 
@@ -42,11 +43,12 @@ type Options struct {
 	// means DefaultMaxDepth, and more than HighestMaxDepth means HighestMaxDepth.
 	MaxDepth int
 
-	// MaxKeyBytes is how long an object key of a message may be, in bytes of UTF-8 without escapes. 0 means DefaultMaxKeyBytes, and more than HighestMaxKeyBytes means HighestMaxKeyBytes.
+	// MaxKeyBytes is the longest object key that a message may have, in bytes of UTF-8 without escapes. 0 means
+	// DefaultMaxKeyBytes. More than HighestMaxKeyBytes means HighestMaxKeyBytes.
 	MaxKeyBytes int
 
-	// MaxStringBytes is how long a string of a message may be, in bytes of UTF-8 without escapes, and the digits of a number
-	// that becomes a string. 0, and more than HighestMaxStringBytes, mean HighestMaxStringBytes.
+	// MaxStringBytes is the longest string that a message may have, in bytes of UTF-8 without escapes. It limits the digits of
+	// a number that becomes a string, too. 0 means HighestMaxStringBytes, and so does more.
 	MaxStringBytes int
 
 	// Charge, if there is one, is asked for memory while it is being used: bytes is by how much the weight of what has been

@@ -201,7 +201,7 @@ func (d *decoder) string() (string, error) {
 	return s, err
 }
 
-// stringTooLong makes the error for the value just read, of so many bytes of the body.
+// stringTooLong makes the error for the value just read, which takes length bytes of the body.
 func (d *decoder) stringTooLong(length int) error {
 	return d.fail(StringTooLong, d.read()-int64(length), fmt.Sprintf("a string is longer than %d bytes", d.maxString))
 }

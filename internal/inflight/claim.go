@@ -66,7 +66,7 @@ func (r *Registry) Claim(messages []batch.Message, origin Origin, reservation *R
 // messageKey is the key of a message, if it has one.
 type messageKey struct {
 	batch.Key
-	has       bool // the message has a key, and somebody needs it
+	has       bool // the message has a key, and Settings ask for keys
 	ok        bool // the registry knows the message by its key
 	delivered bool // when the batch was claimed
 }

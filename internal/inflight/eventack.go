@@ -85,9 +85,9 @@ func (e *EventAck) Enter() {
 }
 
 // Filter says that a processor dropped the event: it is done, and no Ack is needed. It counts as filtered for the batch
-// that brought it. Batches that joined it end with ErrJoinedFiltered: a processor may look at what is not in the
-// message, such as the client's address, and has not seen their requests. For the same reason the message is not
-// remembered: the next attempt runs the processors, and makes no copy.
+// that brought it. Batches that joined it end with ErrJoinedFiltered: the processors have not seen their requests, and
+// may look at more than the message, such as the client's address. For the same reason the message is not remembered:
+// the next attempt runs the processors, and makes no copy.
 func (e *EventAck) Filter() {
 	r := e.batch.registry
 	r.mu.Lock()
@@ -127,8 +127,8 @@ func (e *EventAck) Reject() {
 	e.rejected = true
 }
 
-// Drop says that the event never entered the pipeline: ErrDropped, ErrUnpublishable, or a *ProcessorError. The batches that wait for it
-// fail with that cause at once, and the message can be published by the next attempt.
+// Drop says that the event never entered the pipeline: ErrDropped, ErrUnpublishable, or a *ProcessorError. The batches
+// that wait for it fail with that cause at once, and the message can be published by the next attempt.
 func (e *EventAck) Drop(cause error) {
 	r := e.batch.registry
 	r.mu.Lock()

@@ -317,7 +317,7 @@ func TestNothingIsKeptOfAMessageThatIsJoined(t *testing.T) {
 	require.Nil(t, m.Raw, "of a message that is published its content is kept, and not the body")
 }
 
-// A message has its key with dedupe and without, if somebody needs it. Without dedupe it joins nothing all the same.
+// A message has its key with dedupe and without, if Settings ask for keys. Without dedupe the message joins nothing.
 func TestAMessageHasItsKey(t *testing.T) {
 	want, _ := message("a").Key()
 	for name, tt := range map[string]struct{ join, keys, has bool }{

@@ -178,7 +178,7 @@ func (m *model) ack(events []*modelEvent) (counted int) {
 	return counted
 }
 
-// filter ends the batches that wait for the event: for that which brought it, it is done.
+// filter ends the batches that wait for the event. The event is done for the batch that brought it.
 func (m *model) filter(e *modelEvent) {
 	if m.sealed || e.state != isHandedOver {
 		return

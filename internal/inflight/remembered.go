@@ -9,7 +9,7 @@ import (
 
 // remembered is the messages that were delivered lately, a queue with the oldest first, and an index by key. No call of
 // it works for longer than a few entries take: it is called under the registry's lock. So an entry that is older than the
-// window may still be there, as may another of the same key behind it; find and live do not count it.
+// window may still be there, and a younger one of the same key behind it. find and live do not count the old one.
 //
 // Neither the chunks nor the index hold pointers, so that the garbage collector passes them over.
 type remembered struct {
@@ -58,8 +58,8 @@ func (d *remembered) find(key batch.Key, now time.Duration) bool {
 	return ok && !d.isOld(d.entry(int(number-d.oldest)), now)
 }
 
-// add remembers a message that find does not find. The oldest entries make room for it, and so do up to forgetPerAdd that
-// are older than the window. now never goes back.
+// add remembers a message that find does not find. It forgets up to forgetPerAdd entries that are older than the window,
+// and the oldest entry when the limit is reached. now never goes back.
 func (d *remembered) add(key batch.Key, now time.Duration) {
 	if d.window <= 0 || d.limit <= 0 {
 		return

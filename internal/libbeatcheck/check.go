@@ -1,5 +1,5 @@
-// Package libbeatcheck finds settings of libbeat that libbeat accepts and that then crash the process, deliver nothing, or do
-// something else than they say. The rules are data: limits.go has the ranges of values, sections.go what a section must have.
+// Package libbeatcheck finds settings that libbeat accepts and that then crash the process, deliver nothing, or do something
+// else than they say. The rules are data: limits.go has the ranges of values, sections.go what a section must have.
 package libbeatcheck
 
 import (
@@ -14,9 +14,9 @@ import (
 // networked are the outputs that connect to a host, and wait between two attempts.
 var networked = []string{"logstash", "elasticsearch", "kafka", "redis"}
 
-// Check looks at the whole configuration, with the settings of the command line and the variables resolved. err joins every
-// setting that must not start, each with its key and what to write. warnings are about settings that may be meant. What
-// libbeat refuses by itself is left to libbeat. Check changes nothing.
+// Check reads the whole configuration, with the settings of the command line and the variables resolved. err joins an error
+// for each setting that must not start, with its key and what to write. warnings are about settings that may be meant. Check
+// changes nothing. It leaves to libbeat what libbeat refuses by itself.
 func Check(root *conf.C) (warnings []string, err error) {
 	output, err := outputOf(root)
 	if err != nil || output == "" { // libbeat refuses to start without an output

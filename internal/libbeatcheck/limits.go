@@ -16,7 +16,7 @@ const longest = 24 * time.Hour
 // anyOutput stands in a key for the name of the output in force, if it is a networked one.
 const anyOutput = "output.*"
 
-// limit is a rule for one setting: below least or above most it is refused.
+// limit is a rule for one setting. A value below least or above most is refused.
 type limit[T cmp.Ordered] struct {
 	key         string
 	least, most T

@@ -16,7 +16,7 @@ import (
 // ofMemoryQueue are the keys of queue.mem (libbeat/publisher/queue/memqueue/config.go). libbeat's own type is not exported.
 var ofMemoryQueue = []string{"enabled", "events", "flush.min_events", "flush.timeout"}
 
-// besideBeat are keys of the top level that other parts of libbeat read than its type for the whole configuration.
+// besideBeat are keys of the top level that are missing from libbeat's type for the whole configuration.
 var besideBeat = []string{"rtbeat", "cloud", "setup", "timeseries"}
 
 func warnOfUnknownKeys(root *conf.C, output string) (warnings []string) {
@@ -73,7 +73,7 @@ func keysAtTop() []string {
 	return known
 }
 
-// addKeys adds the keys of a type for configurations. It goes into plain structs; what else is below a key is left to libbeat.
+// addKeys adds the keys of a type for configurations. It goes into plain structs, and leaves all else below a key to libbeat.
 func addKeys(known map[string]bool, prefix string, t reflect.Type) {
 	for field := range fieldsOf(t) {
 		name, options, _ := strings.Cut(field.Tag.Get("config"), ",")

@@ -41,7 +41,7 @@ func scriptedServer(t *testing.T, counts ...uint32) (addr string) {
 // These tests hold what docs/delivery.md says of go-lumber's client. One that fails means that go-lumber has changed, and
 // that the page may say less.
 
-// An acknowledgement that comes twice is taken for the one of the next window.
+// An acknowledgement that is sent twice is taken for the next window's.
 func TestGoLumberTakesARepeatedAckForTheNextWindow(t *testing.T) {
 	c, err := client.SyncDial(scriptedServer(t, 2, 2), client.Timeout(patience))
 	require.NoError(t, err)

@@ -18,23 +18,23 @@ const (
 	defaultQuietPeriod = 2 * time.Second
 )
 
-// WithIdleTimeout sets after what time without a byte in either direction a
-// connection is closed. Default: 60s. Zero or less means never. While a window
-// waits for its acknowledgement, the keep-alives are such bytes.
+// WithIdleTimeout sets the time without a byte in either direction after which a
+// connection is closed. Default: 60s. Zero or less means never. Keep-alives, which
+// are sent while a window waits for its acknowledgement, count as bytes.
 func WithIdleTimeout(d time.Duration) Option {
 	return func(o *options) { o.idleTimeout = d }
 }
 
 // WithQuietPeriod sets how long Close goes on receiving from the connections
 // that are open, without an acknowledgement, before it closes them. Default:
-// 2s. It ends sooner when all clients have left. Zero or less means no such
+// 2s. It ends sooner when all clients have left. Zero or less means no quiet
 // period.
 func WithQuietPeriod(d time.Duration) Option {
 	return func(o *options) { o.quietPeriod = d }
 }
 
-// resetOnClose makes the close of a connection a reset, as Logstash does: its
-// client finds out when it writes next, and not by an orderly end of the stream.
+// resetOnClose makes the close of a connection a reset, as Logstash does. Its
+// client finds out with the next write, and not by an orderly end of the stream.
 func resetOnClose(c net.Conn) {
 	if tcp, ok := c.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // it fails when the client has left, and then does not matter

@@ -13,9 +13,9 @@ type jsonLimits struct {
 	levels      int // of objects and arrays
 }
 
-// logstash are the limits of Jackson's StreamReadConstraints as Logstash sets them, the strictest of each: strings of
-// 20,000,000 characters and numbers of 1,000 digits are those of Logstash 8.9 to 8.12, later ones allow 200,000,000 and
-// 10,000. Logstash leaves keys at Jackson's 50,000. Jackson counts the bytes of a key where it reads bytes, as it does there.
+// logstash are the strictest limits that versions of Logstash set for Jackson (StreamReadConstraints). Logstash 8.9 to 8.12
+// read strings of 20,000,000 characters and numbers of 1,000 digits; later versions read ten times as much. Logstash leaves
+// keys at Jackson's 50,000, which counts bytes, because Logstash gives Jackson bytes to read.
 var logstash = jsonLimits{keyBytes: 50_000, stringChars: 20_000_000, digits: 1000, levels: 1000}
 
 // CheckJSON says why Logstash's JSON parser could not read an event, without quoting it; nil means that it could. data must

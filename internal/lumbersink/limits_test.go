@@ -52,8 +52,8 @@ func TestCheckJSONAgreesWithAParser(t *testing.T) {
 	})
 }
 
-// drawJSON draws a value of so many levels at most. Pairs of surrogates are not escaped, for Jackson counts those in another
-// way than encoding/json.
+// drawJSON draws a value of at most levels levels. Pairs of surrogates are not escaped: Jackson and encoding/json count them
+// in different ways.
 func drawJSON(t *rapid.T, levels int) string {
 	text := func(name string) string {
 		return `"` + strings.Join(rapid.SliceOfN(rapid.SampledFrom([]string{

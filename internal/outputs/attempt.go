@@ -45,8 +45,8 @@ func (a *attempt) SplitRetry() bool {
 	return true
 }
 
-// try publishes events and waits for the output to end them. gone are the events that need no retry: delivered, or dropped by
-// the output. permanent is how many events the output reports as dropped.
+// try publishes events and waits for the output to end them. gone are the events that need no retry: the output delivered
+// or dropped them. permanent is how many events the output reports as dropped.
 func (c client) try(ctx context.Context, events []publisher.Event, split func() bool) (a *attempt, gone []publisher.Event, permanent int, err error) {
 	c.observer.takePermanent()
 	a = &attempt{events: slices.Clone(events), split: split}

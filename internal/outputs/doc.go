@@ -13,13 +13,12 @@
 //   - kafka: each event is a batch of its own, and the stack says which of the client's goroutines ends it. Exact.
 //   - redis (together): events that cannot be encoded, or have no key, are found before the output sees them. Exact.
 //   - elasticsearch: with a dead letter policy the output marks the events that the store refused and hands them back. The
-//     wrapper sets that policy and takes the marked events out. Exact, with one request. With a dead letter index of the user's
-//     the output keeps those events, and reports how many of them that index refused: if it refused some, all of them in that
-//     request count as given up.
+//     wrapper sets that policy and takes the marked events out. Exact, with one request. With a dead letter index of the
+//     user's the output keeps the marked events, and reports how many of them that index refused. If it refused some, all
+//     marked events of that request count as given up.
 //
-// Logstash's clients get a wrapper that gives up nothing and counts how often the same window is sent again (repeats).
-//
-// The output for Logstash has a wrapper of another kind (logstash): it connects, waits between attempts, and logs that.
+// The output for Logstash has a wrapper of another kind (logstash), which gives up nothing. It connects, waits between
+// attempts, logs that, and counts how often the same window is sent again (repeats).
 //
 // What is known here of the insides of the outputs is held by the tests in test/e2e/output_*_test.go.
 package outputs

@@ -114,8 +114,8 @@ func (a acks) broke(err error) {
 	}
 }
 
-// gaveBack begins the line that the output writes for each window that it gives back (libbeat/outputs/logstash/async.go
-// and sync.go), also for one that is sent again at once.
+// gaveBack begins the line that the output writes for each window that it gives back, also when the window is sent again at
+// once (libbeat/outputs/logstash/async.go and sync.go).
 const gaveBack = "Failed to publish events caused by: "
 
 // causes writes that line at debug, and tells a client its rest, which no method of the output tells.

@@ -114,8 +114,8 @@ func idOf(event *publisher.Event) string {
 // current is the output's, if it is Logstash.
 var current atomic.Pointer[repeats]
 
-// WindowRepeats returns how often the Logstash output has sent the same window again with no acknowledgement in between: 0
-// when all is well, and with other outputs. It may be called from any goroutine.
+// WindowRepeats returns how often the Logstash output has sent the same window again with no acknowledgement in between. It
+// returns 0 when all is well, and with other outputs. It may be called from any goroutine.
 func WindowRepeats() int {
 	if r := current.Load(); r != nil {
 		return r.count()

@@ -49,9 +49,9 @@ func newAckListener(registry *inflight.Registry, metrics Metrics, failures *fail
 	}
 }
 
-// AddEvent tells an event whether the output is to acknowledge it, or a processor has dropped it or failed on it. The reporter does not
-// hear of a dropped event. It would keep the event until the output acknowledges a neighbour, without a limit, and its
-// count of filtered events (len(data) - acked) does not say which ones they are.
+// AddEvent tells an event whether the output is to acknowledge it, or a processor has dropped it or failed on it. The
+// reporter does not hear of a dropped event. It would keep the event until the output acknowledges a neighbor, without a
+// limit, and its count of filtered events (len(data) - acked) does not tell them apart.
 func (l *ackListener) AddEvent(event beat.Event, published bool) {
 	e, ours := event.Private.(*inflight.EventAck)
 	if !published {

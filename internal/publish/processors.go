@@ -21,11 +21,11 @@ const watchedName = "rtbeat_watched"
 
 var registerWatched = sync.OnceFunc(func() { processors.RegisterPlugin(watchedName, newWatched) })
 
-// WatchProcessors returns a copy of the whole configuration in which each item of "processors" is wrapped, also those
-// of an if/then/else, and the names of the processors in it. Give the copy to libbeat: it makes the processors itself,
-// in its own order, and each notes on the EventAck that it failed. libbeat takes (nil, err) for a drop.
+// WatchProcessors returns a copy of the whole configuration in which each processor is wrapped, also in an if/then/else, and
+// the names of the processors. Give the copy to libbeat, which makes the processors in its own order. A wrapped processor
+// notes on the EventAck that it failed; libbeat alone takes (nil, err) for a drop.
 //
-// What is no processor is left as it is, for libbeat to refuse.
+// An item that is no processor stays as it is, for libbeat to refuse.
 func WatchProcessors(root *conf.C) (watched *conf.C, names []string, err error) {
 	registerWatched()
 	var list struct {
@@ -106,7 +106,7 @@ func branchOf(item *conf.C, branch string) (list []*conf.C, ok bool) {
 	return list, one.Unpack(&list) == nil && len(list) > 0
 }
 
-// newWatched makes the one processor of a configuration, watched.
+// newWatched makes the processor of a configuration and wraps it.
 func newWatched(c *conf.C, log *logp.Logger) (beat.Processor, error) {
 	made, err := processors.New(processors.PluginConfig{c}, log)
 	if err != nil {

@@ -126,7 +126,7 @@ func (f *facts) judge() Verdict {
 			State: failing, Level: bad, Fault: byRtbeat, Title: "Failing",
 			Text: fmt.Sprintf("%s failed inside rtbeat in the last 30 s. Their senders keep them.", counted(f.internal, "batch", "batches")),
 			Advice: []string{
-				"Look for \"processor\" and \"panic\" in rtbeat's log: a processor that fails on what somebody sends, or a defect in rtbeat.",
+				"Look for \"processor\" and \"panic\" in rtbeat's log: a processor that fails on a sender's messages, or a defect in rtbeat.",
 			},
 		}
 	case f.givenUp > 0:
