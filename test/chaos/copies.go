@@ -21,8 +21,8 @@ const passedFor = 1500 * time.Millisecond
 //     the same connection: libbeat writes once more to one from which it can no longer read.
 //  2. From another life of the process, a copy needs a sender that was not told 200 and gave it the message again.
 //     With a queue on disk the next process has it from there, unless it was acknowledged before the other one ended.
-//  3. Every event has a document id that all copies of its message share, and no other message has, so that a store keeps
-//     one of the copies.
+//  3. Every event has a document id. All copies of its message share it, and no other message has it, so that a store
+//     keeps one of the copies.
 //
 // So there are no more copies of a message than faults that met it unacknowledged.
 func judgeCopies(receipts []receipt, procs []*process, attempts []harness.Attempt, stored bool) (map[string]int, []harness.Violation) {

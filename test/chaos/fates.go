@@ -14,7 +14,7 @@ import (
 // has another fate in another attempt, and from another sender.
 const fateHeader = "X-Fate"
 
-// labels are those of the messages, in turns. The processors look at those with the second one.
+// labels are given to the messages alternately. The processors look at messages with the second one.
 var labels = []string{"fine", "fate"}
 
 // withFates gives the process processors that drop and fail at random, as far as it can tell.

@@ -40,8 +40,8 @@ func TestEachFault(t *testing.T) {
 	}
 }
 
-// Processors that drop and fail, differently in each attempt, and two senders for each message: what one was told of its
-// copy is worth nothing for the other.
+// Processors drop and fail, differently in each attempt, and each message has two senders. The answer to one sender says
+// nothing about the copy of the other.
 func TestProcessorsThatDropAndFail(t *testing.T) {
 	seed := seedOf(t)
 	for _, during := range []fault{{name: "nothing", start: func(*world) func() { return nothing }}, lateAcks, kill, term} {

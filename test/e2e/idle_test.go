@@ -15,7 +15,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// Logstash resets a connection that was idle. A sender that posts once in a while meets this with each POST: it is answered
+// Logstash resets a connection that was idle. A sender that posts once in a while meets this with each POST. It is answered
 // without a wait, nothing arrives twice, and the log has no error. The output has libbeat's own intervals, of which the
 // shortest is 1 s.
 func TestPostAfterAnIdleClose(t *testing.T) {

@@ -32,8 +32,8 @@ type brokenLogstash struct {
 	met    map[string]int // windows that failed in this way
 }
 
-// windowReply gets the connection and the number of events in the window, all received, and acked, which notes that the first n
-// of them are acknowledged from now on. The connection is cut where it returns false.
+// windowReply answers a window of count events, all received. It calls acked to note that the first n of them are
+// acknowledged from now on. The connection is cut when it returns false.
 type windowReply func(conn net.Conn, count int, acked func(n int)) bool
 
 // windowFaults are the ways to fail. Those without a reply cut the connection before the window is complete.

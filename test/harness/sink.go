@@ -16,12 +16,12 @@ import (
 // ArriveWithin bounds the way of an event through a process that is not stalled.
 const ArriveWithin = 20 * time.Second
 
-// SinkIdleTimeout is after what time without a byte a sink resets a connection.
+// SinkIdleTimeout is the time without a byte after which a sink resets a connection.
 const SinkIdleTimeout = time.Second
 
-// SinkTimes are Logstash's times, shortened: a connection without a byte is reset after a second instead of 60, a window
-// that waits is kept alive every 250 ms instead of 5 s, and a sink that is closed while clients are connected goes on
-// receiving for 100 ms instead of 2 s. Keep-alives must be closer together than the idle timeout.
+// SinkTimes are Logstash's times, shortened. A connection without a byte is reset after 1 s instead of 60. A window that
+// waits is kept alive every 250 ms instead of 5 s. A sink that is closed while clients are connected goes on receiving for
+// 100 ms instead of 2 s. Keep-alives must be closer together than the idle timeout.
 func SinkTimes(more ...lumbersink.Option) []lumbersink.Option {
 	return append([]lumbersink.Option{
 		lumbersink.WithIdleTimeout(SinkIdleTimeout),

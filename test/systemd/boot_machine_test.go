@@ -130,8 +130,8 @@ func (m *machine) namespace(name string) string { return fmt.Sprintf("/proc/%d/n
 
 // shares says whether the machine is in the same namespace as the tests. It says so, too, when it cannot be known.
 //
-// The tests' namespace is that of the calling thread. /proc/self is the main thread, which inside may have left in the
-// network of an earlier machine: the namespaces of this host would then look like the machine's own.
+// The tests' namespace is that of the calling thread. /proc/self is the main thread. inside may have left it in the network
+// of an earlier machine, and the namespaces of this host would then look like the machine's own.
 func (m *machine) shares(name string) bool {
 	inner, err := os.Stat(m.namespace(name))
 	if err != nil {
