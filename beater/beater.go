@@ -41,7 +41,7 @@ type Options struct {
 	Hangups chan os.Signal
 
 	durable    *durable.Mode // what Processing opened, nil in memory mode
-	processors []string      // the names of those that Processing found in the configuration
+	processors []string      // the names of the processors that Processing found in the configuration
 }
 
 // Beater takes batches in over HTTP and answers for their delivery. libbeat runs it.
@@ -55,7 +55,7 @@ type Beater struct {
 	durable       *durable.Mode // nil in memory mode
 	libbeat       *libbeatstats.Stats
 	build         metrics.Build
-	processors    []string            // the names of those in the configuration
+	processors    []string            // the names of the processors in the configuration
 	settings      []effective.Setting // in effect, without secrets
 	reread        func() (*conf.C, error)
 	hangups       chan os.Signal

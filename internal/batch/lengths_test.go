@@ -74,7 +74,7 @@ func TestDigitsThatBecomeAStringHaveALimit(t *testing.T) {
 	require.InDelta(t, 1.5, got.Messages[0].Fields["n"], 0)
 }
 
-// Options cannot raise a limit above what Logstash reads.
+// Options cannot raise a limit above Logstash's.
 func TestTheHighestLimitsHold(t *testing.T) {
 	most := Options{MaxKeyBytes: 1 << 30, MaxStringBytes: 1 << 30}
 	for name, c := range map[string]struct {

@@ -85,9 +85,9 @@ func (e *EventAck) Enter() {
 }
 
 // Filter says that a processor dropped the event: it is done, and no Ack is needed. It counts as filtered for the batch
-// that brought it. Batches that joined it end with ErrJoinedFiltered: the processors have not seen their requests, and
-// may look at more than the message, such as the client's address. For the same reason the message is not remembered:
-// the next attempt runs the processors, and makes no copy.
+// that brought it. Batches that joined it end with ErrJoinedFiltered, because the processors have not seen their
+// requests. A processor may look at more than the message, such as the client's address. For the same reason the
+// message is not remembered: the next attempt runs the processors, and makes no copy.
 func (e *EventAck) Filter() {
 	r := e.batch.registry
 	r.mu.Lock()

@@ -55,7 +55,7 @@ func TestARetryOfWhatWasDeliveredIsDelivered(t *testing.T) {
 	})
 }
 
-// A processor may look at what is not in the message. What it dropped for one sender is not known as delivered to
+// A processor may look at more than the message. What it dropped for one sender is not known as delivered to
 // another.
 func TestWhatWasFilteredIsPublishedAgain(t *testing.T) {
 	r := newRig(t)
@@ -101,7 +101,7 @@ func TestABatchThatJoinedAFilteredEventIsNotDelivered(t *testing.T) {
 	r.requireEmpty()
 }
 
-// The batch that brought the event may be answered by then. That changes nothing for those that joined it.
+// The batch that brought the event may be answered by then. That changes nothing for the batches that joined it.
 func TestAFilteredEventWhoseOwnBatchIsAnswered(t *testing.T) {
 	r := newRig(t)
 	one := r.claim("a")

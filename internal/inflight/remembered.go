@@ -14,7 +14,7 @@ import (
 // Neither the chunks nor the index hold pointers, so that the garbage collector passes them over.
 type remembered struct {
 	window time.Duration
-	limit  int // of entries, those older than the window included
+	limit  int // of entries, with the entries older than the window
 
 	// index leads to the youngest entry of a key, by its number. Entries are numbered from 0, and the numbers wrap, which
 	// does no harm: there are fewer entries at a time than numbers.

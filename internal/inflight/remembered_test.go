@@ -46,7 +46,7 @@ func TestTheOldestIsForgottenFirst(t *testing.T) {
 	require.Equal(t, 10, d.live(time.Hour+time.Duration(newest-10)))
 }
 
-// What is older than the window is not found, forgotten or not.
+// An entry older than the window is not found, forgotten or not.
 func TestWhatIsOlderThanTheWindowIsNotFound(t *testing.T) {
 	const window = time.Minute
 	d := newRemembered(window, 100)

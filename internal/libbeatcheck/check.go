@@ -66,7 +66,7 @@ func section(root *conf.C, path string) *conf.C {
 	return found
 }
 
-// isOn tells whether a section is there and not disabled, as libbeat sees it.
+// isOn reports whether a section is there and not disabled, as libbeat reads it.
 func isOn(root *conf.C, path string) bool {
 	return section(root, path).Enabled() // a nil section is disabled
 }

@@ -20,7 +20,7 @@ const anyOutput = "output.*"
 type limit[T cmp.Ordered] struct {
 	key         string
 	least, most T
-	why         string             // what happens otherwise
+	why         string             // the effect of another value
 	when        func(*conf.C) bool // nil: always
 }
 

@@ -128,7 +128,8 @@ func checkQueue(root *conf.C, output string) (errs []error) {
 	return errs
 }
 
-// checkHTTP refuses what ends a start after the check of the configuration (NewWithDefaultRoutes in libbeat/api/routes.go).
+// checkHTTP refuses settings that end a start after the check of the configuration (NewWithDefaultRoutes in
+// libbeat/api/routes.go).
 func checkHTTP(root *conf.C, _ string) []error {
 	if !serves(root) {
 		return nil

@@ -38,7 +38,7 @@ func scriptedServer(t *testing.T, counts ...uint32) (addr string) {
 	return l.Addr().String()
 }
 
-// These tests hold what docs/delivery.md says of go-lumber's client. One that fails means that go-lumber has changed, and
+// These tests hold docs/delivery.md and go-lumber's client together. A test that fails means that go-lumber has changed, and
 // that the page may say less.
 
 // An acknowledgement that is sent twice is taken for the next window's.

@@ -55,7 +55,7 @@ func TestUsedConnectionStaysOpen(t *testing.T) {
 	}
 }
 
-// A window that comes slowly is no idleness either, though nothing is written meanwhile.
+// A window that arrives slowly keeps the connection open, though nothing is written meanwhile.
 func TestReadsKeepTheConnection(t *testing.T) {
 	s := start(t, WithIdleTimeout(5*short))
 	c := knock(t, s, "")

@@ -9,7 +9,7 @@ import (
 type jsonLimits struct {
 	keyBytes    int // of UTF-8, without escapes
 	stringChars int // of UTF-16, without escapes
-	digits      int // of a number, those of its exponent included
+	digits      int // of a number, with its exponent
 	levels      int // of objects and arrays
 }
 

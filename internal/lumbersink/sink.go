@@ -167,10 +167,9 @@ func (s *Sink) Acked() int {
 	return s.acked
 }
 
-// Err is the first failure of a connection: an event that is no JSON, or is beyond
-// the limits of Logstash's JSON parser (see CheckJSON), bytes that are no
-// lumberjack v2, a window beyond a million events, or a listener that stopped
-// accepting. The window concerned was neither counted nor
+// Err is the first failure: an event that is no JSON or that Logstash could not
+// read (see CheckJSON), bytes that are no lumberjack v2, a window beyond a million
+// events, or a listener that stopped accepting. The window concerned was neither counted nor
 // acknowledged and its connection was closed; the sink goes on. A client that
 // just leaves, even in the middle of a window, is no failure.
 func (s *Sink) Err() error {

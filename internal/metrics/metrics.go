@@ -80,7 +80,7 @@ type Words struct {
 	Auth       []string // why credentials are refused
 	Handshakes []string // why a TLS handshake failed
 	Reloads    []string // how reading certificates and secrets again ended
-	Processors []string // those of the configuration
+	Processors []string // in the configuration
 }
 
 // Build is what the program was made of.

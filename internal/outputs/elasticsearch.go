@@ -76,7 +76,7 @@ func markRefused(config *conf.C, info beat.Info) (*conf.C, beat.Info, error) {
 	return marking, info, nil
 }
 
-// Publish sends one bulk request, whatever becomes of its events.
+// Publish sends one bulk request. It sends no second one to find out which events were refused.
 func (c *elasticsearch) Publish(ctx context.Context, batch publisher.Batch) error {
 	events := batch.Events()
 	var unsendable, marked []publisher.Event

@@ -31,7 +31,7 @@ func (e encoded) isSendable() bool {
 	return e.FieldByName("err").IsNil() && (!isDelete || e.FieldByName("id").Len() > 0)
 }
 
-// checkEncoder returns an error when the output's events are not what encoded reads.
+// checkEncoder returns an error when encoded cannot read the output's events.
 func checkEncoder(factory queue.EncoderFactory) error {
 	outOfReach := errors.New("libbeat's mark for events that Elasticsearch refused is out of reach")
 	if factory == nil {

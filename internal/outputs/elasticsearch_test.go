@@ -23,7 +23,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
-// tally is an observer that adds up what it hears.
+// tally is an observer that adds up the numbers that it gets.
 type tally struct {
 	outputs.Observer
 	acked, failed, dropped, duplicates, deadLetters, batches int

@@ -77,7 +77,7 @@ func newScripted(s *scripted, initial, limit time.Duration) (*logstash, *logged.
 	return c, lines
 }
 
-// work does what libbeat's worker does, until the time is over.
+// work takes the part of libbeat's worker until the time is over.
 func work(t *testing.T, c *logstash, forThis time.Duration) {
 	t.Helper()
 	for begun := time.Now(); time.Since(begun) < forThis; {

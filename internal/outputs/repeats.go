@@ -123,7 +123,7 @@ func WindowRepeats() int {
 	return 0
 }
 
-// markingObserver sees what ends a count.
+// markingObserver counts the acknowledgements and timeouts that end a count of repeats.
 type markingObserver struct {
 	outputs.Observer
 	repeats *repeats

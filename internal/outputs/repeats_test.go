@@ -80,7 +80,7 @@ func TestAWindowThatIsSentAgainAndAgainIsReported(t *testing.T) {
 	require.Len(t, log.texts, 2, "a stalled Logstash")
 }
 
-// Windows that are all different are what happens as a rule.
+// Usually all windows are different.
 func TestWindowsThatAreNotSentAgainAreNoRepeats(t *testing.T) {
 	log := &lines{}
 	r := newRepeats(log)

@@ -36,7 +36,7 @@ func TestAClosedAsynchronousLogstashClientAcknowledgesWhatItNeverSent(t *testing
 	r.requireDelivered(r.publish(numbered(5)...), inflight.Progress{Messages: 5, Acked: 5})
 }
 
-// The seal comes before the pipeline is closed, so nobody is told 200.
+// The registry is sealed before the pipeline is closed, so no sender is answered 200.
 func TestAfterTheSealAClosedLogstashClientResolvesNobody(t *testing.T) {
 	for name, settings := range map[string]string{"whole batch": "pipelining: 2", "slow start": "pipelining: 2, slow_start: true"} {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,7 @@ const eventType = "rtbeat"
 // maxDocumentID is the longest _id in bytes that Elasticsearch takes; it rejects a document with a longer one.
 const maxDocumentID = 512
 
-// DocumentID says what the @metadata._id of an event is made of.
+// DocumentID is the source of the @metadata._id of an event.
 type DocumentID int
 
 // The choices. A message without a uuid has no id in any case.

@@ -1,4 +1,4 @@
 package publish
 
-// NewFailures returns what counts a failure of a processor.
+// NewFailures returns a function that counts a failure of a processor.
 func NewFailures(log Logger) func(processor string) { return newFailures(log).add }

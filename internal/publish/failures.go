@@ -8,8 +8,8 @@ import (
 // failureInterval is how often the failures of one processor are logged at most.
 const failureInterval = time.Minute
 
-// failures logs which processors fail. Each processor has a line once a minute at most, with the number of events since its
-// last line, because a sender can cause a failure with each request. The error of the processor is left out, because it
+// failures logs which processors fail. Each processor has a line once a minute at most, because a sender can cause a failure
+// with each request. The line has the number of events since the last one. The error of the processor is left out, because it
 // may quote the event. The names come from the configuration, which bounds the map. Its methods are safe for use from
 // any goroutine.
 type failures struct {

@@ -32,7 +32,7 @@ func registerProcessors() {
 	}
 }
 
-// does is a processor that does what the function does.
+// does is a processor made of a function.
 type does func(*beat.Event) (*beat.Event, error)
 
 func (d does) Run(e *beat.Event) (*beat.Event, error) { return d(e) }
@@ -178,7 +178,7 @@ func processorsOf(t *testing.T, root *config.C) *processors.Processors {
 	return made
 }
 
-// What is no list of processors is libbeat's to refuse, in its words.
+// libbeat refuses what is no list of processors, with its own text.
 func TestWhatIsNoProcessorIsLeftToLibbeat(t *testing.T) {
 	for _, settings := range []string{
 		``, `processors: []`, `processors: 5`, `processors: [a]`, `processors: [{}]`, `processors: [{a: {}, b: {}}]`, `processors: [{no_such: {}}]`,
@@ -191,7 +191,7 @@ func TestWhatIsNoProcessorIsLeftToLibbeat(t *testing.T) {
 	}
 }
 
-// refusalOf is what libbeat has against the processors, without the list of the names that there are.
+// refusalOf is libbeat's error for the processors, without the list of valid names.
 func refusalOf(root *config.C) string {
 	var list struct {
 		Processors processors.PluginConfig `config:"processors"`
@@ -220,7 +220,7 @@ func TestAWatchedProcessorIsClosedWhereItsOwnIs(t *testing.T) {
 	}
 }
 
-// lines collects what is logged.
+// lines collects the log lines.
 type lines []string
 
 func (l *lines) Errorw(msg string, keysAndValues ...any) {

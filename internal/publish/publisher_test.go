@@ -128,7 +128,7 @@ func (r *rig) publish(messages ...string) *inflight.BatchAck {
 	return token
 }
 
-// end is what waiting for the batch ends with.
+// end is the error with which the wait for the batch ends.
 func (r *rig) end(token *inflight.BatchAck) error {
 	ctx, cancel := r.patient()
 	defer cancel()

@@ -17,7 +17,7 @@ const fateHeader = "X-Fate"
 // labels are given to the messages alternately. The processors look at messages with the second one.
 var labels = []string{"fine", "fate"}
 
-// withFates gives the process processors that drop and fail at random, as far as it can tell.
+// withFates gives the process processors that drop and fail by a header, which is random.
 func (w *world) withFates() {
 	w.settings.Rtbeat["include_headers"] = []string{fateHeader}
 	when := func(fate string) map[string]any {
@@ -33,7 +33,7 @@ func (w *world) withFates() {
 	}
 }
 
-// fate picks what becomes of an attempt: mostly nothing.
+// fate picks the fate of an attempt: mostly none.
 func (s *sender) fate() (http.Header, func(harness.Message) bool) {
 	switch s.rng.IntN(8) {
 	case 0:

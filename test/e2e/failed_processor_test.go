@@ -55,7 +55,7 @@ func TestAFailedProcessorIsNoDelivery(t *testing.T) {
 	l.CheckOnce(t, sink)
 }
 
-// dropSettings drop what a request brings that has the header X-Drop: yes.
+// dropSettings drop the messages of a request with the header X-Drop: yes.
 func dropSettings(sink string) harness.Settings {
 	return harness.Settings{
 		Sink:   sink,

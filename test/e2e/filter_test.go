@@ -58,7 +58,7 @@ func TestFilteredEventsAreCountedInTheAnswer(t *testing.T) {
 	l.CheckOnce(t, sink)
 }
 
-// A batch of which nothing is left needs no acknowledgement: the output may be stalled for those before it.
+// A batch of which nothing is left needs no acknowledgement. The output may be stalled for the batches before it.
 func TestFilteredBatchBehindAStalledOne(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())

@@ -29,7 +29,7 @@ func TestPostAfterAnIdleClose(t *testing.T) {
 		a := l.Post(t.Context(), b.Addr, harness.NewBatch(fmt.Sprint("idle-", n), 1))
 		requireDelivered(t, a, 1)
 		took = append(took, a.Took())
-		harness.Pause(t.Context(), harness.SinkIdleTimeout*3/2) // the story is about what a quiet time does
+		harness.Pause(t.Context(), harness.SinkIdleTimeout*3/2) // the test is about an idle connection
 	}
 	l.CheckOnce(t, sink)
 

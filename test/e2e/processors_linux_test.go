@@ -20,14 +20,14 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// ending is what becomes of an event when its processor does the worst that it can.
+// ending is the result for an event whose processor does the worst that it can.
 type ending int
 
 const (
 	goesOn   ending = iota // returns the event, with an error or without
 	drops                  // returns (nil, nil)
 	fails                  // returns (nil, err)
-	notBuilt               // is not in the configuration of the test: its constructor needs what the test has not
+	notBuilt               // is not in the configuration of the test, whose machine cannot make it
 )
 
 // processor is a processor of libbeat, with a configuration under which it does the worst to the message.

@@ -32,7 +32,7 @@ var (
 	addresses = []any{[]any{}, nil, []any{"http://localhost:5044"}, []any{"localhost:70000"}, "", []any{""}, []any{nil}, []any{"a b"}, settings{"a": 1}}
 )
 
-// triedSettings are the settings of libbeat that a configuration of rtbeat may have, and what they are tried with.
+// triedSettings are the settings of libbeat that a configuration of rtbeat may have, each with the values to try.
 var triedSettings = map[string][]any{
 	"output.logstash.bulk_max_size": counts, "output.logstash.pipelining": counts, "output.logstash.compression_level": counts,
 	"output.logstash.max_retries": counts, "output.logstash.worker": counts, "output.logstash.workers": counts,
@@ -85,7 +85,7 @@ func allTriedSettings(t testing.TB) (all []triedSetting) {
 	return all
 }
 
-// sourceOf is what libbeat says of the file and of the place in it.
+// sourceOf matches the file and the position in libbeat's errors.
 var sourceOf = regexp.MustCompile(` \(source:'[^']*'\)`)
 
 // judge runs "test config" and returns its result in one line.
@@ -107,8 +107,8 @@ func (s triedSetting) judge(t *testing.T) string {
 	return "refused: " + strings.ReplaceAll(sourceOf.ReplaceAllString(strings.TrimSpace(text), ""), "\n", " | ")
 }
 
-// What "test config" says of each setting with each value stands in testdata/settings.txt, so that another libbeat shows what
-// it changes. RTBEAT_SETTINGS=write writes that file anew; look at the difference before it is committed.
+// testdata/settings.txt has the result of "test config" for each setting with each value, so that another libbeat shows its
+// changes. RTBEAT_SETTINGS=write writes that file anew; look at the difference before it is committed.
 func TestTableOfSettings(t *testing.T) {
 	t.Parallel()
 	mode := os.Getenv("RTBEAT_SETTINGS")
@@ -164,8 +164,8 @@ func readTable(t *testing.T, path string, mayMiss bool) map[string]string {
 // test, or would need a port that is taken.
 var notStarted = []string{"output.logstash.hosts", "output.logstash.ssl", "http", "http.port"}
 
-// What is accepted delivers, and stops. Settings with the same value are in one start; each has a start of its own with
-// RTBEAT_SETTINGS=all.
+// With each accepted setting rtbeat delivers, and stops. Settings with the same value share a start. With
+// RTBEAT_SETTINGS=all each has a start of its own.
 func TestAcceptedSettingsDeliver(t *testing.T) {
 	t.Parallel()
 	alone := os.Getenv("RTBEAT_SETTINGS") == "all"

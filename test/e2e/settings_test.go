@@ -44,7 +44,7 @@ func writeSettings(t testing.TB, home, sink string, settings map[string]any) str
 
 type settings = map[string]any
 
-// What libbeat accepts and what then hurts is refused by name, by a start and by "test config" alike.
+// Settings that libbeat accepts and that then hurt are refused by name, by a start and by "test config" alike.
 func TestHurtfulSettingsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -84,7 +84,7 @@ func TestHurtfulSettingsAreRefused(t *testing.T) {
 	}
 }
 
-// What may be meant is a warning, of a start and of "test config".
+// Settings that may be meant are warnings, of a start and of "test config".
 func TestDoubtfulSettingsAreWarnings(t *testing.T) {
 	t.Parallel()
 	const line = "a setting of libbeat does not do what it may seem to: "

@@ -17,7 +17,7 @@ import (
 
 const sameWindow = "the same window is sent again and again"
 
-// rtbeat accepts a message, and a processor makes an event of it that Logstash cannot read: the text of a field becomes an
+// rtbeat accepts a message, and a processor makes an event of it that Logstash cannot read. The text of a field becomes an
 // object, with a key that is too long. Nothing is delivered any more, and the log and the status page say why.
 func TestAnEventThatLogstashCannotReadIsNamed(t *testing.T) {
 	t.Parallel()

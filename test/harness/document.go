@@ -21,7 +21,7 @@ func DocumentID(message []byte) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// DocumentIDs are those of the messages, in order.
+// DocumentIDs are the document ids of the messages, in order.
 func (b Batch) DocumentIDs() (ids []string) {
 	for _, m := range b {
 		ids = append(ids, DocumentID(m.Raw))

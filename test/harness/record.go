@@ -20,11 +20,11 @@ func (l *Ledger) PostBy(ctx context.Context, c *Client, url string, header http.
 	return a
 }
 
-// Attributes are what a sender adds to an attempt.
+// Attributes are additions of a sender to an attempt.
 type Attributes struct {
 	// By is the sender's name. Several senders may send equal messages.
 	By string
-	// Header is what it sends beside the batch.
+	// Header has the request headers beside the usual ones.
 	Header http.Header
 	// MayDrop tells of a message that the processors drop when they see it with this Header. A 200 does not say then
 	// that it was delivered. nil is for none.
