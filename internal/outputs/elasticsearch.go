@@ -36,16 +36,34 @@ func newElasticsearch(inner outputs.Client, o *observer, config *conf.C, _ beat.
 // marking makes the output mark the events that the store refuses. The output does not start where the mark is not found.
 func marking(made outputs.Factory) outputs.Factory {
 	return func(im outputs.IndexManager, info beat.Info, stats outputs.Observer, config *conf.C) (outputs.Group, error) {
-		config, info, err := markRefused(config, info)
+		marking, info, err := markRefused(config, info)
 		if err != nil {
 			return outputs.Group{}, err
 		}
-		group, err := made(im, info, stats, config)
+		group, err := made(im, info, stats, marking)
 		if err != nil {
+			return group, err
+		}
+		if err := keepPreset(config, marking); err != nil {
 			return group, err
 		}
 		return group, checkEncoder(group.EncoderFactory)
 	}
+}
+
+// keepPreset brings the settings of a preset from the copy back to config. The output has written them into the copy, and
+// rtbeat checks the queue by config.
+func keepPreset(config, marking *conf.C) error {
+	if config == marking {
+		return nil
+	}
+	if _, err := marking.Remove("non_indexable_policy", -1); err != nil {
+		return fmt.Errorf("removing non_indexable_policy: %w", err)
+	}
+	if err := config.Merge(marking); err != nil {
+		return fmt.Errorf("keeping the settings of the preset: %w", err)
+	}
+	return nil
 }
 
 // markRefused returns the configuration and the logger for an output that marks refused events. It leaves a policy of the

@@ -96,6 +96,30 @@ func newESRig(t *testing.T, settings map[string]any) *esRig {
 	return r
 }
 
+// A preset sets the queue, which rtbeat checks later by the same configuration. The policy of rtbeat is not in it.
+func TestElasticsearchPresetStaysInTheConfiguration(t *testing.T) {
+	for name, settings := range map[string]map[string]any{
+		"default": {"preset": "balanced"},
+		"drop":    {"preset": "balanced", "non_indexable_policy.drop": nil},
+		"hosts":   {"preset": "balanced", "hosts": []string{"127.0.0.1:1", "127.0.0.1:2"}},
+	} {
+		config := conf.MustNewConfigFrom(map[string]any{"hosts": []string{"127.0.0.1:1"}})
+		require.NoError(t, config.Merge(settings))
+		require.NoError(t, Watch())
+		before, err := outputs.ReadHostList(config)
+		require.NoError(t, err, name)
+		_, err = outputs.Load(mainIndex{}, beat.Info{Beat: "rtbeat", Version: "9.9.9", Logger: logp.NewNopLogger()}, outputs.NewNilObserver(), "elasticsearch", config)
+		require.NoError(t, err, name)
+		timeout, err := config.String("queue.mem.flush.timeout", -1)
+		require.NoError(t, err, name)
+		require.Equal(t, "10s", timeout, name)
+		require.NotContains(t, strings.Join(config.FlattenedKeys(), " "), "dead_letter_index", name)
+		after, err := outputs.ReadHostList(config)
+		require.NoError(t, err, name)
+		require.Equal(t, before, after, name)
+	}
+}
+
 // publish encodes events as the queue does and publishes them once. It returns the numbers of the events that are to be
 // published again, by batch, and whether libbeat has the acknowledgement.
 func (r *esRig) publish(sent ...publisher.Event) (retry [][]publisher.Event, isDone bool, err error) {
