@@ -40,11 +40,16 @@ func judgeMemory(root *conf.C, timeout time.Duration) error {
 		return fmt.Errorf("reading %s: %w", key, err)
 	}
 	// With flush.min_events of 0 or 1 the memory queue ignores the timeout (memqueue/broker.go).
-	if settings.MaxGetRequest > 1 && settings.FlushTimeout >= timeout {
-		return fmt.Errorf("%[1]s.mem.flush.timeout is %[2]s, which reaches rtbeat.timeout (%[3]s): the queue would hold small batches back until their senders were answered 504. "+
-			"Set %[1]s.mem.flush.timeout to 0s, or to less than rtbeat.timeout", key, settings.FlushTimeout, timeout)
+	if settings.MaxGetRequest <= 1 || settings.FlushTimeout < timeout {
+		return nil
 	}
-	return nil
+	instead := "Set " + key + ".mem.flush.timeout to 0s, or to less than rtbeat.timeout"
+	preset, _ := root.String("output.elasticsearch.preset", -1) // an error means that there is none
+	if preset != "" && preset != "custom" && key == "output.elasticsearch.queue" {
+		instead = "output.elasticsearch.preset sets it: write latency or custom there"
+	}
+	return fmt.Errorf("%s.mem.flush.timeout is %s, which reaches rtbeat.timeout (%s): the queue would hold small batches back until their senders were answered 504. %s",
+		key, settings.FlushTimeout, timeout, instead)
 }
 
 // diskQueueIn returns the disk queue of a configuration, nil if there is none.

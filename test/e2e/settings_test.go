@@ -63,6 +63,7 @@ func TestHurtfulSettingsAreRefused(t *testing.T) {
 		"a queue switched off":        {settings{"queue.mem.enabled": false}, []string{"queue.mem.enabled is false"}},
 		"metrics all the time":        {settings{"logging.metrics.enabled": true, "logging.metrics.period": 0}, []string{"logging.metrics.period is 0s"}},
 		"no port":                     {settings{"http.enabled": true, "http.port": 70000}, []string{"http.port is 70000"}},
+		"a preset with a slow queue":  {settings{"output": settings{"elasticsearch": settings{"hosts": "127.0.0.1:1", "preset": "balanced"}}}, []string{"output.elasticsearch.queue.mem.flush.timeout is 10s", "output.elasticsearch.preset sets it"}},
 		"a host with a scheme":        {settings{"output.logstash.hosts": []string{"http://127.0.0.1:5044"}}, []string{"output.logstash.hosts.0"}},
 		"several at once": {
 			settings{"output.logstash.backoff.init": 0, "output.logstash.timeout": 0, "monitoring.enabled": true},
