@@ -4,12 +4,13 @@ import "github.com/txn2/rtbeat/internal/batch"
 
 // EventAck is what travels in beat.Event.Private: one message, and the batches that wait for it.
 type EventAck struct {
+	// The small fields stand together: 80 bytes for each message in flight, a size class of Go's allocator.
 	key      messageKey
-	batch    *BatchAck // that publishes it
-	waits    *wait     // the batches that wait for it, that one included
-	size     int       // bytes in the body
 	state    state
 	rejected bool            // the output gave it up
+	batch    *BatchAck       // that publishes it
+	waits    *wait           // the batches that wait for it, that one included
+	size     int             // bytes in the body
 	failure  *ProcessorError // of the processors; the publishing worker's alone
 
 	// The message, until it is handed over or withdrawn.
