@@ -71,7 +71,7 @@ SIGTERM, or once --count events have arrived.`,
 	flags.BoolVar(&o.noAck, "no-ack", false, "receive and never acknowledge")
 	flags.IntVar(&o.count, "count", 0, "exit after this many events were received and acknowledged (with --no-ack: received); 0 is no limit")
 	flags.DurationVar(&o.idleTimeout, "idle-timeout", time.Minute, "reset a connection after this long without a byte; 0 is never")
-	flags.DurationVar(&o.quietPeriod, "quiet-period", 2*time.Second, "at the end, receive this long without acknowledging, while clients are connected") //nolint:mnd // as Logstash
+	flags.DurationVar(&o.quietPeriod, "quiet-period", 2*time.Second, "at the end, receive this long without acknowledging, while clients are connected")
 	cmd.MarkFlagsMutuallyExclusive("delay", "no-ack")
 	return cmd
 }

@@ -122,9 +122,9 @@ func unescapedLength(text []byte) (size, chars int) {
 		case c == '\\':
 			size, chars = size+1, chars+1
 			i++
-		case c < 0x80 || 0xc0 <= c && c < 0xf0: //nolint:mnd // the first byte of a character
+		case c < 0x80 || 0xc0 <= c && c < 0xf0: // the first byte of a character
 			size, chars = size+1, chars+1
-		case c >= 0xf0: //nolint:mnd // the first byte of a surrogate pair
+		case c >= 0xf0: // the first byte of a surrogate pair
 			size, chars = size+1, chars+2
 		default:
 			size++

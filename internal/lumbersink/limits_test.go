@@ -71,9 +71,9 @@ func drawJSON(t *rapid.T, levels int) string {
 		return rapid.SampledFrom([]string{"true", "false", "null"}).Draw(t, "literal")
 	case 1:
 		return text("string")
-	case 2: //nolint:mnd // one of the kinds
+	case 2:
 		return rapid.StringMatching(`-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,3})?`).Draw(t, "number")
-	case 3: //nolint:mnd // one of the kinds
+	case 3:
 		for range rapid.IntRange(0, 3).Draw(t, "elements") {
 			parts = append(parts, space()+drawJSON(t, levels-1)+space())
 		}

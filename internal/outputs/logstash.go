@@ -80,7 +80,7 @@ func (c *logstash) Close() (err error) {
 		close(c.closing)
 		err = c.client.Close()
 	})
-	return err //nolint:wrapcheck // libbeat logs it
+	return err
 }
 
 func (c *logstash) String() string { return c.client.String() }

@@ -67,7 +67,7 @@ func (l *ackListener) AddEvent(event beat.Event, published bool) {
 }
 
 // unpublished ends an event of which the processors left nothing. Only Filter can end in a 200. The event is counted
-// first: whoever has the answer finds it counted.
+// before the batch is answered: a scrape after the answer includes it.
 func (l *ackListener) unpublished(e *inflight.EventAck) {
 	failure := e.Failure()
 	if failure == nil {

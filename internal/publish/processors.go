@@ -110,7 +110,7 @@ func branchOf(item *conf.C, branch string) (list []*conf.C, ok bool) {
 func newWatched(c *conf.C, log *logp.Logger) (beat.Processor, error) {
 	made, err := processors.New(processors.PluginConfig{c}, log)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // libbeat is to see its own error
+		return nil, err
 	}
 	w := watched{made.List[0], &inflight.ProcessorError{Processor: c.GetFields()[0]}, &rate.Sometimes{Interval: failureInterval}}
 	if _, ok := w.Processor.(processors.Closer); ok {
@@ -132,13 +132,13 @@ type watched struct {
 func (w watched) Run(event *beat.Event) (*beat.Event, error) {
 	e, ours := event.Private.(*inflight.EventAck)
 	if !ours {
-		return w.Processor.Run(event) //nolint:wrapcheck // libbeat is to see its own error
+		return w.Processor.Run(event)
 	}
 	e.SetFailure(w.failure)
 	processed, err := w.Processor.Run(event)
 	if processed != nil || err == nil {
 		e.SetFailure(nil)
-		return processed, err //nolint:wrapcheck // libbeat is to see its own error
+		return processed, err
 	}
 	var logged error
 	w.logging.Do(func() { logged = err })
@@ -150,5 +150,5 @@ func (w watched) Run(event *beat.Event) (*beat.Event, error) {
 type closingWatched struct{ watched }
 
 func (w closingWatched) Close() error {
-	return processors.Close(w.Processor) //nolint:wrapcheck // libbeat is to see its own error
+	return processors.Close(w.Processor)
 }
