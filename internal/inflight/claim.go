@@ -86,7 +86,7 @@ func (r *Registry) keys(messages []batch.Message) []messageKey {
 
 func (r *Registry) allKnownLocked(keys []messageKey, now time.Duration) bool {
 	for _, key := range keys {
-		if !key.ok || !r.delivered.find(key.Key, now) && r.known[key.Key] == nil {
+		if !key.ok || !r.delivered.Find(key.Key, now) && r.known[key.Key] == nil {
 			return false
 		}
 	}
@@ -96,7 +96,7 @@ func (r *Registry) allKnownLocked(keys []messageKey, now time.Duration) bool {
 // skipDeliveredLocked counts the messages that were delivered before, and returns the bytes of them.
 func (t *BatchAck) skipDeliveredLocked(messages []batch.Message, keys []messageKey, now time.Duration) (freed int) {
 	for i := range messages {
-		if !keys[i].ok || !t.registry.delivered.find(keys[i].Key, now) {
+		if !keys[i].ok || !t.registry.delivered.Find(keys[i].Key, now) {
 			continue
 		}
 		keys[i].delivered = true

@@ -56,7 +56,7 @@ func (r *Registry) Ack(private []any) (counted, rejected int) {
 		if e.rejected {
 			rejected++
 		} else if e.key.ok {
-			r.delivered.add(e.key.Key, now)
+			r.delivered.Add(e.key.Key, now)
 		}
 		for w := e.waits; w != nil; w = e.waits {
 			t := w.batch

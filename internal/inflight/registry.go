@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/dedupe"
 )
 
 // Settings say how retries are joined, and when the output counts as stalled.
@@ -32,7 +33,7 @@ type Registry struct {
 	mu        sync.Mutex
 	open      map[*BatchAck]struct{}
 	known     map[batch.Key]*EventAck // in flight
-	delivered remembered
+	delivered dedupe.Window
 	line      list.List // of *BatchAck, those that no worker took yet
 	lineReady sync.Cond
 	gathering gathering
@@ -69,7 +70,7 @@ func NewRegistry(settings Settings) *Registry {
 		start:     time.Now(),
 		open:      make(map[*BatchAck]struct{}),
 		known:     make(map[batch.Key]*EventAck),
-		delivered: newRemembered(settings.Window, settings.MaxEntries),
+		delivered: dedupe.NewWindow(settings.Window, settings.MaxEntries),
 	}
 	r.lineReady.L = &r.mu
 	return r
@@ -99,7 +100,7 @@ func (r *Registry) Underway() (batches, events int, silent time.Duration) {
 func (r *Registry) Entries() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.delivered.live(r.now())
+	return r.delivered.Len(r.now())
 }
 
 // Limit is the configured bound of Entries.

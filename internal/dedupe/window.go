@@ -1,4 +1,5 @@
-package inflight
+// Package dedupe remembers messages by their keys, for a time and up to a number.
+package dedupe
 
 import (
 	"sort"
@@ -7,12 +8,13 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// remembered is the messages that were delivered lately, a queue with the oldest first, and an index by key. No call of
-// it works for longer than a few entries take: it is called under the registry's lock. So an entry that is older than the
-// window may still be there, and a younger one of the same key behind it. find and live do not count the old one.
+// Window is the messages that are remembered: a queue with the oldest first, and an index by key. No call works for longer
+// than a few entries take, because callers hold a lock. So an entry that is older than the window may still be there, and a
+// younger one of the same key behind it. Find and Len do not count the old one.
 //
-// Neither the chunks nor the index hold pointers, so that the garbage collector passes them over.
-type remembered struct {
+// Neither the chunks nor the index hold pointers, so that the garbage collector passes them over. A Window is not safe for
+// use by several goroutines at a time.
+type Window struct {
 	window time.Duration
 	limit  int // of entries, with the entries older than the window
 
@@ -30,37 +32,38 @@ const chunkLength = 1024
 
 type chunk [chunkLength]delivery
 
-// delivery is one delivered message.
+// entry is one message.
 type delivery struct {
 	key batch.Key
 	at  time.Duration
 }
 
-// forgetPerAdd is how many entries older than the window one add forgets. It must be more than 1: the queue gets shorter
+// forgetPerAdd is how many entries older than the window one Add forgets. It must be more than 1: the queue gets shorter
 // then as long as it has such entries.
 const forgetPerAdd = 2
 
 // mostRemembered keeps the number of an entry within a uint32.
 const mostRemembered = 1 << 31
 
-func newRemembered(window time.Duration, limit int) remembered {
-	return remembered{window: window, limit: min(limit, mostRemembered), index: make(map[batch.Key]uint32)}
+// NewWindow returns an empty Window, which remembers a message for the given time and limit messages at most.
+func NewWindow(window time.Duration, limit int) Window {
+	return Window{window: window, limit: min(limit, mostRemembered), index: make(map[batch.Key]uint32)}
 }
 
-// live is the number of entries that are not older than the window. It takes about log2(length) steps.
-func (d *remembered) live(now time.Duration) int {
+// Len is the number of entries that are not older than the window. It takes about log2(length) steps.
+func (d *Window) Len(now time.Duration) int {
 	return d.length - sort.Search(d.length, func(i int) bool { return !d.isOld(d.entry(i), now) })
 }
 
-// find tells whether the message was delivered within the window.
-func (d *remembered) find(key batch.Key, now time.Duration) bool {
+// Find tells whether the message was added within the window.
+func (d *Window) Find(key batch.Key, now time.Duration) bool {
 	number, ok := d.index[key]
 	return ok && !d.isOld(d.entry(int(number-d.oldest)), now)
 }
 
-// add remembers a message that find does not find. It forgets up to forgetPerAdd entries that are older than the window,
+// Add remembers a message that Find does not find. It forgets up to forgetPerAdd entries that are older than the window,
 // and the oldest entry when the limit is reached. now never goes back.
-func (d *remembered) add(key batch.Key, now time.Duration) {
+func (d *Window) Add(key batch.Key, now time.Duration) {
 	if d.window <= 0 || d.limit <= 0 {
 		return
 	}
@@ -80,15 +83,15 @@ func (d *remembered) add(key batch.Key, now time.Duration) {
 	*d.entry(d.length - 1) = delivery{key, now}
 }
 
-func (d *remembered) isOld(e *delivery, now time.Duration) bool { return now-e.at > d.window }
+func (d *Window) isOld(e *delivery, now time.Duration) bool { return now-e.at > d.window }
 
 // entry returns the i-th entry, of which the oldest is 0.
-func (d *remembered) entry(i int) *delivery {
+func (d *Window) entry(i int) *delivery {
 	i += d.head
 	return &d.chunks[i/chunkLength][i%chunkLength]
 }
 
-func (d *remembered) forgetOldest() {
+func (d *Window) forgetOldest() {
 	key := d.entry(0).key
 	if d.index[key] == d.oldest { // else the message was delivered again since
 		delete(d.index, key)
