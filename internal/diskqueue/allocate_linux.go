@@ -1,0 +1,20 @@
+package diskqueue
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// allocate reserves room for a file on the disk. A full disk is noticed here, and not by a commit.
+func allocate(f *os.File, size int64) error {
+	err := unix.Fallocate(int(f.Fd()), 0, 0, size)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) { // the file system, or a seccomp policy
+		return f.Truncate(size) //nolint:wrapcheck // its caller says what it was doing
+	}
+	return err //nolint:wrapcheck // its caller says what it was doing
+}
+
+// isNoSpace tells whether an error says that the disk, or what the user may take of it, is full.
+func isNoSpace(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }

@@ -1,0 +1,361 @@
+// Package diskqueue keeps batches on disk until they are delivered.
+//
+// Append returns when a batch is committed and synced. Next and Load read batches in the order in which they were stored,
+// and Delete removes one for good. The queue is a directory of bbolt databases, its segments. Each holds batches with
+// consecutive numbers; the last one is written. A segment is removed when nothing of it is left, so that the disk gets its
+// room back. At most a few are open at a time: memory does not depend on what is stored.
+//
+// One goroutine, run, makes all commits. Batches that wait for it share the next commit, and so do deletions.
+package diskqueue
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"go.etcd.io/bbolt"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/dedupe"
+)
+
+// Errors of Append and Open. Compare with errors.Is.
+var (
+	// ErrFull says that there is no room for the batch, below Settings.MaxBytes or on the disk.
+	ErrFull = errors.New("the queue is full")
+	// ErrClosed says that the queue is closed.
+	ErrClosed = errors.New("the queue is closed")
+	// ErrLocked says that another process uses the directory.
+	ErrLocked = errors.New("another process uses the queue")
+)
+
+// DamagedError says that a file of the queue does not hold what was written to it.
+type DamagedError struct {
+	Path   string
+	Reason error
+}
+
+func (e *DamagedError) Error() string { return fmt.Sprintf("%s is damaged: %v", e.Path, e.Reason) }
+
+func (e *DamagedError) Unwrap() error { return e.Reason }
+
+// Settings say where the queue is and what it may take.
+type Settings struct {
+	Path     string        // of the directory, which is made where there is none
+	MaxBytes int64         // that the files may take
+	Window   time.Duration // how long a stored message is known; 0 is not at all
+	// MaxEntries is how many stored messages are known; the oldest make room.
+	MaxEntries int
+}
+
+const (
+	segmentBytes      = 64 << 20
+	smallestSegment   = 4 << 20
+	segmentsOfMax     = 16
+	lockName          = "queue.lock"
+	dirMode           = 0o750
+	idleSegmentCloses = time.Second
+)
+
+// Queue is an open queue. Its methods may be called from any goroutine, but Next and Load from one at a time.
+type Queue struct {
+	settings     Settings
+	segmentBytes int64 // of a segment as it is made
+	lock         *flock.Flock
+	start        time.Time
+	appends      chan *pending
+	wake         chan struct{} // to run: something was deleted
+	stored       chan struct{} // to whoever calls Next
+	closing      chan struct{}
+	ended        chan struct{} // run has
+
+	// run's alone.
+	next  uint64 // the number of the next batch
+	known dedupe.Window
+
+	mu                        sync.Mutex
+	segments                  []*segment // in order; replaced, never changed in place
+	deletes                   []Ref
+	cursor                    uint64 // the number of the batch that Next returned last
+	trouble                   error  // why the last batch that was to be stored was not; nil when it was
+	since                     time.Time
+	storedBytes, deletedBytes int64 // of batches, since Open
+}
+
+// Ref leads to a batch of the queue.
+type Ref struct {
+	Number  uint64
+	Weight  int64 // of its messages, in bytes
+	bytes   int64
+	segment *segment
+}
+
+// Open opens the queue, or makes it. It reads all that is stored, and takes as long as reading does. The error is ErrLocked,
+// or a *DamagedError, or that of the file system. Close it.
+func Open(settings Settings) (*Queue, error) {
+	q := &Queue{
+		settings: settings, segmentBytes: min(max(settings.MaxBytes/segmentsOfMax, smallestSegment), segmentBytes), start: time.Now(),
+		appends: make(chan *pending), wake: make(chan struct{}, 1), stored: make(chan struct{}, 1),
+		closing: make(chan struct{}), ended: make(chan struct{}),
+		known: dedupe.NewWindow(settings.Window, settings.MaxEntries),
+	}
+	if err := makeDir(settings.Path); err != nil {
+		return nil, err
+	}
+	var err error
+	if q.lock, err = lockDir(settings.Path); err != nil {
+		return nil, err
+	}
+	if err := q.load(); err != nil {
+		_ = q.lock.Close()
+		return nil, err
+	}
+	go q.run()
+	return q, nil
+}
+
+func makeDir(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(path, dirMode); err != nil {
+		return fmt.Errorf("making the directory of the queue: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func lockDir(path string) (*flock.Flock, error) {
+	lock := flock.New(filepath.Join(path, lockName))
+	locked, err := lock.TryLock()
+	if err == nil && !locked {
+		err = ErrLocked
+	}
+	if err != nil {
+		return nil, fmt.Errorf("locking %s: %w", path, err)
+	}
+	return lock, nil
+}
+
+// list returns the segments in a directory, in order.
+func list(dir string) (segments []*segment, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("listing the queue: %w", err)
+	}
+	for _, entry := range entries {
+		digits, isSegment := strings.CutSuffix(entry.Name(), extension)
+		first, err := strconv.ParseUint(digits, 10, 64)
+		info, statErr := entry.Info()
+		if !isSegment || err != nil || statErr != nil {
+			continue
+		}
+		segments = append(segments, &segment{path: filepath.Join(dir, entry.Name()), first: first, size: info.Size()})
+	}
+	return segments, nil
+}
+
+// load verifies the segments and reads the keys of the messages back.
+func (q *Queue) load() (err error) {
+	if q.segments, err = list(q.settings.Path); err != nil {
+		return err
+	}
+	q.next = 1
+	for _, s := range q.segments {
+		if s.tally, err = s.verify(); err != nil {
+			return &DamagedError{Path: s.path, Reason: err}
+		}
+		if err := syncFile(s.path); err != nil { // what a killed process wrote is to be as safe as what it synced
+			return err
+		}
+		q.next = max(q.next, s.last+1, s.first)
+	}
+	return q.loadKeys()
+}
+
+// loadKeys reads the newest keys. A segment has keys of later batches than the one before, but for those that were moved to
+// it, and their numbers are lower.
+func (q *Queue) loadKeys() error {
+	type stored struct {
+		at   int64
+		keys []batch.Key
+	}
+	var all []stored
+	n, oldest := 0, time.Now().Add(-q.settings.Window).UnixNano()
+	for _, s := range slices.Backward(q.segments) {
+		err := s.view(keysBucket, func(b *bbolt.Bucket) error {
+			c := b.Cursor()
+			for k, v := c.Last(); k != nil && n < q.settings.MaxEntries; k, v = c.Prev() {
+				if at := timeOfKeys(v); at > oldest {
+					all = append(all, stored{at, decodeKeys(v)})
+					n += countKeys(v)
+				}
+			}
+			return nil
+		})
+		s.close()
+		if err != nil {
+			return &DamagedError{Path: s.path, Reason: err}
+		}
+	}
+	slices.SortFunc(all, func(a, b stored) int { return cmp.Compare(a.at, b.at) })
+	now := time.Now()
+	for _, s := range all {
+		for _, key := range s.keys {
+			q.known.Add(key, min(time.Since(q.start)-now.Sub(time.Unix(0, s.at)), time.Since(q.start)))
+		}
+	}
+	return nil
+}
+
+// Next returns the first batch behind the one that it returned last; ok is false when there is none. Stored tells when it is
+// worth another try.
+func (q *Queue) Next() (found Ref, ok bool, err error) {
+	q.mu.Lock()
+	segments, from := q.segments, q.cursor+1
+	q.mu.Unlock()
+	for _, s := range segments {
+		last, holds := q.touch(s)
+		if !holds || last < from {
+			continue
+		}
+		err := s.view(batchesBucket, func(b *bbolt.Bucket) error {
+			k, v := b.Cursor().Seek(numberKey(from))
+			if k == nil {
+				return nil
+			}
+			ref, err := refOf(s, k, v)
+			found, ok = ref, err == nil && ref.Number <= last
+			return err
+		})
+		if _, holds := q.touch(s); err != nil && holds { // else it was removed meanwhile
+			return Ref{}, false, &DamagedError{Path: s.path, Reason: err}
+		}
+		if ok {
+			q.mu.Lock()
+			q.cursor = found.Number
+			q.mu.Unlock()
+			return found, true, nil
+		}
+	}
+	return Ref{}, false, nil
+}
+
+// touch notes that a segment is used, and tells whether it holds batches, and the number of the last one. What a commit that
+// failed has left behind it is none of them.
+func (q *Queue) touch(s *segment) (last uint64, holds bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s.used = time.Now()
+	return s.last, s.batches > 0
+}
+
+// Stored has a value when a batch was stored since the last one was taken from it.
+func (q *Queue) Stored() <-chan struct{} { return q.stored }
+
+// Load reads a batch.
+func (q *Queue) Load(ref Ref) (r Record, err error) {
+	q.touch(ref.segment)
+	err = ref.segment.view(batchesBucket, func(b *bbolt.Bucket) (err error) {
+		r, err = decode(ref.Number, b.Get(numberKey(ref.Number)))
+		return err
+	})
+	if err != nil {
+		return Record{}, &DamagedError{Path: ref.segment.path, Reason: fmt.Errorf("batch %d: %w", ref.Number, err)}
+	}
+	return r, nil
+}
+
+// Delete removes a batch, once. It does not wait: run deletes with the next commit, within deleteAfter.
+func (q *Queue) Delete(ref Ref) {
+	q.mu.Lock()
+	q.deletes = append(q.deletes, ref)
+	q.mu.Unlock()
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Stats is what is in the queue, and what went through it.
+type Stats struct {
+	Batches int           // that are not deleted
+	Bytes   int64         // of those
+	Oldest  time.Duration // since the oldest of those came in; 0 when there is none
+	Files   int64         // bytes that the files take
+	Limit   int64         // Settings.MaxBytes
+	Stored  int64         // bytes of batches, since Open
+	Deleted int64         // bytes of batches, since Open
+}
+
+// Stats looks at the oldest batch on the disk, and takes a lock for the rest. After Close it looks at no disk.
+func (q *Queue) Stats() Stats {
+	q.mu.Lock()
+	segments := q.segments
+	s := Stats{Limit: q.settings.MaxBytes, Stored: q.storedBytes, Deleted: q.deletedBytes}
+	for _, segment := range segments {
+		s.Batches += segment.batches
+		s.Bytes += segment.bytes
+		s.Files += segment.size
+	}
+	q.mu.Unlock()
+	select {
+	case <-q.ended:
+		return s
+	default:
+	}
+	for _, segment := range segments {
+		if _, holds := q.touch(segment); !holds {
+			continue
+		}
+		_ = segment.view(batchesBucket, func(b *bbolt.Bucket) error { // an error is that of Load
+			k, v := b.Cursor().First()
+			if k == nil {
+				return nil
+			}
+			ref, err := refOf(segment, k, v)
+			if err != nil {
+				return err
+			}
+			r, err := decode(ref.Number, v)
+			if err == nil {
+				s.Oldest = max(time.Since(r.Origin.Received), 0)
+			}
+			return err
+		})
+		break
+	}
+	return s
+}
+
+// Trouble says why batches are not stored, and for how long that is so: ErrFull, or the error of a write. It is nil while they
+// are. run tries again each second.
+func (q *Queue) Trouble() (age time.Duration, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.trouble == nil {
+		return 0, nil
+	}
+	return time.Since(q.since), q.trouble
+}
+
+// Close deletes what is to be deleted, ends all calls of Append, and lets other processes in. Of the other
+// methods, Append and Stats alone may be called afterwards.
+func (q *Queue) Close() error {
+	close(q.closing)
+	<-q.ended
+	for _, s := range q.segments {
+		s.close()
+	}
+	if err := q.lock.Close(); err != nil {
+		return fmt.Errorf("unlocking %s: %w", q.settings.Path, err)
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package diskqueue
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// Record is a batch as it is stored: the bytes of its body, and what else the events are made of.
+type Record struct {
+	Header
+	Body []byte // decompressed
+}
+
+// Header is what is stored beside the body. It is written as JSON: its names stay as they are.
+type Header struct {
+	Origin   inflight.Origin
+	Lines    bool  `json:",omitempty"` // the body is NDJSON
+	Messages int   // in the body
+	Weight   int64 // of the messages, in bytes (batch.Message.Weight)
+	// Known are the indexes of the messages that had been stored before, with another batch. They are not to be published
+	// again.
+	Known []int `json:",omitempty"`
+}
+
+// headerBytes is more than what the record takes beside its body.
+func (r *Record) headerBytes() int64 {
+	n := fixedBytes + 512 + len(r.Origin.ClientIP) + 8*len(r.Known)
+	for name, value := range r.Origin.Headers {
+		n += 6 * (len(name) + len(value)) // JSON escapes
+	}
+	return int64(n)
+}
+
+// A stored value is: checksum, weight, length of the header, header, body. The first three have a fixed length, so that a
+// look at the first page of a value tells what the batch weighs.
+const fixedBytes = 8 + 8 + 4
+
+var errChecksum = errors.New("the checksum is wrong")
+
+// checksum covers the number of the batch as well: a value under another number is not it.
+func checksum(number uint64, value []byte) uint64 {
+	var d xxhash.Digest
+	d.ResetWithSeed(number)
+	_, _ = d.Write(value[8:]) // never fails
+	return d.Sum64()
+}
+
+func (r *Record) encode(number uint64) ([]byte, error) {
+	header, err := json.Marshal(r.Header)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the header: %w", err)
+	}
+	value := make([]byte, fixedBytes, fixedBytes+len(header)+len(r.Body))
+	binary.BigEndian.PutUint64(value[8:], uint64(max(r.Weight, 0)))
+	binary.BigEndian.PutUint32(value[16:], uint32(len(header))) //nolint:gosec // max_header_bytes bounds it
+	value = append(append(value, header...), r.Body...)
+	binary.BigEndian.PutUint64(value, checksum(number, value))
+	return value, nil
+}
+
+// decode checks the value, which is not kept.
+func decode(number uint64, value []byte) (r Record, err error) {
+	if len(value) < fixedBytes || binary.BigEndian.Uint64(value) != checksum(number, value) {
+		return Record{}, errChecksum
+	}
+	length := int(binary.BigEndian.Uint32(value[16:]))
+	if err := json.Unmarshal(value[fixedBytes:fixedBytes+length], &r.Header); err != nil {
+		return Record{}, fmt.Errorf("decoding the header: %w", err)
+	}
+	r.Body = slices.Clone(value[fixedBytes+length:])
+	return r, nil
+}
+
+// refOf is what leads to a value.
+func refOf(s *segment, number, value []byte) (ref Ref, err error) {
+	if len(number) != 8 || len(value) < fixedBytes {
+		return ref, errors.New("a key is wrong")
+	}
+	return Ref{
+		Number:  binary.BigEndian.Uint64(number),
+		Weight:  int64(binary.BigEndian.Uint64(value[8:])), //nolint:gosec // encode wrote it
+		bytes:   int64(len(value)),
+		segment: s,
+	}, nil
+}
+
+// The keys of a batch are stored as one value: the time at which it was stored, in nanoseconds, and 16 bytes a message.
+const keyBytes = len(batch.Key{})
+
+func encodeKeys(at int64, keys []batch.Key) []byte {
+	value := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(keys)*keyBytes), uint64(at)) //nolint:gosec // times are after 1970
+	for _, key := range keys {
+		if key != (batch.Key{}) {
+			value = append(value, key[:]...)
+		}
+	}
+	return value
+}
+
+func timeOfKeys(value []byte) int64 { return int64(binary.BigEndian.Uint64(value)) } //nolint:gosec // encodeKeys wrote it
+
+func countKeys(value []byte) int { return (len(value) - 8) / keyBytes }
+
+func decodeKeys(value []byte) (keys []batch.Key) {
+	for chunk := range slices.Chunk(value[8:], keyBytes) {
+		keys = append(keys, batch.Key(chunk))
+	}
+	return keys
+}
