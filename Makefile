@@ -49,7 +49,7 @@ test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks
 unit: deps ## Run the unit tests, with the race detector
 	@$(TEST_ENV) scripts/compile.sh "$(PACKAGES)"
 	$(TEST_ENV) go test -timeout 10m ./...
-	$(BUILD_ENV) go test -timeout 10m ./test/durable ./internal/batch
+	$(BUILD_ENV) go test -timeout 10m ./internal/batch
 race: unit ## The same: the unit tests always run with the race detector
 
 .PHONY: e2e

@@ -8,7 +8,6 @@ import (
 
 	"github.com/txn2/rtbeat/config"
 	"github.com/txn2/rtbeat/internal/auth"
-	"github.com/txn2/rtbeat/internal/durable"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/intake"
 	"github.com/txn2/rtbeat/internal/metrics"
@@ -28,6 +27,7 @@ type assembly struct {
 	metrics   *metrics.Metrics
 	publisher *publish.Publisher
 	server    *intake.Server
+	shipping  shipping // nothing, unless in durable mode
 	states    states
 	status    *status.Status // nil without an admin listener
 	unwatch   func()         // ends the watch of states, and waits for its end; made by Run
@@ -42,7 +42,11 @@ var documentIDs = map[config.DocumentID]publish.DocumentID{
 
 // assemble builds the rooms along the walk, straight down the page.
 func (bt *Beater) assemble() (*assembly, error) {
-	admission := inflight.NewAdmission(int64(bt.config.MaxInFlightBytes))
+	inFlight := int64(bt.config.MaxInFlightBytes)
+	if bt.queue != nil {
+		inFlight /= 2 // the other half is the shipper's
+	}
+	admission := inflight.NewAdmission(inFlight)
 	registry := inflight.NewRegistry(inflight.Settings{
 		Join:       bt.config.Dedupe.Enabled,
 		Keys:       bt.config.DocumentID == config.DocumentIDContent,
@@ -50,16 +54,12 @@ func (bt *Beater) assemble() (*assembly, error) {
 		MaxEntries: bt.config.Dedupe.MaxEntries,
 		StallAfter: bt.config.StallAfter,
 	})
-	ack := intake.Delivered
-	var fits func(map[string]any) error
-	if bt.durable != nil {
-		ack, fits = intake.Persisted, durable.Fits
-	}
+	shipping := newShipping(bt.queue, registry, inFlight, bt.log)
 	var server *intake.Server // it counts, and is looked at once it serves
 	gathered := prometheus.NewRegistry()
 	m := metrics.New(gathered, metrics.Sources{
-		Bytes:         admission.Used,
-		BytesLimit:    admission.Limit,
+		Bytes:         func() int64 { return admission.Used() + shipping.inFlight() },
+		BytesLimit:    func() int64 { return int64(bt.config.MaxInFlightBytes) },
 		High:          func() bool { _, _, high := admission.High(); return high },
 		Events:        registry.Events,
 		Oldest:        registry.Oldest,
@@ -78,7 +78,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 
 		Phase:   func() string { return server.Phase() },
 		Libbeat: bt.libbeat.Value,
-	}, words(bt.processors), bt.build, string(ack))
+	}, words(bt.processors), bt.build, string(bt.ack()))
 
 	publisher, err := publish.New(bt.pipeline, registry, publish.Settings{
 		Workers:    min(runtime.GOMAXPROCS(0), maxWorkers),
@@ -96,6 +96,9 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Authenticator:  bt.door.authenticator,
 		Connections:    bt.door.connections,
 		Log:            bt.log.Named("intake"),
+	}
+	if bt.queue != nil {
+		parts.Queue = bt.queue
 	}
 	var page *status.Status
 	if bt.door.admin != nil {
@@ -116,15 +119,14 @@ func (bt *Beater) assemble() (*assembly, error) {
 		MaxDepth:       bt.config.MaxDepth,
 		MaxKey:         int(bt.config.MaxKeyBytes),
 		MaxHeader:      int(bt.config.MaxHeaderBytes),
-		Ack:            ack,
 		TLS:            bt.door.tls(),
 		TrustedProxies: bt.door.trusted,
 		IncludeHeaders: bt.config.Headers(),
 		Admin:          bt.door.admin != nil,
-		Fits:           fits,
+		Dedupe:         bt.config.Dedupe.Enabled,
 	}, parts)
 	states := states{stallOf(registry, bt.log), highOf(admission, bt.log), crowdOf(bt.door.connections, bt.log)}
-	return &assembly{admission: admission, registry: registry, metrics: m, publisher: publisher, server: server, states: states, status: page}, nil
+	return &assembly{admission: admission, registry: registry, metrics: m, publisher: publisher, server: server, shipping: shipping, states: states, status: page}, nil
 }
 
 // words are what the labels of the metrics may say.

@@ -16,9 +16,8 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 
 	"github.com/txn2/rtbeat/config"
-	"github.com/txn2/rtbeat/internal/durable"
+	"github.com/txn2/rtbeat/internal/diskqueue"
 	"github.com/txn2/rtbeat/internal/effective"
-	"github.com/txn2/rtbeat/internal/intake"
 	"github.com/txn2/rtbeat/internal/libbeatstats"
 	"github.com/txn2/rtbeat/internal/metrics"
 	"github.com/txn2/rtbeat/internal/outputs"
@@ -32,16 +31,19 @@ type Options struct {
 	// Check is set by commands that only build the Beater, such as "test config": nothing is bound, so that they
 	// work beside a running rtbeat.
 	Check bool
-	// Run is set by the command that runs: Processing takes hold of the directory of the disk queue then.
+	// Run is set by the command that runs.
 	Run bool
+
+	// DiskQueue is where the settings of libbeat's disk queue stand, "queue.disk" or below the output; empty where there are none.
+	// They ask for durable mode.
+	DiskQueue string
 
 	// Reread reads the whole configuration again, for a reload.
 	Reread func() (*conf.C, error)
 	// Hangups has a place for one SIGHUP, and gets those that come during the start. Run reloads at each.
 	Hangups chan os.Signal
 
-	durable    *durable.Mode // what Processing opened, nil in memory mode
-	processors []string      // the names of the processors that Processing found in the configuration
+	processors []string // the names of the processors that Processing found in the configuration
 }
 
 // Beater takes batches in over HTTP and answers for their delivery. libbeat runs it.
@@ -52,7 +54,7 @@ type Beater struct {
 	door          *door
 	pipeline      beat.Pipeline
 	closePipeline func() error
-	durable       *durable.Mode // nil in memory mode
+	queue         *diskqueue.Queue // nil in memory mode
 	libbeat       *libbeatstats.Stats
 	build         metrics.Build
 	processors    []string            // the names of the processors in the configuration
@@ -71,12 +73,15 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
+	c, more, err := fromDiskQueue(c, options.Root, options.DiskQueue)
+	if err != nil {
+		return nil, fmt.Errorf("checking the configuration: %w", err)
+	}
 	log := b.Info.Logger.Named("rtbeat")
-	for _, warning := range warnings {
+	for _, warning := range append(warnings, more...) {
 		log.Warn(warning)
 	}
-	disk, err := judgeQueue(options.Root, c)
-	if err != nil {
+	if err := judgeQueue(options.Root, c.Timeout); err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	if b.Config != nil {
@@ -93,7 +98,7 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	bt := &Beater{
-		config: c, log: log, door: door, durable: options.durable, reread: options.Reread, hangups: options.Hangups, processors: options.processors,
+		config: c, log: log, door: door, reread: options.Reread, hangups: options.Hangups, processors: options.processors,
 		libbeat: libbeatstats.New(b.Monitoring.StatsRegistry()),
 		build:   metrics.Build{Version: b.Info.Version, Commit: version.Commit(), Libbeat: version.GetDefaultVersion()},
 	}
@@ -102,16 +107,11 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	}
 	bt.stopped, bt.stop = context.WithCancel(context.Background())
 	if options.Check {
-		if disk != nil {
-			err = checkOutput(b)
-		}
-		return bt, err
+		return bt, nil
 	}
-	if disk != nil {
-		if err := disk.CheckInForce(b); err != nil {
-			bt.stop()
-			return nil, fmt.Errorf("preparing durable mode: %w", err)
-		}
+	if err := checkLeftovers(c); err != nil {
+		bt.stop()
+		return nil, err
 	}
 	limitMemory(c, memlimit.FromCgroup, log)
 	raiseHeap()
@@ -120,14 +120,12 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 		return nil, err
 	}
 	bt.settings = effective.New(options.Root, c)
-	bt.pipeline, bt.closePipeline = guard(b)
-	if bt.durable == nil {
-		durable.WarnOfLeftovers(log)
-		return bt, nil
+	if bt.queue, err = openQueue(c, log); err != nil {
+		bt.door.close()
+		bt.stop()
+		return nil, err
 	}
-	bt.durable.Announce()
-	bt.pipeline = bt.durable.Guard(bt.pipeline, int64(c.MaxInFlightBytes))
-	bt.closePipeline = leaveOpen
+	bt.pipeline, bt.closePipeline = guard(b)
 	return bt, nil
 }
 
@@ -140,9 +138,13 @@ func (bt *Beater) Run(*beat.Beat) error {
 	if err != nil {
 		bt.door.close()
 		_ = bt.closePipeline()
+		if bt.queue != nil {
+			_ = bt.queue.Close()
+		}
 		return err
 	}
 
+	a.shipping.start()
 	served := make(chan error, 2) // one from each listener
 	var server sync.WaitGroup
 	server.Go(func() { served <- a.server.Serve(bt.door.listener) })
@@ -158,15 +160,6 @@ func (bt *Beater) Run(*beat.Beat) error {
 	defer server.Wait()
 	bt.announce()
 
-	nudging, endNudging := context.WithCancel(context.Background())
-	var nudger sync.WaitGroup
-	nudger.Go(func() {
-		if err := bt.durable.Nudge(nudging); err != nil {
-			bt.log.Errorw("a full disk queue may stay full", "error.message", err.Error())
-		}
-	})
-	defer nudger.Wait()
-	defer endNudging()
 	watching, endWatch := context.WithCancel(context.Background())
 	var watch sync.WaitGroup
 	watch.Go(func() { a.states.watch(watching) })
@@ -183,29 +176,22 @@ func (bt *Beater) Run(*beat.Beat) error {
 	manager.ready()
 	defer manager.run()()
 
-	acksMayCome := true
 	select {
 	case <-bt.stopped.Done():
 	case err = <-served: // the listener broke; what is in flight still gets its chance
 		bt.log.Errorw("serving failed, stopping", "error.message", err.Error())
-	case err = <-bt.durable.Failures():
-		acksMayCome = false
-		bt.log.Errorw("durable mode has failed, stopping: nothing more is answered 200", "error.message", err.Error())
 	}
 	endReloads()
 	manager.stop(bt.config.ShutdownTimeout)
-	bt.shutdown(a, acksMayCome)
+	bt.shutdown(a)
 	return err
 }
 
 // announce is the one line that says what runs here. Tests and tools read the address behind its first words.
 func (bt *Beater) announce() {
-	c, ack := bt.config, intake.Delivered
-	if bt.durable != nil {
-		ack = intake.Persisted
-	}
+	c := bt.config
 	bt.log.Infow("listening on "+bt.Address(),
-		"service.version", bt.build.Version, "tls", bt.door.certificates != nil, "auth", schemesOf(bt.door.authenticator), "output", bt.output, "ack", string(ack),
+		"service.version", bt.build.Version, "tls", bt.door.certificates != nil, "auth", schemesOf(bt.door.authenticator), "output", bt.output, "ack", string(bt.ack()),
 		"timeout", c.Timeout.String(), "stall_after", c.StallAfter.String(), "shutdown_timeout", c.ShutdownTimeout.String(),
 		"max_body_bytes", int64(c.MaxBodyBytes), "max_messages", c.MaxMessages, "max_in_flight_bytes", int64(c.MaxInFlightBytes),
 		"max_connections", bt.door.connections.Limit())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/txn2/rtbeat/internal/diskqueue"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -28,19 +29,19 @@ type step struct {
 // shutdown stops in order. The order is the promise: every sender has its answer before anything can look like an
 // acknowledgement that is none, and the registry is sealed before the pipeline is closed. The steps up to "acks"
 // share shutdown_timeout; those from "seal" on run in any case, within closeTimeout.
-func (bt *Beater) shutdown(a *assembly, acksMayCome bool) {
+func (bt *Beater) shutdown(a *assembly) {
 	start := time.Now()
 	var account inflight.Account
+	var left diskqueue.Stats
 
 	budget, cancel := context.WithTimeoutCause(context.Background(), bt.config.ShutdownTimeout, errBudgetSpent)
 	defer cancel()
 	bt.take(budget,
 		step{"unready", func(ctx context.Context) error { return bt.leave(ctx, a) }},
 		step{"intake", a.server.Drain},
+		step{"shipper", a.shipping.finish},
+		step{"acks", a.registry.WaitEmpty},
 	)
-	if acksMayCome {
-		bt.take(budget, step{"acks", a.registry.WaitEmpty})
-	}
 	closing, cancel := context.WithTimeoutCause(context.Background(), closeTimeout, errCloseTimeout)
 	defer cancel()
 	bt.take(closing,
@@ -48,6 +49,10 @@ func (bt *Beater) shutdown(a *assembly, acksMayCome bool) {
 			a.unwatch() // a sealed registry owes nothing, which looks like the end of a stall
 			account = a.registry.Seal()
 			return nil
+		}},
+		step{"queue", func(ctx context.Context) (err error) {
+			left, err = a.shipping.close(ctx)
+			return err
 		}},
 		step{"clients", func(context.Context) error { a.publisher.Close(); return nil }},
 		step{"pipeline", func(ctx context.Context) error {
@@ -59,16 +64,30 @@ func (bt *Beater) shutdown(a *assembly, acksMayCome bool) {
 		step{"admin", func(context.Context) error { a.server.Close(); return nil }},
 	)
 
+	bt.report(account, left, time.Since(start))
+}
+
+// report writes the last line of the log.
+func (bt *Beater) report(account inflight.Account, left diskqueue.Stats, took time.Duration) {
 	done, open := account.Delivered, account.Unacknowledged
-	report := bt.log.Infow
-	if open.Batches > 0 || account.Rejected > 0 {
-		report = bt.log.Warnw
-	}
-	report(fmt.Sprintf("stopped: %d events delivered, %d batches answered 200; %d events of %d batches unacknowledged",
-		done.Events, done.Batches, open.Events, open.Batches),
+	args := []any{
 		"delivered_batches", done.Batches, "delivered_events", done.Events,
 		"rejected_events", account.Rejected, "unacknowledged_batches", open.Batches, "unacknowledged_events", open.Events,
-		"event.duration", time.Since(start).Nanoseconds())
+		"event.duration", took.Nanoseconds(),
+	}
+	switch {
+	case bt.queue != nil:
+		bt.log.Infow(fmt.Sprintf("stopped: %d events delivered; %d batches (%s) wait on the disk for the next start", done.Events, left.Batches, size(left.Bytes)),
+			append(args, "stored_batches", left.Batches, "stored_bytes", left.Bytes)...)
+	case open.Batches > 0 || account.Rejected > 0:
+		bt.log.Warnw(stopped(done, open), args...)
+	default:
+		bt.log.Infow(stopped(done, open), args...)
+	}
+}
+
+func stopped(done, open inflight.Tally) string {
+	return fmt.Sprintf("stopped: %d events delivered, %d batches answered 200; %d events of %d batches unacknowledged", done.Events, done.Batches, open.Events, open.Batches)
 }
 
 // take goes through steps, and logs those that fail or run out of time.
@@ -84,13 +103,6 @@ func (bt *Beater) take(ctx context.Context, steps ...step) {
 		bt.log.Debugw("stopping: step done", args...)
 	}
 }
-
-// leaveOpen stands for closing the pipeline. In durable mode the process ends as if killed, which the queue survives:
-// closing it would lose events. libbeat gives the queue a second to close, and then drops what the output has not
-// acknowledged; where the queue has not closed by then, because a sync or a deletion takes its time, it takes the
-// dropped events for delivered (WaitClose in libbeat/publisher/pipeline/controller.go). And where the disk is full,
-// the closing queue panics (processRequest in diskqueue/writer_loop.go syncs a file that it could not open).
-func leaveOpen() error { return nil }
 
 // within runs f, and does not wait for it beyond ctx: the process ends next, and f with it.
 func within(ctx context.Context, f func() error) error {

@@ -14,13 +14,34 @@ var outputNames = []string{"logstash", "elasticsearch", "kafka", "redis", "file"
 // queueDefaults makes 0s the default of the memory queue's flush.timeout, wherever that queue stands. libbeat's own
 // default holds a small batch back for 10 s (libbeat/publisher/queue/memqueue/config.go), longer than its sender
 // waits. These settings lie under the user's, who may still choose another value.
-func queueDefaults() []cfgfile.ConditionalOverride {
+//
+// libbeat's disk queue is never used. Where it is configured, the memory queue is in its place, and found is told where its
+// settings stand: they ask for durable mode.
+func queueDefaults(found func(key string)) []cfgfile.ConditionalOverride {
 	defaults := []cfgfile.ConditionalOverride{{
 		Check:  func(file *conf.C) bool { return !hasOtherQueue(withFlags(file)) },
 		Config: conf.MustNewConfigFrom(map[string]any{"queue.mem.flush.timeout": "0s"}),
 	}}
+	queues := []string{"queue"}
 	for _, output := range outputNames {
-		queue := "output." + output + ".queue.mem"
+		queues = append(queues, "output."+output+".queue")
+	}
+	for _, queue := range queues {
+		disk := queue + ".disk"
+		defaults = append(defaults, cfgfile.ConditionalOverride{
+			Check: func(file *conf.C) bool {
+				c := withFlags(file)
+				isConfigured := has(c, disk) && !has(c, disk+".enabled")
+				if isConfigured {
+					found(disk)
+				}
+				return isConfigured
+			},
+			Config: conf.MustNewConfigFrom(map[string]any{disk + ".enabled": false, queue + ".mem.flush.timeout": "0s"}),
+		})
+	}
+	for _, queue := range queues[1:] {
+		queue += ".mem"
 		defaults = append(defaults, cfgfile.ConditionalOverride{
 			Check:  func(file *conf.C) bool { return has(withFlags(file), queue) },
 			Config: conf.MustNewConfigFrom(map[string]any{queue + ".flush.timeout": "0s"}),

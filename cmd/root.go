@@ -41,11 +41,14 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 		return nil, fmt.Errorf("registering the fields: %w", err)
 	}
 
+	if err := allowSyscalls(); err != nil {
+		return nil, err
+	}
 	if err := outputs.Watch(); err != nil {
 		return nil, fmt.Errorf("watching the outputs: %w", err)
 	}
 	var options beater.Options
-	defaults := queueDefaults()
+	defaults := queueDefaults(func(key string) { options.DiskQueue = key })
 	options.Hangups = make(chan os.Signal, 1) // one that comes during a reload asks for another
 	options.Reread = func() (*conf.C, error) { return reread(defaults) }
 	settings := instance.Settings{
@@ -56,7 +59,7 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	}
 	root := libbeatcmd.GenRootCmdWithSettings(
 		func(b *beat.Beat, section *conf.C) (beat.Beater, error) {
-			if options.Run && publishingDisabled() { // else Processing may have set it, to keep libbeat from the queue
+			if publishingDisabled() {
 				return nil, errPublishingDisabled
 			}
 			if b.InSetupCmd { // libbeat puts settings of Filebeat's modules there, whatever the Beat
@@ -74,7 +77,7 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	for _, c := range []*cobra.Command{&root.Command, root.RunCmd} { // the root command is an alias of run
 		c.PreRun = func(*cobra.Command, []string) {
 			options.Run = true
-			signal.Notify(options.Hangups, syscall.SIGHUP) // else one would end a start, which takes its time where a queue is repaired
+			signal.Notify(options.Hangups, syscall.SIGHUP) // else one would end a start, which takes its time where a queue is read
 		}
 	}
 	for _, c := range checkOnly(root) {

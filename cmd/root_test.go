@@ -51,15 +51,15 @@ func TestQueueDefaultStaysOutOfTheWay(t *testing.T) {
 		"a disabled queue":           {"queue.disk: {enabled: false, max_size: 10GB}", map[string]string{top: "0s"}},
 		"disabled in the output":     {"output.logstash.queue.disk: {enabled: false, max_size: 10GB}", map[string]string{top: "0s"}},
 		"an empty one in the output": {"output.logstash.queue:", map[string]string{top: "0s"}},
-		"disk queue":                 {"queue.disk.max_size: 10GB", nil},
-		"disk in the output":         {"output.logstash.queue.disk.max_size: 10GB", nil},
+		"disk queue":                 {"queue.disk.max_size: 10GB", map[string]string{"queue.disk.enabled": "false", top: "0s"}},
+		"disk in the output":         {"output.logstash.queue.disk.max_size: 10GB", map[string]string{"output.logstash.queue.disk.enabled": "false", "output.logstash.queue.mem.flush.timeout": "0s"}},
 		"memory in the output":       {"output.kafka.queue.mem.events: 64", map[string]string{"output.kafka.queue.mem.flush.timeout": "0s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, err := conf.NewConfigWithYAML([]byte(test.file), "test")
 			require.NoError(t, err)
 			got := map[string]string{}
-			for _, override := range queueDefaults() {
+			for _, override := range queueDefaults(func(string) {}) {
 				if !override.Check(file) {
 					continue
 				}

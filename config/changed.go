@@ -9,6 +9,12 @@ func (c Config) WithAuth(a Auth) (Config, error) {
 	return c, err
 }
 
+// WithDurable returns c with other settings of durable mode, if they keep the rules.
+func (c Config) WithDurable(d Durable) (Config, error) {
+	c.Durable = d
+	return c, c.checkDurable()
+}
+
 // Changed returns the full names of the settings that differ between c and other, those of auth left out, and ssl as one.
 func (c Config) Changed(other Config) []string {
 	return changed("rtbeat.", reflect.ValueOf(c), reflect.ValueOf(other))

@@ -97,6 +97,9 @@ type Config struct {
 	// Dedupe is about messages that come again.
 	Dedupe Dedupe `config:"dedupe"`
 
+	// Durable is about keeping batches on the local disk until they are delivered.
+	Durable Durable `config:"durable"`
+
 	// DocumentID is what an event's @metadata._id is made of. By the id a store keeps one copy of a message. With content
 	// the id is a hash of the message as it was sent. With uuid it is the message's uuid. That is safe only if uuids are
 	// unique over all senders, and an equal uuid means an equal message. Otherwise the store loses messages. With none
@@ -164,6 +167,7 @@ func Default() Config {
 		IdleTimeout:      2 * time.Minute,
 		StallAfter:       30 * time.Second,
 		Dedupe:           Dedupe{Enabled: true, Window: 10 * time.Minute, MaxEntries: 1 << 18},
+		Durable:          Durable{Path: "queue", MaxBytes: 10 << 30},
 		DocumentID:       DocumentIDContent,
 	}
 }
@@ -189,6 +193,9 @@ func Load(section *config.C) (c Config, warnings []string, err error) {
 		return Config{}, nil, fmt.Errorf("reading the rtbeat section: %w", err)
 	}
 	c.dropEmptyLists()
+	if !section.HasField("durable.enabled") && hasValues(values["durable"]) {
+		c.Durable.Enabled = true
+	}
 	warnings = c.fallBack()
 	if err := c.check(); err != nil {
 		return Config{}, nil, err

@@ -52,7 +52,7 @@ func (c *Config) fallBack() (warnings []string) {
 // check applies the rules that hold for single settings and between them. Each error names its key.
 func (c *Config) check() error {
 	for _, check := range []func() error{
-		c.checkListeners, c.checkSSL, c.checkAuth, c.checkDurations, c.checkLimits, c.checkProxies, c.checkHeaders,
+		c.checkListeners, c.checkSSL, c.checkAuth, c.checkDurations, c.checkLimits, c.checkProxies, c.checkHeaders, c.checkDurable,
 	} {
 		if err := check(); err != nil {
 			return err

@@ -17,13 +17,15 @@ const module = "github.com/txn2/rtbeat"
 var mayImport = map[string][]string{
 	"":                        {"cmd"},
 	"cmd":                     {"beater", "config", "internal/clientip", "internal/lumbersink", "internal/outputs", "internal/probe"},
-	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/durable", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatcheck", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/status", "internal/systemd"},
-	"internal/intake":         {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/inflight", "internal/pace"},
+	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatcheck", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/shipper", "internal/status", "internal/systemd"},
+	"internal/intake":         {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/diskqueue", "internal/inflight", "internal/pace"},
 	"internal/batch":          {"internal/pace"},
 	"internal/contentcoding":  {"internal/pace"},
 	"internal/publish":        {"internal/batch", "internal/inflight"},
-	"internal/inflight":       {"internal/batch"},
-	"internal/durable":        {"internal/persist", "internal/queuedir", "internal/status"},
+	"internal/inflight":       {"internal/batch", "internal/dedupe"},
+	"internal/dedupe":         {"internal/batch"},
+	"internal/diskqueue":      {"internal/batch", "internal/dedupe", "internal/inflight"},
+	"internal/shipper":        {"internal/batch", "internal/diskqueue", "internal/inflight"},
 	"internal/effective":      {"config"},
 	"deploy/packages/extras":  {"cmd"},
 	"internal/metrics/manual": {"internal/metrics"},
@@ -33,7 +35,7 @@ var mayImport = map[string][]string{
 }
 
 // freeOfLibbeat are the rooms that build and test in a second, because they do not pull in libbeat.
-var freeOfLibbeat = []string{"internal/batch", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/pace", "internal/persist", "internal/queuedir", "internal/probe", "internal/systemd"}
+var freeOfLibbeat = []string{"internal/batch", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/dedupe", "internal/diskqueue", "internal/pace", "internal/probe", "internal/shipper", "internal/systemd"}
 
 // stdlibAnd are the rooms that use nothing but the standard library, this module and what is named.
 var stdlibAnd = map[string][]string{

@@ -9,9 +9,12 @@ import (
 // with the key of another's, and have it taken for a retry; making two of his own that are alike takes 2^64 attempts.
 type Key [16]byte
 
-// Key returns the key of the message as it was sent, and false when the message has no uuid: such a message is never
+// Key returns the StoredKey, or the key of the message as it was sent, and false when the message has no uuid: such a message is never
 // taken for a retry, because two of them may be alike and both be meant. Valid as long as Raw is.
 func (m Message) Key() (key Key, ok bool) {
+	if m.StoredKey != (Key{}) {
+		return m.StoredKey, true
+	}
 	if m.UUID == "" {
 		return Key{}, false
 	}

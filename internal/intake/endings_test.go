@@ -2,7 +2,6 @@ package intake
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/diskqueue"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -23,6 +23,13 @@ func (r *rig) endings() map[outcome]func() *call {
 	const size = 500
 	whole := batchOf(size)
 	r.server.handler.limits.MaxKeyBytes, r.server.handler.limits.MaxStringBytes = 300, size-11
+	storing := func(err error) func() *call {
+		return func() *call {
+			r.server.handler.queue = &fakeQueue{err: err}
+			defer func() { r.server.handler.queue = nil }()
+			return r.do(r.request(whole))
+		}
+	}
 	with := func(key, value string) func() *call {
 		return func() *call {
 			req := r.request(whole)
@@ -57,7 +64,6 @@ func (r *rig) endings() map[outcome]func() *call {
 		stringTooLong:   send(`[{"":"` + strings.Repeat("s", size-10) + `"}]`),
 		wrongShape:      send(`[1]`),
 		sizeMismatch:    send(`{"size":1,"messages":[]}`),
-		notPersistable:  send(`{"messages":[{},{"unfit":1}]}`),
 		corruptEncoding: with("Content-Encoding", "gzip"),
 		unauthorized:    with("Authorization", "Bearer wrong"),
 		forbidden: func() *call { // the names of certificates are tested over TLS
@@ -70,6 +76,8 @@ func (r *rig) endings() map[outcome]func() *call {
 		bodyTooLarge:        func() *call { return r.do(r.chunked(strings.NewReader(batchOf(size + 1)))) },
 		unsupportedType:     with("Content-Type", "text/plain"),
 		unsupportedEncoding: with("Content-Encoding", "br"),
+		queueFull:           storing(diskqueue.ErrFull),
+		queueFailed:         storing(io.ErrShortWrite),
 		inFlightLimit: func() *call {
 			other, err := r.admission.Open(1)
 			require.NoError(r.t, err)
@@ -127,21 +135,11 @@ func (r *rig) endings() map[outcome]func() *call {
 	}
 }
 
-var errUnfit = errors.New("unfit")
-
-// fits stands for what the disk queue can carry.
-func fits(fields map[string]any) error {
-	if _, unfit := fields["unfit"]; unfit {
-		return errUnfit
-	}
-	return nil
-}
-
 // One ending after the other on one server: a byte kept by any of them shows at once.
 func TestNoEndingKeepsBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(l *limits) {
-			l.MaxBody, l.MaxMessages, l.InFlight, l.Fits = 500, 10, 3000, fits
+			l.MaxBody, l.MaxMessages, l.InFlight = 500, 10, 3000
 			var err error
 			l.Authenticator, err = auth.New(auth.Settings{BearerTokens: []string{bearer}})
 			require.NoError(t, err)

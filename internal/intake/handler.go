@@ -12,6 +12,7 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/clientip"
 	"github.com/txn2/rtbeat/internal/contentcoding"
+	"github.com/txn2/rtbeat/internal/diskqueue"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -45,7 +46,8 @@ type handler struct {
 	trusted        clientip.Trusted
 	includeHeaders []string
 	ack            Ack
-	fits           func(fields map[string]any) error
+	queue          Queue // nil where batches are not stored
+	dedupe         bool  // whether the queue is told the keys of messages
 }
 
 // serve is the walk: admit, read, verify, decode, claim, publish, await; the caller replies. It returns delivered only when
@@ -95,9 +97,6 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	if err != nil {
 		return h.refused(ctx, err)
 	}
-	if refusal := h.allFit(b.Messages); refusal != nil {
-		return *refusal
-	}
 	h.metrics.Batch(len(b.Messages), b.NumbersAsStrings)
 	if len(b.Messages) == 0 {
 		return h.delivered(inflight.Progress{})
@@ -105,6 +104,10 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	origin := inflight.Origin{Received: received, ClientIP: h.clientIP(req), Headers: h.headers(req), Trace: traceOf(req.Header[traceparent])}
 	if err := weighOrigin(b.Messages, origin, reservation); err != nil {
 		return result{outcome: readOutcome(req.Context(), err), err: err}
+	}
+	if h.queue != nil {
+		record := diskqueue.Record{Header: diskqueue.Header{Origin: origin, Lines: pass.lines, Messages: len(b.Messages)}, Body: body}
+		return h.store(ctx, record, b.Messages, start)
 	}
 	token, err = h.registry.Claim(b.Messages, origin, reservation)
 	if err != nil {
@@ -188,19 +191,6 @@ func (h *handler) decode(ctx context.Context, p pass, body []byte) (batch.Batch,
 	return b, nil
 }
 
-// allFit refuses a batch with a message that the queue cannot carry.
-func (h *handler) allFit(messages []batch.Message) (refusal *result) {
-	if h.fits == nil {
-		return nil
-	}
-	for i := range messages {
-		if err := h.fits(messages[i].Fields); err != nil {
-			return &result{outcome: notPersistable, say: fmt.Sprintf("message %d: %v", i, err), err: err, detail: detail{Index: &i}}
-		}
-	}
-	return nil
-}
-
 // unclaimed is how a batch ends that the registry does not take.
 func (h *handler) unclaimed(err error) result {
 	if stall, ok := errors.AsType[*inflight.StalledError](err); ok {
@@ -247,6 +237,36 @@ func undelivered(o outcome, p inflight.Progress) result {
 		Filtered:  &p.Filtered,
 		Acked:     &p.Acked,
 	}}
+}
+
+// store puts a batch into the queue, and answers as soon as it is on the disk.
+func (h *handler) store(ctx context.Context, record diskqueue.Record, messages []batch.Message, start time.Time) result {
+	var keys []batch.Key
+	for i := range messages {
+		record.Weight += int64(messages[i].Weight)
+		if h.dedupe {
+			key, _ := messages[i].Key()
+			keys = append(keys, key)
+		}
+	}
+	known, err := h.queue.Append(ctx, record, keys)
+	p := inflight.Progress{Messages: len(messages), Delivered: known}
+	switch {
+	case err == nil:
+		h.metrics.Coalesced(0, known)
+		h.metrics.Delivered(time.Since(start))
+		return h.delivered(p)
+	case errors.Is(err, errAckTimeout):
+		return undelivered(ackTimeout, inflight.Progress{Messages: len(messages)})
+	case errors.Is(err, diskqueue.ErrClosed), errors.Is(err, errStopping):
+		return result{outcome: stopping, err: err}
+	case errors.Is(err, context.Canceled):
+		return result{outcome: clientGone, err: err}
+	case errors.Is(err, diskqueue.ErrFull):
+		return result{outcome: queueFull, err: err}
+	default:
+		return result{outcome: queueFailed, err: err}
+	}
 }
 
 // delivered is the only maker of a 200 for a batch.

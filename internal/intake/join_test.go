@@ -76,21 +76,3 @@ func TestAStalledOutputIsA503AtOnceForWhatIsNew(t *testing.T) {
 		readyz().requireAnswer(leaving)
 	})
 }
-
-func TestABatchThatDoesNotFitIsRefusedWhole(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(l *limits) { l.Fits = fits })
-		refused := r.do(r.request(`{"messages":[{"n":1},{"unfit":1}]}`))
-		require.JSONEq(t, `{"status":"FAIL","reason":"not_persistable","index":1,"message":"`+outcomes[notPersistable].phrase+`: message 1: unfit"}`,
-			refused.requireAnswer(notPersistable))
-		r.requireUntouched()
-	})
-}
-
-func TestTheAnswerSaysWhatAnAcknowledgementMeans(t *testing.T) {
-	r := newRig(t, func(l *limits) { l.Ack = Persisted })
-	r.deliverAll()
-	for _, body := range []string{messages(1), messages(0)} {
-		require.Contains(t, r.do(r.request(body)).requireAnswer(delivered), `"ack":"persisted"`)
-	}
-}

@@ -23,7 +23,6 @@ const (
 	stringTooLong
 	wrongShape
 	sizeMismatch
-	notPersistable
 	corruptEncoding
 	bodyTruncated
 	unauthorized
@@ -40,15 +39,20 @@ const (
 	inFlightLimit
 	outputStalled
 	joinedFiltered
+	queueFull
+	queueFailed
 	stopping
 	clientGone
 
 	// What health answers, which is not counted with the answers to senders.
 	alive
 	ready
+	degraded
 	starting
 	stalled
 	high
+	full
+	failed
 	leaving
 )
 
@@ -91,7 +95,6 @@ var outcomes = [...]struct {
 	stringTooLong:       {400, fail, "string_too_long", "a message has a string of more than 20,000,000 bytes, which Logstash may be unable to read", warn, false, false},
 	wrongShape:          {400, fail, "wrong_shape", "the body is no batch. Send a JSON object with a messages array of objects, a JSON array of objects, or NDJSON", warn, false, false},
 	sizeMismatch:        {400, fail, "size_mismatch", "size is not the number of messages", warn, false, false},
-	notPersistable:      {400, fail, "not_persistable", "the disk queue cannot carry a message of this batch. Nothing of the batch was taken", warn, false, false},
 	bodyTruncated:       {400, fail, "body_truncated", "the body ended before it was complete. Send it again", warn, false, true},
 	corruptEncoding:     {400, fail, "corrupt_encoding", "the body is not what its Content-Encoding says, or is not complete", warn, false, false},
 	unauthorized:        {401, fail, "unauthorized", "there are no credentials, or they are wrong. The WWW-Authenticate header says which are wanted", warn, false, false},
@@ -108,13 +111,18 @@ var outcomes = [...]struct {
 	inFlightLimit:       {503, fail, "in_flight_limit", "as much as rtbeat.max_in_flight_bytes allows waits for the output. Nothing of this batch was taken; send it again", warn, true, false},
 	outputStalled:       {503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after. Nothing of this batch was taken; send it again", warn, true, false},
 	joinedFiltered:      {503, fail, "joined_filtered", "a message of this batch was in flight for another request, and a processor dropped it there. Send the batch again: the processors will look at this request", quiet, true, false},
+	queueFull:           {503, fail, "queue_full", "there is no room for this batch in the queue on disk (rtbeat.durable.max_bytes, or the disk). Nothing of it was taken; send it again", warn, true, false},
+	queueFailed:         {503, fail, "queue_failed", "this batch could not be written to the queue on disk; the log says why. Keep the batch and send it again", failure, true, false},
 	stopping:            {503, fail, "stopping", "rtbeat is stopping. Send the batch again, to another instance or later", quiet, true, true},
 	clientGone:          {statusClientGone, "", "client_gone", "", quiet, false, true},
 	alive:               {200, ok, "alive", "", quiet, false, false},
 	ready:               {200, ok, "ready", "", quiet, false, false},
+	degraded:            {200, ok, "degraded", "the output has acknowledged nothing for rtbeat.stall_after. Batches are taken, and wait on disk", quiet, false, false},
 	starting:            {503, fail, "starting", "rtbeat is starting", quiet, false, false},
 	stalled:             {503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after, although it has events to acknowledge", quiet, false, false},
 	high:                {503, fail, "in_flight_high", "nine tenths of rtbeat.max_in_flight_bytes waited for the output, and it has not been down to three quarters since", quiet, false, false},
+	full:                {503, fail, "queue_full", "the queue on disk is full", quiet, false, false},
+	failed:              {503, fail, "queue_failed", "the queue on disk cannot be written; the log says why", quiet, false, false},
 	leaving:             {503, fail, "stopping", "rtbeat is stopping", quiet, false, false},
 }
 
@@ -144,7 +152,10 @@ func DecodeFailures() []string {
 var settingOf = map[outcome]string{
 	starting: "rtbeat.port",
 	stalled:  "rtbeat.stall_after",
+	degraded: "rtbeat.stall_after",
 	high:     "rtbeat.max_in_flight_bytes",
+	full:     "rtbeat.durable.max_bytes",
+	failed:   "rtbeat.durable.path",
 	leaving:  "rtbeat.shutdown_delay",
 }
 

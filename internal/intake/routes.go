@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+
+	"github.com/txn2/rtbeat/internal/diskqueue"
 )
 
 // route is a path and its methods, so that another method is a 405 with Allow.
@@ -67,16 +70,27 @@ func (s *Server) readiness() result {
 	if !s.at(phaseServing) {
 		return unready(starting, time.Since(s.born))
 	}
-	if age, isStalled := s.registry.Stalled(); isStalled {
+	age, isStalled := s.registry.Stalled()
+	if isStalled && s.queue == nil {
 		return unready(stalled, age)
+	}
+	if s.queue != nil {
+		if age, err := s.queue.Trouble(); errors.Is(err, diskqueue.ErrFull) {
+			return unready(full, age)
+		} else if err != nil {
+			return unready(failed, age)
+		}
 	}
 	if age, _, isHigh := s.admission.High(); isHigh {
 		return unready(high, age)
 	}
+	if isStalled {
+		return unready(degraded, age)
+	}
 	return result{outcome: ready}
 }
 
-// unready is a 503 of /readyz: what decides about it, and since when it is so.
+// unready is an answer of /readyz that names what decides about it, and since when it is so.
 func unready(o outcome, age time.Duration) result {
 	return result{outcome: o, detail: detail{Setting: settingOf[o], Age: seconds(age)}}
 }

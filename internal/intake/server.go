@@ -5,7 +5,6 @@
 package intake
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -24,6 +23,7 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/clientip"
 	"github.com/txn2/rtbeat/internal/contentcoding"
+	"github.com/txn2/rtbeat/internal/diskqueue"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -37,24 +37,29 @@ type Settings struct {
 	MaxDepth       int           // of a message
 	MaxKey         int           // bytes of an object key; 0 for the default of batch.Options
 	MaxHeader      int           // bytes
-	Ack            Ack           // what the output's acknowledgement means; Delivered when empty
 	TLS            *tls.Config   // nil for plain HTTP
 	TrustedProxies clientip.Trusted
 	IncludeHeaders []string // names of the headers that go into the events, in lower case
 	Admin          bool     // health and metrics are served by ServeAdmin, and not beside /in
-	// Fits, if set, says why the queue cannot carry a message, in words that quote nothing of it; nil when it can.
-	Fits func(fields map[string]any) error
+	Dedupe         bool     // the queue is told which messages it may know already
 }
 
-// Ack is what a 200 is worth: what the acknowledgement of the output means.
+// Ack is what a 200 is worth.
 type Ack string
 
 const (
 	// Delivered says that the output has delivered every event.
 	Delivered Ack = "delivered"
-	// Persisted says that every event is on the local disk, to be delivered.
+	// Persisted says that the batch is on the local disk, to be delivered.
 	Persisted Ack = "persisted"
 )
+
+func ackOf(queue Queue) Ack {
+	if queue != nil {
+		return Persisted
+	}
+	return Delivered
+}
 
 // Metrics is what the intake reports.
 type Metrics interface {
@@ -80,6 +85,14 @@ type Metrics interface {
 	Unwelcome(reason string)
 	// Handshake counts a TLS handshake that failed. reason is one of HandshakeFailures.
 	Handshake(reason string)
+}
+
+// Queue is where batches are stored until they are delivered.
+type Queue interface {
+	// Append returns when the batch is on the disk. known is how many of its messages were there before.
+	Append(ctx context.Context, r diskqueue.Record, keys []batch.Key) (known int, err error)
+	// Trouble says why batches are not stored now, and for how long; nil when they are.
+	Trouble() (age time.Duration, err error)
 }
 
 // Connections is what bounds the connections.
@@ -108,6 +121,7 @@ type Logger interface {
 type Parts struct {
 	Admission      *inflight.Admission
 	Registry       *inflight.Registry
+	Queue          Queue // nil where batches are delivered before the answer
 	Metrics        Metrics
 	MetricsHandler http.Handler        // serves GET /metrics
 	Status         http.Handler        // serves the status page, by ServeAdmin alone
@@ -148,6 +162,7 @@ type Server struct {
 	leftAt    atomic.Int64 // when the phase became phaseLeaving or more, in nanoseconds after born; 0 before
 	admission *inflight.Admission
 	registry  *inflight.Registry
+	queue     Queue
 	requests  *inflight.Admission
 	serving   *tracker
 	abort     context.CancelCauseFunc // ends the requests that wait
@@ -167,7 +182,7 @@ func New(settings Settings, parts Parts) *Server {
 	cores := runtime.GOMAXPROCS(0)
 	half := max(1, cores/2) //nolint:mnd // the other half of the cores is for small bodies
 	s := &Server{
-		abort: abort, born: time.Now(), admission: parts.Admission, registry: parts.Registry, serving: newTracker(),
+		abort: abort, born: time.Now(), admission: parts.Admission, registry: parts.Registry, queue: parts.Queue, serving: newTracker(),
 		requests:    inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
 		connections: parts.Connections, visitors: newVisitors(),
 	}
@@ -187,8 +202,9 @@ func New(settings Settings, parts Parts) *Server {
 		connections:    parts.Connections,
 		trusted:        settings.TrustedProxies,
 		includeHeaders: settings.IncludeHeaders,
-		ack:            cmp.Or(settings.Ack, Delivered),
-		fits:           settings.Fits,
+		ack:            ackOf(parts.Queue),
+		queue:          parts.Queue,
+		dedupe:         settings.Dedupe,
 	}
 	h.authenticator.Store(parts.Authenticator)
 	s.handler = h

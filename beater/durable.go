@@ -1,0 +1,106 @@
+package beater
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/elastic/elastic-agent-libs/logp"
+	"github.com/elastic/elastic-agent-libs/paths"
+
+	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/diskqueue"
+	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/intake"
+	"github.com/txn2/rtbeat/internal/shipper"
+)
+
+// openQueue opens the queue on disk; it returns nil where durable mode is off.
+func openQueue(c config.Config, log *logp.Logger) (*diskqueue.Queue, error) {
+	if !c.Durable.Enabled {
+		return nil, nil //nolint:nilnil // the doc comment says nil
+	}
+	s := diskqueue.Settings{Path: paths.Resolve(paths.Data, c.Durable.Path), MaxBytes: int64(c.Durable.MaxBytes)}
+	if c.Dedupe.Enabled {
+		s.Window, s.MaxEntries = c.Dedupe.Window, c.Dedupe.MaxEntries
+	}
+	log.Infof("durable mode: a 200 says that the batch is on the disk in %s. Reading what is there", s.Path)
+	queue, err := diskqueue.Open(s)
+	if damage, ok := errors.AsType[*diskqueue.DamagedError](err); ok {
+		return nil, fmt.Errorf("%w. Save what can be read with \"rtbeat queue export\", move %s away, start, and send what was saved (docs/durable.md)", damage, s.Path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the queue on disk (rtbeat.durable.path): %w", err)
+	}
+	stats := queue.Stats()
+	log.Infow(fmt.Sprintf("durable mode: %d batches wait to be delivered", stats.Batches), "bytes", stats.Bytes, "max_bytes", stats.Limit)
+	return queue, nil
+}
+
+// ack is what a 200 is worth.
+func (bt *Beater) ack() intake.Ack {
+	if bt.queue != nil {
+		return intake.Persisted
+	}
+	return intake.Delivered
+}
+
+// shipping is what delivers from the queue. The zero value is memory mode: there is nothing to do.
+type shipping struct {
+	queue     *diskqueue.Queue
+	admission *inflight.Admission
+	shipper   *shipper.Shipper
+	run       *sync.WaitGroup
+	stop      context.CancelFunc
+}
+
+// newShipping makes the shipper of a queue, which may have so many bytes in flight. queue may be nil.
+func newShipping(queue *diskqueue.Queue, registry *inflight.Registry, inFlight int64, log *logp.Logger) shipping {
+	if queue == nil {
+		return shipping{}
+	}
+	s := shipping{queue: queue, admission: inflight.NewAdmission(inFlight), run: new(sync.WaitGroup)}
+	s.shipper = shipper.New(shipper.Parts{Queue: queue, Registry: registry, Admission: s.admission, Log: log.Named("shipper")})
+	return s
+}
+
+func (s *shipping) start() {
+	if s.queue == nil {
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.run.Go(func() { s.shipper.Run(ctx) })
+}
+
+// finish takes no more batches, and waits for those that are under way.
+func (s *shipping) finish(ctx context.Context) error {
+	if s.queue == nil {
+		return nil
+	}
+	s.stop()
+	return within(ctx, func() error { s.run.Wait(); return nil })
+}
+
+// close closes the queue, when nothing is under way any more: the registry is sealed. It returns what stays on the disk.
+func (s *shipping) close(ctx context.Context) (left diskqueue.Stats, err error) {
+	if s.queue == nil {
+		return left, nil
+	}
+	err = within(ctx, func() error {
+		s.run.Wait()
+		err := s.queue.Close() // deletes what was delivered
+		left = s.queue.Stats()
+		return err
+	})
+	return left, err
+}
+
+// inFlight is the bytes that the shipper has in memory.
+func (s *shipping) inFlight() int64 {
+	if s.queue == nil {
+		return 0
+	}
+	return s.admission.Used()
+}

@@ -1,0 +1,139 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/diskqueue"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// fakeQueue is a queue whose disk does what the test says.
+type fakeQueue struct {
+	err     error
+	known   int
+	release chan struct{} // Append waits for it, where there is one
+
+	mu      sync.Mutex
+	records []diskqueue.Record
+	keys    [][]batch.Key
+}
+
+func (q *fakeQueue) Append(ctx context.Context, r diskqueue.Record, keys []batch.Key) (known int, err error) {
+	q.mu.Lock()
+	q.records, q.keys = append(q.records, r), append(q.keys, keys)
+	q.mu.Unlock()
+	if q.release != nil {
+		select {
+		case <-q.release:
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}
+	return q.known, q.err
+}
+
+func (q *fakeQueue) Trouble() (time.Duration, error) { return 2 * time.Second, q.err }
+
+func TestABatchIsStoredAsItCame(t *testing.T) {
+	q := &fakeQueue{known: 1}
+	r := newRig(t, func(l *limits) { l.Queue, l.Dedupe, l.IncludeHeaders = q, true, []string{"x-tenant"} })
+	body := "{\"uuid\":\"a\",\"n\":1.50}\n{\"n\":2}\n"
+	req := r.request(body)
+	req.Header.Set("Content-Type", "application/x-ndjson")
+	req.Header.Set("X-Tenant", "t1")
+	require.JSONEq(t, `{"status":"OK","ack":"persisted","messages":2,"coalesced":1,"filtered":0}`, r.do(req).requireAnswer(delivered))
+	r.requireUntouched()
+
+	require.Len(t, q.records, 1)
+	stored := q.records[0]
+	require.Equal(t, body, string(stored.Body))
+	require.True(t, stored.Lines)
+	require.Equal(t, 2, stored.Messages)
+	require.GreaterOrEqual(t, stored.Weight, int64(len(body)-2))
+	require.Equal(t, map[string]string{"x-tenant": "t1"}, stored.Origin.Headers)
+	require.NotEmpty(t, stored.Origin.ClientIP)
+	require.WithinDuration(t, time.Now(), stored.Origin.Received, time.Minute)
+	key, ok := batch.Message{UUID: "a", Raw: []byte(`{"uuid":"a","n":1.50}`)}.Key()
+	require.True(t, ok)
+	require.Equal(t, []batch.Key{key, {}}, q.keys[0])
+}
+
+func TestWithoutDedupeTheQueueIsToldNoKeys(t *testing.T) {
+	q := &fakeQueue{}
+	r := newRig(t, func(l *limits) { l.Queue = q })
+	r.do(r.request(`[{"uuid":"a"}]`)).requireAnswer(delivered)
+	require.Nil(t, q.keys[0])
+}
+
+func TestAnEmptyBatchIsNotStored(t *testing.T) {
+	q := &fakeQueue{}
+	r := newRig(t, func(l *limits) { l.Queue = q })
+	require.Contains(t, r.do(r.request(`[]`)).requireAnswer(delivered), `"ack":"persisted"`)
+	require.Empty(t, q.records)
+}
+
+func TestAMalformedBatchIsNotStored(t *testing.T) {
+	q := &fakeQueue{}
+	r := newRig(t, func(l *limits) { l.Queue = q })
+	r.do(r.request(`[{"a":1},{"a":}]`)).requireAnswer(malformedJSON)
+	require.Empty(t, q.records)
+}
+
+// The 200 comes with the commit, and a disk that takes too long is a 504.
+func TestTheAnswerWaitsForTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &fakeQueue{release: make(chan struct{})}
+		r := newRig(t, func(l *limits) { l.Queue = q })
+		c := r.start(r.request(`[{"a":1}]`))
+		time.Sleep(4 * time.Second)
+		c.requireWaiting()
+		q.release <- struct{}{}
+		c.requireAnswer(delivered)
+
+		c = r.start(r.request(`[{"a":1}]`))
+		time.Sleep(4900 * time.Millisecond)
+		c.requireWaiting()
+		time.Sleep(200 * time.Millisecond)
+		c.requireAnswer(ackTimeout)
+	})
+}
+
+func TestReadyzLooksAtTheQueue(t *testing.T) {
+	q := &fakeQueue{}
+	r := newRig(t, func(l *limits) { l.Queue, l.Registry.StallAfter = q, time.Nanosecond })
+	r.server.advance(phaseServing)
+	readyz := func() string {
+		res := r.server.readiness()
+		return strings.TrimSpace(string(newReplier(r.log, r.server.handler).encode(res)))
+	}
+	require.JSONEq(t, `{"status":"OK"}`, readyz())
+	q.err = diskqueue.ErrFull
+	require.Contains(t, readyz(), `"reason":"queue_full"`)
+	q.err = errors.New("input/output error")
+	require.Contains(t, readyz(), `"reason":"queue_failed"`)
+	require.NotContains(t, readyz(), "input/output", "the log says why")
+	q.err = nil
+
+	reservation, err := inflight.NewAdmission(1).Open(0)
+	require.NoError(t, err)
+	token, err := r.registry.Claim([]batch.Message{{}}, inflight.Origin{}, reservation)
+	require.NoError(t, err)
+	_, e, ok := token.Next()
+	require.True(t, ok)
+	e.Enter()
+	time.Sleep(time.Millisecond)
+	require.Equal(t, degraded, r.server.readiness().outcome)
+	require.Equal(t, 200, outcomes[degraded].status)
+	r.registry.Ack([]any{e})
+	token.Withdraw()
+	require.Equal(t, ready, r.server.readiness().outcome)
+}
