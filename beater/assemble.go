@@ -97,8 +97,8 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Connections:    bt.door.connections,
 		Log:            bt.log.Named("intake"),
 	}
-	if bt.queue != nil {
-		parts.Queue = bt.queue
+	if shipping.shipper != nil {
+		parts.Store = shipping.shipper
 	}
 	var page *status.Status
 	if bt.door.admin != nil {

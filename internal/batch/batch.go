@@ -81,8 +81,8 @@ type Message struct {
 	// Weight is what the message counts for where memory is limited, in bytes, at least the length of Raw.
 	Weight int
 
-	// StoredKey, where it is not zero, is what Key returns. Decode leaves it zero. It is for messages without a uuid that a
-	// number tells apart.
+	// StoredKey, where it is not zero, is what Key returns. Decode leaves it zero. It spares hashing a message twice, and
+	// tells a stored message without a uuid from others.
 	StoredKey Key
 
 	// Raw is the message as it was sent, a part of the body. Let go of it soon: it keeps the whole body in memory.

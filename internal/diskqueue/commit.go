@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"time"
 
@@ -31,6 +32,8 @@ const (
 type pending struct {
 	record  Record
 	keys    []batch.Key
+	take    bool // the caller of Append ships it
+	ref     Ref  // of the stored batch
 	isNew   bool // a message of it is not known
 	depends bool // a message of it is in another batch of the same commit
 	err     error
@@ -39,24 +42,41 @@ type pending struct {
 
 // Append stores a batch, and returns when it is on the disk. keys are those of its messages; the zero key is none. Messages
 // that were stored within the window are known: they are noted in the record, and a batch of known messages alone is not
-// stored again. known is their number.
+// stored again; then ref is zero. known are their indexes.
+//
+// take says that the caller ships the batch that ref leads to, unless there is an error: Next does not return it.
 //
 // The error is ErrFull, ErrClosed, the cause of ctx, or that of a write; then nothing is stored. But a batch whose ctx has ended
 // may be: its body must not be changed any more.
-func (q *Queue) Append(ctx context.Context, r Record, keys []batch.Key) (known int, err error) {
-	p := &pending{record: r, keys: keys, done: make(chan struct{})}
+func (q *Queue) Append(ctx context.Context, r Record, keys []batch.Key, take bool) (ref Ref, known []int, err error) {
+	p := &pending{record: r, keys: keys, take: take, done: make(chan struct{})}
 	select {
 	case q.appends <- p:
 	case <-q.ended:
-		return 0, ErrClosed
+		return Ref{}, nil, ErrClosed
 	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+		return Ref{}, nil, context.Cause(ctx)
 	}
 	select {
 	case <-p.done:
-		return len(p.record.Known), p.err
 	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+		if !q.abandon(p) {
+			return Ref{}, nil, context.Cause(ctx)
+		}
+	}
+	return p.ref, p.record.Known, p.err
+}
+
+// abandon tells run that nobody waits for the commit any more, and whether that comes too late.
+func (q *Queue) abandon(p *pending) (isDone bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	select {
+	case <-p.done:
+		return true
+	default:
+		p.take = false
+		return false
 	}
 }
 
@@ -93,6 +113,7 @@ func (q *Queue) run() {
 
 // gather returns p and the batches that wait beside it.
 func (q *Queue) gather(p *pending) []*pending {
+	runtime.Gosched() // those that are about to append do so now, and not one commit later
 	group, bytes := []*pending{p}, len(p.record.Body)
 	for len(group) < groupBatches && bytes < groupBytes {
 		select {
@@ -220,26 +241,37 @@ func (q *Queue) newSegment(size, files int64) (*segment, error) {
 
 // end says to those that wait how their commit ended.
 func (q *Queue) end(group []*pending, err error) {
-	now, wasStored := time.Since(q.start), false
+	now, isStored, isWaiting := time.Since(q.start), false, false
+	q.mu.Lock()
 	for _, p := range group {
 		if p.isNew || p.depends {
 			p.err = err
 		}
 		if p.isNew && err == nil {
-			wasStored = true
 			for _, key := range p.newKeys() {
 				q.known.Add(key, now)
 			}
+			isStored = true
+			switch {
+			case !p.take:
+				isWaiting = true
+			case q.cursor == q.newest: // nothing else is behind it
+				q.cursor = p.ref.Number
+			default:
+				q.taken[p.ref.Number] = struct{}{}
+			}
+			q.newest = p.ref.Number
 		}
 		close(p.done)
 	}
-	if wasStored {
+	q.mu.Unlock()
+	if isWaiting {
 		select {
 		case q.stored <- struct{}{}:
 		default:
 		}
 	}
-	if wasStored || err != nil {
+	if isStored || err != nil {
 		q.setTrouble(err)
 	}
 }
@@ -317,7 +349,7 @@ func (q *Queue) apply(s *segment, c changes) error {
 	err := errFrozen
 	if !s.frozen {
 		err = s.with(func(db *bbolt.DB) error {
-			return db.Update(func(tx *bbolt.Tx) error { return q.change(tx, &after, c) })
+			return db.Update(func(tx *bbolt.Tx) error { return q.change(tx, s, &after, c) })
 		})
 	}
 	info, statErr := os.Stat(s.path)
@@ -344,7 +376,7 @@ func (q *Queue) apply(s *segment, c changes) error {
 	return err
 }
 
-func (q *Queue) change(tx *bbolt.Tx, after *tally, c changes) error {
+func (q *Queue) change(tx *bbolt.Tx, s *segment, after *tally, c changes) error {
 	batches, keys := tx.Bucket(batchesBucket), tx.Bucket(keysBucket)
 	sum := batches.Sequence()
 	for _, ref := range c.deletes {
@@ -370,6 +402,9 @@ func (q *Queue) change(tx *bbolt.Tx, after *tally, c changes) error {
 		after.batches++
 		after.bytes += int64(len(value))
 		after.last = number
+		if p.ref, err = refOf(s, numberKey(number), value); err != nil {
+			return err
+		}
 		if value := encodeKeys(c.at.UnixNano(), p.newKeys()); countKeys(value) > 0 && q.settings.Window > 0 {
 			c.moved = append(c.moved, stored{numberKey(number), value})
 		}

@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,8 +85,10 @@ type Queue struct {
 	mu                        sync.Mutex
 	segments                  []*segment // in order; replaced, never changed in place
 	deletes                   []Ref
-	cursor                    uint64 // the number of the batch that Next returned last
-	trouble                   error  // why the last batch that was to be stored was not; nil when it was
+	cursor                    uint64              // the number of the batch that Next returned last
+	newest                    uint64              // the number of the batch that was stored last
+	taken                     map[uint64]struct{} // the numbers of batches behind cursor that Next does not return
+	trouble                   error               // why the last batch that was to be stored was not; nil when it was
 	since                     time.Time
 	storedBytes, deletedBytes int64 // of batches, since Open
 }
@@ -105,7 +108,7 @@ func Open(settings Settings) (*Queue, error) {
 		settings: settings, segmentBytes: min(max(settings.MaxBytes/segmentsOfMax, smallestSegment), segmentBytes), start: time.Now(),
 		appends: make(chan *pending), wake: make(chan struct{}, 1), stored: make(chan struct{}, 1),
 		closing: make(chan struct{}), ended: make(chan struct{}),
-		known: dedupe.NewWindow(settings.Window, settings.MaxEntries),
+		known: dedupe.NewWindow(settings.Window, settings.MaxEntries), taken: make(map[uint64]struct{}),
 	}
 	if err := makeDir(settings.Path); err != nil {
 		return nil, err
@@ -176,6 +179,7 @@ func (q *Queue) load() (err error) {
 			return err
 		}
 		q.next = max(q.next, s.last+1, s.first)
+		q.newest = q.next - 1
 	}
 	return q.loadKeys()
 }
@@ -217,10 +221,35 @@ func (q *Queue) loadKeys() error {
 
 // Next returns the first batch behind the one that it returned last; ok is false when there is none. Stored tells when it is
 // worth another try.
-func (q *Queue) Next() (found Ref, ok bool, err error) {
+func (q *Queue) Next() (ref Ref, ok bool, err error) {
+	for {
+		q.mu.Lock()
+		segments, from, newest := q.segments, q.cursor+1, q.newest
+		q.mu.Unlock()
+		if ref, ok, err = q.find(segments, from, newest); err != nil {
+			return Ref{}, false, err
+		}
+		if ok {
+			newest = ref.Number
+		}
+		if isTaken := q.advance(newest); !isTaken {
+			return ref, ok, nil
+		}
+	}
+}
+
+// advance moves the cursor, and tells whether the caller of Append ships the batch there.
+func (q *Queue) advance(to uint64) (isTaken bool) {
 	q.mu.Lock()
-	segments, from := q.segments, q.cursor+1
-	q.mu.Unlock()
+	defer q.mu.Unlock()
+	_, isTaken = q.taken[to]
+	q.cursor = max(q.cursor, to)
+	maps.DeleteFunc(q.taken, func(number uint64, _ struct{}) bool { return number <= q.cursor })
+	return isTaken
+}
+
+// find returns the first batch from a number on, up to the newest that run is done with.
+func (q *Queue) find(segments []*segment, from, newest uint64) (found Ref, ok bool, err error) {
 	for _, s := range segments {
 		last, holds := q.touch(s)
 		if !holds || last < from {
@@ -232,16 +261,13 @@ func (q *Queue) Next() (found Ref, ok bool, err error) {
 				return nil
 			}
 			ref, err := refOf(s, k, v)
-			found, ok = ref, err == nil && ref.Number <= last
+			found, ok = ref, err == nil && ref.Number <= min(last, newest)
 			return err
 		})
 		if _, holds := q.touch(s); err != nil && holds { // else it was removed meanwhile
 			return Ref{}, false, &DamagedError{Path: s.path, Reason: err}
 		}
 		if ok {
-			q.mu.Lock()
-			q.cursor = found.Number
-			q.mu.Unlock()
 			return found, true, nil
 		}
 	}

@@ -56,7 +56,7 @@ func TestWhatIsStoredIsThereAfterAReopeningAndWhatIsDeletedIsNot(t *testing.T) {
 	dir := t.TempDir()
 	q := open(t, settingsIn(dir))
 	for i := range 10 {
-		_, err := q.Append(t.Context(), record(fmt.Sprint("body ", i)), []batch.Key{keyOf(fmt.Sprint(i))})
+		_, _, err := q.Append(t.Context(), record(fmt.Sprint("body ", i)), []batch.Key{keyOf(fmt.Sprint(i))}, false)
 		require.NoError(t, err)
 	}
 	refs := drain(t, q)
@@ -82,9 +82,9 @@ func TestWhatIsStoredIsThereAfterAReopeningAndWhatIsDeletedIsNot(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprint("body ", 2*i+1), string(r.Body))
 	}
-	known, err := q.Append(t.Context(), record("again"), []batch.Key{keyOf("4"), keyOf("new")})
+	_, known, err := q.Append(t.Context(), record("again"), []batch.Key{keyOf("4"), keyOf("new")}, false)
 	require.NoError(t, err)
-	require.Equal(t, 1, known, "delivered before the restart")
+	require.Equal(t, []int{0}, known, "delivered before the restart")
 	refs = drain(t, q)
 	require.Len(t, refs, 1)
 	r, err := q.Load(refs[0])
@@ -100,7 +100,7 @@ func TestSegmentsComeAndGo(t *testing.T) {
 	body := string(bytes.Repeat([]byte("x"), 1<<20))
 	stored := 0
 	for ; ; stored++ {
-		if _, err := q.Append(t.Context(), record(body), []batch.Key{keyOf(fmt.Sprint(stored))}); err != nil {
+		if _, _, err := q.Append(t.Context(), record(body), []batch.Key{keyOf(fmt.Sprint(stored))}, false); err != nil {
 			require.ErrorIs(t, err, ErrFull)
 			break
 		}
@@ -122,9 +122,9 @@ func TestSegmentsComeAndGo(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.db"))
 	require.NoError(t, err)
 	require.Len(t, files, 1)
-	known, err := q.Append(t.Context(), record("x"), []batch.Key{keyOf("0"), keyOf("17"), keyOf("n")})
+	_, known, err := q.Append(t.Context(), record("x"), []batch.Key{keyOf("0"), keyOf("17"), keyOf("n")}, false)
 	require.NoError(t, err)
-	require.Equal(t, 2, known, "the keys outlive their segments")
+	require.Equal(t, []int{0, 1}, known, "the keys outlive their segments")
 	require.NoError(t, q.Close())
 }
 
@@ -162,7 +162,7 @@ func BenchmarkAppend(b *testing.B) {
 							for i := range keys {
 								keys[i] = keyOf(fmt.Sprint(n, i))
 							}
-							_, err := q.Append(ctx, record(body), keys)
+							_, _, err := q.Append(ctx, record(body), keys, false)
 							require.NoError(b, err)
 						}
 					})

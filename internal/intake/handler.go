@@ -46,8 +46,8 @@ type handler struct {
 	trusted        clientip.Trusted
 	includeHeaders []string
 	ack            Ack
-	queue          Queue // nil where batches are not stored
-	dedupe         bool  // whether the queue is told the keys of messages
+	storage        Store // nil where batches are not stored
+	dedupe         bool  // whether the store is told the keys of messages
 }
 
 // serve is the walk: admit, read, verify, decode, claim, publish, await; the caller replies. It returns delivered only when
@@ -105,7 +105,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 	if err := weighOrigin(b.Messages, origin, reservation); err != nil {
 		return result{outcome: readOutcome(req.Context(), err), err: err}
 	}
-	if h.queue != nil {
+	if h.storage != nil {
 		record := diskqueue.Record{Header: diskqueue.Header{Origin: origin, Lines: pass.lines, Messages: len(b.Messages)}, Body: body}
 		return h.store(ctx, record, b.Messages, start)
 	}
@@ -239,25 +239,26 @@ func undelivered(o outcome, p inflight.Progress) result {
 	}}
 }
 
-// store puts a batch into the queue, and answers as soon as it is on the disk.
+// store answers as soon as the batch is on the disk.
 func (h *handler) store(ctx context.Context, record diskqueue.Record, messages []batch.Message, start time.Time) result {
 	var keys []batch.Key
+	total := len(messages)
 	for i := range messages {
 		record.Weight += int64(messages[i].Weight)
 		if h.dedupe {
-			key, _ := messages[i].Key()
-			keys = append(keys, key)
+			messages[i].StoredKey, _ = messages[i].Key()
+			keys = append(keys, messages[i].StoredKey)
 		}
 	}
-	known, err := h.queue.Append(ctx, record, keys)
-	p := inflight.Progress{Messages: len(messages), Delivered: known}
+	known, err := h.storage.Store(ctx, record, messages, keys)
+	p := inflight.Progress{Messages: total, Delivered: known}
 	switch {
 	case err == nil:
 		h.metrics.Coalesced(0, known)
 		h.metrics.Delivered(time.Since(start))
 		return h.delivered(p)
 	case errors.Is(err, errAckTimeout):
-		return undelivered(ackTimeout, inflight.Progress{Messages: len(messages)})
+		return undelivered(ackTimeout, inflight.Progress{Messages: total})
 	case errors.Is(err, diskqueue.ErrClosed), errors.Is(err, errStopping):
 		return result{outcome: stopping, err: err}
 	case errors.Is(err, context.Canceled):

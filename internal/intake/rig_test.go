@@ -45,7 +45,7 @@ type limits struct {
 	Settings
 	Authenticator *auth.Authenticator
 	Connections   Connections
-	Queue         Queue
+	Store         Store
 
 	InFlight int64
 	Registry inflight.Settings
@@ -78,7 +78,7 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 	r.server = New(l.Settings, Parts{
 		Admission:      r.admission,
 		Registry:       r.registry,
-		Queue:          l.Queue,
+		Store:          l.Store,
 		Metrics:        r.metrics,
 		Authenticator:  l.Authenticator,
 		Connections:    l.Connections,

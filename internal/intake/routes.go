@@ -71,11 +71,11 @@ func (s *Server) readiness() result {
 		return unready(starting, time.Since(s.born))
 	}
 	age, isStalled := s.registry.Stalled()
-	if isStalled && s.queue == nil {
+	if isStalled && s.store == nil {
 		return unready(stalled, age)
 	}
-	if s.queue != nil {
-		if age, err := s.queue.Trouble(); errors.Is(err, diskqueue.ErrFull) {
+	if s.store != nil {
+		if age, err := s.store.Trouble(); errors.Is(err, diskqueue.ErrFull) {
 			return unready(full, age)
 		} else if err != nil {
 			return unready(failed, age)

@@ -54,8 +54,8 @@ const (
 	Persisted Ack = "persisted"
 )
 
-func ackOf(queue Queue) Ack {
-	if queue != nil {
+func ackOf(store Store) Ack {
+	if store != nil {
 		return Persisted
 	}
 	return Delivered
@@ -87,10 +87,11 @@ type Metrics interface {
 	Handshake(reason string)
 }
 
-// Queue is where batches are stored until they are delivered.
-type Queue interface {
-	// Append returns when the batch is on the disk. known is how many of its messages were there before.
-	Append(ctx context.Context, r diskqueue.Record, keys []batch.Key) (known int, err error)
+// Store is where batches are kept until they are delivered.
+type Store interface {
+	// Store returns when the batch is on the disk. It has the messages from here on. keys are those of the messages, and nil
+	// where none are to be compared. known is how many of the messages were there before.
+	Store(ctx context.Context, r diskqueue.Record, messages []batch.Message, keys []batch.Key) (known int, err error)
 	// Trouble says why batches are not stored now, and for how long; nil when they are.
 	Trouble() (age time.Duration, err error)
 }
@@ -121,7 +122,7 @@ type Logger interface {
 type Parts struct {
 	Admission      *inflight.Admission
 	Registry       *inflight.Registry
-	Queue          Queue // nil where batches are delivered before the answer
+	Store          Store // nil where batches are delivered before the answer
 	Metrics        Metrics
 	MetricsHandler http.Handler        // serves GET /metrics
 	Status         http.Handler        // serves the status page, by ServeAdmin alone
@@ -162,7 +163,7 @@ type Server struct {
 	leftAt    atomic.Int64 // when the phase became phaseLeaving or more, in nanoseconds after born; 0 before
 	admission *inflight.Admission
 	registry  *inflight.Registry
-	queue     Queue
+	store     Store
 	requests  *inflight.Admission
 	serving   *tracker
 	abort     context.CancelCauseFunc // ends the requests that wait
@@ -182,7 +183,7 @@ func New(settings Settings, parts Parts) *Server {
 	cores := runtime.GOMAXPROCS(0)
 	half := max(1, cores/2) //nolint:mnd // the other half of the cores is for small bodies
 	s := &Server{
-		abort: abort, born: time.Now(), admission: parts.Admission, registry: parts.Registry, queue: parts.Queue, serving: newTracker(),
+		abort: abort, born: time.Now(), admission: parts.Admission, registry: parts.Registry, store: parts.Store, serving: newTracker(),
 		requests:    inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
 		connections: parts.Connections, visitors: newVisitors(),
 	}
@@ -202,8 +203,8 @@ func New(settings Settings, parts Parts) *Server {
 		connections:    parts.Connections,
 		trusted:        settings.TrustedProxies,
 		includeHeaders: settings.IncludeHeaders,
-		ack:            ackOf(parts.Queue),
-		queue:          parts.Queue,
+		ack:            ackOf(parts.Store),
+		storage:        parts.Store,
 		dedupe:         settings.Dedupe,
 	}
 	h.authenticator.Store(parts.Authenticator)

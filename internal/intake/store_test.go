@@ -16,18 +16,18 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// fakeQueue is a queue whose disk does what the test says.
-type fakeQueue struct {
+// fakeStore is a store whose disk does what the test says.
+type fakeStore struct {
 	err     error
 	known   int
-	release chan struct{} // Append waits for it, where there is one
+	release chan struct{} // Store waits for it, where there is one
 
 	mu      sync.Mutex
 	records []diskqueue.Record
 	keys    [][]batch.Key
 }
 
-func (q *fakeQueue) Append(ctx context.Context, r diskqueue.Record, keys []batch.Key) (known int, err error) {
+func (q *fakeStore) Store(ctx context.Context, r diskqueue.Record, _ []batch.Message, keys []batch.Key) (known int, err error) {
 	q.mu.Lock()
 	q.records, q.keys = append(q.records, r), append(q.keys, keys)
 	q.mu.Unlock()
@@ -41,11 +41,11 @@ func (q *fakeQueue) Append(ctx context.Context, r diskqueue.Record, keys []batch
 	return q.known, q.err
 }
 
-func (q *fakeQueue) Trouble() (time.Duration, error) { return 2 * time.Second, q.err }
+func (q *fakeStore) Trouble() (time.Duration, error) { return 2 * time.Second, q.err }
 
 func TestABatchIsStoredAsItCame(t *testing.T) {
-	q := &fakeQueue{known: 1}
-	r := newRig(t, func(l *limits) { l.Queue, l.Dedupe, l.IncludeHeaders = q, true, []string{"x-tenant"} })
+	q := &fakeStore{known: 1}
+	r := newRig(t, func(l *limits) { l.Store, l.Dedupe, l.IncludeHeaders = q, true, []string{"x-tenant"} })
 	body := "{\"uuid\":\"a\",\"n\":1.50}\n{\"n\":2}\n"
 	req := r.request(body)
 	req.Header.Set("Content-Type", "application/x-ndjson")
@@ -68,22 +68,22 @@ func TestABatchIsStoredAsItCame(t *testing.T) {
 }
 
 func TestWithoutDedupeTheQueueIsToldNoKeys(t *testing.T) {
-	q := &fakeQueue{}
-	r := newRig(t, func(l *limits) { l.Queue = q })
+	q := &fakeStore{}
+	r := newRig(t, func(l *limits) { l.Store = q })
 	r.do(r.request(`[{"uuid":"a"}]`)).requireAnswer(delivered)
 	require.Nil(t, q.keys[0])
 }
 
 func TestAnEmptyBatchIsNotStored(t *testing.T) {
-	q := &fakeQueue{}
-	r := newRig(t, func(l *limits) { l.Queue = q })
+	q := &fakeStore{}
+	r := newRig(t, func(l *limits) { l.Store = q })
 	require.Contains(t, r.do(r.request(`[]`)).requireAnswer(delivered), `"ack":"persisted"`)
 	require.Empty(t, q.records)
 }
 
 func TestAMalformedBatchIsNotStored(t *testing.T) {
-	q := &fakeQueue{}
-	r := newRig(t, func(l *limits) { l.Queue = q })
+	q := &fakeStore{}
+	r := newRig(t, func(l *limits) { l.Store = q })
 	r.do(r.request(`[{"a":1},{"a":}]`)).requireAnswer(malformedJSON)
 	require.Empty(t, q.records)
 }
@@ -91,8 +91,8 @@ func TestAMalformedBatchIsNotStored(t *testing.T) {
 // The 200 comes with the commit, and a disk that takes too long is a 504.
 func TestTheAnswerWaitsForTheDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := &fakeQueue{release: make(chan struct{})}
-		r := newRig(t, func(l *limits) { l.Queue = q })
+		q := &fakeStore{release: make(chan struct{})}
+		r := newRig(t, func(l *limits) { l.Store = q })
 		c := r.start(r.request(`[{"a":1}]`))
 		time.Sleep(4 * time.Second)
 		c.requireWaiting()
@@ -108,8 +108,8 @@ func TestTheAnswerWaitsForTheDisk(t *testing.T) {
 }
 
 func TestReadyzLooksAtTheQueue(t *testing.T) {
-	q := &fakeQueue{}
-	r := newRig(t, func(l *limits) { l.Queue, l.Registry.StallAfter = q, time.Nanosecond })
+	q := &fakeStore{}
+	r := newRig(t, func(l *limits) { l.Store, l.Registry.StallAfter = q, time.Nanosecond })
 	r.server.advance(phaseServing)
 	readyz := func() string {
 		res := r.server.readiness()

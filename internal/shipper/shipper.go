@@ -1,5 +1,7 @@
-// Package shipper delivers what is stored. It takes batches from the queue on disk and sends them through decode, claim,
-// publish and await, as the intake does with a request. A batch that is not delivered is tried again, for ever.
+// Package shipper stores batches and delivers what is stored. It takes batches from the queue on disk and sends them through
+// decode, claim, publish and await, as the intake does with a request. A batch that is not delivered is tried again, for ever.
+//
+// While nothing waits on the disk, a batch that was just stored is delivered from memory: it is not read and decoded again.
 package shipper
 
 import (
@@ -10,6 +12,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -43,14 +46,18 @@ type Parts struct {
 	Log       Logger
 }
 
-// Shipper delivers the batches of a queue. Make it with New, then call Run once.
+// Shipper stores and delivers the batches of a queue. Make it with New, then call Run once.
 type Shipper struct {
 	Parts
 	backlog *inflight.Backlog
-	slots   chan struct{}  // of batches under way
-	batches sync.WaitGroup // under way
+	slots   chan struct{} // of batches under way
 	retries retries
 	logged  rate.Sometimes
+	behind  atomic.Bool // batches wait on the disk
+
+	mu       sync.Mutex
+	stopping bool
+	batches  sync.WaitGroup // under way; not added to while stopping
 }
 
 // New returns a Shipper that does not run yet.
@@ -64,19 +71,73 @@ func New(parts Parts) *Shipper {
 	}
 }
 
+// Store stores a batch of these messages, and returns when it is on the disk; keys and errors are those of
+// diskqueue.Queue.Append. The messages are the Shipper's from here on. It may be called from any goroutine.
+func (s *Shipper) Store(ctx context.Context, r diskqueue.Record, messages []batch.Message, keys []batch.Key) (known int, err error) {
+	reservation := s.reserveNow(r.Weight)
+	ref, indexes, err := s.Queue.Append(ctx, r, keys, reservation != nil)
+	if reservation == nil {
+		return len(indexes), err
+	}
+	if err != nil || ref == (diskqueue.Ref{}) {
+		reservation.Release()
+		s.done()
+		return len(indexes), err
+	}
+	go func() {
+		defer s.done()
+		s.end(attempt{ref: ref}, s.deliver(ref, r.Origin, without(messages, indexes), nil, reservation))
+	}()
+	return len(indexes), nil
+}
+
+// reserveNow takes a slot and a reservation for a batch that is shipped as soon as it is stored; nil where batches that were
+// stored before wait, or there is no room. done ends it.
+func (s *Shipper) reserveNow(weight int64) *inflight.Reservation {
+	if _, isStalled := s.Registry.Stalled(); isStalled || s.behind.Load() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return nil
+	}
+	select {
+	case s.slots <- struct{}{}:
+	default:
+		return nil
+	}
+	reservation, err := s.Admission.Open(weight)
+	if err == nil && reservation.Grow(weight) == nil {
+		s.batches.Add(1)
+		return reservation
+	}
+	<-s.slots
+	return nil
+}
+
+// done gives the slot of a batch back.
+func (s *Shipper) done() {
+	<-s.slots
+	s.batches.Done()
+}
+
+// Trouble is that of the queue.
+func (s *Shipper) Trouble() (age time.Duration, err error) { return s.Queue.Trouble() }
+
 // Retrying is the number of batches that were not delivered, and wait to be tried again. It may be called from any goroutine.
 func (s *Shipper) Retrying() int { return s.retries.len() }
 
 // Run takes batches until ctx ends, and returns when the batches under way are done. What is not delivered stays in the queue.
 // A batch under way ends when the output is done with it, or when the registry is sealed.
 func (s *Shipper) Run(ctx context.Context) {
-	defer s.batches.Wait()
+	defer func() {
+		s.mu.Lock()
+		s.stopping = true
+		s.mu.Unlock()
+		s.batches.Wait()
+	}()
 	for {
-		select {
-		case s.slots <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
 		a, ok := s.next(ctx)
 		if !ok {
 			return
@@ -87,20 +148,24 @@ func (s *Shipper) Run(ctx context.Context) {
 		}
 		place := s.backlog.Enter(ctx, a.ref.Weight)
 		record, err := s.Queue.Load(a.ref)
-		s.batches.Go(func() {
-			defer func() { <-s.slots }()
+		if err != nil {
+			place.Leave()
+			reservation.Release()
+			s.done()
+			s.end(a, err)
+			continue
+		}
+		go func() {
+			defer s.done()
 			defer place.Leave()
+			messages, err := decode(record)
 			if err == nil {
-				err = s.deliver(a.ref, record, place, reservation)
+				err = s.deliver(a.ref, record.Origin, messages, place, reservation)
 			} else {
 				reservation.Release()
 			}
-			if err == nil {
-				s.Queue.Delete(a.ref)
-				return
-			}
-			s.fail(a, err)
-		})
+			s.end(a, err)
+		}()
 	}
 }
 
@@ -114,6 +179,7 @@ func (s *Shipper) next(ctx context.Context) (attempt, bool) {
 			}
 			if !s.retries.isFull() {
 				ref, ok, err := s.Queue.Next()
+				s.behind.Store(ok)
 				if ok {
 					return attempt{ref: ref}, true
 				}
@@ -133,8 +199,15 @@ func (s *Shipper) next(ctx context.Context) (attempt, bool) {
 	return attempt{}, false
 }
 
-// reserve waits until there is room for the messages of a batch. A batch that weighs more than the whole limit takes all of it.
+// reserve waits until there is a slot, and room for the messages of a batch. A batch that weighs more than the whole limit
+// takes all of it. done ends it. It is false when ctx has ended.
 func (s *Shipper) reserve(ctx context.Context, weight int64) (*inflight.Reservation, bool) {
+	select {
+	case s.slots <- struct{}{}:
+		s.batches.Add(1)
+	case <-ctx.Done():
+		return nil, false
+	}
 	weight = min(weight, s.Admission.Limit())
 	for ctx.Err() == nil {
 		if r, err := s.Admission.Open(weight); err == nil {
@@ -148,46 +221,46 @@ func (s *Shipper) reserve(ctx context.Context, weight int64) (*inflight.Reservat
 		case <-time.After(lookEvery):
 		}
 	}
+	s.done()
 	return nil, false
 }
 
-// deliver returns nil when the output is done with every message of the batch. The reservation is released then, or when the
-// output is done with what it has of it.
-func (s *Shipper) deliver(ref diskqueue.Ref, record diskqueue.Record, place *inflight.Place, reservation *inflight.Reservation) (err error) {
+// decode returns the messages of a batch that are to be delivered. The limits of the configuration were looked at when the batch
+// came in. They may be others now.
+func decode(record diskqueue.Record) (messages []batch.Message, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	claimed := false
-	defer func() {
-		if !claimed {
-			reservation.Release()
-		}
-	}()
-	// The limits of the configuration were looked at when the batch came in. They may be others now.
 	b, err := batch.Decode(record.Body, batch.Options{Lines: record.Lines, MaxDepth: batch.HighestMaxDepth, MaxKeyBytes: batch.HighestMaxKeyBytes})
 	if err != nil {
-		return fmt.Errorf("decoding: %w", err)
+		return nil, fmt.Errorf("decoding: %w", err)
 	}
-	messages := without(b.Messages, record.Known)
+	return without(b.Messages, record.Known), nil
+}
+
+// deliver returns nil when the output is done with every message. The reservation is released then, or when the output is done
+// with what it has of them.
+func (s *Shipper) deliver(ref diskqueue.Ref, origin inflight.Origin, messages []batch.Message, place *inflight.Place, reservation *inflight.Reservation) error {
 	for i := range messages {
 		if messages[i].UUID == "" {
-			messages[i].StoredKey = storedKey(ref.Number, i, record.Origin.Received, messages[i].Raw)
+			messages[i].StoredKey = storedKey(ref.Number, i, origin.Received, messages[i].Raw)
 		}
 	}
 	if len(messages) == 0 {
+		reservation.Release()
 		return nil
 	}
-	token, err := s.Registry.Claim(messages, record.Origin, reservation)
+	token, err := s.Registry.Claim(messages, origin, reservation)
 	if err != nil {
-		return err //nolint:wrapcheck // fail compares it
+		reservation.Release()
+		return err //nolint:wrapcheck // end compares it
 	}
-	claimed = true
 	token.Occupies(place)
 	token.Publish()
 	_, err = token.Await(context.Background()) // until the registry is sealed: nobody waits for an answer
-	return err                                 //nolint:wrapcheck // fail compares it
+	return err                                 //nolint:wrapcheck // end compares it
 }
 
 // without leaves the messages with these indexes out.
@@ -217,12 +290,15 @@ func storedKey(number uint64, index int, received time.Time, raw []byte) (key ba
 	return key
 }
 
-// fail lets a batch be tried again.
-func (s *Shipper) fail(a attempt, err error) {
-	if errors.Is(err, inflight.ErrSealed) {
+// end deletes a batch that is delivered, and lets any other be tried again.
+func (s *Shipper) end(a attempt, err error) {
+	switch {
+	case err == nil:
+		s.Queue.Delete(a.ref)
 		return
-	}
-	if !errors.As(err, new(*inflight.StalledError)) {
+	case errors.Is(err, inflight.ErrSealed):
+		return
+	case !errors.As(err, new(*inflight.StalledError)):
 		a.failures++
 		s.logged.Do(func() {
 			s.Log.Errorw("a stored batch was not delivered; it is tried again", "batch", a.ref.Number, "attempts", a.failures,
