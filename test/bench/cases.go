@@ -36,6 +36,7 @@ const (
 
 // The settings that are changed one at a time.
 const (
+	durable        = "queue.disk.max_size: 4GB" // every release understands it
 	withoutDedupe  = "rtbeat.dedupe.enabled: false"
 	withProcessors = `processors:
 - add_host_metadata: ~
@@ -74,6 +75,8 @@ func (b *bench) rows() []*row {
 		{name: rowCrowd, measure: change(moreInFlight, func(l *load) { l.senders = 256 })},
 		{name: "gzip", measure: change("", func(l *load) { l.gzip = true })},
 		{name: "dedupe off", measure: change(withoutDedupe, nil)},
+		{name: "durable mode", measure: change(durable, nil)},
+		{name: "durable mode, batches of 1", measure: change(durable, func(l *load) { l.messages = 1 })},
 		{name: "three processors", measure: change(withProcessors, nil)},
 	}
 }

@@ -81,11 +81,12 @@ func (l load) run(ctx context.Context, b *beat, sink *lumbersink.Sink, body *mes
 	if err := context.Cause(ctx); err != errEnough { //nolint:errorlint // itself, not something that wraps it
 		return sample{}, fmt.Errorf("sending: %w", err)
 	}
-	after, err := readCounters(b.process, sink)
-	if err != nil {
+	// In durable mode events arrive after the answer.
+	if err := arrived(sink, before.received, int(answered.Load())); err != nil {
 		return sample{}, err
 	}
-	return before.until(after), arrived(sink, before.received, int(answered.Load()))
+	after, err := readCounters(b.process, sink)
+	return before.until(after), err
 }
 
 // sender is one of the senders: a connection, and the batch that it sends.

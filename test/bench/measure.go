@@ -90,9 +90,16 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// arriveWithin is how long what was answered may take to arrive. In durable mode it is on the disk until then.
+const arriveWithin = time.Minute
+
 // arrived compares what was answered or acknowledged with what the sink has.
 func arrived(sink *lumbersink.Sink, before, events int) error {
-	if got := sink.Received() - before; got != events {
+	got := sink.Received() - before
+	for limit := time.Now().Add(arriveWithin); got < events && time.Now().Before(limit); got = sink.Received() - before {
+		time.Sleep(time.Millisecond)
+	}
+	if got != events {
 		return fmt.Errorf("checking the sink: %d events were acknowledged and %d have arrived", events, got)
 	}
 	if err := sink.Err(); err != nil {
