@@ -214,7 +214,7 @@ func (q *Queue) target(size int64) (*segment, error) {
 		files += last.size
 	}
 	q.mu.Unlock()
-	if size == 0 || last != nil && !last.frozen && last.bytes+size <= last.size-last.size/8 { // the rest is for pages and keys
+	if size == 0 || last != nil && !last.frozen && last.bytes+size <= last.room {
 		return last, nil
 	}
 	return q.newSegment(size, files)

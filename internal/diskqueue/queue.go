@@ -178,6 +178,7 @@ func (q *Queue) load() (err error) {
 		if err := syncFile(s.path); err != nil { // what a killed process wrote is to be as safe as what it synced
 			return err
 		}
+		s.room = roomOf(q.segmentBytes)
 		q.next = max(q.next, s.last+1, s.first)
 		q.newest = q.next - 1
 	}

@@ -37,6 +37,7 @@ type segment struct {
 
 	tally
 	size   int64 // of the file, in bytes
+	room   int64 // for batches, in bytes
 	frozen bool  // a commit failed, and it is not written any more
 }
 
@@ -63,7 +64,7 @@ func options() *bbolt.Options {
 // createSegment makes a file of so many bytes, all of them reserved on the disk where the system can. A segment that was
 // not completed has another name, and is no part of the queue.
 func createSegment(dir string, first uint64, size int64) (*segment, error) {
-	s := &segment{path: segmentPath(dir, first), first: first, size: size}
+	s := &segment{path: segmentPath(dir, first), first: first, size: size, room: roomOf(size)}
 	unfinished := s.path + ".new"
 	_ = os.Remove(unfinished) // there is none, or creating it will fail
 	if err := initialize(unfinished, size); err != nil {
@@ -76,6 +77,9 @@ func createSegment(dir string, first uint64, size int64) (*segment, error) {
 	}
 	return s, syncDir(dir)
 }
+
+// roomOf is what of a segment is for batches. The rest is for keys, and for the pages of a commit beside those before it.
+func roomOf(size int64) int64 { return size - size/8 }
 
 func initialize(path string, size int64) (err error) {
 	o := options()
@@ -108,7 +112,11 @@ func initialize(path string, size int64) (err error) {
 	return nil
 }
 
-const fileMode = 0o600
+const (
+	fileMode = 0o600
+	// growBytes is by how much a segment grows that needs more than was reserved.
+	growBytes = 1 << 20
+)
 
 // with runs f on the database, which it opens first where it is closed. A file that does not hold what its pages say makes
 // bbolt panic, or the process fault: that is an error here.
@@ -138,7 +146,9 @@ func (s *segment) open() error {
 		return fmt.Errorf("opening a segment: %w", err)
 	}
 	return contained(func() (err error) {
-		s.db, err = bbolt.Open(s.path, fileMode, options())
+		if s.db, err = bbolt.Open(s.path, fileMode, options()); err == nil {
+			s.db.AllocSize = growBytes
+		}
 		return err //nolint:wrapcheck // the path is in its text
 	})
 }
