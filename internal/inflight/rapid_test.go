@@ -1,6 +1,8 @@
 package inflight_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +20,14 @@ type run struct {
 	model  *model
 	tokens map[*modelBatch]*inflight.BatchAck
 	acks   map[*modelEvent]*inflight.EventAck
+	stored []*storedBatch
+}
+
+// storedBatch is on the disk. The shipper claims it until it is delivered, and never withdraws it before it has ended.
+type storedBatch struct {
+	names     []string
+	attempt   *modelBatch // nil before the first
+	delivered bool
 }
 
 // A step is chosen at random, and afterwards registry and model must look the same from outside, whatever the steps
@@ -49,6 +59,8 @@ func TestTheRegistryIsTheModel(t *testing.T) {
 				"filter":   r.filter,
 				"drop":     r.drop,
 				"withdraw": r.withdraw,
+				"store":    r.store,
+				"ship":     r.ship,
 				"wait":     r.wait,
 				"seal":     r.seal,
 			})
@@ -159,10 +171,45 @@ func (r *run) drop(t *rapid.T) {
 
 func (r *run) withdraw(t *rapid.T) {
 	b := r.batch(t)
+	if slices.ContainsFunc(r.stored, func(s *storedBatch) bool { return s.attempt == b }) {
+		t.Skip("the shipper waits for the end")
+	}
 	want := r.model.withdraw(b)
 	withdrawn, delivered := r.tokens[b].Withdraw()
 	require.Equal(t, want, withdrawn)
 	require.Equal(t, b.end() == nil, delivered)
+}
+
+func (r *run) store(t *rapid.T) {
+	names := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d", "="}), 1, 4).Draw(t, "names")
+	for i, name := range names {
+		if name == "=" {
+			names[i] = fmt.Sprintf("=%d.%d", len(r.stored), i)
+		}
+	}
+	r.stored = append(r.stored, &storedBatch{names: names})
+}
+
+func (r *run) ship(t *rapid.T) {
+	i := slices.IndexFunc(r.stored, func(s *storedBatch) bool {
+		return !s.delivered && (s.attempt == nil || s.attempt.end() != errTimeout) //nolint:errorlint // itself
+	})
+	if i < 0 {
+		t.Skip("the step needs a stored batch that is not under way")
+	}
+	s := r.stored[i]
+	if s.attempt != nil {
+		withdrawn, delivered := r.tokens[s.attempt].Withdraw()
+		require.Equal(t, r.model.withdraw(s.attempt), withdrawn)
+		s.attempt, s.delivered = nil, delivered
+		return
+	}
+	b, wantErr := r.model.claim(s.names)
+	token, err := r.rig.tryClaim(s.names...)
+	require.Equal(t, wantErr, err)
+	if wantErr == nil {
+		r.tokens[b], s.attempt = token, b
+	}
 }
 
 func (r *run) wait(t *rapid.T) {

@@ -46,10 +46,15 @@ func newRig(t *testing.T, changes ...func(*inflight.Settings)) *rig {
 // size is what every message weighs, which is twice its length.
 const size = 100
 
-// message makes a message that weighs 100 bytes. A name that starts with "-" stands for none: the message has no uuid.
+// message makes a message that weighs 100 bytes. A name that starts with "-" stands for none: the message has no uuid. One that
+// starts with "=" has no uuid either, but is stored, and has a key by that.
 func message(name string) batch.Message {
 	m := batch.Message{Fields: map[string]any{"name": name}, Raw: []byte(name + strings.Repeat(" ", size/2-len(name))), Weight: size}
-	if !strings.HasPrefix(name, "-") {
+	switch name[0] {
+	case '-':
+	case '=':
+		copy(m.StoredKey[:], name)
+	default:
 		m.UUID = name
 	}
 	return m
