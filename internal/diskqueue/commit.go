@@ -141,7 +141,11 @@ func (q *Queue) commit(group []*pending) {
 	for _, ref := range q.deletes {
 		deletes[ref.segment] = append(deletes[ref.segment], ref)
 	}
-	q.deletes = nil
+	updates := make(map[*segment][]update)
+	for _, u := range q.updates {
+		updates[u.ref.segment] = append(updates[u.ref.segment], u)
+	}
+	q.deletes, q.updates = nil, nil
 	q.mu.Unlock()
 
 	var moved []stored
@@ -150,16 +154,16 @@ func (q *Queue) commit(group []*pending) {
 		if s == current {
 			continue
 		}
-		if len(deletes[s]) > 0 {
-			_ = q.apply(s, changes{deletes: deletes[s]}) // then it is deleted with the whole segment
+		if len(deletes[s])+len(updates[s]) > 0 {
+			_ = q.apply(s, changes{deletes: deletes[s], updates: updates[s]}) // then it is deleted with the whole segment
 		}
 		if s.batches == 0 {
 			drained = append(drained, s)
 			moved = append(moved, s.keysSince(at.Add(-q.settings.Window))...)
 		}
 	}
-	if current != nil && len(fresh)+len(deletes[current])+len(moved) > 0 {
-		applyErr := q.apply(current, changes{at, deletes[current], fresh, moved})
+	if current != nil && len(fresh)+len(deletes[current])+len(updates[current])+len(moved) > 0 {
+		applyErr := q.apply(current, changes{at, deletes[current], updates[current], fresh, moved})
 		if err == nil {
 			err = applyErr
 		}
@@ -332,8 +336,15 @@ func (q *Queue) closeIdle(current *segment) {
 type changes struct {
 	at      time.Time
 	deletes []Ref
+	updates []update
 	group   []*pending
 	moved   []stored
+}
+
+// update is another Header.Known of a batch.
+type update struct {
+	ref   Ref
+	known []int
 }
 
 // stored is a key of the database and its value.
@@ -385,6 +396,27 @@ func (q *Queue) change(tx *bbolt.Tx, s *segment, after *tally, c changes) error 
 		after.batches--
 		after.bytes -= int64(len(value))
 		if err := batches.Delete(numberKey(ref.Number)); err != nil {
+			return err //nolint:wrapcheck // run says what it was doing
+		}
+	}
+	for _, u := range c.updates {
+		key := numberKey(u.ref.Number)
+		value := batches.Get(key)
+		if value == nil { // deleted
+			continue
+		}
+		r, err := decode(u.ref.Number, value)
+		if err != nil {
+			return err
+		}
+		r.Known = u.known
+		changed, err := r.encode(u.ref.Number)
+		if err == nil {
+			sum += binary.BigEndian.Uint64(changed) - binary.BigEndian.Uint64(value)
+			after.bytes += int64(len(changed) - len(value))
+			err = batches.Put(key, changed)
+		}
+		if err != nil {
 			return err //nolint:wrapcheck // run says what it was doing
 		}
 	}

@@ -85,6 +85,7 @@ type Queue struct {
 	mu                        sync.Mutex
 	segments                  []*segment // in order; replaced, never changed in place
 	deletes                   []Ref
+	updates                   []update
 	cursor                    uint64              // the number of the batch that Next returned last
 	newest                    uint64              // the number of the batch that was stored last
 	taken                     map[uint64]struct{} // the numbers of batches behind cursor that Next does not return
@@ -305,6 +306,19 @@ func (q *Queue) Delete(ref Ref) {
 	q.mu.Lock()
 	q.deletes = append(q.deletes, ref)
 	q.mu.Unlock()
+	q.wakeRun()
+}
+
+// SetKnown changes Header.Known of a stored batch: these messages are not to be published again. It does not wait, as Delete
+// does not.
+func (q *Queue) SetKnown(ref Ref, known []int) {
+	q.mu.Lock()
+	q.updates = append(q.updates, update{ref, known})
+	q.mu.Unlock()
+	q.wakeRun()
+}
+
+func (q *Queue) wakeRun() {
 	select {
 	case q.wake <- struct{}{}:
 	default:

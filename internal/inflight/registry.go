@@ -103,6 +103,19 @@ func (r *Registry) Entries() int {
 	return r.delivered.Len(r.now())
 }
 
+// Delivered returns the indexes of the messages that were delivered lately.
+func (r *Registry) Delivered(messages []batch.Message) (indexes []int) {
+	keys := r.keys(messages)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, key := range keys {
+		if key.ok && r.delivered.Find(key.Key, r.now()) {
+			indexes = append(indexes, i)
+		}
+	}
+	return indexes
+}
+
 // Limit is the configured bound of Entries.
 func (r *Registry) Limit() int { return r.settings.MaxEntries }
 

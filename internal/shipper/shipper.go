@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -86,7 +87,8 @@ func (s *Shipper) Store(ctx context.Context, r diskqueue.Record, messages []batc
 	}
 	go func() {
 		defer s.done()
-		s.end(attempt{ref: ref}, s.deliver(ref, r.Origin, without(messages, indexes), nil, reservation))
+		addKeys(ref, r.Origin, messages)
+		s.end(attempt{ref: ref}, s.deliver(r.Origin, without(messages, indexes), nil, reservation))
 	}()
 	return len(indexes), nil
 }
@@ -158,9 +160,9 @@ func (s *Shipper) Run(ctx context.Context) {
 		go func() {
 			defer s.done()
 			defer place.Leave()
-			messages, err := decode(record)
+			messages, err := s.undelivered(a, record)
 			if err == nil {
-				err = s.deliver(a.ref, record.Origin, messages, place, reservation)
+				err = s.deliver(record.Origin, messages, place, reservation)
 			} else {
 				reservation.Release()
 			}
@@ -225,9 +227,11 @@ func (s *Shipper) reserve(ctx context.Context, weight int64) (*inflight.Reservat
 	return nil, false
 }
 
-// decode returns the messages of a batch that are to be delivered. The limits of the configuration were looked at when the batch
-// came in. They may be others now.
-func decode(record diskqueue.Record) (messages []batch.Message, err error) {
+// undelivered returns the messages of a batch that are to be delivered. What was delivered by an attempt that failed as a whole is
+// noted on the disk: it is not published again, however long the batch is tried.
+//
+// The limits of the configuration were looked at when the batch came in. They may be others now.
+func (s *Shipper) undelivered(a attempt, record diskqueue.Record) (messages []batch.Message, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -237,17 +241,36 @@ func decode(record diskqueue.Record) (messages []batch.Message, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("decoding: %w", err)
 	}
-	return without(b.Messages, record.Known), nil
+	addKeys(a.ref, record.Origin, b.Messages)
+	known := record.Known
+	if a.failures > 0 {
+		known = union(known, s.Registry.Delivered(b.Messages))
+		if len(known) > len(record.Known) {
+			s.Queue.SetKnown(a.ref, known)
+		}
+	}
+	return without(b.Messages, known), nil
 }
 
-// deliver returns nil when the output is done with every message. The reservation is released then, or when the output is done
-// with what it has of them.
-func (s *Shipper) deliver(ref diskqueue.Ref, origin inflight.Origin, messages []batch.Message, place *inflight.Place, reservation *inflight.Reservation) error {
+// union returns the numbers of two sorted lists, sorted, each once.
+func union(a, b []int) []int {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// addKeys gives the messages without a uuid the keys that they have as stored messages.
+func addKeys(ref diskqueue.Ref, origin inflight.Origin, messages []batch.Message) {
 	for i := range messages {
 		if messages[i].UUID == "" {
 			messages[i].StoredKey = storedKey(ref.Number, i, origin.Received, messages[i].Raw)
 		}
 	}
+}
+
+// deliver returns nil when the output is done with every message. The reservation is released then, or when the output is done
+// with what it has of them.
+func (s *Shipper) deliver(origin inflight.Origin, messages []batch.Message, place *inflight.Place, reservation *inflight.Reservation) error {
 	if len(messages) == 0 {
 		reservation.Release()
 		return nil
