@@ -391,7 +391,14 @@ func TestAStop(t *testing.T) {
 		r.store(numbered(0))
 		r.store(numbered(1))
 		r.stop()
+		ended := make(chan struct{})
+		go func() { r.ran.Wait(); close(ended) }()
 		settle()
+		select {
+		case <-ended:
+			require.Fail(t, "Run has returned while batches are under way")
+		default:
+		}
 		r.store(numbered(2)) // by a request that came before the stop
 		time.Sleep(2 * time.Second)
 		r.requirePublished("0", "1")
