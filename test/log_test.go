@@ -20,10 +20,10 @@ type logged struct{ level, message string }
 
 // madeElsewhere are lines whose text is not where they are logged, by the call.
 var madeElsewhere = map[string]logged{
-	"log.Warn(warning)":    {"warn", "rtbeat."}, // config.Load makes them
-	"bt.log.Warn(warning)": {"warn", "rtbeat."},
-	"report = bt.log.Warn": {"warn", "stopped: "},
-	"report = l.log.Warn":  {"warn", "http server"},
+	"log.Warn(warning)":                          {"warn", "rtbeat."}, // config.Load makes them
+	"bt.log.Warn(warning)":                       {"warn", "rtbeat."},
+	"bt.log.Warnw(stopped(done, open), args...)": {"warn", "stopped: "},
+	"report = l.log.Warn":                        {"warn", "http server"},
 }
 
 // docs/operations.md has each line that rtbeat logs at warn or error, with its level, and no other.
@@ -131,7 +131,7 @@ func logLinesInFile(t *testing.T, path string) (lines []logged) {
 
 // levelOf is the level of a logger's method: of log.Warnw, or of r.log.Errorf.
 func levelOf(method string) (level string, is bool) {
-	found := regexp.MustCompile(`(?:^|\.)log\.(Warn|Error)[wf]?$`).FindStringSubmatch(method)
+	found := regexp.MustCompile(`(?:^|\.)[lL]og\.(Warn|Error)[wf]?$`).FindStringSubmatch(method)
 	if found == nil {
 		return "", false
 	}

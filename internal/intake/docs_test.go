@@ -77,7 +77,7 @@ func TestTheDocsHaveTheTableOfOutcomes(t *testing.T) {
 	require.ElementsMatch(t, held, told, "outcome.go first, docs/http-api.md second")
 }
 
-// The same for /livez and /readyz. Their answers have a reason only when they are not OK.
+// The same for /livez and /readyz. Their answers have a reason where there is something to say.
 func TestTheDocsHaveTheAnswersOfHealth(t *testing.T) {
 	var told []documented
 	for _, cells := range rowsUnder(t, readDocs(t, "http-api.md"), "| path | code | status | reason | setting | situation |") {
@@ -88,11 +88,7 @@ func TestTheDocsHaveTheAnswersOfHealth(t *testing.T) {
 	var held []documented
 	for i, o := range outcomes {
 		if outcome(i).health() {
-			d := documented{code: o.status, word: o.word, setting: settingOf[outcome(i)]}
-			if o.word != ok {
-				d.reason = o.reason
-			}
-			held = append(held, d)
+			held = append(held, documented{code: o.status, word: o.word, reason: outcome(i).answerReason(), setting: settingOf[outcome(i)]})
 		}
 	}
 	require.ElementsMatch(t, held, told, "outcome.go first, docs/http-api.md second")
@@ -118,8 +114,8 @@ func TestTheDocsShowAnswersThatCanCome(t *testing.T) {
 		require.Equal(t, string(encoded)+"\n", string(body))
 
 		found := false
-		for _, o := range outcomes {
-			if o.status != resp.StatusCode || o.word != a.Status || (o.word != ok && o.reason != a.Reason) ||
+		for i, o := range outcomes {
+			if o.status != resp.StatusCode || o.word != a.Status || outcome(i).answerReason() != a.Reason ||
 				!strings.HasPrefix(a.Message, o.phrase) || o.retry != (resp.Header.Get("Retry-After") != "") || o.close != strings.Contains(example[1], "\nConnection: close\n") {
 				continue
 			}

@@ -76,14 +76,15 @@ func TestTheReasonsOfReadyzHaveAnOrder(t *testing.T) {
 	})
 }
 
-// Every 503 of health says what decides.
-func TestEveryUnreadinessNamesASetting(t *testing.T) {
+// Every answer of health with a reason says what decides.
+func TestEveryReasonOfHealthNamesASetting(t *testing.T) {
 	for i, o := range outcomes {
 		if !outcome(i).health() {
 			continue
 		}
 		setting, has := settingOf[outcome(i)]
-		require.Equal(t, o.status != http.StatusOK, has, o.reason)
+		require.Equal(t, o.phrase != "", has, o.reason)
+		require.True(t, has || o.status == http.StatusOK, o.reason)
 		require.Equal(t, has, strings.HasPrefix(setting, "rtbeat."), o.reason)
 	}
 }

@@ -27,7 +27,7 @@ func responseOf(t *testing.T, doc *openapi3.T, o outcome) *openapi3.Response {
 	switch o { //nolint:exhaustive // all others are of /in
 	case alive:
 		operation = doc.Paths.Value("/livez").Get
-	case ready, starting, stalled, high, leaving:
+	case ready, degraded, starting, stalled, high, full, failed, leaving:
 		operation = doc.Paths.Value("/readyz").Get
 	}
 	response := operation.Responses.Value(strconv.Itoa(outcomes[o].status))
@@ -57,8 +57,8 @@ func TestOpenAPIHasTheTableOfOutcomes(t *testing.T) {
 		}
 		response := responseOf(t, doc, o)
 		var reason []any
-		if outcomes[o].word != ok {
-			reason = []any{outcomes[o].reason}
+		if o.answerReason() != "" {
+			reason = []any{o.answerReason()}
 		}
 		held[response] = append(held[response], reason...)
 		if !o.health() {
@@ -101,7 +101,7 @@ func TestAnswersFitOpenAPI(t *testing.T) {
 			res.detail = detail{Offset: &offset, Index: &zero}
 		case outputStalled:
 			res.detail = detail{Age: seconds(1500 * time.Millisecond)}
-		case starting, stalled, high, leaving:
+		case degraded, starting, stalled, high, full, failed, leaving:
 			res = unready(o, 0)
 		}
 		w := httptest.NewRecorder()

@@ -69,7 +69,7 @@ const (
 //
 //   - status: the HTTP status code
 //   - word: the field "status" of the answer
-//   - reason: the field "reason", and the metric's label
+//   - reason: the metric's label, and the field "reason" (answerReason)
 //   - phrase: the field "message"; a fixed text that never holds bytes of the request
 //   - retry: the same request may succeed later, so the answer carries Retry-After
 //   - close: the connection ends with the answer, because the rest of the request was not read, or to move the
@@ -85,7 +85,7 @@ var outcomes = [...]struct {
 }{
 	panicked:            {500, fail, "internal_error", "rtbeat failed on this request; its log says how. Send the batch again", failure, false, true},
 	delivered:           {200, ok, "delivered", "", quiet, false, false},
-	ackTimeout:          {504, "TIMEOUT", "ack_timeout", "the output did not acknowledge every event in time. Keep the batch and send it again", warn, true, false},
+	ackTimeout:          {504, "TIMEOUT", "ack_timeout", "the batch was not acknowledged in time. Keep it and send it again", warn, true, false},
 	outputRejected:      {502, fail, "output_rejected", "the output gave messages of this batch up; the log says why. Keep the batch and send it again: what was delivered is not published twice", failure, true, false},
 	processorFailed:     {500, fail, "processor_failed", "a processor of rtbeat's configuration failed on a message of this batch; the log says more. Keep the batch and send it again when the configuration is mended", failure, false, false},
 	emptyBody:           {400, fail, "empty_body", "there is no body. Send a JSON object with a messages array, a JSON array of objects, or NDJSON", warn, false, false},
@@ -111,18 +111,18 @@ var outcomes = [...]struct {
 	inFlightLimit:       {503, fail, "in_flight_limit", "as much as rtbeat.max_in_flight_bytes allows waits for the output. Nothing of this batch was taken; send it again", warn, true, false},
 	outputStalled:       {503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after. Nothing of this batch was taken; send it again", warn, true, false},
 	joinedFiltered:      {503, fail, "joined_filtered", "a message of this batch was in flight for another request, and a processor dropped it there. Send the batch again: the processors will look at this request", quiet, true, false},
-	queueFull:           {503, fail, "queue_full", "there is no room for this batch in the queue on disk (rtbeat.durable.max_bytes, or the disk). Nothing of it was taken; send it again", warn, true, false},
-	queueFailed:         {503, fail, "queue_failed", "this batch could not be written to the queue on disk; the log says why. Keep the batch and send it again", failure, true, false},
+	queueFull:           {503, fail, "queue_full", "the queue on disk is full: rtbeat.durable.max_bytes is reached, or the disk is full. Nothing of this batch was taken; send it again", warn, true, false},
+	queueFailed:         {503, fail, "queue_failed", "rtbeat failed to write this batch to the queue on disk; the log says why. Keep the batch and send it again", failure, true, false},
 	stopping:            {503, fail, "stopping", "rtbeat is stopping. Send the batch again, to another instance or later", quiet, true, true},
 	clientGone:          {statusClientGone, "", "client_gone", "", quiet, false, true},
 	alive:               {200, ok, "alive", "", quiet, false, false},
 	ready:               {200, ok, "ready", "", quiet, false, false},
-	degraded:            {200, ok, "degraded", "the output has acknowledged nothing for rtbeat.stall_after. Batches are taken, and wait on disk", quiet, false, false},
+	degraded:            {200, ok, "degraded", "the output has acknowledged nothing for rtbeat.stall_after. rtbeat takes batches and keeps them on disk", quiet, false, false},
 	starting:            {503, fail, "starting", "rtbeat is starting", quiet, false, false},
 	stalled:             {503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after, although it has events to acknowledge", quiet, false, false},
 	high:                {503, fail, "in_flight_high", "nine tenths of rtbeat.max_in_flight_bytes waited for the output, and it has not been down to three quarters since", quiet, false, false},
-	full:                {503, fail, "queue_full", "the queue on disk is full", quiet, false, false},
-	failed:              {503, fail, "queue_failed", "the queue on disk cannot be written; the log says why", quiet, false, false},
+	full:                {503, fail, "queue_full", "the queue on disk is full: rtbeat.durable.max_bytes is reached, or the disk is full", quiet, false, false},
+	failed:              {503, fail, "queue_failed", "rtbeat fails to write to the queue on disk; the log says why", quiet, false, false},
 	leaving:             {503, fail, "stopping", "rtbeat is stopping", quiet, false, false},
 }
 
@@ -134,6 +134,14 @@ const (
 	// number is nginx's.
 	statusClientGone = 499
 )
+
+// answerReason returns the field "reason" of the answer. It is empty where the answer has no message either.
+func (o outcome) answerReason() string {
+	if outcomes[o].phrase == "" {
+		return ""
+	}
+	return outcomes[o].reason
+}
 
 // health tells whether an outcome is an answer of /livez or /readyz.
 func (o outcome) health() bool { return o >= alive }

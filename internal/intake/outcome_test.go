@@ -64,7 +64,6 @@ func TestTheOutcomesAreTheContract(t *testing.T) {
 400 FAIL string_too_long
 400 FAIL wrong_shape
 400 FAIL size_mismatch
-400 FAIL not_persistable
 400 FAIL corrupt_encoding
 400 FAIL body_truncated close
 401 FAIL unauthorized
@@ -81,13 +80,18 @@ func TestTheOutcomesAreTheContract(t *testing.T) {
 503 FAIL in_flight_limit retry
 503 FAIL output_stalled retry
 503 FAIL joined_filtered retry
+503 FAIL queue_full retry
+503 FAIL queue_failed retry
 503 FAIL stopping retry close
 499  client_gone close
 200 OK alive
 200 OK ready
+200 OK degraded
 503 FAIL starting
 503 FAIL output_stalled
 503 FAIL in_flight_high
+503 FAIL queue_full
+503 FAIL queue_failed
 503 FAIL stopping
 `
 	var got strings.Builder
@@ -119,7 +123,7 @@ func TestTheTableOfOutcomesHasNoHole(t *testing.T) {
 			require.NotEmpty(t, o.phrase, name)
 			require.NotEqual(t, ok, o.word, name)
 		}
-		if same, twice := map[outcome]outcome{leaving: stopping, stalled: outputStalled}[outcome(i)]; twice {
+		if same, twice := map[outcome]outcome{leaving: stopping, stalled: outputStalled, full: queueFull, failed: queueFailed}[outcome(i)]; twice {
 			require.Equal(t, outcomes[same].reason, o.reason, "the same word on /readyz as on /in")
 			continue
 		}

@@ -146,12 +146,9 @@ func (r *replier) replyTo(conn net.Conn, o outcome) {
 // encode returns the body of an answer, a line.
 func (r *replier) encode(res result) []byte {
 	o := outcomes[res.outcome]
-	body := answer{Status: o.word, Message: o.phrase, detail: res.detail}
+	body := answer{Status: o.word, Reason: res.outcome.answerReason(), Message: o.phrase, detail: res.detail}
 	if res.say != "" {
 		body.Message += ": " + res.say
-	}
-	if o.word != ok {
-		body.Reason = o.reason
 	}
 	encoded, err := json.Marshal(body)
 	if err != nil { // it holds strings and numbers only

@@ -243,11 +243,7 @@ func requireAnswer(t *testing.T, want outcome, code int, header http.Header, bod
 	var said struct{ Status, Reason, Message string }
 	require.NoError(t, json.Unmarshal([]byte(body), &said), body)
 	require.Equal(t, o.word, said.Status)
-	if o.word == ok {
-		require.Empty(t, said.Reason)
-	} else {
-		require.Equal(t, o.reason, said.Reason)
-	}
+	require.Equal(t, want.answerReason(), said.Reason)
 	require.True(t, strings.HasPrefix(said.Message, o.phrase), said.Message)
 
 	require.Equal(t, "application/json", header.Get("Content-Type"))

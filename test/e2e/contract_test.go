@@ -22,10 +22,14 @@ const leastCases = 150
 
 // notOverTheWire are rows of the docs that no sender can bring about, each with the reason.
 var notOverTheWire = map[string]string{
-	"internal_error":   "takes a defect, or a processor that panics: internal/intake and internal/publish bring one in",
-	"joined_filtered":  "takes a full queue, and two requests: TestABatchThatJoinedAFilteredMessageComesAgain, and internal/intake",
-	"not_persistable":  "durable mode only: TestDurable… and internal/durable",
-	"/readyz starting": "the port does not answer before rtbeat serves",
+	"internal_error":       "takes a defect, or a processor that panics: internal/intake and internal/publish bring one in",
+	"joined_filtered":      "takes a full queue, and two requests: TestABatchThatJoinedAFilteredMessageComesAgain, and internal/intake",
+	"queue_full":           "durable mode only: TestDurable…, and internal/intake",
+	"queue_failed":         "takes a disk that fails: TestDurable…, and internal/intake",
+	"/readyz starting":     "the port does not answer before rtbeat serves",
+	"/readyz degraded":     "durable mode only: TestDurable…, and internal/intake",
+	"/readyz queue_full":   "durable mode only: TestDurable…, and internal/intake",
+	"/readyz queue_failed": "takes a disk that fails: TestDurable…, and internal/intake",
 }
 
 // Every answer that docs/http-api.md promises, asked for with bare bytes: each row of its tables is reached, and each
