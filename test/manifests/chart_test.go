@@ -118,6 +118,12 @@ func TestChartDurable(t *testing.T) {
 	s, said, err := template(t, "--values", values(t, "durable.yaml"))
 	require.NoError(t, err, said)
 	holdDurable(t, s)
+
+	s, said, err = template(t, "--values", values(t, "durable.yaml"), "--set", "durable.queue.max_size=40GiB,durable.startupTimeout=2400")
+	require.NoError(t, err, said)
+	_, w := s.theWorkload(t)
+	require.Equal(t, "40GiB", effective(t, s, w).at("rtbeat", "durable", "max_bytes"))
+	require.Equal(t, 1200, w.Spec.Template.Spec.Containers[0].Startup.Threshold)
 }
 
 // What is misspelled, or cannot work, is refused before it is applied.
@@ -140,7 +146,9 @@ func TestChartRefuses(t *testing.T) {
 		"at '/ingress/hosts': minItems":                     {"--set", "ingress.enabled=true"},
 		"at '/image/digest': 'sha256:1' does not match":     {"--set", "image.digest=sha256:1"},
 		"at '/durable/accessModes/0': value must be one of": {"--set", "durable.accessModes[0]=ReadWriteMany"},
-		"config.queue.mem: rtbeat has one queue":            {"--set", "durable.enabled=true,config.queue.mem.events=4096"},
+		"/config/rtbeat/durable":                            {"--set", "config.rtbeat.durable.enabled=true"},
+		"additional properties 'segment_size' not allowed":  {"--set", "durable.queue.segment_size=100MB"},
+		"at '/durable/startupTimeout': minimum":             {"--set", "durable.startupTimeout=60"},
 		"minReplicas must not be more than maxReplicas":     {"--set", "autoscaling.enabled=true,autoscaling.minReplicas=11"},
 		"at '/fullnameOverride': 'Rtbeat_1' does not match": {"--set", "fullnameOverride=Rtbeat_1"},
 		"invalid propertyName 'app.kubernetes.io/name'":     {"--set", `podLabels.app\.kubernetes\.io/name=other`},

@@ -56,7 +56,7 @@ func holdTimes(t *testing.T, w workload, config object) {
 	require.Less(t, delay+timeout, budget, "a request that comes during shutdown_delay has its whole timeout")
 	require.Greater(t, pod.Grace, budget+closing, "the kubelet would kill a pod that still stops")
 	require.GreaterOrEqual(t, delay, c.Readiness.Period*c.Readiness.Threshold, "who goes by /readyz must see it before the port closes")
-	require.GreaterOrEqual(t, c.Startup.Period*c.Startup.Threshold, 60, "a disk queue is looked through at the start")
+	require.GreaterOrEqual(t, c.Startup.Period*c.Startup.Threshold, 60, "a machine may be busy when a pod starts")
 	require.Greater(t, c.Liveness.Period*c.Liveness.Threshold, 30, "a busy machine is no dead process")
 }
 

@@ -78,7 +78,11 @@ func holdDurable(t *testing.T, s set) {
 	require.Equal(t, "Retain", raw.at("spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted"))
 	require.Equal(t, "Retain", raw.at("spec", "persistentVolumeClaimRetentionPolicy", "whenScaled"))
 	require.NotNil(t, raw.at("spec", "template", "spec", "securityContext", "fsGroup"), "a new disk belongs to root")
-	require.NotNil(t, effective(t, s, w).at("queue", "disk", "max_size"))
+	config := effective(t, s, w)
+	require.Equal(t, true, config.at("rtbeat", "durable", "enabled"))
+	require.Equal(t, "10GiB", config.at("rtbeat", "durable", "max_bytes"))
+	startup := w.Spec.Template.Spec.Containers[0].Startup
+	require.GreaterOrEqual(t, startup.Period*startup.Threshold, 600, "the whole queue is read at the start")
 	require.Empty(t, s.all("HorizontalPodAutoscaler"))
 }
 

@@ -94,7 +94,7 @@ All settings, with their defaults.
 Environment of the service.
 .TP
 /var/lib/rtbeat, /var/log/rtbeat
-Identity, keystore and disk queue; logs, where they go to files.
+Identity, keystore and, in durable mode, the queue on disk; logs, where they go to files.
 .TP
 /usr/share/rtbeat/bin/rtbeat
 The program, which /usr/bin/rtbeat calls with these folders, as the user rtbeat when root calls it.

@@ -44,7 +44,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $_ := set $fixed.rtbeat "ssl" (dict "certificate" "/etc/rtbeat-tls/tls.crt" "key" "/etc/rtbeat-tls/tls.key") -}}
 {{- end -}}
 {{- if .Values.durable.enabled -}}
-{{- $_ := set $fixed "queue" (dict "disk" .Values.durable.queue) -}}
+{{- $_ := set $fixed.rtbeat "durable" (dict "enabled" true "max_bytes" .Values.durable.queue.max_size) -}}
 {{- end -}}
 {{- mustMergeOverwrite (deepCopy .Values.config) $fixed | toYaml -}}
 {{- end -}}
