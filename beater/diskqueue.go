@@ -57,7 +57,7 @@ func checkLeftovers(c config.Config) error {
 	for _, dir := range []string{paths.Resolve(paths.Data, "diskqueue"), paths.Resolve(paths.Data, c.Durable.Path)} {
 		if hasUndelivered(dir) {
 			return fmt.Errorf("the disk queue of an earlier rtbeat in %s has events that were not delivered. "+
-				"Start the release before with queue.disk.path at this directory until its log says that it stopped with nothing unacknowledged, or move the directory away if they are not needed (docs/durable.md)", dir)
+				"Start the release before with queue.disk.path at this directory until the output has them all, or move the directory away if they are not needed (docs/durable.md, \"From the former durable mode\")", dir)
 		}
 	}
 	return nil
