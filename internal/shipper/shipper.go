@@ -6,12 +6,7 @@ package shipper
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,7 +49,8 @@ type Shipper struct {
 	slots   chan struct{} // of batches under way
 	retries retries
 	logged  rate.Sometimes
-	behind  atomic.Bool // batches wait on the disk
+	behind  atomic.Bool  // batches wait on the disk
+	failing atomic.Int64 // batches that failed and are not delivered
 
 	mu       sync.Mutex
 	stopping bool
@@ -87,8 +83,7 @@ func (s *Shipper) Store(ctx context.Context, r diskqueue.Record, messages []batc
 	}
 	go func() {
 		defer s.done()
-		addKeys(ref, r.Origin, messages)
-		s.end(attempt{ref: ref}, s.deliver(r.Origin, without(messages, indexes), nil, reservation))
+		s.ship(newShipment(attempt{ref: ref}, r.Origin, messages, indexes), nil, reservation)
 	}()
 	return len(indexes), nil
 }
@@ -127,8 +122,9 @@ func (s *Shipper) done() {
 // Trouble is that of the queue.
 func (s *Shipper) Trouble() (age time.Duration, err error) { return s.Queue.Trouble() }
 
-// Retrying is the number of batches that were not delivered, and wait to be tried again. It may be called from any goroutine.
-func (s *Shipper) Retrying() int { return s.retries.len() }
+// Retrying is the number of batches that failed and are not delivered yet, those under way included. A stall of the output is
+// no failure. It may be called from any goroutine.
+func (s *Shipper) Retrying() int { return int(s.failing.Load()) }
 
 // Run takes batches until ctx ends, and returns when the batches under way are done. What is not delivered stays in the queue.
 // A batch under way ends when the output is done with it, or when the registry is sealed.
@@ -154,19 +150,22 @@ func (s *Shipper) Run(ctx context.Context) {
 			place.Leave()
 			reservation.Release()
 			s.done()
-			s.end(a, err)
+			s.fail(a, err)
 			continue
 		}
 		go func() {
 			defer s.done()
 			defer place.Leave()
-			messages, err := s.undelivered(a, record)
-			if err == nil {
-				err = s.deliver(record.Origin, messages, place, reservation)
-			} else {
+			sh, err := decode(a, record)
+			if err != nil {
 				reservation.Release()
+				s.fail(a, err)
+				return
 			}
-			s.end(a, err)
+			if a.failures > 0 {
+				s.noteDelivered(sh)
+			}
+			s.ship(sh, place, reservation)
 		}()
 	}
 }
@@ -227,105 +226,15 @@ func (s *Shipper) reserve(ctx context.Context, weight int64) (*inflight.Reservat
 	return nil, false
 }
 
-// undelivered returns the messages of a batch that are to be delivered. What was delivered by an attempt that failed as a whole is
-// noted on the disk: it is not published again, however long the batch is tried.
-//
-// The limits of the configuration were looked at when the batch came in. They may be others now.
-func (s *Shipper) undelivered(a attempt, record diskqueue.Record) (messages []batch.Message, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+// fail lets a batch be tried again.
+func (s *Shipper) fail(a attempt, err error) {
+	if !errors.As(err, new(*inflight.StalledError)) {
+		if a.failures++; a.failures == 1 {
+			s.failing.Add(1)
 		}
-	}()
-	b, err := batch.Decode(record.Body, batch.Options{Lines: record.Lines, MaxDepth: batch.HighestMaxDepth, MaxKeyBytes: batch.HighestMaxKeyBytes})
-	if err != nil {
-		return nil, fmt.Errorf("decoding: %w", err)
-	}
-	addKeys(a.ref, record.Origin, b.Messages)
-	known := record.Known
-	if a.failures > 0 {
-		known = union(known, s.Registry.Delivered(b.Messages))
-		if len(known) > len(record.Known) {
-			s.Queue.SetKnown(a.ref, known)
-		}
-	}
-	return without(b.Messages, known), nil
-}
-
-// union returns the numbers of two sorted lists, sorted, each once.
-func union(a, b []int) []int {
-	all := slices.Concat(a, b)
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// addKeys gives the messages without a uuid the keys that they have as stored messages.
-func addKeys(ref diskqueue.Ref, origin inflight.Origin, messages []batch.Message) {
-	for i := range messages {
-		if messages[i].UUID == "" {
-			messages[i].StoredKey = storedKey(ref.Number, i, origin.Received, messages[i].Raw)
-		}
-	}
-}
-
-// deliver returns nil when the output is done with every message. The reservation is released then, or when the output is done
-// with what it has of them.
-func (s *Shipper) deliver(origin inflight.Origin, messages []batch.Message, place *inflight.Place, reservation *inflight.Reservation) error {
-	if len(messages) == 0 {
-		reservation.Release()
-		return nil
-	}
-	token, err := s.Registry.Claim(messages, origin, reservation)
-	if err != nil {
-		reservation.Release()
-		return err //nolint:wrapcheck // end compares it
-	}
-	token.Occupies(place)
-	token.Publish()
-	_, err = token.Await(context.Background()) // until the registry is sealed: nobody waits for an answer
-	return err                                 //nolint:wrapcheck // end compares it
-}
-
-// without leaves the messages with these indexes out.
-func without(messages []batch.Message, known []int) []batch.Message {
-	kept := messages[:0]
-	for i := range messages {
-		if len(known) > 0 && known[0] == i {
-			known = known[1:]
-			continue
-		}
-		kept = append(kept, messages[i])
-	}
-	return kept
-}
-
-// storedKey is the key of a message without a uuid. It is the same for each attempt, also after a restart, and no other
-// message has it.
-func storedKey(number uint64, index int, received time.Time, raw []byte) (key batch.Key) {
-	h := sha256.New()
-	var place [24]byte
-	binary.BigEndian.PutUint64(place[:], number)
-	binary.BigEndian.PutUint64(place[8:], uint64(index))                //nolint:gosec // not negative
-	binary.BigEndian.PutUint64(place[16:], uint64(received.UnixNano())) //nolint:gosec // a time after 1970
-	_, _ = h.Write(place[:])                                            // never fails
-	_, _ = h.Write(raw)
-	copy(key[:], h.Sum(nil))
-	return key
-}
-
-// end deletes a batch that is delivered, and lets any other be tried again.
-func (s *Shipper) end(a attempt, err error) {
-	switch {
-	case err == nil:
-		s.Queue.Delete(a.ref)
-		return
-	case errors.Is(err, inflight.ErrSealed):
-		return
-	case !errors.As(err, new(*inflight.StalledError)):
-		a.failures++
 		s.logged.Do(func() {
 			s.Log.Errorw("a stored batch was not delivered; it is tried again", "batch", a.ref.Number, "attempts", a.failures,
-				"batches_waiting", s.retries.len()+1, "error.message", err.Error())
+				"batches_failing", s.Retrying(), "error.message", err.Error())
 		})
 	}
 	s.retries.add(a, time.Now())

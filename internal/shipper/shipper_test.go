@@ -389,7 +389,7 @@ func TestAStop(t *testing.T) {
 			}
 		})
 		r.store(numbered(0))
-		r.store(numbered(1))
+		r.store(numbered(1), numbered(3))
 		r.stop()
 		ended := make(chan struct{})
 		go func() { r.ran.Wait(); close(ended) }()
@@ -401,8 +401,15 @@ func TestAStop(t *testing.T) {
 		}
 		r.store(numbered(2)) // by a request that came before the stop
 		time.Sleep(2 * time.Second)
-		r.requirePublished("0", "1")
+		r.requirePublished("0", "1", "3")
 		require.Equal(t, 2, r.close(), "1 was sealed, and 2 was not begun")
+
+		r = reopen(t, r.dir)
+		r.run()
+		r.work(r.ack)
+		settle()
+		require.Equal(t, map[string]int{"1": 1, "2": 1}, r.count(), "3 was delivered before")
+		require.Zero(t, r.close())
 	})
 }
 

@@ -1,0 +1,132 @@
+package shipper
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/diskqueue"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// shipment is a stored batch on its way.
+type shipment struct {
+	attempt
+	origin   inflight.Origin
+	messages []batch.Message // all of the batch
+	known    []int           // the indexes of those that are not to be published again
+}
+
+// newShipment gives each message its key.
+func newShipment(a attempt, origin inflight.Origin, messages []batch.Message, known []int) *shipment {
+	for i := range messages {
+		m := &messages[i]
+		if m.UUID == "" {
+			m.StoredKey = storedKey(a.ref.Number, i, origin.Received, m.Raw)
+		} else {
+			m.StoredKey, _ = m.Key()
+		}
+		m.Raw = nil // it keeps the whole body in memory
+	}
+	return &shipment{attempt: a, origin: origin, messages: messages, known: known}
+}
+
+// decode makes a shipment of what was stored. The limits of the configuration were looked at when the batch came in. They may be
+// others now.
+func decode(a attempt, record diskqueue.Record) (sh *shipment, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	b, err := batch.Decode(record.Body, batch.Options{Lines: record.Lines, MaxDepth: batch.HighestMaxDepth, MaxKeyBytes: batch.HighestMaxKeyBytes})
+	if err != nil {
+		return nil, fmt.Errorf("decoding: %w", err)
+	}
+	return newShipment(a, record.Origin, b.Messages, record.Known), nil
+}
+
+// storedKey is the key of a message without a uuid. It is the same for each attempt, also after a restart, and no other
+// message has it.
+func storedKey(number uint64, index int, received time.Time, raw []byte) (key batch.Key) {
+	h := sha256.New()
+	var place [24]byte
+	binary.BigEndian.PutUint64(place[:], number)
+	binary.BigEndian.PutUint64(place[8:], uint64(index))                //nolint:gosec // not negative
+	binary.BigEndian.PutUint64(place[16:], uint64(received.UnixNano())) //nolint:gosec // a time after 1970
+	_, _ = h.Write(place[:])                                            // never fails
+	_, _ = h.Write(raw)
+	copy(key[:], h.Sum(nil))
+	return key
+}
+
+// ship ends with the batch deleted, or to be tried again. The reservation is released then, or when the output is done with what
+// it has of the batch.
+func (s *Shipper) ship(sh *shipment, place *inflight.Place, reservation *inflight.Reservation) {
+	err := s.deliver(sh, place, reservation)
+	switch {
+	case err == nil:
+		if sh.failures > 0 {
+			s.failing.Add(-1)
+		}
+		s.Queue.Delete(sh.ref)
+	case errors.Is(err, inflight.ErrSealed): // the rest is for the next process
+		s.noteDelivered(sh)
+	default:
+		s.fail(sh.attempt, err)
+	}
+}
+
+// deliver returns nil when the output is done with every message.
+func (s *Shipper) deliver(sh *shipment, place *inflight.Place, reservation *inflight.Reservation) error {
+	messages := without(sh.messages, sh.known)
+	if len(messages) == 0 {
+		reservation.Release()
+		return nil
+	}
+	token, err := s.Registry.Claim(messages, sh.origin, reservation)
+	if err != nil {
+		reservation.Release()
+		return err
+	}
+	for i := range sh.messages {
+		sh.messages[i].Fields = nil // the pipeline's now
+	}
+	token.Occupies(place)
+	token.Publish()
+	_, err = token.Await(context.Background()) // until the registry is sealed: nobody waits for an answer
+	return err
+}
+
+// noteDelivered notes on the disk which messages were delivered, although the batch as a whole was not. They are not published
+// again, however long the batch is tried, and not by the next process.
+func (s *Shipper) noteDelivered(sh *shipment) {
+	known := slices.Concat(sh.known, s.Registry.Delivered(sh.messages))
+	slices.Sort(known)
+	if known = slices.Compact(known); len(known) > len(sh.known) {
+		sh.known = known
+		s.Queue.SetKnown(sh.ref, known)
+	}
+}
+
+// without leaves the messages with these indexes out.
+func without(messages []batch.Message, known []int) []batch.Message {
+	if len(known) == 0 {
+		return messages
+	}
+	kept := make([]batch.Message, 0, len(messages)-len(known))
+	for i := range messages {
+		if len(known) > 0 && known[0] == i {
+			known = known[1:]
+			continue
+		}
+		kept = append(kept, messages[i])
+	}
+	return kept
+}
