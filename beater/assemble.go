@@ -70,6 +70,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		EntriesLimit:  registry.Limit,
 		Stalled:       registry.Stalled,
 		Repeats:       outputs.WindowRepeats,
+		OnDisk:        shipping.onDisk(),
 
 		Connections:      bt.door.connections.Open,
 		ConnectionsLimit: bt.door.connections.Limit,
@@ -125,7 +126,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Admin:          bt.door.admin != nil,
 		Dedupe:         bt.config.Dedupe.Enabled,
 	}, parts)
-	states := states{stallOf(registry, bt.log), highOf(admission, bt.log), crowdOf(bt.door.connections, bt.log)}
+	states := states{stallOf(registry, bt.queue != nil, bt.log), highOf(admission, bt.log), crowdOf(bt.door.connections, bt.log)}
 	return &assembly{admission: admission, registry: registry, metrics: m, publisher: publisher, server: server, shipping: shipping, states: states, status: page}, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/txn2/rtbeat/internal/diskqueue"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/intake"
+	"github.com/txn2/rtbeat/internal/metrics"
 	"github.com/txn2/rtbeat/internal/shipper"
 )
 
@@ -95,6 +96,23 @@ func (s *shipping) close(ctx context.Context) (left diskqueue.Stats, err error) 
 		return err
 	})
 	return left, err
+}
+
+// onDisk is what the metrics have of the queue; nil in memory mode.
+func (s *shipping) onDisk() func() metrics.OnDisk {
+	if s.queue == nil {
+		return nil
+	}
+	return func() metrics.OnDisk {
+		stats := s.queue.Stats()
+		_, trouble := s.queue.Trouble()
+		isFull := errors.Is(trouble, diskqueue.ErrFull)
+		return metrics.OnDisk{
+			Batches: stats.Batches, Bytes: stats.Bytes, Oldest: stats.Oldest,
+			Files: stats.Files, FilesLimit: stats.Limit, Stored: stats.Stored, Delivered: stats.Deleted,
+			Retrying: s.shipper.Retrying(), IsFull: isFull, HasFailed: trouble != nil && !isFull,
+		}
+	}
 }
 
 // inFlight is the bytes that the shipper has in memory.

@@ -105,14 +105,18 @@ type (
 )
 
 // stallOf is the state of an output that acknowledges nothing.
-func stallOf(registry owed, log stateLogger) *state {
+func stallOf(registry owed, isDurable bool, log stateLogger) *state {
+	consequence := "Batches with new messages are refused, and /readyz is 503"
+	if isDurable {
+		consequence = "Batches are stored in the queue on disk, and /readyz says degraded"
+	}
 	return &state{
 		look: func(bool) sighting {
 			age, stalled := registry.Stalled()
 			return sighting{is: stalled, age: age, fields: []any{"events", registry.Events()}}
 		},
 		begun: func(fields ...any) {
-			log.Errorw("the output is stalled: it has acknowledged nothing for rtbeat.stall_after. Batches with new messages are refused, and /readyz is 503", fields...)
+			log.Errorw("the output is stalled: it has acknowledged nothing for rtbeat.stall_after. "+consequence, fields...)
 		},
 		over: func(fields ...any) { log.Infow("the output acknowledges again", fields...) },
 	}

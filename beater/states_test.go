@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/txn2/rtbeat/internal/inflight"
 )
@@ -68,7 +70,7 @@ func TestAStallIsToldOnceAndItsEndOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log lines
 		var o output
-		watching(t, stallOf(&o, &log), func() {
+		watching(t, stallOf(&o, false, &log), func() {
 			time.Sleep(time.Hour)
 			locked(func() {
 				require.Empty(t, log, "nothing happened")
@@ -85,11 +87,20 @@ func TestAStallIsToldOnceAndItsEndOnce(t *testing.T) {
 	})
 }
 
+// In durable mode a stall refuses nobody.
+func TestAStallOfDurableMode(t *testing.T) {
+	for isDurable, consequence := range map[bool]string{false: "Batches with new messages are refused", true: "Batches are stored"} {
+		core, log := observer.New(zap.InfoLevel)
+		stallOf(&output{}, isDurable, zap.New(core).Sugar()).begun()
+		require.Contains(t, log.All()[0].Message, consequence)
+	}
+}
+
 func TestAStateThatFlapsIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log lines
 		var o output
-		watching(t, stallOf(&o, &log), func() {
+		watching(t, stallOf(&o, false, &log), func() {
 			for range 120 { // two minutes of it, one second each
 				locked(func() { o.stalled = !o.stalled })
 				time.Sleep(lookEvery)
@@ -100,7 +111,7 @@ func TestAStateThatFlapsIsCounted(t *testing.T) {
 
 		// What lasts is told as soon as the minute is over.
 		log = nil
-		watching(t, stallOf(&o, &log), func() {
+		watching(t, stallOf(&o, false, &log), func() {
 			for range 3 {
 				locked(func() { o.stalled = !o.stalled })
 				time.Sleep(lookEvery)

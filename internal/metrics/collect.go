@@ -41,7 +41,7 @@ func (*libbeat) Describe(chan<- *prometheus.Desc) {}
 func (l *libbeat) Collect(ch chan<- prometheus.Metric) {
 	for _, m := range l.metrics {
 		value, ok := l.value(m.path)
-		if !ok || m.limit && value == 0 { // a disk queue has no limit in events, and libbeat leaves the number at 0
+		if !ok || m.limit && value == 0 { // libbeat leaves the number at 0 until it has made its queue
 			continue
 		}
 		ch <- prometheus.MustNewConstMetric(m.desc, m.kind, value)

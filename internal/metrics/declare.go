@@ -43,7 +43,7 @@ type Section struct {
 
 // Sections are all metrics of rtbeat's own, in the order of the walk. The caller must not change them.
 func Sections() []Section {
-	return []Section{senders, intake, inFlight, queue, output, process}
+	return []Section{senders, intake, durable, inFlight, queue, output, process}
 }
 
 // declared are the metrics by name.

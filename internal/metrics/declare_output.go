@@ -21,12 +21,12 @@ var output = Section{Name: "output", Metrics: []Declaration{
 		Name: "rtbeat_output_stalled", Type: Gauge,
 		Help:  "1 while the output counts as stalled (stall_after), else 0.",
 		More:  "It has acknowledged nothing for `rtbeat.stall_after`, and has something to acknowledge.",
-		Moves: "`/readyz` is 503, and batches with new messages are refused with `output_stalled`. Look at Logstash.",
+		Moves: "`/readyz` is 503, and batches with new messages are refused with `output_stalled`. In durable mode `/readyz` says `degraded`, and batches are stored. Look at Logstash.",
 	},
 	{
 		Name: "rtbeat_output_no_ack_seconds", Type: Gauge,
 		Help:  "How long the output has acknowledged nothing of what it has; 0 while it has nothing.",
-		Moves: "Seconds are usual while Logstash is busy. Above `rtbeat.timeout`, senders get 504.",
+		Moves: "Seconds are usual while Logstash is busy. Above `rtbeat.timeout`, senders get 504, but not in durable mode.",
 	},
 	{
 		Name: "rtbeat_output_window_repeats", Type: Gauge,
@@ -36,8 +36,7 @@ var output = Section{Name: "output", Metrics: []Declaration{
 	},
 	{
 		Name: "rtbeat_ack_mode", Type: Gauge, Labels: []string{"mode"},
-		Help:  "1 for what an acknowledgement of the output means: delivered, or persisted on the local disk (queue.disk).",
-		More:  "And so a 200.",
+		Help:  "1 for what a 200 means: delivered, or persisted in the queue on disk (durable mode).",
 		Moves: "Never while the process lives.",
 	},
 	{
@@ -48,7 +47,7 @@ var output = Section{Name: "output", Metrics: []Declaration{
 	{
 		Name: "rtbeat_libbeat_output_events_acked_total", Type: Counter, Path: "libbeat.output.events.acked",
 		Help:  "Events that the output's receiver accepted, as libbeat counts them.",
-		Moves: "With `queue.disk`, this is delivery; `rtbeat_events_acked_total` is the disk.",
+		Moves: "As `rtbeat_events_acked_total`, events that the output gave up included.",
 	},
 	{
 		Name: "rtbeat_libbeat_output_events_failed_total", Type: Counter, Path: "libbeat.output.events.failed",
@@ -58,7 +57,7 @@ var output = Section{Name: "output", Metrics: []Declaration{
 	{
 		Name: "rtbeat_libbeat_output_events_dropped_total", Type: Counter, Path: "libbeat.output.events.dropped",
 		Help:  "Events that the output gave up, because they can never be sent.",
-		Moves: "Their batches are answered 502 `output_rejected`; in durable mode they had their 200, and the events are lost. With Logstash it stays 0.",
+		Moves: "Their batches are answered 502 `output_rejected`; in durable mode they are tried again. With Logstash it stays 0.",
 	},
 	{
 		Name: "rtbeat_libbeat_output_events_retried_total", Type: Counter, Path: "libbeat.pipeline.events.retry",

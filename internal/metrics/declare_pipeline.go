@@ -27,7 +27,7 @@ var inFlight = Section{Name: "in flight", Metrics: []Declaration{
 	},
 	{
 		Name: "rtbeat_in_flight_events_limit", Type: Gauge, Path: pathQueueLimit,
-		Help:  "How many events libbeat's queue holds; absent where libbeat does not say, as with queue.disk.",
+		Help:  "How many events libbeat's queue holds; absent where libbeat does not say.",
 		More:  "`queue.mem.events`, 3,200 by default.",
 		Moves: "Never while the process lives.",
 	},
@@ -35,7 +35,7 @@ var inFlight = Section{Name: "in flight", Metrics: []Declaration{
 		Name: "rtbeat_oldest_unacknowledged_seconds", Type: Gauge,
 		Help:  "Age of the oldest event that the output owes, since its batch came in; 0 when it owes none.",
 		More:  "Unlike `rtbeat_output_no_ack_seconds`, it grows as well while the output acknowledges others.",
-		Moves: "Above `rtbeat.timeout`, its sender was answered 504. Growing with acknowledgements flowing: one of several hosts is stalled.",
+		Moves: "Above `rtbeat.timeout`, its sender was answered 504. In durable mode it was answered 200, and the age includes the wait on disk. Growing with acknowledgements flowing: one of several hosts is stalled.",
 	},
 	{
 		Name: "rtbeat_dedupe_entries", Type: Gauge,
@@ -77,19 +77,19 @@ var queue = Section{Name: "queue", Metrics: []Declaration{
 	},
 	{
 		Name: "rtbeat_processor_failures_total", Type: Counter, Labels: []string{"processor"},
-		Help:  "Events that a processor failed on, for batches that were then answered 500 processor_failed.",
+		Help:  "Events that a processor failed on, for batches that are then answered 500 processor_failed, or tried again in durable mode.",
 		More:  "One series for each processor of the configuration. A panic counts in `rtbeat_events_dropped_total` instead. A retry counts again.",
 		Moves: "Any at all: the log names the processor, and libbeat's line `Failed to publish event` has the cause. [Alert](runbooks.md#rtbeatinternalerrors).",
 	},
 	{
 		Name: "rtbeat_events_dropped_total", Type: Counter,
 		Help:  "Events that never entered the pipeline: a processor panicked, or the pipeline was closing.",
-		More:  "Their batches are answered 500 or, while rtbeat stops, 503.",
+		More:  "Their batches are answered 500 or, while rtbeat stops, 503. In durable mode they are tried again.",
 		Moves: "Anywhere but while stopping look for `panic in a processor` in the log.",
 	},
 	{
 		Name: "rtbeat_events_rejected_total", Type: Counter,
-		Help:  "Events that the output gave up, for batches that were then answered 502 output_rejected.",
+		Help:  "Events that the output gave up, for batches that are then answered 502 output_rejected, or tried again in durable mode.",
 		More:  "Not counted in `rtbeat_events_acked_total`. A retry is tried again, and counts again.",
 		Moves: "Any at all: the log says what the output has against them. [outputs.md](outputs.md#what-an-output-gives-up) has the causes.",
 	},
@@ -100,7 +100,7 @@ var queue = Section{Name: "queue", Metrics: []Declaration{
 	},
 	{
 		Name: "rtbeat_libbeat_queue_events_limit", Type: Gauge, Path: pathQueueLimit,
-		Help:  "How many events libbeat's queue holds; absent with queue.disk, which is limited in bytes.",
+		Help:  "How many events libbeat's queue holds; absent where libbeat does not say.",
 		Moves: "Alert on the ratio of the two.",
 	},
 	{

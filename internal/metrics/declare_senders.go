@@ -99,8 +99,8 @@ var intake = Section{Name: "intake", Metrics: []Declaration{
 	{
 		Name: "rtbeat_ack_duration_seconds", Type: Histogram,
 		Help:  "Time from the end of a body to the last acknowledgement of its batch, for batches answered 200.",
-		More:  "Empty ones are not in it.",
-		Moves: "When the upper quantiles come near `rtbeat.timeout`, 504s are next. Look at Logstash first.",
+		More:  "Empty ones are not in it. In durable mode it ends when the batch is on the disk.",
+		Moves: "When the upper quantiles come near `rtbeat.timeout`, 504s are next. Look at Logstash first, or at the disk in durable mode.",
 		// Dense around the default timeout of 5 s, where 200 turns into 504.
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 15, 30, 60},
 	},

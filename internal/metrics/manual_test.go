@@ -101,7 +101,7 @@ func TestWhatLibbeatDoesNotHave(t *testing.T) {
 	require.Equal(t, []string{"rtbeat_libbeat_pipeline_clients"}, names(func(path string) (float64, bool) { return 0, path == "libbeat.pipeline.clients" }))
 	all := names(func(string) (float64, bool) { return 0, true })
 	require.Len(t, all, 10)
-	require.NotContains(t, all, "rtbeat_in_flight_events_limit", "a disk queue has no limit in events")
+	require.NotContains(t, all, "rtbeat_in_flight_events_limit", "libbeat has not made its queue yet")
 	require.NotContains(t, all, "rtbeat_libbeat_queue_events_limit")
 
 	value := 100.0

@@ -45,7 +45,7 @@ type Metrics struct {
 	failures    words // of processors
 }
 
-// Sources are where the gauges look when they are scraped. All but Expiry and Libbeat must be set. They are called from
+// Sources are where the gauges look when they are scraped. All but OnDisk, Expiry and Libbeat must be set. They are called from
 // any goroutine, and by several scrapes at once.
 type Sources struct {
 	Bytes         func() int64
@@ -66,6 +66,8 @@ type Sources struct {
 	ConnectionsLimit func() int
 	Displaced        func() uint64    // connections that made room for another one
 	Expiry           func() time.Time // of the certificate; nil without TLS
+
+	OnDisk func() OnDisk // the queue on disk; nil in memory mode
 
 	Phase func() string // one of Words.Phases
 	// Libbeat is a number of libbeat's by its path, and whether there is one; nil where there is none at all.
@@ -153,6 +155,9 @@ func (b builder) sources(registry *prometheus.Registry, s Sources, labels Words)
 	b.gaugeFunc("rtbeat_output_stalled", func() float64 { _, stalled := s.Stalled(); return number(stalled) })
 	b.gaugeFunc("rtbeat_output_no_ack_seconds", func() float64 { age, _ := s.Stalled(); return age.Seconds() })
 	b.gaugeFunc("rtbeat_output_window_repeats", func() float64 { return float64(s.Repeats()) })
+	if s.OnDisk != nil {
+		registry.MustRegister(newOnDisk(b.declared, s.OnDisk))
+	}
 	if s.Expiry != nil {
 		b.gaugeFunc("rtbeat_tls_certificate_expiry_timestamp_seconds", func() float64 { return float64(s.Expiry().Unix()) })
 	}

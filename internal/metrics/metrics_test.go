@@ -39,6 +39,12 @@ func sources() metrics.Sources {
 		Displaced:        func() uint64 { return 6 },
 		Expiry:           func() time.Time { return time.Unix(1893456000, 0) },
 
+		OnDisk: func() metrics.OnDisk {
+			return metrics.OnDisk{
+				Batches: 21, Bytes: 22, Oldest: 23500 * time.Millisecond, Files: 24, FilesLimit: 25, Stored: 26, Delivered: 27, Retrying: 28, IsFull: true,
+			}
+		},
+
 		Phase:   func() string { return "leaving" },
 		Libbeat: func(path string) (float64, bool) { return libbeat[path], true },
 	}
@@ -150,6 +156,17 @@ func TestEveryMetricMoves(t *testing.T) {
 		"rtbeat_output_window_repeats":       4,
 		"rtbeat_ack_mode mode=delivered":     1,
 		"rtbeat_ack_mode mode=persisted":     0,
+
+		"rtbeat_queue_batches":               21,
+		"rtbeat_queue_bytes":                 22,
+		"rtbeat_queue_oldest_seconds":        23.5,
+		"rtbeat_queue_file_bytes":            24,
+		"rtbeat_queue_file_bytes_limit":      25,
+		"rtbeat_queue_stored_bytes_total":    26,
+		"rtbeat_queue_delivered_bytes_total": 27,
+		"rtbeat_queue_retrying_batches":      28,
+		"rtbeat_queue_full":                  1,
+		"rtbeat_queue_failed":                0,
 
 		"rtbeat_publish_wait_seconds count":               0,
 		"rtbeat_publish_wait_seconds sum":                 0,

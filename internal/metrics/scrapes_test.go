@@ -12,6 +12,23 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
+// The queue on disk is read once for a scrape. In memory mode there is none, and nothing says that it is empty.
+func TestTheQueueOnDiskIsReadOnceForAScrape(t *testing.T) {
+	registry, s, reads := prometheus.NewRegistry(), sources(), 0
+	s.OnDisk = func() metrics.OnDisk { reads++; return metrics.OnDisk{HasFailed: true} }
+	metrics.New(registry, s, labels(), metrics.Build{}, "persisted")
+	values := gather(t, registry)
+	require.Equal(t, 1, reads)
+	require.InDelta(t, 1, values["rtbeat_queue_failed"], 0)
+	require.InDelta(t, 0, values["rtbeat_queue_full"], 0)
+
+	registry, s.OnDisk = prometheus.NewRegistry(), nil
+	metrics.New(registry, s, labels(), metrics.Build{}, "delivered")
+	for name := range gather(t, registry) {
+		require.NotContains(t, name, "rtbeat_queue_")
+	}
+}
+
 // What scrapes take is bounded, however many ask at once.
 func TestScrapesAtOnceAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
