@@ -15,7 +15,7 @@ func (r *recorder) facts(now time.Time) *facts {
 		settings:  r.settings,
 		known:     !math.IsNaN(s.values[stalled]) && !math.IsNaN(s.values[eventsInFlight]) && !math.IsNaN(s.values[acked]),
 		phase:     r.words.phase,
-		persisted: r.words.ackMode == "persisted",
+		persisted: r.words.ackMode == persisted,
 
 		stalled:    s.values[stalled] == 1,
 		noAck:      seconds(s.values[noAckSeconds]),
@@ -36,6 +36,18 @@ func (r *recorder) facts(now time.Time) *facts {
 	if expiry := s.values[certificateExpiry]; expiry > 0 {
 		f.certificate = moment(expiry)
 	}
+	if f.persisted {
+		f.disk = r.disk()
+		if s.values[diskFailed] == 1 {
+			f.queueFailed = 1
+		}
+		if s.values[diskFull] == 1 {
+			f.queueFull = 1
+		}
+		if from != nil {
+			f.retrying = min(orZero(from.values[diskRetrying]), orZero(s.values[diskRetrying]))
+		}
+	}
 	r.countErrors(f, from, s)
 	return f
 }
@@ -53,7 +65,11 @@ func (r *recorder) countErrors(f *facts, from, to *sample) {
 		}
 		switch faultOf(k) {
 		case byRtbeat:
-			f.internal += n
+			if k.reason == "queue_failed" {
+				f.queueFailed += n
+			} else {
+				f.internal += n
+			}
 		case bySender:
 			if k.code == codeClientGone {
 				continue // it left, and was refused nothing
@@ -70,6 +86,8 @@ func (r *recorder) countErrors(f *facts, from, to *sample) {
 				f.givenUp += n
 			case k.reason == "in_flight_limit":
 				f.full += n
+			case k.reason == "queue_full":
+				f.queueFull += n
 			}
 		case nobody:
 		}
@@ -84,7 +102,7 @@ func faultOf(k kind) fault {
 	switch {
 	case k.reason == "stopping" || k.reason == "starting" || k.reason == "joined_filtered":
 		return nobody
-	case k.code == "500":
+	case k.code == "500" || k.reason == "queue_failed":
 		return byRtbeat
 	case k.code == "502" || k.code == "503" || k.code == "504":
 		return byOutput

@@ -156,6 +156,7 @@ func TestUnknown(t *testing.T) {
 func TestTheManualHasEveryField(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
+		r.durable()
 		r.answer("400", "malformed_json", 1)
 		defer r.running()()
 		time.Sleep(2 * interval)
@@ -184,7 +185,7 @@ func TestTheManualHasEveryState(t *testing.T) {
 		told = append(told, state(row[1]))
 	}
 	require.ElementsMatch(t, []state{
-		starting, delivering, idle, slow, nearlyFull, rejecting, refusing, stalling, failing, givingUp, stopping, unknown,
+		starting, delivering, idle, slow, nearlyFull, rejecting, refusing, stalling, degraded, fullQueue, failedQueue, retrying, failing, givingUp, stopping, unknown,
 	}, told)
 }
 

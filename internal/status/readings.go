@@ -30,6 +30,16 @@ const (
 	batchesWaiting
 	queueEvents
 	queueLimit
+	diskBatches
+	diskBytes
+	diskOldest
+	diskFiles
+	diskFilesLimit
+	diskStored
+	diskDelivered
+	diskRetrying
+	diskFull
+	diskFailed
 	dedupeEntries
 	dedupeLimit
 	joinedInFlight
@@ -79,6 +89,16 @@ var sources = map[string][]source{
 	"rtbeat_publish_queue_batches":                    {{batchesWaiting, "", ""}},
 	"rtbeat_libbeat_queue_events":                     {{queueEvents, "", ""}},
 	"rtbeat_libbeat_queue_events_limit":               {{queueLimit, "", ""}},
+	"rtbeat_queue_batches":                            {{diskBatches, "", ""}},
+	"rtbeat_queue_bytes":                              {{diskBytes, "", ""}},
+	"rtbeat_queue_oldest_seconds":                     {{diskOldest, "", ""}},
+	"rtbeat_queue_file_bytes":                         {{diskFiles, "", ""}},
+	"rtbeat_queue_file_bytes_limit":                   {{diskFilesLimit, "", ""}},
+	"rtbeat_queue_stored_bytes_total":                 {{diskStored, "", ""}},
+	"rtbeat_queue_delivered_bytes_total":              {{diskDelivered, "", ""}},
+	"rtbeat_queue_retrying_batches":                   {{diskRetrying, "", ""}},
+	"rtbeat_queue_full":                               {{diskFull, "", ""}},
+	"rtbeat_queue_failed":                             {{diskFailed, "", ""}},
 	"rtbeat_dedupe_entries":                           {{dedupeEntries, "", ""}},
 	"rtbeat_dedupe_entries_limit":                     {{dedupeLimit, "", ""}},
 	"rtbeat_messages_coalesced_total":                 {{joinedInFlight, "state", "in_flight"}, {joinedDelivered, "state", "delivered"}},
@@ -154,7 +174,7 @@ func (r *recorder) read(families []*dto.MetricFamily, at time.Time) *sample {
 		case "rtbeat_phase":
 			r.words.phase = oneOf(inForce(family.GetMetric(), "phase"), "starting", "serving", "leaving", "draining")
 		case "rtbeat_ack_mode":
-			r.words.ackMode = oneOf(inForce(family.GetMetric(), "mode"), "delivered", "persisted")
+			r.words.ackMode = oneOf(inForce(family.GetMetric(), "mode"), "delivered", persisted)
 		case "rtbeat_build_info":
 			r.readBuild(family.GetMetric())
 		default:

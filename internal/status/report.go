@@ -25,6 +25,7 @@ type Report struct {
 	Acked    Acked    `json:"acked"`
 	Output   Output   `json:"output"`
 	Queue    Queue    `json:"queue"`
+	Durable  *Durable `json:"durable"` // null in memory mode
 	Retries  Retries  `json:"retries"`
 	Errors   []Error  `json:"errors"`
 	History  History  `json:"history"`
@@ -103,6 +104,19 @@ type Queue struct {
 	BatchesWaiting Number  `json:"batches_waiting"`
 }
 
+// Durable is the queue on disk.
+type Durable struct {
+	Batches                 Number  `json:"batches"`
+	Bytes                   Number  `json:"bytes"` // of those
+	OldestSeconds           Number  `json:"oldest_seconds"`
+	FileBytes               Bounded `json:"file_bytes"`
+	RetryingBatches         Number  `json:"retrying_batches"`
+	StoredBytesPerSecond    Number  `json:"stored_bytes_per_second"`
+	DeliveredBytesPerSecond Number  `json:"delivered_bytes_per_second"`
+	FullInSeconds           Number  `json:"full_in_seconds"`  // at the rates of the last five minutes; null where it does not fill
+	EmptyInSeconds          Number  `json:"empty_in_seconds"` // the same; null where it does not drain
+}
+
 // Retries is what is known of messages that come again, and what became of some.
 type Retries struct {
 	Entries              Bounded `json:"entries"`
@@ -141,6 +155,7 @@ type History struct {
 const (
 	forRates     = 15 * time.Second
 	forQuantiles = time.Minute
+	forForecasts = 5 * time.Minute
 )
 
 // compose makes a report of the newest sample. The caller holds the lock.
@@ -187,6 +202,10 @@ func (r *recorder) compose() *Report {
 		History:       r.composeHistory(),
 		Configuration: r.settings.Configuration,
 	}
+	if r.words.ackMode == persisted {
+		d := r.disk()
+		report.Durable = &d
+	}
 	if v := s.values[stalled]; !math.IsNaN(v) {
 		is := v == 1
 		report.Output.Stalled = &is
@@ -197,6 +216,27 @@ func (r *recorder) compose() *Report {
 		report.Changes = append(report.Changes, Change{c.at.UTC(), c.state})
 	}
 	return report
+}
+
+// disk is the queue on disk, as the newest sample has it.
+func (r *recorder) disk() Durable {
+	s := r.newest
+	n := func(i reading) Number { return Number(s.values[i]) }
+	from, fromLong := r.window.before(s.at, forRates), r.window.before(s.at, forForecasts)
+	d := Durable{
+		Batches: n(diskBatches), Bytes: n(diskBytes), OldestSeconds: n(diskOldest),
+		FileBytes: Bounded{n(diskFiles), n(diskFilesLimit)}, RetryingBatches: n(diskRetrying),
+		StoredBytesPerSecond: Number(rate(from, s, diskStored)), DeliveredBytesPerSecond: Number(rate(from, s, diskDelivered)),
+		FullInSeconds: Number(math.NaN()), EmptyInSeconds: Number(math.NaN()),
+	}
+	fills := Number(rate(fromLong, s, diskStored) - rate(fromLong, s, diskDelivered))
+	if fills > 0 {
+		d.FullInSeconds = max(d.FileBytes.Limit-d.FileBytes.Value, 0) / fills
+	}
+	if fills < 0 {
+		d.EmptyInSeconds = d.Bytes / -fills
+	}
+	return d
 }
 
 const (

@@ -74,6 +74,20 @@ func (r *rig) set(name string, value float64) {
 	r.gauges[name].Set(value)
 }
 
+// durable makes it one in durable mode, with an empty queue.
+func (r *rig) durable() {
+	mode := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "rtbeat_ack_mode", Help: "as rtbeat has it"}, []string{"mode"})
+	mode.WithLabelValues("persisted").Set(1)
+	r.registry.MustRegister(mode)
+	for name, value := range map[string]float64{
+		"rtbeat_queue_batches": 0, "rtbeat_queue_bytes": 0, "rtbeat_queue_oldest_seconds": 0, "rtbeat_queue_file_bytes": 100, "rtbeat_queue_file_bytes_limit": 10000,
+		"rtbeat_queue_stored_bytes_total": 0, "rtbeat_queue_delivered_bytes_total": 0, "rtbeat_queue_retrying_batches": 0,
+		"rtbeat_queue_full": 0, "rtbeat_queue_failed": 0,
+	} {
+		r.set(name, value)
+	}
+}
+
 func (r *rig) add(name string, value float64) { r.gauges[name].Add(value) }
 
 func (r *rig) inPhase(now string) {

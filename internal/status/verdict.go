@@ -11,18 +11,22 @@ import (
 type state string
 
 const (
-	starting   state = "starting"
-	delivering state = "delivering"
-	idle       state = "idle"
-	slow       state = "slow"
-	nearlyFull state = "nearly_full"
-	rejecting  state = "rejecting"
-	refusing   state = "refusing"
-	stalling   state = "stalled"
-	failing    state = "failing"
-	givingUp   state = "giving_up"
-	stopping   state = "stopping"
-	unknown    state = "unknown"
+	starting    state = "starting"
+	delivering  state = "delivering"
+	idle        state = "idle"
+	slow        state = "slow"
+	nearlyFull  state = "nearly_full"
+	rejecting   state = "rejecting"
+	refusing    state = "refusing"
+	stalling    state = "stalled"
+	degraded    state = "degraded"
+	fullQueue   state = "queue_full"
+	failedQueue state = "queue_failed"
+	retrying    state = "retrying"
+	failing     state = "failing"
+	givingUp    state = "giving_up"
+	stopping    state = "stopping"
+	unknown     state = "unknown"
 )
 
 // level is how much of a trouble a verdict is: ok, warn or bad.
@@ -63,7 +67,7 @@ type facts struct {
 	settings  Settings
 	known     bool // the metrics of the output and of what is in flight are there
 	phase     string
-	persisted bool // an acknowledgement is the disk's
+	persisted bool // durable mode
 
 	stalled           bool
 	noAck             time.Duration // 0 while the output owes none
@@ -81,6 +85,11 @@ type facts struct {
 	internal float64 // 500, and events that never entered the pipeline
 	rejected float64 // 4xx
 	reason   string  // the most frequent one of them
+
+	disk        Durable // in durable mode alone, as the next three
+	queueFailed float64 // 503 queue_failed, and whether it is so now
+	queueFull   float64 // 503 queue_full, and whether it is so now
+	retrying    float64 // batches, the least of now and of 30 seconds ago
 
 	writeErrors   float64
 	displaced     float64
@@ -117,6 +126,12 @@ func (f *facts) judge() Verdict {
 			State: unknown, Level: warn, Fault: byRtbeat, Title: "Unknown", Text: "The metrics cannot be read.",
 			Advice: []string{"See /readyz and /metrics on this port, and rtbeat's log."},
 		}
+	case f.queueFailed > 0:
+		return f.hasFailedQueue()
+	case f.queueFull > 0:
+		return f.hasFullQueue()
+	case f.stalled && f.persisted:
+		return f.isDegraded()
 	case f.stalled:
 		return f.isStalled()
 	case f.full > 0:
@@ -124,7 +139,7 @@ func (f *facts) judge() Verdict {
 	case f.internal > 0:
 		return Verdict{
 			State: failing, Level: bad, Fault: byRtbeat, Title: "Failing",
-			Text: fmt.Sprintf("%s failed inside rtbeat in the last 30 s. Their senders keep them.", counted(f.internal, "batch", "batches")),
+			Text: fmt.Sprintf("%s failed inside rtbeat in the last 30 s. They come again.", counted(f.internal, "batch", "batches")),
 			Advice: []string{
 				"Look for \"processor\" and \"panic\" in rtbeat's log: a processor that fails on a sender's messages, or a defect in rtbeat.",
 			},
@@ -141,16 +156,12 @@ func (f *facts) judge() Verdict {
 		}
 	case f.timeouts > 0 || f.noAck > f.settings.Timeout:
 		return f.isSlow()
+	case f.retrying > 0:
+		return f.isRetrying()
 	case f.high:
-		return Verdict{
-			State: nearlyFull, Level: warn, Fault: byOutput, Title: "Nearly full",
-			Text: fmt.Sprintf("%s of rtbeat.max_in_flight_bytes waits for the output. At all of it, new batches are refused.", f.share()),
-			Advice: []string{
-				"The output is slower than the senders: see whether " + f.output() + " is slower than usual, or more is sent than usual.",
-			},
-		}
+		return f.isNearlyFull()
 	case f.acked > 0:
-		return Verdict{State: delivering, Level: ok, Title: "Delivering", Text: f.deliveredText()}
+		return Verdict{State: delivering, Level: ok, Title: "Delivering", Text: rateOf(f.ackedRate) + " acknowledged by the output, over the last 30 s."}
 	case f.events > 0 || f.noAck > 0:
 		return Verdict{
 			State: delivering, Level: ok, Title: "Delivering",
@@ -172,7 +183,7 @@ func (f *facts) judge() Verdict {
 	default:
 		return Verdict{
 			State: idle, Level: ok, Title: "Idle",
-			Text: "Nothing is in flight, and nothing came in the last 30 s. Whether " + f.output() + " works shows with the next batch.",
+			Text: "Nothing is in flight, and nothing came in the last 30 s. Whether " + f.receiver() + " works shows with the next batch.",
 			Advice: []string{
 				"Should there be traffic? See whether senders reach this machine: connections, below.",
 			},
@@ -189,7 +200,7 @@ func (f *facts) isStopping() Verdict {
 }
 
 func (f *facts) isStalled() Verdict {
-	v := Verdict{
+	return Verdict{
 		State: stalling, Level: bad, Fault: byOutput, Title: "Stalled", Since: f.now.Add(-f.noAck),
 		Text: fmt.Sprintf("The output has acknowledged nothing for %s, although it has %s. New batches are refused (503 output_stalled).",
 			about(f.noAck), counted(f.events, "event", "events")),
@@ -199,48 +210,53 @@ func (f *facts) isStalled() Verdict {
 			"Senders are told to keep their batches and send them again. The first acknowledgement ends the stall; rtbeat needs no restart.",
 		},
 	}
-	if f.persisted {
-		v.Fault = byRtbeat
-		v.Text = fmt.Sprintf("The disk queue has stored nothing for %s. New batches are refused (503 output_stalled).", about(f.noAck))
-		v.Advice[0] = "See whether the disk queue is full (queue.disk.max_size), or the disk is full or slow."
-		v.Advice[1] = "A queue that is full empties when " + f.receiver() + " takes events: see whether it is up."
-	}
-	return v
 }
 
 func (f *facts) isRefusing() Verdict {
+	awaited, fault := f.awaited()
 	return Verdict{
-		State: refusing, Level: bad, Fault: byOutput, Title: "Refusing",
-		Text: fmt.Sprintf("%s refused in the last 30 s, because as much waits for the output as rtbeat.max_in_flight_bytes allows (%s now).",
-			counted(f.full, "batch was", "batches were"), f.share()),
+		State: refusing, Level: bad, Fault: fault, Title: "Refusing",
+		Text: fmt.Sprintf("%s refused in the last 30 s, because as much waits for %s as rtbeat.max_in_flight_bytes allows (%s now).",
+			counted(f.full, "batch was", "batches were"), awaited, f.share()),
 		Advice: []string{
-			"The output is slower than the senders: see whether " + f.output() + " is slower than usual, or more is sent than usual.",
+			"Senders are faster than " + awaited + ": see whether it is slower than usual, or more is sent than usual.",
 			"Senders keep their batches and send them again. Raise rtbeat.max_in_flight_bytes for short peaks only, and only where there is memory for it.",
 		},
 	}
 }
 
+func (f *facts) isNearlyFull() Verdict {
+	awaited, fault := f.awaited()
+	return Verdict{
+		State: nearlyFull, Level: warn, Fault: fault, Title: "Nearly full",
+		Text:   fmt.Sprintf("%s of rtbeat.max_in_flight_bytes waits for %s. At the limit, new batches are refused.", f.share(), awaited),
+		Advice: []string{"Senders are faster than " + awaited + ": see whether it is slower than usual, or more is sent than usual."},
+	}
+}
+
 func (f *facts) isSlow() Verdict {
 	v := Verdict{State: slow, Level: warn, Fault: byOutput, Title: "Slow"}
-	if f.noAck > f.settings.Timeout {
+	switch {
+	case f.persisted && f.timeouts > 0:
+		v.Fault = byRtbeat
+		v.Text = fmt.Sprintf("%s not on the disk within %s (504) in the last 30 s.", counted(f.timeouts, "batch was", "batches were"), f.settings.Timeout)
+		v.Advice = []string{"See whether the disk of rtbeat.durable.path is slow, or busy with something else. Senders keep these batches and send them again."}
+		return v
+	case f.persisted:
+		v.Text = fmt.Sprintf("The output has acknowledged nothing for %s. Batches are stored, and answered 200.", about(f.noAck))
+		v.Advice = []string{"See whether " + f.receiver() + " is up, and slower than usual: its pipeline, and what stands behind it."}
+		return v
+	case f.noAck > f.settings.Timeout:
 		v.Text = fmt.Sprintf("The output has acknowledged nothing for %s, and senders are told 504 after %s.", about(f.noAck), f.settings.Timeout)
-	} else {
+	default:
 		v.Text = fmt.Sprintf("%s not acknowledged within %s (504) in the last 30 s. The output takes longer than that.",
 			counted(f.timeouts, "batch was", "batches were"), f.settings.Timeout)
 	}
 	v.Advice = []string{
-		"See whether " + f.output() + " is slower than usual: its pipeline, and what stands behind it.",
+		"See whether " + f.receiver() + " is slower than usual: its pipeline, and what stands behind it.",
 		"Senders keep these batches and send them again; what the output has of them is not published twice.",
 	}
 	return v
-}
-
-func (f *facts) deliveredText() string {
-	text := rateOf(f.ackedRate) + " acknowledged by the output, over the last 30 s."
-	if f.persisted {
-		text = rateOf(f.ackedRate) + " stored on the local disk, over the last 30 s. Whether " + f.receiver() + " takes them, the queue below says."
-	}
-	return text
 }
 
 // notes are what is worth a look beside the verdict.
@@ -257,6 +273,8 @@ func (f *facts) notes(s state) []string {
 		counted(f.repeats, "time", "times"), f.receiver())
 	add(f.writeErrors > 0, "Sending to the output failed %s in the last 30 s; rtbeat's log says why.", counted(f.writeErrors, "time", "times"))
 	add(f.outputDropped > 0, "The output gave up %s in the last 15 minutes. The log says why.", counted(f.outputDropped, "event", "events"))
+	isTold := s == degraded || s == fullQueue || s == retrying
+	add(f.disk.OldestSeconds > Number(lately.Seconds()) && !isTold, "%s", f.stored())
 	add(f.displaced > 0, "%s closed in the last 30 s to make room for others (rtbeat.max_connections).", counted(f.displaced, "connection was", "connections were"))
 	if !f.certificate.IsZero() {
 		left := f.certificate.Sub(f.now)
@@ -272,12 +290,12 @@ const repeatsToTell = 3
 // certificateWarning is how long before its end a certificate is worth a note.
 const certificateWarning = 14 * 24 * time.Hour
 
-// output is what stands behind an acknowledgement.
-func (f *facts) output() string {
+// awaited is what an answer waits for, and on whose side it is.
+func (f *facts) awaited() (string, fault) {
 	if f.persisted {
-		return "the disk"
+		return "the disk", byRtbeat
 	}
-	return f.receiver()
+	return "the output", byOutput
 }
 
 // receiver is what the output ships to.
@@ -289,6 +307,9 @@ func (f *facts) receiver() string {
 }
 
 func (f *facts) share() string {
+	if f.persisted {
+		return "nearly 50 %" // the rest is the shipper's
+	}
 	if f.bytesLimit <= 0 {
 		return "an unknown share"
 	}

@@ -134,6 +134,18 @@
       bar('requests', s.in_flight.requests, whole), bar('connections', s.in_flight.connections, whole),
       bar('libbeat’s queue', s.queue.events, whole), bar('batches waiting for a worker', {value: s.queue.batches_waiting}, whole),
     ]);
+    const d = s.durable;
+    at('durable').hidden = !d;
+    fill('disk-files', d ? [bar('files', d.file_bytes, bytes)] : []);
+    rows('disk', d ? [
+      ['not delivered', whole(d.batches) + ' batches, ' + bytes(d.bytes)],
+      ['the oldest came in', d.oldest_seconds ? span(d.oldest_seconds) + ' ago' : d.oldest_seconds === 0 ? 'none' : unknown],
+      ['stored', bytes(d.stored_bytes_per_second) + '/s'],
+      ['delivered', bytes(d.delivered_bytes_per_second) + '/s'],
+      known(d.full_in_seconds) && ['at this rate full in', span(d.full_in_seconds), d.full_in_seconds < 86400],
+      known(d.empty_in_seconds) && ['at this rate empty in', span(d.empty_in_seconds)],
+      ['batches tried again', whole(d.retrying_batches), d.retrying_batches > 0],
+    ] : []);
     const o = s.output;
     rows('output', [
       ['stalled', o.stalled === null ? unknown : o.stalled ? 'yes' : 'no', o.stalled],
@@ -167,7 +179,7 @@
       i.libbeat_version && ['libbeat', i.libbeat_version],
       ['up for', span(i.uptime_seconds)],
       ['phase', i.phase || unknown],
-      ['a 200 means', i.ack_mode === 'persisted' ? 'on the local disk' : i.ack_mode === 'delivered' ? 'delivered' : unknown],
+      ['a 200 means', i.ack_mode === 'persisted' ? 'on the disk' : i.ack_mode === 'delivered' ? 'delivered' : unknown],
       ['memory', bytes(i.memory_bytes)],
       i.certificate_expires && ['certificate until', i.certificate_expires.slice(0, 10)],
     ]);

@@ -1,0 +1,73 @@
+package status
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// persisted is the ack mode of durable mode.
+const persisted = "persisted"
+
+func (f *facts) hasFailedQueue() Verdict {
+	return Verdict{
+		State: failedQueue, Level: bad, Fault: byRtbeat, Title: "Queue failed",
+		Text: "The queue on disk cannot be written. New batches are refused (503 queue_failed).",
+		Advice: []string{
+			"rtbeat's log has the error. See whether the disk of rtbeat.durable.path is mounted, writable and sound (dmesg).",
+			"Senders keep their batches and send them again. What is stored is delivered meanwhile, as far as it can be read.",
+		},
+	}
+}
+
+func (f *facts) hasFullQueue() Verdict {
+	return Verdict{
+		State: fullQueue, Level: bad, Fault: byOutput, Title: "Queue full",
+		Text: "There is no room in the queue on disk. New batches are refused (503 queue_full). " + f.stored(),
+		Advice: []string{
+			"See whether " + f.receiver() + " is up, and as fast as the senders. The queue has room again as soon as batches are delivered.",
+			"Well below rtbeat.durable.max_bytes, the disk itself is full: see what else is on it.",
+			"Senders keep their batches and send them again. Where the disk has room, raise rtbeat.durable.max_bytes and restart: nothing is lost.",
+		},
+	}
+}
+
+func (f *facts) isDegraded() Verdict {
+	return Verdict{
+		State: degraded, Level: warn, Fault: byOutput, Title: "Degraded", Since: f.now.Add(-f.noAck),
+		Text: fmt.Sprintf("The output has acknowledged nothing for %s. Batches are stored, and answered 200. %s", about(f.noAck), f.stored()),
+		Advice: []string{
+			"See whether " + f.receiver() + " is up, and whether something blocks it: an output of its own that hangs, a full queue, a full disk.",
+			"If " + f.receiver() + " is well, look for the output in rtbeat's log: a refused connection, a name that does not resolve, a certificate.",
+			"What is stored is delivered after the first acknowledgement; rtbeat needs no restart.",
+		},
+	}
+}
+
+func (f *facts) isRetrying() Verdict {
+	return Verdict{
+		State: retrying, Level: warn, Fault: byOutput, Title: "Retrying",
+		Text: fmt.Sprintf("%s tried again and again. Others are delivered meanwhile. %s", counted(f.retrying, "stored batch is", "stored batches are"), f.stored()),
+		Advice: []string{
+			"rtbeat's log has the number of a batch and the reason (\"a stored batch was not delivered\"): the output gives an event up, or a processor fails on it.",
+			"Mend that, and the next attempt is delivered, within a minute. docs/runbooks.md says how to take a batch out.",
+		},
+	}
+}
+
+// stored says what is in the queue on disk, and when it will be full or empty.
+func (f *facts) stored() string {
+	d := f.disk
+	text := fmt.Sprintf("%s in the queue on disk (%s), the oldest from %s ago. Its files take %.0f %% of rtbeat.durable.max_bytes",
+		counted(orZero(float64(d.Batches)), "batch is", "batches are"), humanize.IBytes(uint64(max(orZero(float64(d.Bytes)), 0))),
+		about(seconds(float64(d.OldestSeconds))), orZero(100*float64(d.FileBytes.Value/d.FileBytes.Limit))) //nolint:mnd // percent
+	const most = 100 * 365 * 24 * time.Hour // more is no forecast, and no Duration
+	switch {
+	case d.FullInSeconds < Number(most.Seconds()):
+		text += fmt.Sprintf(": at this rate it is full in %s", about(seconds(float64(d.FullInSeconds))))
+	case d.EmptyInSeconds < Number(most.Seconds()):
+		text += fmt.Sprintf(": at this rate it is empty in %s", about(seconds(float64(d.EmptyInSeconds))))
+	}
+	return text + "."
+}

@@ -1,0 +1,145 @@
+package status
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// backlog puts batches on the disk, the oldest of them from ten minutes ago.
+func (r *rig) backlog() {
+	r.set("rtbeat_queue_batches", 42)
+	r.set("rtbeat_queue_bytes", 4096)
+	r.set("rtbeat_queue_oldest_seconds", 600)
+	r.set("rtbeat_queue_file_bytes", 5000)
+}
+
+const backlogText = "42 batches are in the queue on disk (4.0 KiB), the oldest from 10 min ago. Its files take 50 % of rtbeat.durable.max_bytes"
+
+// What can be the matter in durable mode, and what is said of it.
+func TestVerdictsOfDurableMode(t *testing.T) {
+	tests := map[string]struct {
+		happens func(r *rig)
+		state   state
+		level   level
+		fault   fault
+		says    string
+		notes   string
+	}{
+		"an empty queue": {func(r *rig) { r.add("rtbeat_events_acked_total", 600) }, delivering, ok, nobody, "acknowledged by the output", ""},
+		"a queue that drains": {func(r *rig) {
+			r.add("rtbeat_events_acked_total", 600)
+			r.add("rtbeat_queue_delivered_bytes_total", 1100) // in eleven seconds
+			r.backlog()
+		}, delivering, ok, nobody, "acknowledged by the output", backlogText + ": at this rate it is empty in 40 s."},
+		"senders that are faster than the output": {func(r *rig) {
+			r.add("rtbeat_events_acked_total", 600)
+			r.add("rtbeat_queue_stored_bytes_total", 1100)
+			r.backlog()
+		}, delivering, ok, nobody, "acknowledged by the output", backlogText + ": at this rate it is full in 50 s."},
+		"an output that is slow to acknowledge": {func(r *rig) {
+			r.set("rtbeat_output_no_ack_seconds", 10)
+		}, slow, warn, byOutput, "nothing for 10 s. Batches are stored, and answered 200.", ""},
+		"an output that stalls": {func(r *rig) {
+			r.set("rtbeat_in_flight_events", 3)
+			r.set("rtbeat_output_stalled", 1)
+			r.set("rtbeat_output_no_ack_seconds", 190)
+			r.add("rtbeat_queue_stored_bytes_total", 1100)
+			r.backlog()
+		}, degraded, warn, byOutput, "nothing for 3 min. Batches are stored, and answered 200. " + backlogText + ": at this rate it is full in 50 s.", ""},
+		"a full queue": {func(r *rig) {
+			r.set("rtbeat_queue_full", 1)
+			r.set("rtbeat_output_stalled", 1)
+			r.backlog()
+		}, fullQueue, bad, byOutput, "(503 queue_full). " + backlogText, ""},
+		"a queue that is full again and again": {func(r *rig) {
+			r.answer("503", "queue_full", 1)
+			r.add("rtbeat_events_acked_total", 600)
+		}, fullQueue, bad, byOutput, "(503 queue_full)", ""},
+		"a disk that fails":  {func(r *rig) { r.set("rtbeat_queue_failed", 1) }, failedQueue, bad, byRtbeat, "cannot be written", ""},
+		"a disk that failed": {func(r *rig) { r.answer("503", "queue_failed", 1) }, failedQueue, bad, byRtbeat, "cannot be written", ""},
+		"a slow disk":        {func(r *rig) { r.answer("504", "ack_timeout", 2) }, slow, warn, byRtbeat, "2 batches were not on the disk within 5s (504)", ""},
+		"requests that wait for the disk": {func(r *rig) {
+			r.set("rtbeat_in_flight_high", 1)
+		}, nearlyFull, warn, byRtbeat, "nearly 50 % of rtbeat.max_in_flight_bytes waits for the disk", ""},
+		"requests that do not fit": {func(r *rig) { r.answer("503", "in_flight_limit", 2) }, refusing, bad, byRtbeat, "as much waits for the disk as", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.durable()
+				defer r.running()()
+				time.Sleep(2 * interval)
+				tt.happens(r)
+				v := r.report().Verdict
+				require.Equal(t, tt.state, v.State)
+				require.Equal(t, tt.level, v.Level)
+				require.Equal(t, tt.fault, v.Fault)
+				require.Contains(t, v.Text, tt.says)
+				if tt.notes == "" {
+					require.Empty(t, v.Notes)
+				} else {
+					require.Equal(t, []string{tt.notes}, v.Notes)
+				}
+				if v.Level != ok {
+					require.NotEmpty(t, v.Advice)
+				}
+			})
+		})
+	}
+}
+
+// A batch that is tried once more is no trouble, one that is tried for half a minute is.
+func TestVerdictOfABatchThatCannotBeDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.durable()
+		defer r.running()()
+		for range 20 {
+			r.add("rtbeat_events_acked_total", 10)
+			time.Sleep(interval)
+		}
+		r.set("rtbeat_queue_retrying_batches", 2)
+		r.add("rtbeat_events_acked_total", 10)
+		require.Equal(t, delivering, r.report().Verdict.State)
+		time.Sleep(lately + interval)
+		v := r.report().Verdict
+		require.Equal(t, retrying, v.State)
+		require.Contains(t, v.Text, "2 stored batches are tried again and again")
+		r.set("rtbeat_queue_retrying_batches", 0)
+		time.Sleep(freshFor)
+		require.NotEqual(t, retrying, r.report().Verdict.State)
+	})
+}
+
+// The rates are those of five minutes at most, and the forecasts are made of them.
+func TestForecasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		require.Nil(t, r.report().Durable, "memory mode")
+		r.durable()
+		defer r.running()()
+		require.True(t, isUnknown(r.report().Durable.FullInSeconds))
+		for range 120 { // ten minutes
+			r.add("rtbeat_queue_stored_bytes_total", 60)
+			r.add("rtbeat_queue_delivered_bytes_total", 10)
+			time.Sleep(interval)
+		}
+		d := r.report().Durable
+		require.InDelta(t, 12, float64(d.StoredBytesPerSecond), 1)
+		require.InDelta(t, 2, float64(d.DeliveredBytesPerSecond), 1)
+		require.InDelta(t, 990, float64(d.FullInSeconds), 20) // 9,900 bytes at 10 bytes a second
+		require.True(t, isUnknown(d.EmptyInSeconds))
+		r.set("rtbeat_queue_bytes", 3000)
+		for range 61 {
+			r.add("rtbeat_queue_delivered_bytes_total", 50)
+			time.Sleep(interval)
+		}
+		d = r.report().Durable
+		require.InDelta(t, 300, float64(d.EmptyInSeconds), 10)
+		require.True(t, isUnknown(d.FullInSeconds))
+	})
+}
