@@ -6,6 +6,9 @@ const (
 	info     = "info"     // it explains another one
 )
 
+// durable holds for an instance in durable mode: no other has the metric.
+const durable = `max_over_time(rtbeat_queue_batches{$S}[5m])`
+
 // alerts are all alerts, in the order of the walk from the outside to the output. Gauges are taken at their most of two
 // minutes, and counters over five and more, so that a scrape that fails does not end an alert.
 func alerts(c config) []rule {
@@ -81,23 +84,27 @@ func alerts(c config) []rule {
 			"The requests in flight are near their limit.",
 			`{{ $labels.instance }} serves {{ $value | humanizePercentage }} of the requests that it may serve at once. Beyond, they are refused with in_flight_limit.`),
 		alert("RtbeatQueueFull", warning, "10m",
-			`max_over_time(instance:rtbeat_in_flight_events:ratio{$S}[2m]) >= $QueueFull`,
+			"max_over_time(instance:rtbeat_in_flight_events:ratio{$S}[2m]) >= $QueueFull\nunless "+durable, // where a backlog fills it
 			"The queue before the output is full.",
 			`The queue of {{ $labels.instance }} holds {{ $value | humanizePercentage }} of what it may. Batches wait for a place in it, within their timeout.`),
 		alert("RtbeatEventsDropped", warning, "5m",
 			`increase(rtbeat_events_dropped_total{$S}[15m]) > 0`,
 			"Events did not enter the pipeline.",
-			`About {{ $value | printf "%.0f" }} events of {{ $labels.instance }} did not enter the pipeline within 15 minutes. Their senders were not answered 200.`),
+			`About {{ $value | printf "%.0f" }} events of {{ $labels.instance }} did not enter the pipeline within 15 minutes. Their batches come again.`),
 		alert("RtbeatAckLatencyHigh", warning, "10m",
 			`instance:rtbeat_ack_duration_seconds:p99_rate5m{$S} > $Latency * max_over_time(rtbeat_timeout_seconds{$S}[5m])`,
 			"Acknowledgements take almost as long as rtbeat waits for them.",
 			`One of a hundred batches of {{ $labels.instance }} takes {{ $value | humanizeDuration }} and more. Those that reach rtbeat.timeout are answered 504.`),
 		alert("RtbeatOutputStalled", critical, "5m",
-			`max_over_time(rtbeat_output_stalled{$S}[2m]) == 1`,
+			"max_over_time(rtbeat_output_stalled{$S}[2m]) == 1\nunless "+durable,
 			"The output acknowledges nothing.",
 			`The output of {{ $labels.instance }} has events and has acknowledged none of them for longer than rtbeat.stall_after. New batches are refused.`),
+		alert("RtbeatOutputStalled", warning, "5m",
+			"max_over_time(rtbeat_output_stalled{$S}[2m]) == 1\nand "+durable,
+			"The output acknowledges nothing, and batches are stored.",
+			`The output of {{ $labels.instance }} has events and has acknowledged none of them for longer than rtbeat.stall_after. Batches are answered 200 until the queue on disk is full.`),
 		alert("RtbeatOldestEventLate", warning, "5m",
-			`max_over_time(rtbeat_oldest_unacknowledged_seconds{$S}[2m]) > $Owed`,
+			"max_over_time(rtbeat_oldest_unacknowledged_seconds{$S}[2m]) > $Owed\nunless "+durable, // where the age includes the wait on disk
 			"The output owes the acknowledgement of an old event.",
 			`The oldest event of {{ $labels.instance }} that is not acknowledged came in {{ $value | humanizeDuration }} ago.`),
 		alert("RtbeatOutputFails", warning, "10m",
@@ -107,12 +114,29 @@ func alerts(c config) []rule {
 		alert("RtbeatOutputDropsEvents", critical, "5m",
 			`increase(rtbeat_libbeat_output_events_dropped_total{$S}[15m]) > 0`,
 			"The output drops events.",
-			`The output of {{ $labels.instance }} has dropped about {{ $value | printf "%.0f" }} events within 15 minutes. Their senders are answered 502 and send them again; in durable mode they were answered 200, and the events are lost.`),
-		alert("RtbeatDurableNotDelivering", critical, "10m",
-			`(min_over_time(rtbeat_libbeat_queue_events{$S}[10m]) > 0)
-and (increase(rtbeat_libbeat_output_events_acked_total{$S}[10m]) == 0)
-and ignoring (mode) (max_over_time(rtbeat_ack_mode{$S, mode="persisted"}[10m]) == 1)`,
-			"Batches are taken, and nothing is delivered.",
-			`The disk queue of {{ $labels.instance }} holds {{ $value | printf "%.0f" }} events, and the output has acknowledged none for 10 minutes. Senders are answered 200 until the disk queue is full.`),
+			`The output of {{ $labels.instance }} has dropped about {{ $value | printf "%.0f" }} events within 15 minutes. Their senders are answered 502 and send them again; in durable mode they are tried again from the disk.`),
+		alert("RtbeatDurableQueueFills", critical, "10m",
+			`(max_over_time(rtbeat_queue_file_bytes_limit{$S}[5m]) - max_over_time(rtbeat_queue_file_bytes{$S}[5m]))
+/
+(rate(rtbeat_queue_stored_bytes_total{$S}[15m]) - rate(rtbeat_queue_delivered_bytes_total{$S}[15m]) > 0)
+< $FullWithin`,
+			"The queue on disk will be full within hours.",
+			`The queue on disk of {{ $labels.instance }} will be full in {{ $value | humanizeDuration }} at this rate. Batches are refused then.`),
+		alert("RtbeatDurableQueueFull", critical, "5m",
+			`max_over_time(rtbeat_queue_full{$S}[2m]) == 1`,
+			"The queue on disk is full.",
+			`The queue on disk of {{ $labels.instance }} has no room, below rtbeat.durable.max_bytes or on the disk. Batches are refused with queue_full.`),
+		alert("RtbeatDurableQueueFailed", critical, "5m",
+			`max_over_time(rtbeat_queue_failed{$S}[2m]) == 1`,
+			"The queue on disk cannot be written.",
+			`{{ $labels.instance }} cannot write its queue on disk. Batches are refused with queue_failed. The log has the error.`),
+		alert("RtbeatDurableLate", warning, "10m",
+			`max_over_time(rtbeat_queue_oldest_seconds{$S}[2m]) > $Overdue`,
+			"A stored batch is not delivered.",
+			`The oldest batch in the queue on disk of {{ $labels.instance }} came in {{ $value | humanizeDuration }} ago.`),
+		alert("RtbeatDurableRetries", warning, "10m",
+			`min_over_time(rtbeat_queue_retrying_batches{$S}[15m]) > 0`,
+			"Stored batches fail at each attempt.",
+			`{{ $labels.instance }} tries {{ $value | printf "%.0f" }} stored batches again and again. Others are delivered meanwhile. The log has their numbers and the reason.`),
 	}
 }

@@ -25,6 +25,10 @@ type config struct {
 	Joined float64
 	// Owed is how old, in seconds, the oldest event that the output owes may become.
 	Owed int
+	// FullWithin is how many hours before the queue on disk is full somebody is woken.
+	FullWithin int
+	// Overdue is how old, in seconds, the oldest batch in the queue on disk may become.
+	Overdue int
 	// Restarts within half an hour are no update any more.
 	Restarts int
 	// Repeats are refusals of one kind within a quarter of an hour that are no accident any more.
@@ -45,6 +49,8 @@ func defaults() config {
 		QueueFull:       0.95,
 		Joined:          0.1,
 		Owed:            300,
+		FullWithin:      4,
+		Overdue:         3600,
 		Restarts:        3,
 		Repeats:         3,
 		CertificateSoon: 14,
@@ -65,6 +71,8 @@ func (c config) expr(text string) string {
 		"$QueueFull", number(c.QueueFull),
 		"$Joined", number(c.Joined),
 		"$Owed", strconv.Itoa(c.Owed),
+		"$FullWithin", strconv.Itoa(c.FullWithin*60*60),
+		"$Overdue", strconv.Itoa(c.Overdue),
 		"$Restarts", strconv.Itoa(c.Restarts),
 		"$Repeats", strconv.Itoa(c.Repeats),
 		"$CertificateSoon", strconv.Itoa(c.CertificateSoon*24*60*60),

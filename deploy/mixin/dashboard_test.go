@@ -103,7 +103,7 @@ func TestDashboardFollowsTheWalk(t *testing.T) {
 			titles = append(titles, p.Title)
 		}
 	}
-	require.Equal(t, []string{"Overview", "Senders", "Intake", "In flight", "Queue", "Output", "Process"}, titles)
+	require.Equal(t, []string{"Overview", "Senders", "Intake", "Queue on disk", "In flight", "Queue", "Output", "Process"}, titles)
 }
 
 func TestPanelsSayWhatTheyShow(t *testing.T) {

@@ -6,6 +6,7 @@ func rows() []row {
 		{"Overview", overview()},
 		{"Senders", senders()},
 		{"Intake", intake()},
+		{"Queue on disk", onDisk()},
 		{"In flight", inFlight()},
 		{"Queue", queue()},
 		{"Output", output()},
@@ -25,7 +26,7 @@ const verdict = `max(
   or label_replace((sum by (job, instance) (rate(rtbeat_answers_total{$S, code=~"5..", reason!="stopping"}[$__rate_interval]))
     / (sum by (job, instance) (rate(rtbeat_answers_total{$S}[$__rate_interval])) > 0) > bool $Failing) * 2, "why", "failing", "", "")
   or label_replace((rtbeat_in_flight_bytes{$S} / rtbeat_in_flight_bytes_limit{$S} >= bool $NearLimit) * 1, "why", "bytes", "", "")
-  or label_replace((rtbeat_in_flight_events{$S} / rtbeat_in_flight_events_limit{$S} >= bool $QueueFull) * 1, "why", "queue", "", "")
+  or label_replace((rtbeat_in_flight_events{$S} / rtbeat_in_flight_events_limit{$S} >= bool $QueueFull unless rtbeat_queue_batches{$S}) * 1, "why", "queue", "", "")
 )`
 
 func overview() []panel {
@@ -52,7 +53,7 @@ func overview() []panel {
 		},
 		{
 			kind: stat, title: "Answers 200", unit: "percentunit", width: 3,
-			description: "Share of the answers that are 200: each event of the batch is acknowledged.",
+			description: "Share of the answers that are 200: each event of the batch is acknowledged, or in durable mode on the disk.",
 			thresholds:  []step{{Color: "red"}, {"yellow", new(0.9)}, {"green", new(0.99)}}, alerts: []string{"RtbeatAnswersFail"},
 			targets: []target{{`sum(rate(rtbeat_answers_total{$S, code="200"}[$__rate_interval])) / (sum(rate(rtbeat_answers_total{$S}[$__rate_interval])) > 0)`, "200"}},
 		},
@@ -70,7 +71,7 @@ func overview() []panel {
 		},
 		{
 			kind: stat, title: "Oldest event owed", unit: "s", width: 3,
-			description: "How long ago the oldest event came in that the output has not acknowledged.",
+			description: "How long ago the oldest event came in that the output has not acknowledged. In durable mode, the wait on disk included.",
 			thresholds:  upTo(5, 30), alerts: []string{"RtbeatOldestEventLate", "RtbeatOutputStalled"},
 			targets: []target{{`max(rtbeat_oldest_unacknowledged_seconds{$S})`, "oldest"}},
 		},

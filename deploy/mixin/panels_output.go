@@ -66,8 +66,8 @@ func queue() []panel {
 		},
 		{
 			kind: timeseries, title: "Events in the queue", unit: "none", width: 8, min: new(0.0),
-			description: "Events that libbeat's queue holds, events handed over and not acknowledged, and how many the queue may hold (none is known of a disk queue).",
-			alerts:      []string{"RtbeatQueueFull", "RtbeatDurableNotDelivering"},
+			description: "Events that libbeat's queue holds, events handed over and not acknowledged, and how many the queue may hold.",
+			alerts:      []string{"RtbeatQueueFull"},
 			targets: []target{
 				{`sum by (instance) (rtbeat_libbeat_queue_events{$S})`, "{{instance}} in the queue"},
 				{`sum by (instance) (rtbeat_in_flight_events{$S})`, "{{instance}} not acknowledged"},
@@ -82,11 +82,11 @@ func output() []panel {
 	return []panel{
 		{
 			kind: timeseries, title: "Acknowledged events", unit: "cps", width: 8,
-			description: "Events acknowledged, by instance: by the output, or in durable mode by the disk queue; and by the output, as libbeat counts.",
-			alerts:      []string{"RtbeatOutputStalled", "RtbeatDurableNotDelivering"},
+			description: "Events that the output acknowledged, by instance, and as libbeat counts them: with those that the output gave up.",
+			alerts:      []string{"RtbeatOutputStalled"},
 			targets: []target{
 				{`sum by (instance) (rate(rtbeat_events_acked_total{$S}[$__rate_interval]))`, "{{instance}}"},
-				{`sum by (instance) (rate(rtbeat_libbeat_output_events_acked_total{$S}[$__rate_interval]))`, "{{instance}} by the output"},
+				{`sum by (instance) (rate(rtbeat_libbeat_output_events_acked_total{$S}[$__rate_interval]))`, "{{instance}}, as libbeat counts"},
 			},
 		},
 		{
@@ -107,7 +107,7 @@ func output() []panel {
 		},
 		{
 			kind: timeseries, title: "Trouble at the output", unit: "cps", width: 8,
-			description: "Events that failed, were tried again, or were dropped by the output, and errors while writing to it. The senders of dropped events were answered 502; in durable mode those events are lost.",
+			description: "Events that failed, were tried again, or were dropped by the output, and errors while writing to it. The senders of dropped events were answered 502; in durable mode they are tried again.",
 			alerts:      []string{"RtbeatOutputFails", "RtbeatOutputDropsEvents"},
 			targets: []target{
 				{`sum(rate(rtbeat_libbeat_output_events_failed_total{$S}[$__rate_interval]))`, "failed"},
@@ -135,8 +135,7 @@ func output() []panel {
 		},
 		{
 			kind: timeseries, title: "What a 200 means", unit: "none", width: 12, min: new(0.0), stacked: true,
-			description: "Instances by what an acknowledgement means: delivered by the output, or persisted on the local disk.",
-			alerts:      []string{"RtbeatDurableNotDelivering"},
+			description: "Instances by what a 200 means: delivered by the output, or persisted in the queue on disk.",
 			targets:     []target{{`sum by (mode) (rtbeat_ack_mode{$S})`, "{{mode}}"}},
 		},
 	}
