@@ -101,7 +101,7 @@ func (q *Queue) run() {
 			}
 		case <-retry.C:
 			if _, err := q.Trouble(); err != nil {
-				_, err = q.target(1)
+				_, err = q.target(q.refused)
 				q.setTrouble(err)
 			}
 		case <-q.closing:
@@ -274,6 +274,9 @@ func (q *Queue) end(group []*pending, err error) {
 		case q.stored <- struct{}{}:
 		default:
 		}
+	}
+	if err != nil {
+		q.refused = max(sizeOf(group), 1)
 	}
 	if isStored || err != nil {
 		q.setTrouble(err)

@@ -79,8 +79,9 @@ type Queue struct {
 	ended        chan struct{} // run has
 
 	// run's alone.
-	next  uint64 // the number of the next batch
-	known dedupe.Window
+	next    uint64 // the number of the next batch
+	known   dedupe.Window
+	refused int64 // bytes of the batches that were not stored last
 
 	mu                        sync.Mutex
 	segments                  []*segment // in order; replaced, never changed in place
