@@ -64,6 +64,7 @@ func (f *facts) stored() string {
 		about(seconds(float64(d.OldestSeconds))), orZero(100*float64(d.FileBytes.Value/d.FileBytes.Limit))) //nolint:mnd // percent
 	const most = 100 * 365 * 24 * time.Hour // more is no forecast, and no Duration
 	switch {
+	case f.queueFull > 0: // then there is no rate
 	case d.FullInSeconds < Number(most.Seconds()):
 		text += fmt.Sprintf(": at this rate it is full in %s", about(seconds(float64(d.FullInSeconds))))
 	case d.EmptyInSeconds < Number(most.Seconds()):

@@ -52,8 +52,9 @@ func TestVerdictsOfDurableMode(t *testing.T) {
 		"a full queue": {func(r *rig) {
 			r.set("rtbeat_queue_full", 1)
 			r.set("rtbeat_output_stalled", 1)
+			r.add("rtbeat_queue_stored_bytes_total", 1100)
 			r.backlog()
-		}, fullQueue, bad, byOutput, "(503 queue_full). " + backlogText, ""},
+		}, fullQueue, bad, byOutput, "(503 queue_full). " + backlogText + ".", ""},
 		"a queue that is full again and again": {func(r *rig) {
 			r.answer("503", "queue_full", 1)
 			r.add("rtbeat_events_acked_total", 600)
@@ -115,7 +116,7 @@ func TestVerdictOfABatchThatCannotBeDelivered(t *testing.T) {
 	})
 }
 
-// The rates are those of five minutes at most, and the forecasts are made of them.
+// The forecasts are made of the last minute: they show an outage soon.
 func TestForecasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -134,7 +135,7 @@ func TestForecasts(t *testing.T) {
 		require.InDelta(t, 990, float64(d.FullInSeconds), 20) // 9,900 bytes at 10 bytes a second
 		require.True(t, isUnknown(d.EmptyInSeconds))
 		r.set("rtbeat_queue_bytes", 3000)
-		for range 61 {
+		for range 13 {
 			r.add("rtbeat_queue_delivered_bytes_total", 50)
 			time.Sleep(interval)
 		}

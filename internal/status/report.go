@@ -113,7 +113,7 @@ type Durable struct {
 	RetryingBatches         Number  `json:"retrying_batches"`
 	StoredBytesPerSecond    Number  `json:"stored_bytes_per_second"`
 	DeliveredBytesPerSecond Number  `json:"delivered_bytes_per_second"`
-	FullInSeconds           Number  `json:"full_in_seconds"`  // at the rates of the last five minutes; null where it does not fill
+	FullInSeconds           Number  `json:"full_in_seconds"`  // at the rates of the last minute; null where it does not fill
 	EmptyInSeconds          Number  `json:"empty_in_seconds"` // the same; null where it does not drain
 }
 
@@ -155,7 +155,7 @@ type History struct {
 const (
 	forRates     = 15 * time.Second
 	forQuantiles = time.Minute
-	forForecasts = 5 * time.Minute
+	forForecasts = time.Minute // an outage shows in it soon
 )
 
 // compose makes a report of the newest sample. The caller holds the lock.

@@ -129,6 +129,34 @@ func TestStalled(t *testing.T) {
 	})
 }
 
+// In durable mode the page has the queue on disk. In memory mode there is no such part.
+func TestDurable(t *testing.T) {
+	t.Parallel()
+	sink := harness.StartSink(t, lumbersink.Never())
+	b, url := start(t, sink, map[string]any{"stall_after": 2, "durable.enabled": true})
+	stop := send(t, b, 1, 100*time.Millisecond)
+	defer stop()
+	tb := open(t, phoneWidth, phoneHeight)
+	tb.visit(url)
+	tb.comesTo("title", "Degraded")
+	require.Equal(t, "warn degraded", evaluate[string](tb, "document.getElementById('verdict').className"))
+	require.Contains(t, tb.text("text"), "Batches are stored, and answered 200.")
+	harness.Await(t, patience, "the queue on disk", func() bool { return strings.Contains(tb.text("disk"), "at this rate full in") })
+	require.Regexp(t, `^not delivered[1-9]\d* batches, \d`, tb.text("disk"))
+	require.Regexp(t, `of 10\.0 GiB$`, tb.text("disk-files"))
+	tb.fits()
+	tb.quiet(url)
+
+	stop()
+	harness.RecoverSink(sink)
+	harness.Await(t, patience, "an empty queue", func() bool { return strings.HasPrefix(tb.text("disk"), "not delivered0 batches, 0 B") })
+
+	_, url = start(t, sink, nil)
+	tb.visit(url)
+	tb.comesTo("title", "Idle")
+	require.False(t, evaluate[bool](tb, "document.getElementById('durable').checkVisibility()"))
+}
+
 // What stands on the page without its script: the verdict.
 func TestWithoutJavaScript(t *testing.T) {
 	t.Parallel()
