@@ -105,7 +105,7 @@ var expected = map[string][]want{
 	"In flight / Taken back, filtered, dropped / B":    {always(well, 0, 0), reaches(trouble, 0)},
 	"In flight / Taken back, filtered, dropped / C":    {always(stalled, 0, 0)},
 	"Queue / Batches in line / A":                      {reaches(stalled, 0)},
-	"Queue / Wait in line / A":                         {{well, 0, timeout, 0.00001, timeout}},
+	"Queue / Wait in line / A":                         {{well, 0, timeout, 0.000001, timeout}},
 	"Queue / Wait in line / B":                         {{well, 0, timeout, 0.00001, timeout}},
 	"Queue / Wait in line / C":                         {{well, 0, timeout, 0.00001, timeout}},
 	"Queue / Events in the queue / A":                  {{stalled, queueEvents, queueEvents, queueEvents, queueEvents}},
