@@ -86,7 +86,9 @@ func (d *durable) shows(ready, page string) {
 		var said struct{ Setting string }
 		answer := d.beat.Get("/readyz")
 		require.NoError(d.t, json.Unmarshal(answer.Raw, &said))
-		var status struct{ Verdict struct{ State, Level, Fault, Text string } }
+		var status struct {
+			Verdict struct{ State, Level, Fault, Text string }
+		}
 		require.NoError(d.t, json.Unmarshal(d.beat.Get("/status.json").Raw, &status))
 		v := status.Verdict
 		last = fmt.Sprintf("/readyz: %s\npage: %+v", answer.Raw, v)
