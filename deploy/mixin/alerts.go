@@ -118,7 +118,7 @@ func alerts(c config) []rule {
 		alert("RtbeatDurableQueueFills", critical, "10m",
 			`(max_over_time(rtbeat_queue_file_bytes_limit{$S}[5m]) - max_over_time(rtbeat_queue_file_bytes{$S}[5m]))
 /
-(rate(rtbeat_queue_stored_bytes_total{$S}[15m]) - rate(rtbeat_queue_delivered_bytes_total{$S}[15m]) > 0)
+(1.5 * (rate(rtbeat_queue_stored_bytes_total{$S}[15m]) - rate(rtbeat_queue_delivered_bytes_total{$S}[15m])) > 0)
 < $FullWithin`,
 			"The queue on disk will be full within hours.",
 			`The queue on disk of {{ $labels.instance }} will be full in {{ $value | humanizeDuration }} at this rate. Batches are refused then.`),
