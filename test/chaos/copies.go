@@ -4,6 +4,8 @@ package chaos
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/txn2/rtbeat/test/harness"
@@ -20,13 +22,21 @@ const passedFor = 1500 * time.Millisecond
 //     before which that connection had neither carried the acknowledgement back nor led to a 200. The copy may come over
 //     the same connection: libbeat writes once more to one from which it can no longer read.
 //  2. From another life of the process, a copy needs a sender that was not told 200 and gave it the message again.
-//     With a queue on disk the next process has it from there, unless it was acknowledged before the other one ended.
+//     In durable mode the next process has it from the disk, if the one before ended without the acknowledgement. That
+//     senders give it again explains nothing there: stored messages are known, also after a restart. After a SIGKILL, a
+//     batch is on the disk as a whole until each of its messages is acknowledged. A processor that fails makes it so, too.
 //  3. Every event has a document id. All copies of its message share it, and no other message has it, so that a store
 //     keeps one of the copies.
 //
-// So there are no more copies of a message than faults that met it unacknowledged.
-func judgeCopies(receipts []receipt, procs []*process, attempts []harness.Attempt, stored bool) (map[string]int, []harness.Violation) {
-	j := judge{procs: procs, stored: stored, both: make(map[life]bool), again: make(map[int]int), posted: make(map[string][]*harness.Attempt)}
+// So there are no more copies of a message than faults that met it unacknowledged. A message without a uuid is another one
+// in each attempt: there are no more of it than attempts, and the rules hold for each.
+func judgeCopies(receipts []receipt, procs []*process, attempts []harness.Attempt, stored, fates bool) (map[string]int, []harness.Violation) {
+	j := judge{procs: procs, stored: stored, fates: fates, posted: make(map[string][]*harness.Attempt), passed: make(map[string]time.Time)}
+	for _, r := range receipts {
+		if first := j.passed[r.id]; !r.passed.IsZero() && (first.IsZero() || r.passed.Before(first)) {
+			j.passed[r.id] = r.passed
+		}
+	}
 	for i := range attempts {
 		for _, id := range attempts[i].IDs {
 			j.posted[id] = append(j.posted[id], &attempts[i])
@@ -36,12 +46,23 @@ func judgeCopies(receipts []receipt, procs []*process, attempts []harness.Attemp
 	var broken []harness.Violation
 	last := make(map[string]*receipt)
 	owners := make(map[string]string) // of documents
+	nameless := make(map[string]int)  // messages without a uuid, by their name
 	for i := range receipts {
 		r := &receipts[i]
-		before := last[r.id]
+		one := r.id
+		if r.nameless {
+			one += " " + r.document
+		}
+		before := last[one]
 		owner, taken := owners[r.document]
 		if r.document == "" || taken && owner != r.id || before != nil && before.document != r.document {
 			broken = append(broken, harness.Violation{ID: r.id, What: fmt.Sprintf("@metadata._id is %q", r.document)})
+		}
+		if r.nameless && before == nil {
+			nameless[r.id]++
+			if nameless[r.id] > len(j.posted[r.id]) {
+				broken = append(broken, harness.Violation{ID: r.id, What: "copy: another document than for any attempt"})
+			}
 		}
 		owners[r.document] = r.id
 		if before != nil {
@@ -52,23 +73,17 @@ func judgeCopies(receipts []receipt, procs []*process, attempts []harness.Attemp
 				explained[why]++
 			}
 		}
-		last[r.id] = r
+		last[one] = r
 	}
 	return explained, broken
 }
 
 type judge struct {
 	procs  []*process
-	stored bool // a process may have the message from the disk
-	both   map[life]bool
-	again  map[int]int                   // by process: events offered again
+	stored bool                          // a process may have the message from the disk
+	fates  bool                          // processors fail
 	posted map[string][]*harness.Attempt // by message
-}
-
-// life is a message in one life of the process.
-type life struct {
-	id      string
-	process int
+	passed map[string]time.Time          // by message, of its first acknowledgement
 }
 
 // copy explains the second of two arrivals of a message, or says why it cannot be explained.
@@ -83,10 +98,6 @@ func (j *judge) copy(first, second *receipt) (why, wrong string) {
 
 	fault, ok := a.touched(first.at, second.at)
 	switch {
-	case !ok && j.bothWays(first):
-		return "from the disk and from its sender", ""
-	case !ok && j.offeredAgain(first):
-		return "offered again to a disk queue that did not go on", ""
 	case !ok && a == b:
 		return "", "twice over one connection"
 	case !ok:
@@ -103,44 +114,28 @@ func (j *judge) copy(first, second *receipt) (why, wrong string) {
 	return fault.fault, ""
 }
 
-// bothWays says whether a process had the message from the disk and, because the one before had not answered, from its
-// sender as well. That explains one copy in each life: what is on the disk is not known by its key.
-func (j *judge) bothWays(first *receipt) bool {
-	in := life{first.id, first.link.owner}
-	if !j.stored || j.both[in] {
-		return false
-	}
-	began := j.procs[in.process].started
-	var earlier, now bool
-	for _, p := range j.posted[first.id] {
-		earlier = earlier || p.Start.Before(began)
-		now = now || !p.Ended || p.Answer.At.After(began)
-	}
-	j.both[in] = earlier && now
-	return j.both[in]
+// openBatch is open for the batches of a message: whether it holds for any message that was sent with it.
+func (j *judge) openBatch(id string, sealed time.Time) bool {
+	return slices.ContainsFunc(j.posted[id], func(p *harness.Attempt) bool {
+		return slices.ContainsFunc(p.IDs, func(id string) bool { return open(j.passed[id], sealed) })
+	})
 }
 
-// mostAgain is how often a process offers an event again in a scenario: after 2 s without an acknowledgement of the disk,
-// then after 4, 8, and so on.
-const mostAgain = 4
-
-// offeredAgain says whether a process may have offered the message to its disk queue once more, because that did not go
-// on. It takes the newest message for that, which need not have waited for long itself.
-func (j *judge) offeredAgain(first *receipt) bool {
-	if !j.stored || j.again[first.link.owner] == mostAgain {
-		return false
-	}
-	j.again[first.link.owner]++
-	return true
-}
+// open says whether a process that was sealed may have missed an acknowledgement that was passed on then, or never.
+func open(passed, sealed time.Time) bool { return passed.IsZero() || sealed.Sub(passed) < passedFor }
 
 // fromAnotherLife is copy for two lives of the process.
 func (j *judge) fromAnotherLife(first, second *receipt) (why, wrong string) {
 	before, after := j.procs[first.link.owner], j.procs[second.link.owner]
-	given := j.stored && !before.ended.IsZero() && (first.passed.IsZero() || before.ended.Sub(first.passed) < passedFor)
+	old, died := first, before
+	if first.link.owner > second.link.owner { // what a dead process had sent came late
+		old, died = second, after
+	}
+	given := j.stored && (open(old.passed, died.sealed()) ||
+		(j.fates || strings.HasPrefix(died.how, sigkill)) && j.openBatch(first.id, died.sealed()))
 	for _, p := range j.posted[first.id] {
 		lived := p.Start.Before(second.at) && (!p.Ended || p.Answer.At.After(after.started))
-		given = given || lived
+		given = given || lived && !j.stored
 		if p.Delivered(first.id) && p.Answer.At.Before(after.started) && !j.stored && !j.sentByAnother(first.id, p) {
 			return "", "answered 200 by a process before the one that sent it"
 		}
@@ -148,10 +143,7 @@ func (j *judge) fromAnotherLife(first, second *receipt) (why, wrong string) {
 	if !given {
 		return "", "the process was never given the message"
 	}
-	if before.ended.IsZero() {
-		return after.how, "" // what a dead process had sent came late
-	}
-	return before.how, ""
+	return died.how, ""
 }
 
 // sentByAnother says whether a sender of equal messages had no answer yet when this one was told 200.

@@ -3,11 +3,12 @@
 package chaos
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,83 +16,118 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// diskWorld is a world whose process keeps its queue on disk. There a 200 says that the batch is stored.
-func diskWorld(t *testing.T, name string, disk map[string]any, home string) *world {
+// startIn gives a durable world whose queue is in a directory of the test's own.
+func startIn(t *testing.T, name, queue string) *world {
 	t.Helper()
-	w := makeWorld(t, name, seedOf(t))
-	w.settings.Disk = disk
-	w.settings.Rtbeat["max_body_bytes"] = "256KiB" // a message must fit into a segment
-	if home != "" {
-		w.settings.Home = home
-	}
-	w.stored = true
-	w.ledger.Stored()
+	w := makeWorld(t, durable, name, seedOf(t))
+	w.settings.Rtbeat["durable.path"] = queue
 	w.start()
 	w.warmUp()
 	return w
 }
 
-// What was answered is on disk, and nowhere else: it has to be delivered by the next process, which nobody tells of it.
-func TestStoredBatchesOutliveTheProcess(t *testing.T) {
-	for _, end := range []fault{kill, term} {
-		t.Run(end.name, func(t *testing.T) {
-			t.Parallel()
-			w := diskWorld(t, "disk "+end.name, map[string]any{"max_size": "50MB"}, "")
-			w.load(4, 40)
-			for range 5 {
-				w.sink().SetPolicy(lumbersink.Never())
-				w.oks(3 * len(w.senders))
-				w.strike(fault{"sink silent, " + end.name, true, func(w *world) func() {
-					restart := end.start(w)
-					return func() {
-						harness.RecoverSink(w.sink())
-						restart()
-					}
-				}})
-				sum.count(end.name)
-			}
-			w.settle()
-		})
+// mountAt mounts a small file system, which takes root.
+func mountAt(t *testing.T, path string, flags uintptr, options string) (unmount func()) {
+	t.Helper()
+	if err := syscall.Mount("tmpfs", path, "tmpfs", flags, options); err != nil {
+		t.Skipf("a file system for the queue needs the right to mount one: %v", err)
 	}
-}
-
-// Faults of the connections while the process is killed again and again.
-func TestStoredBatchesInAStorm(t *testing.T) {
-	t.Parallel()
-	w := diskWorld(t, "disk storm", map[string]any{"max_size": "50MB"}, "")
-	w.load(4, 40)
-	for _, f := range sinkFaults {
-		// The others wait for senders that are told of the silence, and here they are not.
-		if strings.HasPrefix(f.name, "reset") || strings.HasPrefix(f.name, "cut") || strings.Contains(f.name, "partial") {
-			w.strike(f, kill)
-			w.strike(term)
+	mounted := true
+	unmount = func() {
+		if mounted {
+			mounted = false
+			require.NoError(t, syscall.Unmount(path, syscall.MNT_DETACH))
 		}
 	}
-	w.settle()
+	t.Cleanup(unmount)
+	return unmount
 }
 
 // A full disk takes nothing more and loses nothing: senders keep what was not answered 200, and all arrives once there
 // is room again.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	home := t.TempDir()
-	data := filepath.Join(home, "data")
-	require.NoError(t, os.Mkdir(data, 0o755))
-	if err := syscall.Mount("tmpfs", data, "tmpfs", 0, "size=2m"); err != nil {
-		t.Skipf("a small file system for the queue needs the right to mount one: %v", err)
-	}
-	t.Cleanup(func() { require.NoError(t, syscall.Unmount(data, 0)) })
-
-	w := diskWorld(t, "disk full", map[string]any{"max_size": "50MB", "segment_size": "1MB"}, home)
-	w.load(4, 100)
+	disk := t.TempDir()
+	mountAt(t, disk, 0, "size=9m") // two segments
+	w := startIn(t, "disk full", filepath.Join(disk, "queue"))
+	w.load(4, 200)
 	w.strike(fault{"disk full", false, func(w *world) func() {
 		w.sink().SetPolicy(lumbersink.Never())
-		w.await(effectWithin, "a write that fails", func() bool {
-			return strings.Contains(w.beat.Log.String(), syscall.ENOSPC.Error())
-		})
 		w.others(2 * len(w.senders))
 		return func() { harness.RecoverSink(w.sink()) }
 	}})
 	w.strike(kill)
+	w.settle()
+	require.Positive(t, w.tally.Counts()["503"], "%v", w.tally.Counts())
+}
+
+// A disk that becomes read-only takes nothing more. When it can be written again, everything goes on.
+func TestReadOnlyDisk(t *testing.T) {
+	t.Parallel()
+	queue := t.TempDir()
+	w := startIn(t, "disk read-only", queue)
+	w.load(4, 200)
+	w.strike(fault{"disk read-only", false, func(w *world) func() {
+		w.sink().SetPolicy(lumbersink.Never())
+		unmount := mountAt(t, queue, syscall.MS_RDONLY, "") // the next segment is to be made there
+		w.others(2 * len(w.senders))
+		return func() {
+			unmount()
+			harness.RecoverSink(w.sink())
+		}
+	}})
+	w.settle()
+	require.Positive(t, w.tally.Counts()["503"], "%v", w.tally.Counts())
+}
+
+// What was damaged while the process was stopped is not delivered, and not overwritten: the start refuses.
+func TestDamagedFiles(t *testing.T) {
+	t.Parallel()
+	queue := t.TempDir()
+	w := startIn(t, "damaged", queue)
+	w.load(4, 40)
+	w.sink().SetPolicy(lumbersink.Never())
+	w.oks(10 * len(w.senders))
+	w.terminate(sigterm)
+	var needle []byte
+	for _, a := range w.ledger.Attempts() { // the newest batch was not delivered
+		if a.OK() && a.Answer.Body.Coalesced == 0 {
+			needle = []byte(a.IDs[0] + `"`)
+		}
+	}
+
+	files, err := filepath.Glob(filepath.Join(queue, "*.db"))
+	require.NoError(t, err)
+	path := files[len(files)-1]
+	intact, err := os.ReadFile(path)
+	require.NoError(t, err)
+	at := bytes.Index(intact, needle)
+	require.Positive(t, at)
+	flip := func(offset int) []byte {
+		b := bytes.Clone(intact)
+		b[offset] ^= 1 << w.pick(8)
+		return b
+	}
+	for name, damaged := range map[string][]byte{
+		"flipped byte of a batch": bytes.ReplaceAll(intact, needle, bytes.ToUpper(needle)),
+		"flipped byte of a page":  flip(16 + w.pick(56)),
+		"cut short":               intact[:at+w.pick(len(needle))],
+		"cut at a page":           intact[:at/4096*4096],
+		"empty":                   {},
+	} {
+		require.NoError(t, os.WriteFile(path, damaged, 0o600))
+		b := harness.Launch(t, w.settings)
+		code, _ := b.WaitExit(30 * time.Second)
+		require.NotZero(t, code, name)
+		require.Contains(t, b.Log.String(), path+" is damaged", name)
+		found, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, damaged, found, "%s: the file has changed", name)
+		sum.count("damaged: " + name)
+	}
+	require.NoError(t, os.WriteFile(path, intact, 0o600))
+	w.start()
+	harness.RecoverSink(w.sink())
+	w.flow()
 	w.settle()
 }

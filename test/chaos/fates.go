@@ -28,7 +28,7 @@ func (w *world) withFates() {
 	}
 	w.settings.Processors = []any{
 		map[string]any{"drop_event": map[string]any{"when": when("drop")}},
-		// Fails, because there is no such field.
+		// The last one, which mend takes away. It fails, because there is no such field.
 		map[string]any{"fingerprint": map[string]any{"fields": []string{"never.there"}, "when": when("fail")}},
 	}
 }

@@ -87,13 +87,13 @@ var sinkFaults = []fault{
 		release := w.hold(w.back, stream.Upstream, anything)
 		addr := w.killSink()
 		release()
-		w.others(1)
+		w.notice()
 		return func() { w.startSink(addr, lumbersink.Immediate()) }
 	}},
 	{"sink killed, windows not acknowledged", true, func(w *world) func() {
 		w.silence()
 		addr := w.killSink()
-		w.others(1)
+		w.notice()
 		return func() { w.startSink(addr, lumbersink.Immediate()) }
 	}},
 }
@@ -110,11 +110,25 @@ func (w *world) blackhole(dir stream.Direction) (stop func()) {
 	return stop
 }
 
+// notice waits until the outage shows: a sender is told of it, or all go on as if there were none.
+func (w *world) notice() {
+	w.t.Helper()
+	if w.stored {
+		w.oks(2 * len(w.senders))
+		return
+	}
+	w.others(1)
+}
+
 // silence has the sink receive and not acknowledge, until a sender was told so and all have come again.
 func (w *world) silence() {
 	w.t.Helper()
 	w.sink().SetPolicy(lumbersink.Never())
 	w.await(effectWithin, "events that the sink holds back", func() bool { return w.unacked() > 0 })
+	if w.stored {
+		w.notice()
+		return
+	}
 	before := w.tally.Counts()["504"]
 	w.await(effectWithin, "504s", func() bool { return w.tally.Counts()["504"] >= before+len(w.senders) })
 	w.await(effectWithin, "senders that wait", func() bool {

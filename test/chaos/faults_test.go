@@ -23,19 +23,21 @@ const (
 // Each fault once, in a world of its own.
 func TestEachFault(t *testing.T) {
 	seed := seedOf(t)
-	for group, faults := range map[string][]fault{"sink": sinkFaults, "sender": senderFaults, "process": processFaults} {
-		for _, f := range faults {
-			t.Run(group+"/"+f.name, func(t *testing.T) {
-				t.Parallel()
-				w := newWorld(t, f.name, seed)
-				w.load(4, 40)
-				w.strike(f)
-				w.settle()
-				if f.name == sigterm {
-					// Everybody who waited was told, and nobody who was refused had been let in.
-					require.Zero(t, w.copies, "copies after a stop in good order")
-				}
-			})
+	for _, m := range modes {
+		for group, faults := range map[string][]fault{"sink": sinkFaults, "sender": senderFaults, "process": processFaults} {
+			for _, f := range faults {
+				t.Run(string(m)+"/"+group+"/"+f.name, func(t *testing.T) {
+					t.Parallel()
+					w := newWorld(t, m, f.name, seed)
+					w.load(4, 40)
+					w.strike(f)
+					w.settle()
+					if f.name == sigterm {
+						// Everybody who waited was told, and nobody who was refused had been let in.
+						require.Zero(t, w.copies, "copies after a stop in good order")
+					}
+				})
+			}
 		}
 	}
 }
@@ -44,18 +46,20 @@ func TestEachFault(t *testing.T) {
 // nothing about the copy of the other.
 func TestProcessorsThatDropAndFail(t *testing.T) {
 	seed := seedOf(t)
-	for _, during := range []fault{{name: "nothing", start: func(*world) func() { return nothing }}, lateAcks, kill, term} {
-		t.Run(during.name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorldWithFates(t, "fates "+during.name, seed)
-			w.loadFrom(3, 6, 40, true)
-			for range 3 {
-				w.strike(during)
-				w.oks(5 * len(w.senders))
-			}
-			w.settle()
-			require.Positive(t, w.tally.Counts()["500"], "attempts at which a processor failed")
-		})
+	for _, m := range modes {
+		for _, during := range []fault{{name: "nothing", start: func(*world) func() { return nothing }}, lateAcks, kill, term} {
+			t.Run(string(m)+"/"+during.name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorldWithFates(t, m, "fates "+during.name, seed)
+				w.loadFrom(3, 6, 40, true)
+				for range 3 {
+					w.strike(during)
+					w.oks(5 * len(w.senders))
+				}
+				w.settle()
+				require.Equal(t, m == memory, w.tally.Counts()["500"] > 0, "attempts at which a processor failed")
+			})
+		}
 	}
 }
 
@@ -76,13 +80,14 @@ func TestRandomFaults(t *testing.T) {
 			for n := uint64(0); n == 0 || time.Now().Before(deadline); n++ {
 				ok := t.Run(fmt.Sprint(n), func(t *testing.T) {
 					name, seed := fmt.Sprintf("r%d-%d", lane, n), seed+lane<<32+n
+					m := modes[seed/6%2]
 					switch seed % 6 {
 					case 0:
-						newWorld(t, name, seed).calm()
+						newWorld(t, m, name, seed).calm()
 					case 1, 2:
-						newWorldWithFates(t, name, seed).storm(true)
+						newWorldWithFates(t, m, name, seed).storm(true)
 					default:
-						newWorld(t, name, seed).storm(false)
+						newWorld(t, m, name, seed).storm(false)
 					}
 				})
 				if !ok {

@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -16,6 +17,7 @@ import (
 type receipt struct {
 	id       string // of the message
 	document string // @metadata._id
+	nameless bool   // the message has no uuid
 	at       time.Time
 	passed   time.Time // when its acknowledgement was passed on to the process; zero if it never was
 	released time.Time // when the sink released its acknowledgement; zero if it never did
@@ -39,7 +41,7 @@ func (w *world) receipts() ([]receipt, []lumbersink.Event) {
 		for _, e := range got {
 			l := linkOf(links, e)
 			r := receipt{at: e.Received, released: e.Acked, link: l}
-			r.id, r.document = idsOf(e.Raw)
+			r.id, r.document, r.nameless = idsOf(e.Raw)
 			receipts = append(receipts, r)
 			e.Conn = fmt.Sprintf("%s to sink %d", l, n)
 			events = append(events, e)
@@ -102,14 +104,15 @@ func (l *link) String() string {
 	return fmt.Sprintf("%d of process %d", l.id, l.owner)
 }
 
-func idsOf(raw json.RawMessage) (id, document string) {
-	id, _, err := harness.MessageOf(raw)
+func idsOf(raw json.RawMessage) (id, document string, nameless bool) {
+	id, message, err := harness.MessageOf(raw)
 	if err != nil {
-		return "", ""
+		return "", "", false
 	}
+	nameless = !bytes.Contains(message, []byte(`"uuid":`))
 	document, err = harness.DocumentIDOf(raw)
 	if err != nil {
-		return id, ""
+		return id, "", nameless
 	}
-	return id, document
+	return id, document, nameless
 }

@@ -35,6 +35,7 @@ type sender struct {
 	maxBatch int
 	producer string // of its messages: two senders of one producer send equal ones
 	fates    bool   // the processors drop or fail at some of its messages, in some attempts
+	nameless bool   // every fifth message has no uuid
 	queue    []harness.Message
 	made     int
 
@@ -83,11 +84,14 @@ func (s *sender) post(ctx context.Context, b harness.Batch) harness.Answer {
 // feed adds messages behind those that wait.
 func (s *sender) feed(n int) {
 	for range min(n, queueLimit-len(s.queue)) {
-		id := fmt.Sprintf("%s-%d", s.producer, s.made)
+		id, field := fmt.Sprintf("%s-%d", s.producer, s.made), "uuid"
+		if s.nameless && s.made%5 == 4 {
+			field = harness.NameField
+		}
 		// What a careless decoder ruins is part of every message.
 		s.queue = append(s.queue, harness.Message{ID: id, Raw: json.RawMessage(fmt.Sprintf(
-			`{"seq":"%d","time":"2024-05-06T07:08:09Z","uuid":%q,"producer":%q,"label":%q,"key":"k",`+
-				`"payload":{"n":%d,"big":9007199254740993,"none":null,"f":0.1}}`, s.made, id, s.producer, labels[s.made%len(labels)], s.made))})
+			`{"seq":"%d","time":"2024-05-06T07:08:09Z",%q:%q,"producer":%q,"label":%q,"key":"k",`+
+				`"payload":{"n":%d,"big":9007199254740993,"none":null,"f":0.1}}`, s.made, field, id, s.producer, labels[s.made%len(labels)], s.made))})
 		s.made++
 	}
 }

@@ -24,10 +24,11 @@ func (w *world) settle() {
 		return !slices.ContainsFunc(w.senders, func(s *sender) bool { return !s.empty.Load() })
 	})
 	w.running.Wait()
-	w.ledger.HangUp()
 	if w.stored {
+		w.mend()
 		w.deliver()
 	}
+	w.ledger.HangUp()
 
 	w.check()
 	var now figures
@@ -40,6 +41,15 @@ func (w *world) settle() {
 	}
 	for n, sink := range w.sinks {
 		require.NoError(w.t, sink.Err(), "sink %d", n)
+	}
+}
+
+// mend takes away the processor that fails. Batches that it failed at are tried again until then.
+func (w *world) mend() {
+	if len(w.settings.Processors) > 1 {
+		w.settings.Processors = w.settings.Processors[:1]
+		w.terminate(sigterm)
+		w.start()
 	}
 }
 
@@ -59,7 +69,7 @@ func (w *world) check() {
 	receipts, events := w.receipts()
 	broken := w.ledger.Violations(events)
 	broken = append(broken, w.ledger.Lost(events)...)
-	explained, unexplained := judgeCopies(receipts, w.procs, w.ledger.Attempts(), w.stored)
+	explained, unexplained := judgeCopies(receipts, w.procs, w.ledger.Attempts(), w.stored, w.settings.Processors != nil)
 	broken = append(broken, unexplained...)
 	sum.add(w, events, explained, broken)
 	w.copies = 0

@@ -11,6 +11,7 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +39,16 @@ const (
 	shutdownBudget = 1500 * time.Millisecond
 )
 
+// mode says what a 200 is worth.
+type mode string
+
+const (
+	memory  mode = "memory"
+	durable mode = "durable"
+)
+
+var modes = []mode{memory, durable}
+
 // world is what one scenario takes place in.
 type world struct {
 	t    testing.TB
@@ -59,7 +70,7 @@ type world struct {
 	procs    []*process
 	sinks    []*lumbersink.Sink
 	rest     figures
-	stored   bool // 200 means stored on disk
+	stored   bool // the process is in durable mode: 200 means stored on disk
 	copies   int  // found by settle, with an explanation
 
 	mu    sync.Mutex
@@ -72,19 +83,30 @@ type process struct {
 	how            string
 }
 
+// closing is how long rtbeat may take for its last steps (closeTimeout in beater/shutdown.go). It hears no acknowledgement then.
+const closing = 1500 * time.Millisecond
+
+// sealed is the moment from which a process that has ended may not have heard acknowledgements.
+func (p *process) sealed() time.Time {
+	if strings.HasPrefix(p.how, sigterm) {
+		return p.ended.Add(-closing)
+	}
+	return p.ended
+}
+
 // newWorld starts everything, with a process at rest and senders that have not begun.
-func newWorld(t testing.TB, name string, seed uint64) *world {
+func newWorld(t testing.TB, m mode, name string, seed uint64) *world {
 	t.Helper()
-	w := makeWorld(t, name, seed)
+	w := makeWorld(t, m, name, seed)
 	w.start()
 	w.warmUp()
 	return w
 }
 
 // newWorldWithFates is newWorld with processors that drop and fail.
-func newWorldWithFates(t testing.TB, name string, seed uint64) *world {
+func newWorldWithFates(t testing.TB, m mode, name string, seed uint64) *world {
 	t.Helper()
-	w := makeWorld(t, name, seed)
+	w := makeWorld(t, m, name, seed)
 	w.withFates()
 	w.start()
 	w.warmUp()
@@ -92,13 +114,13 @@ func newWorldWithFates(t testing.TB, name string, seed uint64) *world {
 }
 
 // makeWorld is newWorld for those who change settings before the process starts.
-func makeWorld(t testing.TB, name string, seed uint64) *world {
+func makeWorld(t testing.TB, m mode, name string, seed uint64) *world {
 	t.Helper()
-	w := &world{t: t, name: name, rng: rand.New(rand.NewPCG(seed, 0))}
-	t.Logf("%s: seed %d", name, seed)
+	w := &world{t: t, name: string(m) + " " + name, rng: rand.New(rand.NewPCG(seed, 0)), stored: m == durable}
+	t.Logf("%s: seed %d", w.name, seed)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("%s failed, repeat it with %s=%d; answers %v", name, seedEnv, seed, w.tally.Counts())
+			t.Logf("%s failed, repeat it with %s=%d; answers %v", w.name, seedEnv, seed, w.tally.Counts())
 		}
 	})
 	w.ledger = harness.NewLedger(t)
@@ -116,6 +138,11 @@ func makeWorld(t testing.TB, name string, seed uint64) *world {
 			"timeout": outputTimeout.String(), "backoff.init": "50ms", "backoff.max": "200ms",
 			"bulk_max_size": []int{16, 64, 512}[w.rng.IntN(3)],
 		},
+	}
+	if w.stored {
+		w.ledger.Stored()
+		w.settings.Rtbeat["max_body_bytes"] = "1MiB"
+		w.settings.Rtbeat["durable.max_bytes"] = "64MiB" // segments of the least size: 4 MiB
 	}
 	return w
 }
@@ -168,6 +195,7 @@ func (w *world) loadFrom(producers, senders, maxBatch int, fates bool) {
 			name: fmt.Sprintf("%s-s%d", w.name, n), rng: rand.New(rand.NewPCG(w.rng.Uint64(), 0)),
 			ledger: w.ledger, addr: w.front.addr, tally: &w.tally, calls: &w.calls, maxBatch: maxBatch,
 			producer: fmt.Sprintf("%s-p%d", w.name, n%producers), fates: fates,
+			nameless: w.stored && !fates, // the copies of one could not be told from those of another sender
 		}
 		s.feeding.Store(true)
 		w.senders = append(w.senders, s)

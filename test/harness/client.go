@@ -46,7 +46,7 @@ func (a Answer) Took() time.Duration { return a.At.Sub(a.Start) }
 // tookNothing says whether the sender was told that nothing of its batch was taken.
 func (a Answer) tookNothing() bool {
 	refused := a.Code >= 400 && a.Code < 500 || a.Code == http.StatusServiceUnavailable &&
-		(a.Body.Reason == "in_flight_limit" || a.Body.Reason == "output_stalled")
+		(a.Body.Reason == "in_flight_limit" || a.Body.Reason == "output_stalled" || a.Body.Reason == "queue_full")
 	return a.Err == nil && refused
 }
 

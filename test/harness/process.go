@@ -47,20 +47,30 @@ var listeningOn = regexp.MustCompile(`(?:listening|health and metrics) on (?:htt
 // StartBeat runs the program with these settings and returns once it listens.
 func StartBeat(t testing.TB, s Settings) *Beat {
 	t.Helper()
+	b := Launch(t, s)
+	b.listen()
+	return b
+}
+
+// Launch runs the program with these settings, and does not wait until it listens.
+func Launch(t testing.TB, s Settings) *Beat {
+	t.Helper()
 	home := s.Home
 	if home == "" {
 		home = t.TempDir()
 	}
-	return start(t, s, home, "-c", s.WriteConfig(t, home))
+	return launch(t, s, home, "-c", s.WriteConfig(t, home))
 }
 
 // StartBeatArgs is StartBeat for a story that brings its own config file.
 func StartBeatArgs(t testing.TB, home string, args ...string) *Beat {
 	t.Helper()
-	return start(t, Settings{}, home, args...)
+	b := launch(t, Settings{}, home, args...)
+	b.listen()
+	return b
 }
 
-func start(t testing.TB, s Settings, home string, args ...string) *Beat {
+func launch(t testing.TB, s Settings, home string, args ...string) *Beat {
 	t.Helper()
 	b := &Beat{t: t, Home: home, Log: newLog(), done: make(chan struct{})}
 	args = slices.Concat([]string{"-e"}, pathArgs(home), args, s.Args)
@@ -89,18 +99,22 @@ func start(t testing.TB, s Settings, home string, args ...string) *Beat {
 			t.Logf("the end of rtbeat's log:\n%s", b.Log.Tail(60))
 		}
 	})
+	return b
+}
 
+// listen waits until the process listens, and reads its addresses from the log.
+func (b *Beat) listen() {
+	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
 	entry, ok := b.Log.WaitFor(ctx, b.done, "listening on ")
-	require.True(t, ok, "rtbeat did not say that it listens")
+	require.True(b.t, ok, "rtbeat did not say that it listens")
 	match := listeningOn.FindStringSubmatch(entry.Message)
-	require.NotNil(t, match, "no address in %q", entry.Message)
+	require.NotNil(b.t, match, "no address in %q", entry.Message)
 	b.Addr, b.Health = match[1], match[1]
 	if entry, ok = b.Log.Find("health and metrics on "); ok { // the line comes first
 		b.Health = listeningOn.FindStringSubmatch(entry.Message)[1]
 	}
-	return b
 }
 
 // withSockets is a command that inherits sockets. Which process they are for only the shell knows that becomes it.
@@ -131,6 +145,9 @@ func RunWithSockets(t testing.TB, s Settings) (code int, log string) {
 	}
 	return cmd.ProcessState.ExitCode(), string(out)
 }
+
+// Pid is the id of the process.
+func (b *Beat) Pid() int { return b.cmd.Process.Pid }
 
 // Done is closed when the process has ended.
 func (b *Beat) Done() <-chan struct{} { return b.done }

@@ -27,8 +27,6 @@ type Settings struct {
 	Setup map[string]any
 	// Queue is what stands under `queue.mem:`.
 	Queue map[string]any
-	// Disk is what stands under `queue.disk:`, which takes the place of the memory queue.
-	Disk map[string]any
 	// Processors is the list under `processors:`.
 	Processors []any
 	// Stdout is where the program writes its output to, if anywhere.
@@ -72,9 +70,6 @@ func (s Settings) WriteConfig(t testing.TB, home string) string {
 	}
 	if s.Queue != nil {
 		doc["queue.mem"] = s.Queue
-	}
-	if s.Disk != nil {
-		doc["queue.disk"] = s.Disk
 	}
 	if s.Processors != nil {
 		doc["processors"] = s.Processors
