@@ -3,67 +3,19 @@
 package e2e
 
 import (
-	"net/http"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/txn2/rtbeat/internal/lumbersink"
 	"github.com/txn2/rtbeat/test/harness"
 )
-
-func TestDurableDiskFull(t *testing.T) {
-	t.Parallel()
-	disk := smallDisk(t, "6m")
-	sink := harness.StartSink(t, lumbersink.Never())
-	s := harness.Settings{Sink: sink.Addr(), Home: t.TempDir()}
-	flags := []string{"rtbeat.timeout=500ms", "rtbeat.shutdown_timeout=2s", "queue.disk.path=" + filepath.Join(disk, "queue")}
-	b := startDurable(t, s, flags...)
-	l := harness.NewLedger(t)
-
-	ballast := filepath.Join(disk, "ballast")
-	require.NoError(t, os.WriteFile(ballast, make([]byte, 3<<20), 0o600))
-	taken := fill(t, l, b.Addr)
-	require.Positive(t, taken)
-	require.NoError(t, os.Remove(ballast))
-	requireTakesAgain(t, l, b.Addr) // while the output is still stalled
-	require.Positive(t, fill(t, l, b.Addr))
-
-	b.Stop() // with a full disk: no panic, exit code 0
-	b = startDurable(t, s, flags...)
-	harness.RecoverSink(sink)
-	requireAllArrive(t, l, sink)
-	requireTakesAgain(t, l, b.Addr)
-	requireAllArrive(t, l, sink)
-	b.Stop()
-}
-
-// The disk is full before the first segment can be made: the hardest place for libbeat to stop at.
-func TestDurableDiskFullFromTheStart(t *testing.T) {
-	t.Parallel()
-	disk := smallDisk(t, "1m")
-	sink := harness.StartSink(t, lumbersink.Immediate())
-	s := harness.Settings{Sink: sink.Addr(), Home: t.TempDir()}
-	ballast := filepath.Join(disk, "ballast")
-	_ = os.WriteFile(ballast, make([]byte, 2<<20), 0o600) // as much as goes in
-	flags := []string{"rtbeat.timeout=500ms", "rtbeat.shutdown_timeout=1s", "queue.disk.path=" + filepath.Join(disk, "queue")}
-	b := startDurable(t, s, flags...)
-	l := harness.NewLedger(t)
-	batch := harness.NewBatch("none", 3)
-	require.Equal(t, http.StatusGatewayTimeout, l.Post(t.Context(), b.Addr, batch).Code)
-	b.Stop()
-	require.NotContains(t, b.Log.String(), "panic")
-
-	b = startDurable(t, s, flags...)
-	require.Equal(t, http.StatusGatewayTimeout, l.Post(t.Context(), b.Addr, batch).Code)
-	require.NoError(t, os.Remove(ballast))
-	requireTakesAgain(t, l, b.Addr)
-	requireAllArrive(t, l, sink)
-	b.Stop()
-}
 
 // smallDisk mounts a file system of its own, which takes root.
 func smallDisk(t *testing.T, size string) string {
@@ -74,4 +26,121 @@ func smallDisk(t *testing.T, size string) string {
 	}
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(path, syscall.MNT_DETACH)) })
 	return path
+}
+
+func TestDurableDiskFull(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t, "9m")
+	addr := harness.DeadAddress(t)
+	s := durably(t, harness.Settings{Sink: addr, Rtbeat: map[string]any{"durable.path": filepath.Join(disk, "queue"), "shutdown_timeout": "1s"}})
+	// The disk is full before the first file can be made.
+	ballast := filepath.Join(disk, "ballast")
+	_ = os.WriteFile(ballast, make([]byte, 9<<20), 0o600) // as much as goes in
+	b := harness.StartBeat(t, s)
+	l := durableLedger(t)
+	require.Zero(t, fill(t, l, b, "queue_full"))
+	require.NoError(t, os.Truncate(ballast, 3<<20))
+	requireReadyAgain(t, l, b)
+	require.Positive(t, fill(t, l, b, "queue_full"))
+	require.NoError(t, os.Remove(ballast))
+	requireReadyAgain(t, l, b) // while the output is still down
+	require.Positive(t, fill(t, l, b, "queue_full"))
+
+	b.Stop()
+	b = harness.StartBeat(t, s)
+	sink := startSinkAt(t, addr)
+	requireAllArrive(t, l, sink)
+	requireReadyAgain(t, l, b)
+	requireAllArrive(t, l, sink)
+	l.CheckOnce(t, sink)
+	stopWith(t, b, 0)
+}
+
+// A directory that cannot be written refuses the start. One that becomes so refuses batches, and everything goes on when it can
+// be written again.
+func TestDurableReadOnly(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t, "32m")
+	addr := harness.DeadAddress(t)
+	s := durably(t, harness.Settings{Sink: addr, Rtbeat: map[string]any{"durable.path": disk, "shutdown_timeout": "1s"}})
+	remount := func(flags uintptr) {
+		require.NoError(t, syscall.Mount("", disk, "", syscall.MS_REMOUNT|flags, "size=32m"))
+	}
+	remount(syscall.MS_RDONLY)
+	b := harness.Launch(t, s)
+	code, _ := b.WaitExit(prompt)
+	require.Equal(t, 1, code)
+	require.Contains(t, b.Log.String(), "rtbeat.durable.path")
+	require.Contains(t, b.Log.String(), "read-only file system")
+	remount(0)
+
+	b = harness.StartBeat(t, s)
+	l := durableLedger(t)
+	persist(t, l, b.Addr, "before", 1)
+	require.NoError(t, syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_RDONLY, "")) // in its place
+	require.Positive(t, fill(t, l, b, "queue_failed"), "what is open stays")
+	require.NoError(t, syscall.Unmount(disk, 0))
+	requireReadyAgain(t, l, b)
+	sink := startSinkAt(t, addr)
+	requireAllArrive(t, l, sink)
+	l.CheckOnce(t, sink)
+	stopWith(t, b, 0)
+}
+
+// However much is on the disk, the memory stays below a bound: while it comes, after a start, and while it is delivered.
+func TestDurableBacklogIsNotInMemory(t *testing.T) {
+	const backlog, bound = 200, 160 // MiB
+	addr := harness.DeadAddress(t)
+	s := durably(t, harness.Settings{Sink: addr, Rtbeat: map[string]any{"durable.max_bytes": "1GiB", "max_in_flight_bytes": "16MiB", "shutdown_timeout": "1s"}})
+	b := harness.StartBeat(t, s)
+	most := watchMemory(t, b)
+	client := harness.NewClient(t)
+	for i := range backlog {
+		requirePersisted(t, client.Post(t.Context(), b.Addr, harness.Padded(fmt.Sprint("backlog-", i), 200, 5100).Body()), 200)
+	}
+	t.Logf("taking: at most %d MiB", most())
+	require.Less(t, most(), bound)
+	stopWith(t, b, backlog)
+
+	b = harness.StartBeat(t, s)
+	most = watchMemory(t, b)
+	sink := startSinkAt(t, addr)
+	harness.Await(t, time.Minute, "the backlog", func() bool { return sink.Received() == backlog*200 })
+	t.Logf("starting and delivering: at most %d MiB", most())
+	require.Less(t, most(), bound)
+	stopWith(t, b, 0)
+}
+
+// watchMemory looks at the memory of a process, without the pages of files, until the process ends.
+func watchMemory(t *testing.T, b *harness.Beat) (most func() int) {
+	t.Helper()
+	max := make(chan int, 1)
+	max <- 0
+	go func() {
+		for {
+			select {
+			case <-b.Done():
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.Pid()))
+			_, rest, ok := strings.Cut(string(status), "RssAnon:")
+			if err != nil || !ok {
+				continue
+			}
+			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
+			if now := kib >> 10; now > 0 {
+				before := <-max
+				if before > now {
+					now = before
+				}
+				max <- now
+			}
+		}
+	}()
+	return func() int {
+		n := <-max
+		max <- n
+		return n
+	}
 }

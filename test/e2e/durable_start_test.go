@@ -3,9 +3,11 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,69 +21,157 @@ func TestDurableRefusesToStart(t *testing.T) {
 	config := harness.Settings{Sink: "127.0.0.1:1"}.WriteConfig(t, home)
 	file := filepath.Join(home, "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	for name, c := range map[string]struct{ flag, want string }{
-		"a path that cannot be made":    {"queue.disk.path=" + file + "/queue", "cannot use the directory of the disk queue, " + file + "/queue"},
-		"a relative path":               {"queue.disk.path=queue", "queue.disk.path is \"queue\", which depends on the directory"},
-		"segments that are too few":     {"queue.disk.segment_size=5MB", "Leave queue.disk.segment_size away"},
-		"no limit":                      {"queue.disk.max_size=0", "queue.disk.max_size is 0"},
-		"a size that libbeat refuses":   {"queue.disk.max_size=1MB", "max_size"},
-		"bodies larger than a segment":  {"rtbeat.max_body_bytes=1MiB", "Raise queue.disk.max_size to 31MiB"},
-		"a queue that takes nothing":    {"queue.disk.write_ahead=0", "queue.disk.write_ahead is 0"},
-		"a queue that makes it panic":   {"queue.disk.read_ahead=-1", "queue.disk.read_ahead is -1"},
-		"two queues":                    {"queue.mem.events=4096", "queue"},
-		"the same, for the output only": {"output.logstash.queue.disk.max_size=10MB", "only one is allowed"},
+	for name, c := range map[string]struct {
+		settings []string
+		want     string
+	}{
+		"a path that cannot be made":    {[]string{"rtbeat.durable.path=" + file + "/queue"}, "opening the queue on disk (rtbeat.durable.path)"},
+		"a file for a path":             {[]string{"rtbeat.durable.path=" + file}, "opening the queue on disk (rtbeat.durable.path)"},
+		"a queue for too few bodies":    {[]string{"rtbeat.durable.max_bytes=1MiB"}, "rtbeat.durable.max_bytes is 1048576; it must be at least"},
+		"memory for too few bodies":     {[]string{"rtbeat.durable.enabled=true", "rtbeat.max_body_bytes=10MiB", "rtbeat.max_in_flight_bytes=15MiB"}, "durable mode needs at least 20971520"},
+		"a queue of libbeat, no size":   {[]string{"queue.disk.path=" + home}, "max_size"},
+		"a queue of libbeat, no limit":  {[]string{"queue.disk.max_size=0"}, "stand for rtbeat.durable.path and rtbeat.durable.max_bytes"},
+		"a queue of libbeat, switched":  {[]string{"queue.disk.max_size=1GB", "queue.disk.enabled=true"}, "rtbeat.durable for a queue on disk"},
+		"both":                          {[]string{"queue.disk.max_size=1GB", "rtbeat.durable.enabled=true"}, "both rtbeat.durable and queue.disk are configured"},
+		"both, in the output's section": {[]string{"output.logstash.queue.disk.max_size=1GB", "rtbeat.durable.enabled=true"}, "both rtbeat.durable and output.logstash.queue.disk"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := harness.Command(t, home, "", append([]string{"-e", "-c", config}, durableFlags(c.flag)...)...)
+			args := []string{"-e", "-c", config}
+			for _, s := range c.settings {
+				args = append(args, "-E", s)
+			}
+			r := harness.Command(t, home, "", args...)
 			require.NotZero(t, r.Code)
 			require.Contains(t, r.Stderr, c.want)
 		})
 	}
-	t.Run("a queue without a size", func(t *testing.T) {
-		r := harness.Command(t, home, "", "-e", "-c", config, "-E", "queue.disk.path="+home)
-		require.NotZero(t, r.Code)
-		require.Contains(t, r.Stderr, "max_size")
-	})
-	t.Run("a queue that another process uses", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "queue")
-		b := startDurable(t, harness.Settings{Sink: "127.0.0.1:1", Home: t.TempDir()}, "queue.disk.path="+path)
-		r := harness.Command(t, home, "", append([]string{"-e", "-c", config}, durableFlags("queue.disk.path="+path)...)...)
-		require.NotZero(t, r.Code)
-		require.Contains(t, r.Stderr, "another process uses it")
-		b.Stop()
-	})
+}
+
+// refuseToStart runs a process that must end by itself, and returns its log.
+func refuseToStart(t testing.TB, s harness.Settings) string {
+	t.Helper()
+	b := harness.Launch(t, s)
+	code, _ := b.WaitExit(10 * time.Second)
+	require.Equal(t, 1, code)
+	return b.Log.String()
+}
+
+func TestDurableRefusesAnothersQueue(t *testing.T) {
+	t.Parallel()
+	addr := harness.DeadAddress(t)
+	s := durably(t, harness.Settings{Sink: addr, Rtbeat: map[string]any{"durable.path": t.TempDir(), "shutdown_timeout": "1s"}})
+	b := harness.StartBeat(t, s)
+	l := durableLedger(t)
+	persist(t, l, b.Addr, "mine", 3)
+	other := s
+	other.Home = t.TempDir()
+	require.Contains(t, refuseToStart(t, other), "another process uses the queue")
+	persist(t, l, b.Addr, "still mine", 1)
+	stopWith(t, b, 4)
+	b = harness.StartBeat(t, other)
+	sink := startSinkAt(t, addr)
+	requireAllArrive(t, l, sink)
+	l.CheckOnce(t, sink)
+	stopWith(t, b, 0)
+}
+
+func TestDurableRefusesADamagedQueue(t *testing.T) {
+	t.Parallel()
+	addr := harness.DeadAddress(t)
+	s := durably(t, harness.Settings{Sink: addr, Rtbeat: map[string]any{"shutdown_timeout": "1s"}})
+	b := harness.StartBeat(t, s)
+	l := durableLedger(t)
+	persist(t, l, b.Addr, "kept", 20)
+	stopWith(t, b, 20)
+
+	dir := filepath.Join(s.Home, "data", "queue")
+	files, err := filepath.Glob(filepath.Join(dir, "*.db"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	intact, err := os.ReadFile(files[0])
+	require.NoError(t, err)
+	damaged := intact[:len(intact)/512]
+	require.NoError(t, os.WriteFile(files[0], damaged, 0o600))
+	log := refuseToStart(t, s)
+	require.Contains(t, log, files[0]+" is damaged: ")
+	require.Contains(t, log, fmt.Sprintf(`Save what can be read with \"rtbeat queue export\", move %s away`, dir))
+	found, err := os.ReadFile(files[0])
+	require.NoError(t, err)
+	require.Equal(t, damaged, found, "it is left as it was")
+
+	require.NoError(t, os.WriteFile(files[0], intact, 0o600))
+	b = harness.StartBeat(t, s)
+	sink := startSinkAt(t, addr)
+	requireAllArrive(t, l, sink)
+	l.CheckOnce(t, sink)
+	stopWith(t, b, 0)
 }
 
 // Looking at the configuration must not touch the queue of an rtbeat that runs with it.
 func TestDurableTestConfigLeavesTheQueueAlone(t *testing.T) {
 	t.Parallel()
-	sink := harness.StartSink(t, lumbersink.Refuse())
-	s := harness.Settings{Sink: sink.Addr(), Home: t.TempDir()}
-	b := startDurable(t, s)
-	l := harness.NewLedger(t)
-	requirePersisted(t, l.Post(t.Context(), b.Addr, harness.NewBatch("kept", 10)), 10)
+	addr := harness.DeadAddress(t)
+	s := durably(t, harness.Settings{Sink: addr})
+	b := harness.StartBeat(t, s)
+	l := durableLedger(t)
+	persist(t, l, b.Addr, "kept", 1)
 	config := s.WriteConfig(t, s.Home)
-	r := harness.Command(t, s.Home, "", append([]string{"test", "config", "-e", "-c", config}, durableFlags()...)...)
-	require.Zero(t, r.Code, r.Stderr)
-	require.NotContains(t, r.Stderr, "queued events", "libbeat has opened the queue")
-	r = harness.Command(t, s.Home, "", append([]string{"test", "config", "-c", config}, durableFlags("output.logstash.ssl.certificate=/absent", "output.logstash.ssl.key=/absent")...)...)
-	require.NotZero(t, r.Code, "the output is looked at all the same")
-
-	harness.RecoverSink(sink)
-	require.Zero(t, requireAllArrive(t, l, sink), "copies")
-	b.Stop()
+	require.NotContains(t, succeed(t, s.Home, "", "test", "config", "-e", "-c", config).Stderr, "batches wait")
+	sink := startSinkAt(t, addr)
+	requireAllArrive(t, l, sink)
+	l.CheckOnce(t, sink)
+	stopWith(t, b, 0)
 }
 
-// Back in memory mode, what durable mode has left is not forgotten in silence.
-func TestDurableLeftovers(t *testing.T) {
+// Users of Beats ask for durable mode with libbeat's names.
+func TestDurableByTheNameOfLibbeat(t *testing.T) {
 	t.Parallel()
-	s := harness.Settings{Sink: harness.DeadAddress(t), Home: t.TempDir()}
-	b := startDurable(t, s)
-	l := harness.NewLedger(t)
-	requirePersisted(t, l.Post(t.Context(), b.Addr, harness.NewBatch("left", 3)), 3)
-	b.Kill()
-	b = harness.StartBeat(t, s)
-	_, warned := b.Log.Find("there may be undelivered events in ")
-	require.True(t, warned)
-	b.Stop()
+	for _, key := range []string{"queue.disk", "output.logstash.queue.disk"} {
+		t.Run(key, func(t *testing.T) {
+			t.Parallel()
+			addr, path := harness.DeadAddress(t), filepath.Join(t.TempDir(), "queue")
+			s := harness.Settings{Sink: addr, Home: t.TempDir(), Rtbeat: map[string]any{"shutdown_timeout": "1s"}, Args: []string{
+				"-E", key + ".max_size=1GB", "-E", key + ".path=" + path, "-E", key + ".segment_size=50MB",
+			}}
+			b := harness.StartBeat(t, s)
+			for _, line := range []string{
+				key + " is durable mode: its path and max_size are taken for rtbeat.durable.path and rtbeat.durable.max_bytes",
+				key + ".segment_size means nothing in durable mode; leave it out",
+			} {
+				require.Contains(t, b.Log.String(), line)
+			}
+			line, ok := b.Log.Find("durable mode: 0 batches wait")
+			require.True(t, ok)
+			require.InDelta(t, 1e9, line.Fields["max_bytes"], 0)
+			l := durableLedger(t)
+			persist(t, l, b.Addr, "disk", 3)
+			stopWith(t, b, 3)
+			require.FileExists(t, filepath.Join(path, fmt.Sprintf("%020d.db", 1)))
+
+			b = harness.StartBeat(t, s)
+			sink := startSinkAt(t, addr)
+			requireAllArrive(t, l, sink)
+			l.CheckOnce(t, sink)
+			stopWith(t, b, 0)
+		})
+	}
+}
+
+// Events that libbeat's disk queue had not delivered are not forgotten in silence, in either mode.
+func TestDurableLeftoversOfLibbeat(t *testing.T) {
+	t.Parallel()
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	for name, s := range map[string]harness.Settings{
+		"memory":  {Sink: sink.Addr(), Home: t.TempDir()},
+		"durable": durably(t, harness.Settings{Sink: sink.Addr()}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(s.Home, "data", "diskqueue")
+			require.NoError(t, os.MkdirAll(dir, 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "0.seg"), make([]byte, 100), 0o600))
+			require.Contains(t, refuseToStart(t, s), "the disk queue of an earlier rtbeat in "+dir+" has events that were not delivered")
+			require.NoError(t, os.RemoveAll(dir))
+			harness.StartBeat(t, s).Stop()
+		})
+	}
 }

@@ -3,9 +3,8 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
-	"math/big"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -22,32 +21,47 @@ import (
 // Durable mode: a 200 says that a batch is on the local disk. What was answered 200 arrives, whatever became of the
 // process, the disk and Logstash in between.
 
-// startDurable runs rtbeat with a disk queue of the least size that libbeat allows, and of the quickest retries.
-func startDurable(t *testing.T, s harness.Settings, flags ...string) *harness.Beat {
+// durably adds durable mode to settings, with a small queue, and with a home for more than one process.
+func durably(t testing.TB, s harness.Settings) harness.Settings {
 	t.Helper()
-	return harness.StartBeatArgs(t, s.Home, append([]string{"-c", s.WriteConfig(t, s.Home)}, durableFlags(flags...)...)...)
-}
-
-func durableFlags(flags ...string) []string {
-	var args []string
-	for _, f := range append([]string{
-		"queue.disk.max_size=10MB", "queue.disk.retry_interval=100ms", "queue.disk.max_retry_interval=200ms",
-		"rtbeat.max_body_bytes=256KiB", "rtbeat.timeout=2s", "output.logstash.backoff.init=100ms", "output.logstash.backoff.max=200ms",
-	}, flags...) {
-		args = append(args, "-E", f)
+	rtbeat := map[string]any{"durable.max_bytes": "16MiB", "max_body_bytes": "1MiB", "timeout": "2s"}
+	maps.Copy(rtbeat, s.Rtbeat)
+	s.Rtbeat = rtbeat
+	if s.Kind == "" {
+		output := map[string]any{"backoff.init": "100ms", "backoff.max": "200ms"}
+		maps.Copy(output, s.Output)
+		s.Output = output
 	}
-	return args
+	if s.Home == "" {
+		s.Home = t.TempDir()
+	}
+	return s
 }
 
-func requirePersisted(t *testing.T, a harness.Answer, n int) {
+func durableLedger(t testing.TB) *harness.Ledger {
+	t.Helper()
+	l := harness.NewLedger(t)
+	l.Stored()
+	return l
+}
+
+func requirePersisted(t testing.TB, a harness.Answer, n int) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, a.Code, "%s", a)
 	require.Equal(t, "persisted", a.Body.Ack, "%s", a)
 	require.Equal(t, n, a.Body.Messages, "%s", a)
 }
 
-// requireAllArrive waits until the sinks have each message that was answered 200, equal to what was sent.
-func requireAllArrive(t *testing.T, l *harness.Ledger, sinks ...*lumbersink.Sink) (copies int) {
+// persist sends batches, each of which must be stored.
+func persist(t testing.TB, l *harness.Ledger, addr, name string, batches int) {
+	t.Helper()
+	for i := range batches {
+		requirePersisted(t, l.Post(t.Context(), addr, harness.NewBatch(fmt.Sprintf("%s-%d", name, i), 10)), 10)
+	}
+}
+
+// requireAllArrive waits until the sink has each message that was answered 200, equal to what was sent.
+func requireAllArrive(t testing.TB, l *harness.Ledger, sink *lumbersink.Sink) {
 	t.Helper()
 	promised := make(map[string]bool)
 	for _, a := range l.Attempts() {
@@ -57,112 +71,183 @@ func requireAllArrive(t *testing.T, l *harness.Ledger, sinks ...*lumbersink.Sink
 			}
 		}
 	}
-	var missing int
 	harness.Await(t, time.Minute, "what was answered 200", func() bool {
-		arrived := make(map[string]int)
-		for _, e := range harness.EventsOf(sinks...) {
-			id, _, err := harness.MessageOf(e.Raw)
-			require.NoError(t, err)
-			arrived[id]++
+		arrived := make(map[string]bool)
+		for _, id := range arrivals(t, sink) {
+			arrived[id] = true
 		}
-		missing, copies = 0, 0
 		for id := range promised {
-			if arrived[id] == 0 {
-				missing++
+			if !arrived[id] {
+				return false
 			}
 		}
-		for _, n := range arrived {
-			copies += n - 1
-		}
-		return missing == 0
+		return true
 	})
-	// The other half of the contract holds in durable mode too; only the order of acknowledgement and answer is another.
-	for _, v := range l.Violations(harness.EventsOf(sinks...)) {
-		if !strings.HasPrefix(v.What, "false 200: answered ") && v.What != "false 200: never acknowledged" {
-			require.Fail(t, v.String())
+	l.Check(t, sink)
+}
+
+// arrivals are the ids of the messages at the sink, in order.
+func arrivals(t testing.TB, sink *lumbersink.Sink) (ids []string) {
+	t.Helper()
+	for _, e := range sink.Events() {
+		id, _, err := harness.MessageOf(e.Raw)
+		require.NoError(t, err)
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// stopWith stops a process that leaves so many batches on the disk, as the last line of its log says.
+func stopWith(t testing.TB, b *harness.Beat, batches int) {
+	t.Helper()
+	b.Stop()
+	last, ok := b.Log.Find("stopped: ")
+	require.True(t, ok)
+	require.Contains(t, last.Message, fmt.Sprintf("%d batches (", batches))
+	require.InDelta(t, batches, last.Fields["stored_batches"], 0)
+}
+
+// startSinkAt is a Logstash that comes up at an address where nobody was.
+func startSinkAt(t testing.TB, addr string) *lumbersink.Sink {
+	t.Helper()
+	sink, err := lumbersink.Listen(addr, harness.SinkTimes()...)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, sink.Close()) })
+	return sink
+}
+
+// Batches are taken in the order in which they were stored, many at a time. The messages of each stay in order.
+func TestDurableDeliversInOrderAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	addr := harness.DeadAddress(t)
+	b := harness.StartBeat(t, durably(t, harness.Settings{Sink: addr}))
+	_, ok := b.Log.Find("durable mode: a 200 says")
+	require.True(t, ok, "no line that says what a 200 is worth")
+	l := durableLedger(t)
+	persist(t, l, b.Addr, "outage", 200)
+	sink := startSinkAt(t, addr)
+	requireAllArrive(t, l, sink)
+	l.CheckOnce(t, sink)
+	const underWay = 64
+	position := make(map[string]int)
+	for i, id := range arrivals(t, sink) {
+		position[id] = i
+	}
+	for n, a := range l.Attempts() {
+		for i, id := range a.IDs {
+			require.InDelta(t, n*10+i, position[id], underWay*10, "%s", id)
+			require.True(t, i == 0 || position[id] > position[a.IDs[i-1]], "%s", id)
 		}
 	}
-	return copies
+	stopWith(t, b, 0)
 }
 
-func TestDurableAnswersDuringAnOutageAndSurvivesSIGKILL(t *testing.T) {
+// The output has been down since before the first 200. Nothing was delivered, so nothing comes twice.
+func TestDurableOutlivesTheProcess(t *testing.T) {
 	t.Parallel()
-	sink := harness.StartSink(t, lumbersink.Refuse())
-	s := harness.Settings{Sink: sink.Addr(), Home: t.TempDir()}
-	b := startDurable(t, s)
-	_, ok := b.Log.Find("durable mode: a 200 says")
-	require.True(t, ok, "no warning that says what a 200 is worth")
-	l := harness.NewLedger(t)
+	for name, end := range map[string]func(*harness.Beat){
+		"SIGKILL": func(b *harness.Beat) { b.Kill() },
+		"SIGTERM": func(b *harness.Beat) { stopWith(t, b, 20) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			addr := harness.DeadAddress(t)
+			s := durably(t, harness.Settings{Sink: addr, Rtbeat: map[string]any{"shutdown_timeout": "1s"}})
+			b := harness.StartBeat(t, s)
+			l := durableLedger(t)
+			persist(t, l, b.Addr, "before", 20)
+			end(b)
 
-	payload := `{"n":[-129,-200,-256,-32769,-65536,9007199254740993,18446744073709551615,-0,1e+300,null,true],"e":{},"a":[],"":0}`
-	refused := harness.Batch{{ID: "refused", Raw: json.RawMessage(`{"uuid":"refused","payload":` + payload + `}`)}}
-	a := l.Post(t.Context(), b.Addr, refused)
-	require.Equal(t, http.StatusBadRequest, a.Code, "%s: an empty key would cost other senders' events", a)
-	for i := range 50 {
-		batch := harness.NewBatch(fmt.Sprintf("outage-%d", i), 10)
-		batch[0].Raw = json.RawMessage(fmt.Sprintf(`{"uuid":%q,"payload":%s}`, batch[0].ID, strings.Replace(payload, `,"":0`, `,"\u0000":"\u2028😀"`, 1)))
-		requirePersisted(t, l.Post(t.Context(), b.Addr, batch), len(batch))
+			b = harness.StartBeat(t, s)
+			_, ok := b.Log.Find("durable mode: 20 batches wait to be delivered")
+			require.True(t, ok)
+			persist(t, l, b.Addr, "after", 1)
+			sink := startSinkAt(t, addr)
+			requireAllArrive(t, l, sink)
+			l.CheckOnce(t, sink)
+			l.RequireDocumentIDs(t, sink.Events())
+			stopWith(t, b, 0)
+		})
 	}
-	b.Kill()
-
-	b = startDurable(t, s)
-	requirePersisted(t, l.Post(t.Context(), b.Addr, harness.NewBatch("after", 10)), 10)
-	harness.Pause(t.Context(), 2*time.Second) // more than the three attempts after which libbeat drops what is not guaranteed
-	harness.RecoverSink(sink)
-	requireAllArrive(t, l, sink)
-	b.Stop()
 }
 
-// Numbers between -2147483649 and -4294967296 arrive with an exponent, and the same value.
-func TestDurableKeepsEachNumber(t *testing.T) {
+// A message that was stored is known: to the process that stored it, and to the next one.
+func TestDurableRetriesAreJoined(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
-	b := startDurable(t, harness.Settings{Sink: sink.Addr(), Home: t.TempDir()})
-	var numbers []string
-	for bit := range uint(64) {
-		for d := int64(-3); d <= 3; d++ {
-			n := new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), bit), big.NewInt(d))
-			numbers = append(numbers, n.String(), new(big.Int).Neg(n).String())
-		}
+	s := durably(t, harness.Settings{Sink: sink.Addr()})
+	b := harness.StartBeat(t, s)
+	l := durableLedger(t)
+	batch := harness.NewBatch("again", 10)
+	requireCoalesced := func(b *harness.Beat, batch harness.Batch, want int) {
+		t.Helper()
+		a := l.Post(t.Context(), b.Addr, batch)
+		requirePersisted(t, a, len(batch))
+		require.Equal(t, want, a.Body.Coalesced, "%s", a)
 	}
-	sent := `{"uuid":"n","v":[` + strings.Join(numbers, ",") + `]}`
-	a := harness.NewClient(t).Post(t.Context(), b.Addr, []byte(`{"messages":[`+sent+`]}`))
-	requirePersisted(t, a, 1)
-	harness.Arrived(t, sink, 1)
-	_, got, err := harness.MessageOf(sink.Events()[0].Raw)
-	require.NoError(t, err)
-	var message struct{ V []json.RawMessage }
-	require.NoError(t, json.Unmarshal(got, &message))
-	require.Len(t, message.V, len(numbers))
-	for i, want := range numbers {
-		x, _ := new(big.Rat).SetString(want)
-		y, ok := new(big.Rat).SetString(strings.Trim(string(message.V[i]), `"`))
-		require.True(t, ok && x.Cmp(y) == 0, "%s arrived as %s", want, message.V[i])
-	}
-	b.Stop()
+	requireCoalesced(b, batch, 0)
+	requireCoalesced(b, batch, 10)
+	requireAllArrive(t, l, sink)
+	b.Kill()
+	before := sink.Received() // the kill may have come before the deletion
+
+	b = harness.StartBeat(t, s)
+	requireCoalesced(b, batch, 10)
+	batch = append(batch, harness.NewBatch("new", 5)...)
+	requireCoalesced(b, batch, 10)
+	requireCoalesced(b, batch[5:], 10)
+	requireAllArrive(t, l, sink)
+	stopWith(t, b, 0)
+	require.Contains(t, []int{before + 5, before + 15}, sink.Received())
+
+	b = harness.StartBeat(t, s)
+	requireCoalesced(b, batch, 15)
+	stopWith(t, b, 0)
+}
+
+// An outage makes rtbeat degraded, and not unready: it goes on taking batches.
+func TestDurableIsDegradedDuringAnOutage(t *testing.T) {
+	t.Parallel()
+	sink := harness.StartSink(t, lumbersink.Never())
+	b := harness.StartBeat(t, durably(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"stall_after": "1s"}}))
+	l := durableLedger(t)
+	persist(t, l, b.Addr, "first", 1)
+	harness.Await(t, 10*time.Second, "degraded", func() bool { return b.Get("/readyz").Body.Message != "" })
+	a := b.Get("/readyz")
+	require.Equal(t, http.StatusOK, a.Code, "%s", a)
+	require.Contains(t, string(a.Raw), "rtbeat.stall_after", "%s", a)
+	persist(t, l, b.Addr, "meanwhile", 50)
+
+	harness.RecoverSink(sink)
+	requireAllArrive(t, l, sink)
+	harness.Await(t, 10*time.Second, "ready", func() bool { return b.Get("/readyz").Body.Message == "" })
+	require.Equal(t, http.StatusOK, b.Get("/readyz").Code)
+	l.CheckOnce(t, sink)
+	stopWith(t, b, 0)
 }
 
 func TestDurableSurvivesKillsUnderLoad(t *testing.T) {
 	const senders, messages, kills = 4, 25, 5
 	sink := harness.StartSink(t, lumbersink.Delay(20*time.Millisecond))
-	s := harness.Settings{Sink: sink.Addr(), Home: t.TempDir()}
+	s := durably(t, harness.Settings{Sink: sink.Addr()})
 	var addr atomic.Value
-	b := startDurable(t, s, "queue.disk.segment_size=1MB")
+	b := harness.StartBeat(t, s)
 	addr.Store(b.Addr)
-	l := harness.NewLedger(t)
+	l := durableLedger(t)
 
 	var answers harness.Tally
 	var stop atomic.Bool
 	var running sync.WaitGroup
 	for n := range senders {
 		running.Go(func() {
-			for i := 0; !stop.Load(); i++ {
-				batch := harness.Padded(fmt.Sprintf("kill-%d-%d", n, i), messages, 300)
-				a := l.Post(t.Context(), addr.Load().(string), batch)
+			for i := 0; !stop.Load(); {
+				a := l.Post(t.Context(), addr.Load().(string), harness.Padded(fmt.Sprintf("kill-%d-%d", n, i), messages, 300))
 				answers.Add(a)
-				if a.Code != http.StatusOK {
-					harness.Pause(t.Context(), retryPause)
+				if a.Code == http.StatusOK {
+					i++
+					continue
 				}
+				harness.Pause(t.Context(), retryPause)
 			}
 		})
 	}
@@ -172,27 +257,48 @@ func TestDurableSurvivesKillsUnderLoad(t *testing.T) {
 		if kill%2 == 0 {
 			b.Kill()
 		} else {
-			b.Terminate()
-			b.WaitExit(45 * time.Second)
+			b.Stop()
 		}
-		b = startDurable(t, s, "queue.disk.segment_size=1MB")
+		b = harness.StartBeat(t, s)
 		addr.Store(b.Addr)
 	}
 	stop.Store(true)
 	running.Wait()
-	copies := requireAllArrive(t, l, sink)
-	t.Logf("answers: %v; %d copies after %d stops", answers.Counts(), copies, kills)
+	requireAllArrive(t, l, sink)
+	l.RequireDocumentIDs(t, sink.Events())
+	t.Logf("answers: %v; %d events of %d messages after %d stops", answers.Counts(), sink.Received(), l.Sent(), kills)
 	b.Stop()
 }
 
-// The queue may stand in the output's section, too.
-func TestDurableInTheOutputsSection(t *testing.T) {
+// A processor drops by the request that a batch came with, and that is stored with it. A batch at which one fails waits until the
+// configuration is mended, and holds up nothing else.
+func TestDurableProcessors(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
-	s := harness.Settings{Sink: sink.Addr(), Home: t.TempDir(), Output: map[string]any{"queue.disk.max_size": "1GB"}}
-	b := harness.StartBeatArgs(t, s.Home, "-c", s.WriteConfig(t, s.Home))
-	l := harness.NewLedger(t)
-	requirePersisted(t, l.Post(t.Context(), b.Addr, harness.NewBatch("output", 3)), 3)
+	s := durably(t, dropSettings(sink.Addr()))
+	b := harness.StartBeat(t, s)
+	l := durableLedger(t)
+	requirePersisted(t, <-postDrop(t, b, harness.NewBatch("dropped", 5).Body(), "yes"), 5)
+	stopWith(t, b, 0)
+	require.Zero(t, sink.Received())
+
+	s.Processors = []any{map[string]any{"fingerprint": map[string]any{"fields": []string{"not.there"}, "when": map[string]any{
+		"equals": map[string]any{"rxtxMsg.label": "fails"},
+	}}}}
+	b = harness.StartBeat(t, s)
+	requirePersisted(t, l.Post(t.Context(), b.Addr, harness.NewLabelledBatch("failed", 2, func(i int) string { return []string{"fine", "fails"}[i] })), 2)
+	persist(t, l, b.Addr, "behind", 20)
+	harness.Arrived(t, sink, 201)
+	harness.Await(t, prompt, "a line of the log", func() bool {
+		line, ok := b.Log.Find("a stored batch was not delivered; it is tried again")
+		return ok && strings.Contains(line.Line, "fingerprint")
+	})
+	stopWith(t, b, 1)
+	require.NotContains(t, arrivals(t, sink), "failed-1")
+
+	s.Processors = nil
+	b = harness.StartBeat(t, s)
 	requireAllArrive(t, l, sink)
-	b.Stop()
+	stopWith(t, b, 0)
+	require.Equal(t, 202, sink.Received(), "the rest of the batch does not come again")
 }

@@ -150,14 +150,11 @@ func TestSendersMakeNoSeries(t *testing.T) {
 	require.NotContains(t, string(c.beat.Get("/metrics").Raw), "odd")
 }
 
-// A disk queue is limited in bytes: libbeat says nothing of events, and nothing is made up.
-func TestADiskQueueHasNoLimitInEvents(t *testing.T) {
+// What a 200 is worth shows.
+func TestDurableModeShows(t *testing.T) {
 	sink := harness.StartSink(t, lumbersink.Immediate())
-	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Disk: map[string]any{"max_size": "1GB"}})
+	b := harness.StartBeat(t, durably(t, harness.Settings{Sink: sink.Addr()}))
 	samples := b.Metrics()
-	require.NotContains(t, samples, "rtbeat_in_flight_events_limit")
-	require.NotContains(t, samples, "rtbeat_libbeat_queue_events_limit")
-	require.Contains(t, samples, "rtbeat_libbeat_queue_events")
 	require.NotContains(t, samples, "rtbeat_tls_certificate_expiry_timestamp_seconds", "there is no TLS")
 	require.InDelta(t, 1, samples[`rtbeat_ack_mode{mode="persisted"}`], 0)
 }

@@ -114,22 +114,23 @@ func TestOutputElasticsearchAnswersInPart(t *testing.T) {
 	}
 }
 
-// In durable mode senders had their 200. What is refused is counted, and not looked for.
+// In durable mode senders had their 200. What is refused comes again until it is taken, and holds up nothing else.
 func TestOutputElasticsearchRejectsDurable(t *testing.T) {
 	t.Parallel()
 	s := startStore(t, refusing("poison", http.StatusBadRequest))
-	settings := s.settings(nil)
-	settings.Disk = map[string]any{"max_size": "1GB"}
+	settings := durably(t, s.settings(nil))
 	b := harness.StartBeat(t, settings)
-	c := harness.NewClient(t)
+	l := durableLedger(t)
 	batch := harness.NewLabelledBatch("durable", 8, func(i int) string { return []string{"keep", "poison"}[i%2] })
-	a := c.Post(t.Context(), b.Addr, batch.Body())
-	require.Equal(t, http.StatusOK, a.Code, "%s", a)
-	harness.Await(t, 10*time.Second, "the end of the batch", func() bool {
-		return b.Metric("rtbeat_libbeat_output_events_acked_total")+b.Metric("rtbeat_libbeat_output_events_dropped_total") >= 8
-	})
-	require.ElementsMatch(t, harness.Batch{batch[0], batch[2], batch[4], batch[6]}.DocumentIDs(), s.ids("rtbeat"))
-	require.Equal(t, 4, int(b.Metric("rtbeat_libbeat_output_events_dropped_total")))
+	requirePersisted(t, l.Post(t.Context(), b.Addr, batch), 8)
+	persist(t, l, b.Addr, "behind", 20)
+	harness.Await(t, 10*time.Second, "what is not refused", func() bool { return len(s.ids("rtbeat")) == 204 })
+	harness.Await(t, 10*time.Second, "another attempt", func() bool { return b.Metric("rtbeat_libbeat_output_events_dropped_total") >= 8 })
+	require.Zero(t, s.copies, "only what was refused comes again")
+	require.Subset(t, s.ids("rtbeat"), harness.Batch{batch[0], batch[2], batch[4], batch[6]}.DocumentIDs())
+
+	s.setRefuse(nil)
+	harness.Await(t, 20*time.Second, "the rest", func() bool { return len(s.ids("rtbeat")) == 208 })
 	require.Zero(t, s.copies)
-	b.Stop()
+	stopWith(t, b, 0)
 }

@@ -43,7 +43,7 @@ var triedSettings = map[string][]any{
 	"output.logstash.backoff": sections, "output.logstash.ssl": sections, "output.logstash.queue": sections,
 	"output.logstash.hosts": addresses,
 	"queue.mem.events":      counts, "queue.mem.flush.min_events": counts, "queue.mem.flush.timeout": times, "queue.mem.enabled": booleans,
-	"queue.mem": sections, "queue": sections, "queue.disk.enabled": booleans,
+	"queue.mem": sections, "queue": sections, "queue.disk.enabled": booleans, "queue.disk": sections, "queue.disk.max_size": counts,
 	"processors": sections, "fields": sections, "tags": words, "name": words,
 	"logging.level": words, "logging.metrics.period": times, "logging.metrics.enabled": booleans, "logging.files.interval": times,
 	"logging.files.keepfiles": counts, "logging.files.rotateeverybytes": counts, "logging.to_files": booleans,
@@ -161,8 +161,8 @@ func readTable(t *testing.T, path string, mayMiss bool) map[string]string {
 }
 
 // notStarted are accepted settings that the test does not start rtbeat with. With them, rtbeat would not reach the sink of the
-// test, or would need a port that is taken.
-var notStarted = []string{"output.logstash.hosts", "output.logstash.ssl", "http", "http.port"}
+// test, would need a port that is taken, or would be in durable mode.
+var notStarted = []string{"queue.disk.max_size", "output.logstash.hosts", "output.logstash.ssl", "http", "http.port"}
 
 // With each accepted setting rtbeat delivers, and stops. Settings with the same value share a start. With
 // RTBEAT_SETTINGS=all each has a start of its own.
