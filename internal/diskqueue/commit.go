@@ -2,15 +2,10 @@ package diskqueue
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"time"
-
-	"go.etcd.io/bbolt"
 
 	"github.com/txn2/rtbeat/internal/batch"
 )
@@ -88,24 +83,25 @@ func (q *Queue) run() {
 	for {
 		select {
 		case p := <-q.appends:
-			q.commit(q.gather(p))
+			_ = q.commit(q.gather(p), 0)
 		case <-q.wake:
 			select {
 			case p := <-q.appends:
-				q.commit(q.gather(p))
+				_ = q.commit(q.gather(p), 0)
 			case <-time.After(deleteAfter):
-				q.commit(nil)
+				_ = q.commit(nil, 0)
 			case <-q.closing:
-				q.commit(nil)
+				_ = q.commit(nil, 0)
 				return
 			}
 		case <-retry.C:
 			if _, err := q.Trouble(); err != nil {
-				_, err = q.target(q.refused)
-				q.setTrouble(err)
+				q.setTrouble(q.commit(nil, q.refused))
 			}
+			last, _ := q.target(0) // no error
+			q.closeIdle(last)
 		case <-q.closing:
-			q.commit(nil)
+			_ = q.commit(nil, 0)
 			return
 		}
 	}
@@ -127,50 +123,98 @@ func (q *Queue) gather(p *pending) []*pending {
 	return group
 }
 
-// commit deletes what is to be deleted, and stores a group of batches.
-func (q *Queue) commit(group []*pending) {
+// commit deletes what is to be deleted, and stores a group of batches. It makes room for so many bytes at least. The error is
+// that of end, too.
+func (q *Queue) commit(group []*pending, least int64) error {
 	at := time.Now()
 	fresh := q.findKnown(group)
-	current, err := q.target(sizeOf(fresh))
-	if err != nil { // what is deleted may make room
-		fresh = nil
-	}
-	q.mu.Lock()
-	segments := q.segments
-	deletes := make(map[*segment][]Ref)
-	for _, ref := range q.deletes {
-		deletes[ref.segment] = append(deletes[ref.segment], ref)
-	}
-	updates := make(map[*segment][]update)
-	for _, u := range q.updates {
-		updates[u.ref.segment] = append(updates[u.ref.segment], u)
-	}
-	q.deletes, q.updates = nil, nil
-	q.mu.Unlock()
-
-	var moved []stored
-	var drained []*segment
-	for _, s := range segments {
-		if s == current {
-			continue
-		}
-		if len(deletes[s])+len(updates[s]) > 0 {
-			_ = q.apply(s, changes{deletes: deletes[s], updates: updates[s]}) // then it is deleted with the whole segment
-		}
-		if s.batches == 0 {
-			drained = append(drained, s)
-			moved = append(moved, s.keysSince(at.Add(-q.settings.Window))...)
+	needed, refused := max(sizeOf(fresh), least), max(smallest(fresh), least, 1)
+	edits := q.takeEdits()
+	var last *segment
+	d := drained{keys: slices.Clone(q.unsaved)}
+	for i, s := range q.segments {
+		if i == len(q.segments)-1 {
+			last = s
+		} else {
+			q.drain(s, at, edits[s], &d)
 		}
 	}
-	if current != nil && len(fresh)+len(deletes[current])+len(updates[current])+len(moved) > 0 {
-		applyErr := q.apply(current, changes{at, deletes[current], updates[current], fresh, moved})
-		if err == nil {
-			err = applyErr
+	current, err := q.target(needed + sizeOfKeys(d.keys))
+	if errors.Is(err, ErrFull) { // what is deleted may make room
+		if last != nil {
+			q.drain(last, at, edits[last], &d)
+			last = nil
 		}
+		q.drop(d.segments)
+		q.unsaved, d.segments = d.keys, nil // until they are saved, a crash forgets that they are known
+		if current, err = q.target(needed + sizeOfKeys(d.keys)); errors.Is(err, ErrFull) {
+			d.keys = nil
+			current, err = q.target(needed)
+		}
+	}
+	if err != nil {
+		fresh, d.segments = nil, nil
+		if current, _ = q.target(sizeOfKeys(q.unsaved)); current != nil {
+			d.keys = q.unsaved
+		}
+	}
+	c := changes{at: at, group: fresh, moved: d.keys}
+	if last != nil {
+		c.edits = q.editMost(last, at, edits[last], last == current)
+	}
+	if current != nil && len(c.edits)+len(c.group)+len(c.moved) > 0 {
+		if applyErr := q.apply(current, c); applyErr != nil {
+			err, d = applyErr, drained{} // the next commit drains them again
+		} else if len(c.moved) > 0 {
+			q.unsaved = nil
+		}
+	}
+	if err != nil {
+		q.refused = refused
 	}
 	q.end(group, err)
-	q.drop(drained)
+	q.drop(d.segments)
 	q.closeIdle(current)
+	return err
+}
+
+func (q *Queue) takeEdits() map[*segment][]edit {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	edits := make(map[*segment][]edit)
+	for _, e := range q.edits {
+		edits[e.ref.segment] = append(edits[e.ref.segment], e)
+	}
+	q.edits = nil
+	return edits
+}
+
+// drained are segments that hold no batches, and the keys in them that are to be kept.
+type drained struct {
+	segments []*segment
+	keys     []stored
+}
+
+// drain makes the edits of a segment, and adds the segment to d when it holds no batches.
+func (q *Queue) drain(s *segment, at time.Time, edits []edit, d *drained) {
+	q.editMost(s, at, edits, false)
+	if s.batches == 0 {
+		d.segments = append(d.segments, s)
+		d.keys = append(d.keys, s.keysSince(at.Add(-q.settings.Window))...)
+	}
+}
+
+// editMost makes the edits of a segment. Each commit makes a part of them: the more a commit changes, the more pages it
+// writes before it frees others. The last part may be left to the commit that stores batches.
+func (q *Queue) editMost(s *segment, at time.Time, edits []edit, isLastLeft bool) (left []edit) {
+	for len(edits) > 0 {
+		part := edits[:min(len(edits), groupBatches)]
+		if edits = edits[len(part):]; len(edits) == 0 && isLastLeft {
+			return part
+		}
+		_ = q.apply(s, changes{at: at, edits: part}) // what is not deleted now is deleted with the whole segment
+	}
+	return nil
 }
 
 // findKnown notes in each batch which of its messages are known, and returns the batches with any other.
@@ -178,7 +222,7 @@ func (q *Queue) findKnown(group []*pending) (fresh []*pending) {
 	now := time.Since(q.start)
 	inGroup := make(map[batch.Key]struct{})
 	for _, p := range group {
-		p.isNew = p.keys == nil
+		p.isNew = len(p.keys) == 0
 		for i, key := range p.keys {
 			_, isRepeated := inGroup[key]
 			isKnown := q.known.Find(key, now)
@@ -200,47 +244,12 @@ func (q *Queue) findKnown(group []*pending) (fresh []*pending) {
 	return fresh
 }
 
-// sizeOf is what batches take at most when they are stored, without the pages of the database.
-func sizeOf(group []*pending) (size int64) {
-	for _, p := range group {
-		size += int64(len(p.record.Body)+len(p.keys)*keyBytes) + p.record.headerBytes()
+// sizeOfValue is more than what a value of so many bytes takes. A large one begins a page.
+func sizeOfValue(n int64) int64 {
+	if n < largeValue {
+		return n + n/8 + 64
 	}
-	return size
-}
-
-// target returns the segment that has room for so many bytes: the last one, or a new one. For no bytes it returns the last one
-// as it is, nil where there is none.
-func (q *Queue) target(size int64) (*segment, error) {
-	q.mu.Lock()
-	var last *segment
-	var files int64
-	for _, last = range q.segments {
-		files += last.size
-	}
-	q.mu.Unlock()
-	if size == 0 || last != nil && !last.frozen && last.bytes+size <= last.room {
-		return last, nil
-	}
-	return q.newSegment(size, files)
-}
-
-func (q *Queue) newSegment(size, files int64) (*segment, error) {
-	length := max(q.segmentBytes, size*2)
-	if files+length > q.settings.MaxBytes {
-		return nil, ErrFull
-	}
-	s, err := createSegment(q.settings.Path, q.next, length)
-	if isNoSpace(err) {
-		return nil, fmt.Errorf("%w: %w", ErrFull, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	q.next++ // the next segment has another name, whatever comes of this one
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.segments = append(slices.Clone(q.segments), s)
-	return s, nil
+	return n + pageSize + 128
 }
 
 // end says to those that wait how their commit ended.
@@ -275,9 +284,6 @@ func (q *Queue) end(group []*pending, err error) {
 		default:
 		}
 	}
-	if err != nil {
-		q.refused = max(sizeOf(group), 1)
-	}
 	if isStored || err != nil {
 		q.setTrouble(err)
 	}
@@ -304,161 +310,4 @@ func (q *Queue) setTrouble(err error) {
 		q.since = time.Now()
 	}
 	q.trouble = err
-}
-
-// drop removes segments that hold nothing. A file that stays there after a power failure holds nothing then as well.
-func (q *Queue) drop(drained []*segment) {
-	if len(drained) == 0 {
-		return
-	}
-	q.mu.Lock()
-	q.segments = slices.DeleteFunc(slices.Clone(q.segments), func(s *segment) bool { return slices.Contains(drained, s) })
-	q.mu.Unlock()
-	for _, s := range drained {
-		s.close()
-		_ = os.Remove(s.path) // the next start removes it
-	}
-}
-
-// closeIdle closes segments that nobody has used for a while, so that few are open.
-func (q *Queue) closeIdle(current *segment) {
-	q.mu.Lock()
-	var idle []*segment
-	for _, s := range q.segments {
-		if s != current && time.Since(s.used) > idleSegmentCloses {
-			idle = append(idle, s)
-		}
-	}
-	q.mu.Unlock()
-	for _, s := range idle {
-		s.close()
-	}
-}
-
-// changes are what one commit changes in one segment.
-type changes struct {
-	at      time.Time
-	deletes []Ref
-	updates []update
-	group   []*pending
-	moved   []stored
-}
-
-// update is another Header.Known of a batch.
-type update struct {
-	ref   Ref
-	known []int
-}
-
-// stored is a key of the database and its value.
-type stored struct{ key, value []byte }
-
-var errFrozen = errors.New("a commit failed before")
-
-// apply makes a commit. A segment where one failed is not written again: the system may take for written what is not, and
-// what is then written next to it refers to that (fsync reports an error once). What is deleted there is deleted in memory,
-// until the segment is removed as a whole or read again by the next process.
-func (q *Queue) apply(s *segment, c changes) error {
-	after := s.tally // only run changes it
-	err := errFrozen
-	if !s.frozen {
-		err = s.with(func(db *bbolt.DB) error {
-			return db.Update(func(tx *bbolt.Tx) error { return q.change(tx, s, &after, c) })
-		})
-	}
-	info, statErr := os.Stat(s.path)
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if err != nil {
-		s.frozen = true
-		after = s.tally
-		for _, ref := range c.deletes {
-			after.batches--
-			after.bytes -= ref.bytes
-		}
-	}
-	gone := int64(0)
-	for _, ref := range c.deletes {
-		gone += ref.bytes
-	}
-	q.deletedBytes += gone
-	q.storedBytes += after.bytes - s.bytes + gone
-	s.tally = after
-	if statErr == nil {
-		s.size = info.Size()
-	}
-	return err
-}
-
-func (q *Queue) change(tx *bbolt.Tx, s *segment, after *tally, c changes) error {
-	batches, keys := tx.Bucket(batchesBucket), tx.Bucket(keysBucket)
-	sum := batches.Sequence()
-	for _, ref := range c.deletes {
-		value := batches.Get(numberKey(ref.Number))
-		sum -= binary.BigEndian.Uint64(value)
-		after.batches--
-		after.bytes -= int64(len(value))
-		if err := batches.Delete(numberKey(ref.Number)); err != nil {
-			return err //nolint:wrapcheck // run says what it was doing
-		}
-	}
-	for _, u := range c.updates {
-		key := numberKey(u.ref.Number)
-		value := batches.Get(key)
-		if value == nil { // deleted
-			continue
-		}
-		r, err := decode(u.ref.Number, value)
-		if err != nil {
-			return err
-		}
-		r.Known = u.known
-		changed, err := r.encode(u.ref.Number)
-		if err == nil {
-			sum += binary.BigEndian.Uint64(changed) - binary.BigEndian.Uint64(value)
-			after.bytes += int64(len(changed) - len(value))
-			err = batches.Put(key, changed)
-		}
-		if err != nil {
-			return err //nolint:wrapcheck // run says what it was doing
-		}
-	}
-	for _, p := range c.group {
-		number := q.next
-		q.next++
-		value, err := p.record.encode(number)
-		if err == nil {
-			err = batches.Put(numberKey(number), value)
-		}
-		if err != nil {
-			return err //nolint:wrapcheck // run says what it was doing
-		}
-		sum += binary.BigEndian.Uint64(value)
-		after.batches++
-		after.bytes += int64(len(value))
-		after.last = number
-		if p.ref, err = refOf(s, numberKey(number), value); err != nil {
-			return err
-		}
-		if value := encodeKeys(c.at.UnixNano(), p.newKeys()); countKeys(value) > 0 && q.settings.Window > 0 {
-			c.moved = append(c.moved, stored{numberKey(number), value})
-		}
-	}
-	for _, kept := range c.moved {
-		if err := keys.Put(kept.key, kept.value); err != nil {
-			return err //nolint:wrapcheck // run says what it was doing
-		}
-		after.keys += countKeys(kept.value)
-	}
-	for range forgetPerCommit {
-		key, value := keys.Cursor().First()
-		if key == nil || after.keys <= q.settings.MaxEntries && timeOfKeys(value) > c.at.Add(-q.settings.Window).UnixNano() {
-			break
-		}
-		after.keys -= countKeys(value)
-		if err := keys.Delete(key); err != nil {
-			return err //nolint:wrapcheck // run says what it was doing
-		}
-	}
-	return batches.SetSequence(sum) //nolint:wrapcheck // run says what it was doing
 }

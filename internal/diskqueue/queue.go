@@ -9,22 +9,14 @@
 package diskqueue
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
-	"go.etcd.io/bbolt"
 
-	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/dedupe"
 )
 
@@ -81,12 +73,12 @@ type Queue struct {
 	// run's alone.
 	next    uint64 // the number of the next batch
 	known   dedupe.Window
-	refused int64 // bytes of the batches that were not stored last
+	refused int64    // bytes of the smallest batch that was not stored last
+	unsaved []stored // keys of segments that were removed to make room; no segment has them yet
 
 	mu                        sync.Mutex
 	segments                  []*segment // in order; replaced, never changed in place
-	deletes                   []Ref
-	updates                   []update
+	edits                     []edit
 	cursor                    uint64              // the number of the batch that Next returned last
 	newest                    uint64              // the number of the batch that was stored last
 	taken                     map[uint64]struct{} // the numbers of batches behind cursor that Next does not return
@@ -127,101 +119,6 @@ func Open(settings Settings) (*Queue, error) {
 	return q, nil
 }
 
-func makeDir(path string) error {
-	if _, err := os.Stat(path); err == nil {
-		return nil
-	}
-	if err := os.MkdirAll(path, dirMode); err != nil {
-		return fmt.Errorf("making the directory of the queue: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func lockDir(path string) (*flock.Flock, error) {
-	lock := flock.New(filepath.Join(path, lockName))
-	locked, err := lock.TryLock()
-	if err == nil && !locked {
-		err = ErrLocked
-	}
-	if err != nil {
-		return nil, fmt.Errorf("locking %s: %w", path, err)
-	}
-	return lock, nil
-}
-
-// list returns the segments in a directory, in order.
-func list(dir string) (segments []*segment, err error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("listing the queue: %w", err)
-	}
-	for _, entry := range entries {
-		digits, isSegment := strings.CutSuffix(entry.Name(), extension)
-		first, err := strconv.ParseUint(digits, 10, 64)
-		info, statErr := entry.Info()
-		if !isSegment || err != nil || statErr != nil {
-			continue
-		}
-		segments = append(segments, &segment{path: filepath.Join(dir, entry.Name()), first: first, size: info.Size()})
-	}
-	return segments, nil
-}
-
-// load verifies the segments and reads the keys of the messages back.
-func (q *Queue) load() (err error) {
-	if q.segments, err = list(q.settings.Path); err != nil {
-		return err
-	}
-	q.next = 1
-	for _, s := range q.segments {
-		if s.tally, err = s.verify(); err != nil {
-			return &DamagedError{Path: s.path, Reason: err}
-		}
-		if err := syncFile(s.path); err != nil { // what a killed process wrote is to be as safe as what it synced
-			return err
-		}
-		s.room = roomOf(q.segmentBytes)
-		q.next = max(q.next, s.last+1, s.first)
-		q.newest = q.next - 1
-	}
-	return q.loadKeys()
-}
-
-// loadKeys reads the newest keys. A segment has keys of later batches than the one before, but for those that were moved to
-// it, and their numbers are lower.
-func (q *Queue) loadKeys() error {
-	type stored struct {
-		at   int64
-		keys []batch.Key
-	}
-	var all []stored
-	n, oldest := 0, time.Now().Add(-q.settings.Window).UnixNano()
-	for _, s := range slices.Backward(q.segments) {
-		err := s.view(keysBucket, func(b *bbolt.Bucket) error {
-			c := b.Cursor()
-			for k, v := c.Last(); k != nil && n < q.settings.MaxEntries; k, v = c.Prev() {
-				if at := timeOfKeys(v); at > oldest {
-					all = append(all, stored{at, decodeKeys(v)})
-					n += countKeys(v)
-				}
-			}
-			return nil
-		})
-		s.close()
-		if err != nil {
-			return &DamagedError{Path: s.path, Reason: err}
-		}
-	}
-	slices.SortFunc(all, func(a, b stored) int { return cmp.Compare(a.at, b.at) })
-	now := time.Now()
-	for _, s := range all {
-		for _, key := range s.keys {
-			q.known.Add(key, min(time.Since(q.start)-now.Sub(time.Unix(0, s.at)), time.Since(q.start)))
-		}
-	}
-	return nil
-}
-
 // Next returns the first batch behind the one that it returned last; ok is false when there is none. Stored tells when it is
 // worth another try.
 func (q *Queue) Next() (ref Ref, ok bool, err error) {
@@ -258,12 +155,12 @@ func (q *Queue) find(segments []*segment, from, newest uint64) (found Ref, ok bo
 		if !holds || last < from {
 			continue
 		}
-		err := s.view(batchesBucket, func(b *bbolt.Bucket) error {
+		err := s.view(batchesBucket, func(b values) error {
 			k, v := b.Cursor().Seek(numberKey(from))
 			if k == nil {
 				return nil
 			}
-			ref, err := refOf(s, k, v)
+			ref, err := refOf(s, k, b.at(k, v))
 			found, ok = ref, err == nil && ref.Number <= min(last, newest)
 			return err
 		})
@@ -292,8 +189,8 @@ func (q *Queue) Stored() <-chan struct{} { return q.stored }
 // Load reads a batch.
 func (q *Queue) Load(ref Ref) (r Record, err error) {
 	q.touch(ref.segment)
-	err = ref.segment.view(batchesBucket, func(b *bbolt.Bucket) (err error) {
-		r, err = decode(ref.Number, b.Get(numberKey(ref.Number)))
+	err = ref.segment.view(batchesBucket, func(b values) (err error) {
+		r, err = decode(ref.Number, b.get(ref.Number))
 		return err
 	})
 	if err != nil {
@@ -305,16 +202,16 @@ func (q *Queue) Load(ref Ref) (r Record, err error) {
 // Delete removes a batch, once. It does not wait: run deletes with the next commit, within deleteAfter.
 func (q *Queue) Delete(ref Ref) {
 	q.mu.Lock()
-	q.deletes = append(q.deletes, ref)
+	q.edits = append(q.edits, edit{ref: ref, isDelete: true})
 	q.mu.Unlock()
 	q.wakeRun()
 }
 
 // SetKnown changes Header.Known of a stored batch: these messages are not to be published again. It does not wait, as Delete
-// does not.
+// does not, and does nothing where there is no room for it.
 func (q *Queue) SetKnown(ref Ref, known []int) {
 	q.mu.Lock()
-	q.updates = append(q.updates, update{ref, known})
+	q.edits = append(q.edits, edit{ref: ref, known: known})
 	q.mu.Unlock()
 	q.wakeRun()
 }
@@ -357,18 +254,10 @@ func (q *Queue) Stats() Stats {
 		if _, holds := q.touch(segment); !holds {
 			continue
 		}
-		_ = segment.view(batchesBucket, func(b *bbolt.Bucket) error { // an error is that of Load
-			k, v := b.Cursor().First()
-			if k == nil {
-				return nil
-			}
-			ref, err := refOf(segment, k, v)
-			if err != nil {
-				return err
-			}
-			r, err := decode(ref.Number, v)
+		_ = segment.view(batchesBucket, func(b values) error { // an error is that of Load
+			header, _, err := decodeHeader(b.at(b.Cursor().First()))
 			if err == nil {
-				s.Oldest = max(time.Since(r.Origin.Received), 0)
+				s.Oldest = max(time.Since(header.Origin.Received), 0)
 			}
 			return err
 		})
@@ -394,7 +283,7 @@ func (q *Queue) Close() error {
 	close(q.closing)
 	<-q.ended
 	for _, s := range q.segments {
-		s.close()
+		s.end()
 	}
 	if err := q.lock.Close(); err != nil {
 		return fmt.Errorf("unlocking %s: %w", q.settings.Path, err)

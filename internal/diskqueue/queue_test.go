@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -121,7 +120,8 @@ func TestSegmentsComeAndGo(t *testing.T) {
 	require.Eventually(t, func() bool { return q.Stats().Batches == 0 }, 5*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool {
 		files, err := filepath.Glob(filepath.Join(dir, "*.db"))
-		return err == nil && len(files) == 1
+		require.NoError(t, err)
+		return len(files) == 1
 	}, 5*time.Second, time.Millisecond)
 	_, known, err := q.Append(t.Context(), record("x"), []batch.Key{keyOf("0"), keyOf("17"), keyOf("n")}, false)
 	require.NoError(t, err)
@@ -133,13 +133,10 @@ func BenchmarkAppend(b *testing.B) {
 	for _, size := range []int{300, 150_000} {
 		for _, senders := range []int{1, 16} {
 			b.Run(fmt.Sprintf("bytes=%d/senders=%d", size, senders), func(b *testing.B) {
-				dir, err := os.MkdirTemp("/work", "bench")
-				require.NoError(b, err)
-				defer os.RemoveAll(dir)
-				s := settingsIn(dir)
+				s := settingsIn(b.TempDir())
 				s.MaxBytes, s.MaxEntries = 10<<30, 1<<18
 				q := open(b, s)
-				defer q.Close()
+				defer func() { require.NoError(b, q.Close()) }()
 				ctx, cancel := context.WithCancel(b.Context())
 				var drainer, g sync.WaitGroup
 				drainer.Go(func() {

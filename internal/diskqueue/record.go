@@ -39,7 +39,7 @@ func (r *Record) headerBytes() int64 {
 	return int64(n)
 }
 
-// A stored value is: checksum, weight, length of the header, header, body. The first three have a fixed length, so that a
+// A stored value is: checksum, weight, how long the header is, the header, the body. The first three have a fixed length, so that a
 // look at the first page of a value tells what the batch weighs.
 const fixedBytes = 8 + 8 + 4
 
@@ -71,12 +71,23 @@ func decode(number uint64, value []byte) (r Record, err error) {
 	if len(value) < fixedBytes || binary.BigEndian.Uint64(value) != checksum(number, value) {
 		return Record{}, errChecksum
 	}
-	length := int(binary.BigEndian.Uint32(value[16:]))
-	if err := json.Unmarshal(value[fixedBytes:fixedBytes+length], &r.Header); err != nil {
-		return Record{}, fmt.Errorf("decoding the header: %w", err)
+	header, body, err := decodeHeader(value)
+	return Record{Header: header, Body: slices.Clone(body)}, err
+}
+
+// decodeHeader does not look at the checksum.
+func decodeHeader(value []byte) (h Header, body []byte, err error) {
+	end := int64(fixedBytes)
+	if len(value) >= fixedBytes {
+		end += int64(binary.BigEndian.Uint32(value[16:]))
 	}
-	r.Body = slices.Clone(value[fixedBytes+length:])
-	return r, nil
+	if int64(len(value)) < end {
+		return Header{}, nil, errors.New("a value is too short")
+	}
+	if err := json.Unmarshal(value[fixedBytes:end], &h); err != nil {
+		return Header{}, nil, fmt.Errorf("decoding the header: %w", err)
+	}
+	return h, value[end:], nil
 }
 
 // refOf is what leads to a value.
@@ -92,25 +103,29 @@ func refOf(s *segment, number, value []byte) (ref Ref, err error) {
 	}, nil
 }
 
-// The keys of a batch are stored as one value: the time at which it was stored, in nanoseconds, and 16 bytes a message.
-const keyBytes = len(batch.Key{})
+// The keys of the messages of a batch are stored as one value: checksum, the time at which it was stored, in nanoseconds, and
+// 16 bytes a message.
+const (
+	keyBytes   = len(batch.Key{})
+	keysHeader = 8 + 8
+)
 
-func encodeKeys(at int64, keys []batch.Key) []byte {
-	value := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(keys)*keyBytes), uint64(at)) //nolint:gosec // times are after 1970
+func encodeKeys(number uint64, at int64, keys []batch.Key) []byte {
+	value := make([]byte, keysHeader, keysHeader+len(keys)*keyBytes)
+	binary.BigEndian.PutUint64(value[8:], uint64(at)) //nolint:gosec // times are after 1970
 	for _, key := range keys {
-		if key != (batch.Key{}) {
-			value = append(value, key[:]...)
-		}
+		value = append(value, key[:]...)
 	}
+	binary.BigEndian.PutUint64(value, checksum(number, value))
 	return value
 }
 
-func timeOfKeys(value []byte) int64 { return int64(binary.BigEndian.Uint64(value)) } //nolint:gosec // encodeKeys wrote it
+func timeOfKeys(value []byte) int64 { return int64(binary.BigEndian.Uint64(value[8:])) } //nolint:gosec // encodeKeys wrote it
 
-func countKeys(value []byte) int { return (len(value) - 8) / keyBytes }
+func countKeys(value []byte) int { return (len(value) - keysHeader) / keyBytes }
 
 func decodeKeys(value []byte) (keys []batch.Key) {
-	for chunk := range slices.Chunk(value[8:], keyBytes) {
+	for chunk := range slices.Chunk(value[keysHeader:], keyBytes) {
 		keys = append(keys, batch.Key(chunk))
 	}
 	return keys

@@ -1,10 +1,11 @@
 package diskqueue
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -17,11 +18,14 @@ import (
 
 // The buckets of a segment. Both have the numbers of batches as keys.
 var (
-	batchesBucket = []byte("batches") // Records; its sequence is the sum of their checksums
+	batchesBucket = []byte("batches") // Records
 	keysBucket    = []byte("keys")    // the keys of messages, also of batches that are delivered
 )
 
-const extension = ".db"
+const (
+	extension        = ".db"
+	unfinishedSuffix = ".new"
+)
 
 // pageSize is the same on every machine, so that a queue can be moved.
 const pageSize = 4 << 10
@@ -33,11 +37,11 @@ type segment struct {
 
 	use  sync.RWMutex // held while db is used, and locked to open and close it
 	db   *bbolt.DB    // nil while closed
+	gone bool         // it is not opened any more; guarded by use
 	used time.Time    // guarded by Queue.mu, as all that follows
 
 	tally
 	size   int64 // of the file, in bytes
-	room   int64 // for batches, in bytes
 	frozen bool  // a commit failed, and it is not written any more
 }
 
@@ -48,8 +52,6 @@ type tally struct {
 	keys    int   // of messages
 	last    uint64
 }
-
-func numberKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 func segmentPath(dir string, first uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("%020d%s", first, extension))
@@ -64,8 +66,8 @@ func options() *bbolt.Options {
 // createSegment makes a file of so many bytes, all of them reserved on the disk where the system can. A segment that was
 // not completed has another name, and is no part of the queue.
 func createSegment(dir string, first uint64, size int64) (*segment, error) {
-	s := &segment{path: segmentPath(dir, first), first: first, size: size, room: roomOf(size)}
-	unfinished := s.path + ".new"
+	s := &segment{path: segmentPath(dir, first), first: first, size: size}
+	unfinished := s.path + unfinishedSuffix
 	_ = os.Remove(unfinished) // there is none, or creating it will fail
 	if err := initialize(unfinished, size); err != nil {
 		_ = os.Remove(unfinished) // it is not used either way
@@ -77,9 +79,6 @@ func createSegment(dir string, first uint64, size int64) (*segment, error) {
 	}
 	return s, syncDir(dir)
 }
-
-// roomOf is what of a segment is for batches. The rest is for keys, and for the pages of a commit beside those before it.
-func roomOf(size int64) int64 { return size - size/8 }
 
 func initialize(path string, size int64) (err error) {
 	o := options()
@@ -112,11 +111,7 @@ func initialize(path string, size int64) (err error) {
 	return nil
 }
 
-const (
-	fileMode = 0o600
-	// growBytes is by how much a segment grows that needs more than was reserved.
-	growBytes = 1 << 20
-)
+const fileMode = 0o600
 
 // with runs f on the database, which it opens first where it is closed. A file that does not hold what its pages say makes
 // bbolt panic, or the process fault: that is an error here.
@@ -142,12 +137,16 @@ func (s *segment) open() error {
 	if s.db != nil {
 		return nil
 	}
+	if s.gone {
+		return errGone
+	}
 	if _, err := os.Stat(s.path); err != nil { // bbolt would make an empty one
 		return fmt.Errorf("opening a segment: %w", err)
 	}
 	return contained(func() (err error) {
-		if s.db, err = bbolt.Open(s.path, fileMode, options()); err == nil {
-			s.db.AllocSize = growBytes
+		s.db, err = bbolt.Open(s.path, fileMode, options())
+		if err == nil {
+			s.db.AllocSize = pageSize // a file that must grow does not grow by more than it must
 		}
 		return err //nolint:wrapcheck // the path is in its text
 	})
@@ -157,13 +156,29 @@ func (s *segment) open() error {
 func (s *segment) close() {
 	s.use.Lock()
 	defer s.use.Unlock()
+	s.closeLocked()
+}
+
+func (s *segment) closeLocked() {
 	if s.db != nil {
 		_ = s.db.Close() // all that counts is synced
 		s.db = nil
 	}
 }
 
-// contained turns a panic of f into an error, and an access to memory that is not there as well.
+// end closes the database for good. A call of Stats that is late opens it no more.
+func (s *segment) end() {
+	s.use.Lock()
+	defer s.use.Unlock()
+	s.closeLocked()
+	s.gone = true
+}
+
+var errGone = errors.New("the segment is closed")
+
+// contained turns a panic of f into an error, and an access to memory that is not there as well. That is for a file that is
+// damaged while the queue is open. bbolt looks for free pages in a goroutine of its own, and a panic there ends the process:
+// then the next start tells what is damaged.
 func contained(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -175,23 +190,35 @@ func contained(f func() error) (err error) {
 }
 
 // view reads one bucket.
-func (s *segment) view(bucket []byte, f func(*bbolt.Bucket) error) error {
+func (s *segment) view(bucket []byte, f func(values) error) error {
 	return s.with(func(db *bbolt.DB) error {
 		return db.View(func(tx *bbolt.Tx) error {
-			if b := tx.Bucket(bucket); b != nil {
-				return f(b)
+			b, err := valuesOf(tx, bucket)
+			if err != nil {
+				return err
 			}
-			return fmt.Errorf("there is no bucket %s", bucket)
+			return f(b)
 		})
 	})
 }
 
+// hasRoom tells whether batches of so many bytes can be added without making the file longer. Pages that have become free
+// count as used, because large batches need them side by side. The rest is for deletions: they write pages before they
+// free others.
+func (s *segment) hasRoom(size int64) bool {
+	used := s.size
+	_ = s.with(func(db *bbolt.DB) error { // a segment that cannot be read has no room
+		return db.View(func(tx *bbolt.Tx) error { used = tx.Size(); return nil })
+	})
+	return used+size <= s.size-s.size/8
+}
+
 // keysSince are the keys of the messages that were stored since then. Where they cannot be read, they are forgotten.
 func (s *segment) keysSince(then time.Time) (keys []stored) {
-	_ = s.view(keysBucket, func(b *bbolt.Bucket) error {
+	_ = s.view(keysBucket, func(b values) error {
 		return b.ForEach(func(k, v []byte) error {
-			if timeOfKeys(v) > then.UnixNano() {
-				keys = append(keys, stored{slices.Clone(k), slices.Clone(v)})
+			if v = b.at(k, v); timeOfKeys(v) > then.UnixNano() {
+				keys = append(keys, stored{binary.BigEndian.Uint64(k), slices.Clone(v)})
 			}
 			return nil
 		})
@@ -199,84 +226,44 @@ func (s *segment) keysSince(then time.Time) (keys []stored) {
 	return keys
 }
 
-// verify reads all of the file, and counts what is in it. It opens the file for itself, for reading alone, so that a file
-// that is damaged is not changed.
-func (s *segment) verify() (t tally, err error) {
-	if err := s.verifyMeta(); err != nil {
-		return t, err
-	}
-	err = contained(func() error {
-		o := options()
-		o.ReadOnly = true
-		db, err := bbolt.Open(s.path, fileMode, o)
-		if err != nil {
-			return err //nolint:wrapcheck // the path is in its text
-		}
-		defer func() { _ = db.Close() }() // read only
-		return db.View(func(tx *bbolt.Tx) error {
-			batches, keys := tx.Bucket(batchesBucket), tx.Bucket(keysBucket)
-			if batches == nil || keys == nil {
-				return errors.New("a bucket is missing")
-			}
-			t, err = count(batches, keys)
-			return err
-		})
-	})
-	return t, err
-}
-
-// count checks each batch, and that none of them is missing.
-func count(batches, keys *bbolt.Bucket) (t tally, err error) {
-	var sum uint64
-	err = batches.ForEach(func(k, value []byte) error {
-		if len(k) != 8 || len(value) < fixedBytes || binary.BigEndian.Uint64(k) <= t.last && t.batches > 0 {
-			return errors.New("a key is wrong")
-		}
-		t.last = binary.BigEndian.Uint64(k)
-		if binary.BigEndian.Uint64(value) != checksum(t.last, value) {
-			return fmt.Errorf("batch %d: %w", t.last, errChecksum)
-		}
-		sum += binary.BigEndian.Uint64(value)
-		t.batches++
-		t.bytes += int64(len(value))
-		return nil
-	})
-	if err != nil {
-		return t, err //nolint:wrapcheck // made above
-	}
-	if sum != batches.Sequence() {
-		return t, errors.New("batches are missing")
-	}
-	err = keys.ForEach(func(k, value []byte) error {
-		if len(k) != 8 || len(value) < 8 || (len(value)-8)%keyBytes != 0 {
-			return errors.New("keys of messages are wrong")
-		}
-		t.keys += countKeys(value)
-		t.last = max(t.last, binary.BigEndian.Uint64(k))
-		return nil
-	})
-	return t, err //nolint:wrapcheck // made above
-}
-
-// verifyMeta checks both meta pages. bbolt needs one, and goes back to the commit before where the newer one is damaged. Each
-// has its checksum at its end (bbolt internal/common/meta.go).
-func (s *segment) verifyMeta() error {
-	const header, length = 16, 56
+// verify reads all of the file, counts what is in it, and hands the keys of messages over, which are valid until each
+// returns. The error is a *DamagedError, or that of opening the file.
+func (s *segment) verify(each func(keys []byte)) (t tally, err error) {
 	file, err := os.Open(s.path)
 	if err != nil {
-		return fmt.Errorf("opening a segment: %w", err)
+		return t, fmt.Errorf("opening a segment: %w", err)
 	}
 	defer func() { _ = file.Close() }() // read only
-	for page := range int64(2) {
-		meta := make([]byte, header+length+8)
-		if _, err := file.ReadAt(meta, page*pageSize); err != nil {
-			return fmt.Errorf("reading meta page %d: %w", page, err)
-		}
-		sum := fnv.New64a()
-		_, _ = sum.Write(meta[header : header+length]) // never fails
-		if sum.Sum64() != binary.NativeEndian.Uint64(meta[header+length:]) {
-			return fmt.Errorf("meta page %d is damaged", page)
-		}
+	if t, err = count(file, s.size, each); err != nil {
+		return t, &DamagedError{Path: s.path, Reason: err}
 	}
-	return nil
+	return t, nil
+}
+
+func count(file io.ReaderAt, size int64, each func(keys []byte)) (t tally, err error) {
+	// bbolt needs one of the meta pages, and goes back to the commit before where the newer one is damaged.
+	first, err := readMeta(file, 0)
+	newest, newestErr := readMeta(file, 1)
+	if err := cmp.Or(err, newestErr); err != nil {
+		return t, err
+	}
+	if first.commit > newest.commit {
+		newest = first
+	}
+	pages := tree{file: file, size: size, seen: make(map[uint64]bool)}
+	_ = pages.scan(newest, func(isBatch bool, number uint64, value []byte) error { // no error of its own
+		t.last = max(t.last, number)
+		switch {
+		case isBatch && len(value) >= fixedBytes:
+			t.batches++
+			t.bytes += int64(len(value))
+		case !isBatch && len(value) >= keysHeader && (len(value)-keysHeader)%keyBytes == 0:
+			t.keys += countKeys(value)
+			each(value)
+		default:
+			pages.note("value %d has a wrong length", number)
+		}
+		return nil
+	})
+	return t, pages.damage
 }

@@ -1,0 +1,153 @@
+package diskqueue
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// changes are what one commit changes in one segment.
+type changes struct {
+	at    time.Time
+	edits []edit
+	group []*pending
+	moved []stored
+}
+
+// edit removes a batch, or gives it another Header.Known.
+type edit struct {
+	ref      Ref
+	isDelete bool
+	known    []int
+}
+
+// stored is a value and its number.
+type stored struct {
+	number uint64
+	value  []byte
+}
+
+var errFrozen = errors.New("a commit failed before")
+
+// apply makes a commit. A segment where one failed is not written again: the system may take for written what is not, and
+// what is then written next to it refers to that (fsync reports an error once). What is deleted there is deleted in memory,
+// until the segment is removed as a whole or read again by the next process.
+func (q *Queue) apply(s *segment, c changes) error {
+	after := s.tally // only run changes it
+	err := errFrozen
+	if !s.frozen {
+		err = s.with(func(db *bbolt.DB) error {
+			return db.Update(func(tx *bbolt.Tx) error { return q.change(tx, s, &after, c) })
+		})
+	}
+	if isNoSpace(err) {
+		err = fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	info, statErr := os.Stat(s.path)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	gone, n := int64(0), 0
+	for _, e := range c.edits {
+		if e.isDelete {
+			gone += e.ref.bytes
+			n++
+		}
+	}
+	if err != nil {
+		s.frozen = true
+		after = s.tally
+		after.batches -= n
+		after.bytes -= gone
+	}
+	q.deletedBytes += gone
+	q.storedBytes += after.bytes - s.bytes + gone
+	s.tally = after
+	if statErr == nil {
+		s.size = info.Size()
+	}
+	return err
+}
+
+// change returns the errors of bbolt. apply's caller says what it was doing.
+func (q *Queue) change(tx *bbolt.Tx, s *segment, after *tally, c changes) error {
+	batches, err := valuesOf(tx, batchesBucket)
+	if err != nil {
+		return err
+	}
+	keys, err := valuesOf(tx, keysBucket)
+	if err != nil {
+		return err
+	}
+	if err := s.edit(batches, tx.Size(), after, c.edits); err != nil {
+		return err
+	}
+	for _, p := range c.group {
+		number := q.next
+		q.next++
+		value, err := p.record.encode(number)
+		if err == nil {
+			err = batches.put(number, value)
+		}
+		if err != nil {
+			return err
+		}
+		after.batches++
+		after.bytes += int64(len(value))
+		after.last = number
+		if p.ref, err = refOf(s, numberKey(number), value); err != nil {
+			return err
+		}
+		if fresh := p.newKeys(); len(fresh) > 0 && q.settings.Window > 0 {
+			c.moved = append(c.moved, stored{number, encodeKeys(number, c.at.UnixNano(), fresh)})
+		}
+	}
+	for _, k := range c.moved {
+		if keys.get(k.number) != nil { // they were moved before, and the segment that was removed then came back after a power failure
+			continue
+		}
+		if err := keys.put(k.number, k.value); err != nil {
+			return err
+		}
+		after.keys += countKeys(k.value)
+	}
+	return q.forget(keys, after, c.at.Add(-q.settings.Window).UnixNano())
+}
+
+// edit makes edits, where the file has used so many bytes. An edit that would make the file longer is not worth it, unless it
+// removes a batch.
+func (s *segment) edit(batches values, used int64, after *tally, edits []edit) error {
+	for _, e := range edits {
+		value, err := batches.edited(e)
+		if used += sizeOfValue(int64(len(value))); err == nil && (e.isDelete || value != nil && used <= s.size) {
+			after.bytes += int64(len(value)) - int64(len(batches.get(e.ref.Number)))
+			err = batches.replace(e.ref.Number, value)
+		}
+		if err != nil {
+			return err
+		}
+		if e.isDelete {
+			after.batches--
+		}
+	}
+	return nil
+}
+
+// forget removes keys that are older than the window, or too many.
+func (q *Queue) forget(keys values, after *tally, oldest int64) error {
+	for range forgetPerCommit {
+		k, value := keys.Cursor().First()
+		value = keys.at(k, value)
+		if k == nil || after.keys <= q.settings.MaxEntries && timeOfKeys(value) > oldest {
+			break
+		}
+		after.keys -= countKeys(value)
+		if err := keys.replace(binary.BigEndian.Uint64(k), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
