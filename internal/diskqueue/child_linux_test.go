@@ -14,7 +14,7 @@ import (
 // childEnv names what a process does that a test has started from the test's own binary.
 const childEnv = "RTBEAT_TEST_CHILD"
 
-var children = map[string]func(args []string){"opener": opener}
+var children = map[string]func(args []string){"opener": opener, "writer": writer}
 
 func TestMain(m *testing.M) {
 	if child := children[os.Getenv(childEnv)]; child != nil {
