@@ -1,7 +1,6 @@
 package diskqueue
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -241,17 +240,12 @@ func (s *segment) verify(each func(keys []byte)) (t tally, err error) {
 }
 
 func count(file io.ReaderAt, size int64, each func(keys []byte)) (t tally, err error) {
-	// bbolt needs one of the meta pages, and goes back to the commit before where the newer one is damaged.
-	first, err := readMeta(file, 0)
-	newest, newestErr := readMeta(file, 1)
-	if err := cmp.Or(err, newestErr); err != nil {
-		return t, err
-	}
-	if first.commit > newest.commit {
-		newest = first
-	}
 	pages := tree{file: file, size: size, seen: make(map[uint64]bool)}
-	_ = pages.scan(newest, func(isBatch bool, number uint64, value []byte) error { // no error of its own
+	metas := pages.metas()
+	if pages.damage != nil {
+		return t, pages.damage
+	}
+	_ = pages.scan(metas[0], func(isBatch bool, number uint64, value []byte) error { // no error of its own
 		t.last = max(t.last, number)
 		switch {
 		case isBatch && len(value) >= fixedBytes:

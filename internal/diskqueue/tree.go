@@ -2,11 +2,13 @@ package diskqueue
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
+	"slices"
 )
 
 // tree reads the pages of a segment without bbolt, and trusts none of them. bbolt trusts all: pages that lead back to
@@ -49,6 +51,21 @@ func readMeta(file io.ReaderAt, page int64) (meta, error) {
 	}
 	u64 := binary.NativeEndian.Uint64
 	return meta{root: u64(data[16:]), pages: u64(data[40:]), commit: u64(data[48:])}, nil
+}
+
+// metas reads both meta pages, and returns the newest first. bbolt needs one of them, and goes back to the commit before where
+// the newer one is damaged.
+func (t *tree) metas() (metas []meta) {
+	for page := range int64(2) {
+		m, err := readMeta(t.file, page)
+		if err != nil {
+			t.note("%w", err)
+			continue
+		}
+		metas = append(metas, m)
+	}
+	slices.SortFunc(metas, func(a, b meta) int { return cmp.Compare(b.commit, a.commit) })
+	return metas
 }
 
 func (t *tree) note(format string, args ...any) {
