@@ -69,16 +69,12 @@ type Beater struct {
 // New reads the configuration, binds the listener and guards the pipeline. A configuration that is wrong and a port
 // that is taken are errors here, on the command line.
 func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
-	c, warnings, err := config.Load(section)
-	if err != nil {
-		return nil, fmt.Errorf("checking the configuration: %w", err)
-	}
-	c, more, err := fromDiskQueue(c, options.Root, options.DiskQueue)
+	c, warnings, err := LoadConfig(section, options.Root, options.DiskQueue)
 	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	log := b.Info.Logger.Named("rtbeat")
-	for _, warning := range append(warnings, more...) {
+	for _, warning := range warnings {
 		log.Warn(warning)
 	}
 	if err := judgeQueue(options.Root, c.Timeout); err != nil {

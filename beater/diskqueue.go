@@ -16,6 +16,17 @@ import (
 	"github.com/txn2/rtbeat/config"
 )
 
+// LoadConfig reads the rtbeat section. Where root, the whole configuration, has settings of libbeat's disk queue, they are taken
+// for those of durable mode; key is where they stand.
+func LoadConfig(section, root *conf.C, key string) (config.Config, []string, error) {
+	c, warnings, err := config.Load(section)
+	if err != nil {
+		return config.Config{}, nil, err //nolint:wrapcheck // its caller says what it was doing
+	}
+	c, more, err := fromDiskQueue(c, root, key)
+	return c, append(warnings, more...), err
+}
+
 // fromDiskQueue takes the settings of libbeat's disk queue for those of durable mode. key is where they stand in root; it is
 // empty where there are none.
 func fromDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, warnings []string, err error) {

@@ -27,6 +27,13 @@ func TestRootCommand(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "intake", intake.Name())
 
+	for _, name := range []string{"status", "export"} {
+		c, _, err := root.Find([]string{"queue", name})
+		require.NoError(t, err)
+		require.Equal(t, name, c.Name())
+		require.NotNil(t, c.InheritedFlags().Lookup("path"))
+	}
+
 	template, _, err := root.Find([]string{"export", "template"})
 	require.NoError(t, err)
 	require.Equal(t, libbeatversion.GetDefaultVersion(), template.Flag("es.version").Value.String(),

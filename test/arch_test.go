@@ -16,7 +16,7 @@ const module = "github.com/txn2/rtbeat"
 // nothing of the module.
 var mayImport = map[string][]string{
 	"":                        {"cmd"},
-	"cmd":                     {"beater", "config", "internal/clientip", "internal/lumbersink", "internal/outputs", "internal/probe"},
+	"cmd":                     {"beater", "config", "internal/clientip", "internal/diskqueue", "internal/lumbersink", "internal/outputs", "internal/probe"},
 	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatcheck", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/shipper", "internal/status", "internal/systemd"},
 	"internal/intake":         {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/diskqueue", "internal/inflight", "internal/pace"},
 	"internal/batch":          {"internal/pace"},

@@ -326,3 +326,23 @@ func TestPagesThatLeadBack(t *testing.T) {
 	_, err = Open(settingsIn(dir))
 	require.ErrorAs(t, err, new(*DamagedError))
 }
+
+func TestAppendLine(t *testing.T) {
+	r := record("{\"u\": \"a\\nb\" }\r\n\n {\"n\":1.50}\n{}\n")
+	r.Lines, r.Known = true, []int{2}
+	r.Origin.Received, r.Origin.Headers = time.Unix(0, 0).UTC(), map[string]string{"a": "\n"}
+	line, n, err := (&Stored{Number: 17, Record: r}).AppendLine([]byte("before:"))
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	require.Equal(t, `before:{"uuid":"00000000-0000-0000-0000-000000000017","size":2,"messages":[{"u": "a\nb" },{"n":1.50}],`+
+		`"received":"1970-01-01T00:00:00Z","client_ip":"192.0.2.1","headers":{"a":"\n"}}`+"\n", string(line))
+
+	r = record("{\"messages\":[{\n\"a\":\r\n1}]}")
+	r.Origin.ClientIP = ""
+	line, _, err = (&Stored{Record: r}).AppendLine(nil)
+	require.NoError(t, err)
+	require.Contains(t, string(line), `"messages":[{ "a":  1}],"received":`)
+	require.NotContains(t, string(line), "client_ip")
+	_, _, err = (&Stored{Record: record("no JSON")}).AppendLine(nil)
+	require.Error(t, err)
+}
