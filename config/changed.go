@@ -12,7 +12,8 @@ func (c Config) WithAuth(a Auth) (Config, error) {
 // WithDurable returns c with other settings of durable mode, if they keep the rules.
 func (c Config) WithDurable(d Durable) (Config, error) {
 	c.Durable = d
-	return c, c.checkDurable()
+	err := c.checkDurable()
+	return c, err
 }
 
 // Changed returns the full names of the settings that differ between c and other, those of auth left out, and ssl as one.

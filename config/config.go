@@ -193,7 +193,7 @@ func Load(section *config.C) (c Config, warnings []string, err error) {
 		return Config{}, nil, fmt.Errorf("reading the rtbeat section: %w", err)
 	}
 	c.dropEmptyLists()
-	if !section.HasField("durable.enabled") && hasValues(values["durable"]) {
+	if impliesDurable(values) {
 		c.Durable.Enabled = true
 	}
 	warnings = c.fallBack()
@@ -202,6 +202,9 @@ func Load(section *config.C) (c Config, warnings []string, err error) {
 	}
 	if section.HasField("auth") && !hasValues(values["auth"]) && !c.requiresCertificates() {
 		warnings = append(warnings, "rtbeat.auth is there, but lets everybody in: nothing stands under it; name tokens, a user, keys or names of certificates, or leave it out")
+	}
+	if section.HasField("durable") && !hasValues(values["durable"]) {
+		warnings = append(warnings, "rtbeat.durable is there, but nothing stands under it, and durable mode is off: set rtbeat.durable.enabled to true, or leave it out")
 	}
 	return c, append(warnings, c.exposure()...), nil
 }

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,12 +21,13 @@ import (
 // What each refusal of a key ends with, by where the key stands.
 const (
 	known = "(known there: host, port, socket_mode, ssl.*, auth.*, timeout, shutdown_timeout, shutdown_delay, max_body_bytes, max_in_flight_bytes, " +
-		"max_messages, max_depth, max_key_bytes, max_header_bytes, max_connections, read_timeout, idle_timeout, stall_after, dedupe.*, document_id, " +
+		"max_messages, max_depth, max_key_bytes, max_header_bytes, max_connections, read_timeout, idle_timeout, stall_after, dedupe.*, durable.*, document_id, " +
 		"trusted_proxies, proxy_protocol, include_headers, admin.*)"
-	knownInDedupe = "(known there: enabled, window, max_entries)"
-	knownInAuth   = "(known there: bearer.*, basic.*, hmac.*, certificate.*)"
-	knownInBearer = "(known there: tokens)"
-	knownInSSL    = "(known there: enabled, verification_mode, supported_protocols, cipher_suites, certificate_authorities, " +
+	knownInDedupe  = "(known there: enabled, window, max_entries)"
+	knownInDurable = "(known there: enabled, path, max_bytes)"
+	knownInAuth    = "(known there: bearer.*, basic.*, hmac.*, certificate.*)"
+	knownInBearer  = "(known there: tokens)"
+	knownInSSL     = "(known there: enabled, verification_mode, supported_protocols, cipher_suites, certificate_authorities, " +
 		"certificate, key, key_passphrase, key_passphrase_path, curve_types, client_authentication, ca_sha256)"
 )
 
@@ -54,6 +56,13 @@ func TestLoadAccepts(t *testing.T) {
 		c.SSL.ClientAuth = &clients
 		return c.SSL
 	}
+	durable := func(change func(*config.Durable)) func(*config.Config) {
+		return func(c *config.Config) {
+			c.Durable.Enabled = true
+			change(&c.Durable)
+		}
+	}
+	const durableOff = "rtbeat.durable is there, but nothing stands under it, and durable mode is off: set rtbeat.durable.enabled to true, or leave it out"
 	cases := map[string]struct {
 		change   func(*config.Config)
 		warnings []string
@@ -98,6 +107,7 @@ func TestLoadAccepts(t *testing.T) {
 				IdleTimeout:      5 * time.Minute,
 				StallAfter:       40 * time.Second,
 				Dedupe:           config.Dedupe{Enabled: false, Window: 90 * time.Second, MaxEntries: 5000},
+				Durable:          config.Durable{Enabled: true, Path: "/var/lib/queue", MaxBytes: 1 << 30},
 				DocumentID:       config.DocumentIDNone,
 				TrustedProxies:   []string{"10.0.0.0/8", "::1", "unix"},
 				ProxyProtocol:    true,
@@ -265,6 +275,21 @@ func TestLoadAccepts(t *testing.T) {
 			change:   func(c *config.Config) { c.ShutdownDelay = 29 * time.Second },
 			warnings: []string{"rtbeat.shutdown_timeout is 0s, which is no waiting time; using the default 30s"},
 		},
+		"durable-enabled.yml":     {change: durable(func(*config.Durable) {})},
+		"durable-path.yml":        {change: durable(func(d *config.Durable) { d.Path = "/var/lib/queue" })},
+		"durable-most.yml":        {change: durable(func(d *config.Durable) { d.MaxBytes = math.MaxInt64 })},
+		"durable-null-values.yml": {change: durable(func(d *config.Durable) { d.MaxBytes = 1 << 30 })},
+		"durable-off.yml":         {change: func(c *config.Config) { c.Durable = config.Durable{MaxBytes: -1} }},
+		"durable-empty.yml":       {change: func(*config.Config) {}, warnings: []string{durableOff}},
+		"durable-null.yml":        {change: func(*config.Config) {}, warnings: []string{durableOff}},
+		"durable-least.yml": {change: func(c *config.Config) {
+			c.MaxBodyBytes, c.MaxInFlightBytes = 1<<20, 2<<20
+			c.Durable.Enabled, c.Durable.MaxBytes = true, 4<<20
+		}},
+		"durable-variables.yml": {change: func(c *config.Config) {
+			c.MaxBodyBytes = 256 << 10
+			c.Durable.Enabled, c.Durable.MaxBytes = true, 1<<20
+		}},
 		"both-timeouts-negative.yml": {
 			change: func(*config.Config) {},
 			warnings: []string{
@@ -293,6 +318,8 @@ func TestLoadRejects(t *testing.T) {
 	setVariables(t)
 	const (
 		reading    = "reading the rtbeat section: "
+		fourBodies = "; it must be at least 4 times rtbeat.max_body_bytes, which is 16777216. Raise the first, or lower the second"
+		oneHalf    = ": one half is for requests, the other for what is delivered. Raise the first, or lower the second"
 		missing    = " has a ${NAME} that is neither in the keystore nor in the environment, or has no value there"
 		noText     = " and not as text; put it in quotes, which belong into the value of an environment variable too, while the keystore has no quotes and takes no such text"
 		noList     = ` is read as a group of settings and not as a list; write ["one", "another"]`
@@ -347,7 +374,7 @@ func TestLoadRejects(t *testing.T) {
 		"ssl-pin.yml":               "rtbeat.ssl.ca_sha256 has no effect with rtbeat.ssl.verification_mode: none; leave one of them out",
 		"ssl-passphrase-number.yml": "rtbeat.ssl.key_passphrase is read as a number" + noText,
 		"ssl-authorities-group.yml": "rtbeat.ssl.certificate_authorities" + noList,
-		"ssl-no-group.yml":          reading + "type mismatch accessing 'rtbeat.ssl' (source:'rtbeat.yml')",
+		"ssl-no-group.yml":          "rtbeat.ssl is true, and it is a group of settings; write rtbeat.ssl.enabled: true",
 
 		"auth-token-empty.yml":        "rtbeat.auth.bearer.tokens.1" + empty,
 		"auth-token-blank.yml":        "rtbeat.auth.bearer.tokens.0" + empty,
@@ -440,7 +467,7 @@ func TestLoadRejects(t *testing.T) {
 
 		"stall-after-negative.yml":        "rtbeat.stall_after is -1s; it must be zero or a positive duration, such as 5 (seconds) or 1500ms",
 		"stall-after-too-long.yml":        "rtbeat.stall_after is 86401" + tooLong,
-		"dedupe-no-group.yml":             reading + "required 'object', but found 'bool' in field 'rtbeat.dedupe' (source:'rtbeat.yml')",
+		"dedupe-no-group.yml":             "rtbeat.dedupe is false, and it is a group of settings; write rtbeat.dedupe.enabled: false",
 		"dedupe-list.yml":                 "rtbeat.dedupe.0 is no setting of rtbeat " + knownInDedupe,
 		"dedupe-enabled-no-bool.yml":      reading + "can not convert 'string' into 'bool' accessing 'rtbeat.dedupe.enabled' (source:'rtbeat.yml')",
 		"dedupe-window-negative.yml":      "rtbeat.dedupe.window is -1s; it must be zero or a positive duration, such as 5 (seconds) or 1500ms",
@@ -451,6 +478,23 @@ func TestLoadRejects(t *testing.T) {
 		"dedupe-max-entries-size.yml":     reading + "can not convert 'string' into 'int' accessing 'rtbeat.dedupe.max_entries' (source:'rtbeat.yml')",
 		"document-id-unknown.yml":         reading + `"fingerprint" is no document id; it must be content, uuid or none accessing 'rtbeat.document_id' (source:'rtbeat.yml')`,
 		"document-id-bool.yml":            reading + `"false" is no document id; it must be content, uuid or none accessing 'rtbeat.document_id' (source:'rtbeat.yml')`,
+
+		"durable-true.yml":                 "rtbeat.durable is true, and it is a group of settings; write rtbeat.durable.enabled: true",
+		"durable-variable-true.yml":        "rtbeat.durable is true, and it is a group of settings; write rtbeat.durable.enabled: true",
+		"durable-text.yml":                 reading + "required 'object', but found 'string' in field 'rtbeat.durable' (source:'rtbeat.yml')",
+		"durable-list.yml":                 "rtbeat.durable.0 is no setting of rtbeat " + knownInDurable,
+		"durable-unknown.yml":              "rtbeat.durable.max_size is no setting of rtbeat " + knownInDurable,
+		"durable-enabled-no-bool.yml":      reading + "can not convert 'string' into 'bool' accessing 'rtbeat.durable.enabled' (source:'rtbeat.yml')",
+		"durable-path-empty.yml":           "rtbeat.durable.path is empty; name a directory, or leave it out",
+		"durable-path-blank.yml":           "rtbeat.durable.path is empty; name a directory, or leave it out",
+		"durable-path-number.yml":          "rtbeat.durable.path is read as a number" + noText,
+		"durable-max-bytes-zero.yml":       "rtbeat.durable.max_bytes is 0" + fourBodies,
+		"durable-max-bytes-negative.yml":   "rtbeat.durable.max_bytes is -1" + fourBodies,
+		"durable-max-bytes-few-bodies.yml": "rtbeat.durable.max_bytes is 66060288" + fourBodies,
+		"durable-max-bytes-too-large.yml":  reading + "9223372036854775808 bytes are more than can be counted accessing 'rtbeat.durable.max_bytes' (source:'rtbeat.yml')",
+		"durable-max-bytes-no-size.yml":    reading + `"plenty" is no size; write bytes as a number, or with a unit such as 32MiB accessing 'rtbeat.durable.max_bytes' (source:'rtbeat.yml')`,
+		"durable-in-flight-one-body.yml":   "rtbeat.max_in_flight_bytes is 32505856; durable mode needs at least twice rtbeat.max_body_bytes, which is 16777216" + oneHalf,
+		"durable-body-too-large.yml":       "rtbeat.max_in_flight_bytes is 4611686018427387904; durable mode needs at least twice rtbeat.max_body_bytes, which is 4611686018427387904" + oneHalf,
 
 		"max-body-zero.yml":           "rtbeat.max_body_bytes is 0; it must be a positive size, such as 33554432 or 32MiB",
 		"max-body-negative.yml":       "rtbeat.max_body_bytes is -1; it must be a positive size, such as 33554432 or 32MiB",
@@ -504,7 +548,7 @@ func setVariables(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
 		"PORT": "9001", "SECONDS": "90", "MINUTES": "2m", "SIZE": "1MiB", "FRACTION": "8081.5",
-		"QUOTED": "'0123'", "DIGITS": "0123", "COMMA": "one,another", "EMPTY": "",
+		"TRUE": "true", "QUOTED": "'0123'", "DIGITS": "0123", "COMMA": "one,another", "EMPTY": "",
 	} {
 		t.Setenv(name, value)
 	}

@@ -246,7 +246,7 @@ func flat(t *testing.T, path string) map[string]any {
 func commentsOfConfig(t *testing.T) map[string]string {
 	t.Helper()
 	docs := make(map[string]string) // by type and field
-	for _, source := range []string{"config.go", "auth.go"} {
+	for _, source := range []string{"config.go", "auth.go", "durable.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), source, nil, parser.ParseComments)
 		require.NoError(t, err)
 		ast.Inspect(file, func(n ast.Node) bool {

@@ -158,6 +158,11 @@ func noValue(key string) error {
 func checkValue(section *config.C, key string, setting reflect.Type, value any) error {
 	switch {
 	case isGroup(setting) || isShared(setting):
+		if enabled, isBool := value.(bool); isBool {
+			if _, known := fieldOf(groupOf(setting), "enabled"); known {
+				return fmt.Errorf("rtbeat.%s is %v, and it is a group of settings; write rtbeat.%[1]s.enabled: %[2]v", key, enabled)
+			}
+		}
 		group, _ := value.(map[string]any)
 		return checkValues(section, key+".", groupOf(setting), group)
 	case setting == reflect.TypeFor[time.Duration]():
