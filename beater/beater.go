@@ -38,8 +38,8 @@ type Options struct {
 	// They ask for durable mode.
 	DiskQueue string
 
-	// Reread reads the whole configuration again, for a reload.
-	Reread func() (*conf.C, error)
+	// Reread reads the whole configuration again, for a reload, and tells what DiskQueue would be.
+	Reread func() (root *conf.C, diskQueue string, err error)
 	// Hangups has a place for one SIGHUP, and gets those that come during the start. Run reloads at each.
 	Hangups chan os.Signal
 
@@ -59,7 +59,7 @@ type Beater struct {
 	build         metrics.Build
 	processors    []string            // the names of the processors in the configuration
 	settings      []effective.Setting // in effect, without secrets
-	reread        func() (*conf.C, error)
+	reread        func() (root *conf.C, diskQueue string, err error)
 	hangups       chan os.Signal
 
 	stop    context.CancelFunc

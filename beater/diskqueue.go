@@ -2,14 +2,15 @@ package beater
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
-	"github.com/elastic/beats/v7/libbeat/publisher/queue/diskqueue"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/paths"
 
@@ -33,18 +34,24 @@ func fromDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, 
 	if key == "" {
 		return c, nil, nil
 	}
-	if c.Durable.Enabled {
+	if has, err := root.Has("rtbeat.durable", -1); err == nil && has {
 		return c, nil, fmt.Errorf("both rtbeat.durable and %s are configured; leave %[1]s out", key)
 	}
 	section, err := root.Child(key, -1)
 	if err != nil {
 		return c, nil, fmt.Errorf("reading %s: %w", key, err)
 	}
-	settings, err := diskqueue.SettingsForUserConfig(section)
-	if err != nil {
+	var settings struct {
+		Path    string          `config:"path"`
+		MaxSize config.ByteSize `config:"max_size"`
+	}
+	if err := section.Unpack(&settings); err != nil {
 		return c, nil, fmt.Errorf("reading %s: %w", key, err)
 	}
-	durable := config.Durable{Enabled: true, Path: c.Durable.Path, MaxBytes: config.ByteSize(settings.MaxBufferSize)} //nolint:gosec // checked next
+	if settings.MaxSize == 0 {
+		return c, nil, fmt.Errorf("%s.max_size is missing or 0, which is no limit for libbeat; write what the queue may take on the disk, such as 10GiB", key)
+	}
+	durable := config.Durable{Enabled: true, Path: c.Durable.Path, MaxBytes: settings.MaxSize}
 	if settings.Path != "" {
 		durable.Path = settings.Path
 	}
@@ -62,11 +69,31 @@ func fromDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, 
 	return c, warnings, nil
 }
 
+// checkDiskQueue refuses to let libbeat's disk queue run: no default may stand over what the file enables.
+func checkDiskQueue(root *conf.C) error {
+	var c struct {
+		Output conf.Namespace `config:"output"`
+	}
+	if err := root.Unpack(&c); err != nil {
+		return fmt.Errorf("reading the output: %w", err)
+	}
+	for _, key := range []string{"queue.disk.enabled", "output." + c.Output.Name() + ".queue.disk.enabled"} {
+		if enabled, err := root.Bool(key, -1); err == nil && enabled {
+			return fmt.Errorf("%s is true, and rtbeat does not use libbeat's disk queue: leave this line out, and the settings beside it ask for durable mode, or write rtbeat.durable.enabled: true in their place", key)
+		}
+	}
+	return nil
+}
+
 // checkLeftovers refuses to start while libbeat's disk queue, which rtbeat used before, holds events that were not delivered.
 // Their senders were answered 200.
 func checkLeftovers(c config.Config) error {
 	for _, dir := range []string{paths.Resolve(paths.Data, "diskqueue"), paths.Resolve(paths.Data, c.Durable.Path)} {
-		if hasUndelivered(dir) {
+		left, err := hasUndelivered(dir)
+		if err != nil {
+			return fmt.Errorf("looking for a disk queue of an earlier rtbeat: %w. Let this user read the directory, or move it away", err)
+		}
+		if left {
 			return fmt.Errorf("the disk queue of an earlier rtbeat in %s has events that were not delivered. "+
 				"Start the release before with queue.disk.path at this directory until the output has them all, or move the directory away if they are not needed (docs/durable.md, \"From the former durable mode\")", dir)
 		}
@@ -76,20 +103,17 @@ func checkLeftovers(c config.Config) error {
 
 // hasUndelivered tells whether events are left in the segments of libbeat's disk queue: numbered files, and state.dat with the
 // position of the first event that was not acknowledged (libbeat/publisher/queue/diskqueue/docs/on-disk-structures.md). It may
-// say yes for a queue whose last events were acknowledged just before a kill.
-func hasUndelivered(dir string) bool {
-	var position struct {
-		Version         uint32
-		Segment, Offset uint64
+// say yes for a queue whose last events were acknowledged just before a kill, or whose position cannot be read.
+func hasUndelivered(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return false, nil
 	}
-	if f, err := os.Open(filepath.Join(dir, "state.dat")); err == nil { //nolint:gosec // a path from the configuration
-		if binary.Read(f, binary.LittleEndian, &position) != nil || position.Version != 1 {
-			position.Segment, position.Offset = 0, 0
-		}
-		_ = f.Close() // read only
+	if err != nil {
+		return false, err //nolint:wrapcheck // its caller says what it was doing
 	}
+	segment, offset := readPosition(filepath.Join(dir, "state.dat"))
 	const segmentHeader = 12
-	entries, _ := os.ReadDir(dir) // where there is nothing to read, nothing is left
 	for _, entry := range entries {
 		digits, isSegment := strings.CutSuffix(entry.Name(), ".seg")
 		number, err := strconv.ParseUint(digits, 10, 64)
@@ -97,9 +121,26 @@ func hasUndelivered(dir string) bool {
 		if !isSegment || err != nil || statErr != nil || info.Size() <= segmentHeader {
 			continue
 		}
-		if number > position.Segment || number == position.Segment && info.Size() > int64(position.Offset) { //nolint:gosec // no file is that long
-			return true
+		if number > segment || number == segment && uint64(info.Size()) > offset { //nolint:gosec // not negative
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
+}
+
+// readPosition reads where the first event is that was not acknowledged. Where that cannot be read, it is the beginning.
+func readPosition(path string) (segment, offset uint64) {
+	f, err := os.Open(path) //nolint:gosec // a path from the configuration
+	if err != nil {
+		return 0, 0
+	}
+	defer func() { _ = f.Close() }() // read only
+	var state struct {
+		Version         uint32
+		Segment, Offset uint64
+	}
+	if binary.Read(f, binary.LittleEndian, &state) != nil || state.Version > 1 {
+		return 0, 0
+	}
+	return state.Segment, state.Offset
 }

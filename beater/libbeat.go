@@ -15,6 +15,9 @@ func (o *Options) checkLibbeat(info beat.Info, root *conf.C) error {
 	if !o.Run && !o.Check {
 		return nil
 	}
+	if err := checkDiskQueue(root); err != nil {
+		return fmt.Errorf("checking the configuration: %w", err)
+	}
 	warnings, err := libbeatcheck.Check(root)
 	log := info.Logger.Named("rtbeat")
 	for _, warning := range warnings {

@@ -11,7 +11,6 @@ import (
 
 	conf "github.com/elastic/elastic-agent-libs/config"
 
-	"github.com/txn2/rtbeat/config"
 	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/effective"
 )
@@ -79,7 +78,7 @@ func (bt *Beater) reload(a *assembly) error {
 	if bt.reread == nil {
 		return errors.New("this process cannot read its configuration again")
 	}
-	root, err := bt.reread()
+	root, diskQueue, err := bt.reread()
 	if err != nil {
 		return err
 	}
@@ -89,7 +88,7 @@ func (bt *Beater) reload(a *assembly) error {
 			return fmt.Errorf("reading the rtbeat section: %w", err)
 		}
 	}
-	read, warnings, err := config.Load(section)
+	read, warnings, err := LoadConfig(section, root, diskQueue)
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}

@@ -3,6 +3,7 @@ package cmd
 import (
 	"flag"
 	"slices"
+	"strings"
 
 	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	conf "github.com/elastic/elastic-agent-libs/config"
@@ -31,7 +32,7 @@ func queueDefaults(found func(key string)) []cfgfile.ConditionalOverride {
 		defaults = append(defaults, cfgfile.ConditionalOverride{
 			Check: func(file *conf.C) bool {
 				c := withFlags(file)
-				isConfigured := has(c, disk) && !has(c, disk+".enabled")
+				isConfigured := has(c, disk) && !has(c, disk+".enabled") && isInForce(c, queue)
 				if isConfigured {
 					found(disk)
 				}
@@ -54,11 +55,17 @@ func queueDefaults(found func(key string)) []cfgfile.ConditionalOverride {
 // beside one in the output's section.
 func hasOtherQueue(c *conf.C) bool {
 	for _, output := range outputNames {
-		if choosesQueue(c, "output."+output+".queue") {
+		if queue := "output." + output + ".queue"; isInForce(c, queue) && choosesQueue(c, queue) {
 			return true
 		}
 	}
 	return !has(c, "queue.mem") && choosesQueue(c, "queue")
+}
+
+// isInForce tells whether a section with a queue is not that of an output which is disabled.
+func isInForce(c *conf.C, queue string) bool {
+	output, err := c.Child(strings.TrimSuffix(queue, ".queue"), -1)
+	return queue == "queue" || err == nil && output.Enabled()
 }
 
 // choosesQueue tells whether there is a queue in a section. "queue:" with nothing under it chooses nothing, and neither does

@@ -50,7 +50,11 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	var options beater.Options
 	defaults := queueDefaults(func(key string) { options.DiskQueue = key })
 	options.Hangups = make(chan os.Signal, 1) // one that comes during a reload asks for another
-	options.Reread = func() (*conf.C, error) { return reread(defaults) }
+	options.Reread = func() (*conf.C, string, error) {
+		options.DiskQueue = ""
+		root, err := reread(defaults)
+		return root, options.DiskQueue, err
+	}
 	settings := instance.Settings{
 		Name:            Name,
 		Version:         version,

@@ -46,27 +46,38 @@ func TestRootCommand(t *testing.T) {
 	}
 }
 
-func TestQueueDefaultStaysOutOfTheWay(t *testing.T) {
+// libbeat's disk queue never runs, and where it is configured tells found where.
+func TestQueueDefaults(t *testing.T) {
 	const top = "queue.mem.flush.timeout"
+	const outputs, outputsMem = "output.logstash.queue.disk", "output.logstash.queue.mem.flush.timeout"
 	for name, test := range map[string]struct {
-		file string
-		want map[string]string // what the defaults set, by path
+		file  string
+		want  map[string]string // what the defaults set, by path
+		found []string
 	}{
-		"nothing chosen":             {"output.logstash.hosts: [a]", map[string]string{top: "0s"}},
-		"memory queue":               {"queue.mem.events: 64", map[string]string{top: "0s"}},
-		"an empty queue":             {"queue:\noutput.logstash.hosts: [a]", map[string]string{top: "0s"}},
-		"a disabled queue":           {"queue.disk: {enabled: false, max_size: 10GB}", map[string]string{top: "0s"}},
-		"disabled in the output":     {"output.logstash.queue.disk: {enabled: false, max_size: 10GB}", map[string]string{top: "0s"}},
-		"an empty one in the output": {"output.logstash.queue:", map[string]string{top: "0s"}},
-		"disk queue":                 {"queue.disk.max_size: 10GB", map[string]string{"queue.disk.enabled": "false", top: "0s"}},
-		"disk in the output":         {"output.logstash.queue.disk.max_size: 10GB", map[string]string{"output.logstash.queue.disk.enabled": "false", "output.logstash.queue.mem.flush.timeout": "0s"}},
-		"memory in the output":       {"output.kafka.queue.mem.events: 64", map[string]string{"output.kafka.queue.mem.flush.timeout": "0s"}},
+		"nothing chosen":             {"output.logstash.hosts: [a]", map[string]string{top: "0s"}, nil},
+		"memory queue":               {"queue.mem.events: 64", map[string]string{top: "0s"}, nil},
+		"an empty queue":             {"queue:\noutput.logstash.hosts: [a]", map[string]string{top: "0s"}, nil},
+		"a disabled queue":           {"queue.disk: {enabled: false, max_size: 10GB}", map[string]string{top: "0s"}, nil},
+		"disabled in the output":     {outputs + ": {enabled: false, max_size: 10GB}", map[string]string{top: "0s"}, nil},
+		"an empty one in the output": {"output.logstash.queue:", map[string]string{top: "0s"}, nil},
+		"disk queue":                 {"queue.disk.max_size: 10GB", map[string]string{"queue.disk.enabled": "false", top: "0s"}, []string{"queue.disk"}},
+		"an empty disk queue":        {"queue.disk:", map[string]string{"queue.disk.enabled": "false", top: "0s"}, []string{"queue.disk"}},
+		"disk beside memory":         {"queue: {disk.max_size: 10GB, mem.events: 4096}", map[string]string{"queue.disk.enabled": "false", top: "0s"}, []string{"queue.disk"}},
+		"disk in the output":         {outputs + ".max_size: 10GB", map[string]string{outputs + ".enabled": "false", outputsMem: "0s"}, []string{outputs}},
+		"disk and memory in there":   {"output.logstash.queue: {disk.max_size: 10GB, mem.events: 4096}", map[string]string{outputs + ".enabled": "false", outputsMem: "0s"}, []string{outputs}},
+		"memory in the output":       {"output.kafka.queue.mem.events: 64", map[string]string{"output.kafka.queue.mem.flush.timeout": "0s"}, nil},
+		"disk in an output that is disabled": {
+			"output: {kafka: {enabled: false, queue.disk.max_size: 10GB}, logstash.hosts: [a]}", map[string]string{top: "0s"}, nil,
+		},
+		"libbeat's own disk queue": {"queue.disk: {enabled: true, max_size: 10GB}", map[string]string{}, nil}, // which the beater refuses
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, err := conf.NewConfigWithYAML([]byte(test.file), "test")
 			require.NoError(t, err)
 			got := map[string]string{}
-			for _, override := range queueDefaults(func(string) {}) {
+			var found []string
+			for _, override := range queueDefaults(func(key string) { found = append(found, key) }) {
 				if !override.Check(file) {
 					continue
 				}
@@ -76,10 +87,8 @@ func TestQueueDefaultStaysOutOfTheWay(t *testing.T) {
 					got[key] = value
 				}
 			}
-			if test.want == nil {
-				test.want = map[string]string{}
-			}
 			require.Equal(t, test.want, got)
+			require.Equal(t, test.found, found)
 		})
 	}
 }
