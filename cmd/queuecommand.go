@@ -112,7 +112,7 @@ among them. The exit code is 1 then, after all that could be read was printed.`,
 
   # post it; ends at the first batch that is not answered 200
   while IFS= read -r batch; do
-    printf '%s' "$batch" | curl -fsS --retry 5 --json @- http://other:8081/in || break
+    printf %s "$batch" | curl -fsS --retry 5 -H 'Content-Type: application/json' --data-binary @- http://other:8081/in || break
   done < batches.ndjson
 
   # a backup

@@ -298,6 +298,24 @@ func TestReadOfAFileThatIsCutShort(t *testing.T) {
 	require.Len(t, files.Damaged, 1)
 }
 
+// Where the page at which the last commit begins is gone, the commit before leads to the batches, also to those that the last one
+// deleted.
+func TestReadOfAFileWithoutItsRoot(t *testing.T) {
+	dir := t.TempDir()
+	left := fillSome(t, dir, 250)
+	file, err := os.OpenFile(onlyFile(t, dir), os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer file.Close()
+	metas := newTree(file, 0).metas()
+	require.Len(t, metas, 2)
+	_, err = file.WriteAt(make([]byte, pageSize), int64(metas[0].root)*pageSize)
+	require.NoError(t, err)
+	found, files := readAll(t, dir)
+	require.Zero(t, left.requireSound(t, found))
+	require.Len(t, found, len(left.stored)+len(left.deletedLast))
+	require.Len(t, files.Damaged, 1)
+}
+
 // A page that leads back to itself makes no end of nothing.
 func TestPagesThatLeadBack(t *testing.T) {
 	dir := t.TempDir()

@@ -112,6 +112,7 @@ rtbeat:
   host: 127.0.0.1
   timeout: 90
   dedupe.window: 1h
+  durable: {path: /srv/queue, max_bytes: 1GiB}
   trusted_proxies: [10.0.0.0/8, "::1", unix]
   include_headers: [x-tenant]
   admin: {host: localhost, port: 9090}
@@ -134,6 +135,9 @@ name: shipper
 		"rtbeat.auth.basic.password":            "not set",
 		"rtbeat.timeout":                        "1m30s",
 		"rtbeat.dedupe.window":                  "1h",
+		"rtbeat.durable.enabled":                "true",
+		"rtbeat.durable.path":                   "set, not shown",
+		"rtbeat.durable.max_bytes":              "1.0 GiB",
 		"rtbeat.max_in_flight_bytes":            "32 MiB",
 		"rtbeat.trusted_proxies":                "10.0.0.0/8, ::1, unix",
 		"rtbeat.include_headers":                "set (1)",

@@ -41,13 +41,11 @@ var ofOutput = map[string]form{
 
 // ofQueue are the settings of the queue, at the top level or below the output.
 var ofQueue = map[string]form{
-	"queue.mem.events":              number,
-	"queue.mem.flush.min_events":    number,
-	"queue.mem.flush.timeout":       duration,
-	"queue.disk.max_size":           size,
-	"queue.disk.segment_size":       size,
-	"queue.disk.path":               present,
-	"queue.disk.max_retry_interval": duration,
+	"queue.mem.events":           number,
+	"queue.mem.flush.min_events": number,
+	"queue.mem.flush.timeout":    duration,
+	"queue.disk.max_size":        size,
+	"queue.disk.path":            present,
 }
 
 // ofRest are settings of the top level.
