@@ -306,7 +306,8 @@ func TestReadOfAFileWithoutItsRoot(t *testing.T) {
 	file, err := os.OpenFile(onlyFile(t, dir), os.O_RDWR, 0)
 	require.NoError(t, err)
 	defer file.Close()
-	metas := newTree(file, 0).metas()
+	pages := tree{file: file}
+	metas := pages.metas()
 	require.Len(t, metas, 2)
 	_, err = file.WriteAt(make([]byte, pageSize), int64(metas[0].root)*pageSize)
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ type tree struct {
 	file   io.ReaderAt
 	size   int64
 	pages  uint64          // of the file, that were ever used
-	seen   map[uint64]bool // pages
+	seen   map[uint64]bool // pages; false for a part of the page before
 	damage error           // what was found first
 }
 
@@ -180,12 +180,17 @@ func (t *tree) read(page uint64) ([]byte, error) {
 	if binary.NativeEndian.Uint64(first) != page || page+further >= t.pages {
 		return nil, errors.New("it is damaged")
 	}
-	for p := page; p <= page+further; p++ {
-		if t.seen[p] {
-			return nil, errors.New("two pages lead to it")
-		}
-		t.seen[p] = true
+	if isRead := t.seen[page]; isRead {
+		return nil, errors.New("two pages lead to it")
 	}
+	for p := page; p <= page+further; p++ {
+		if _, isPart := t.seen[p]; isPart {
+			t.note("page %d is a part of two others", p)
+			continue
+		}
+		t.seen[p] = false
+	}
+	t.seen[page] = true
 	if further == 0 {
 		return first, nil
 	}
