@@ -16,7 +16,7 @@ import (
 func TestAReloadKnowsQueueDisk(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
-	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Disk: map[string]any{"max_size": "1GiB", "path": "mine"}})
+	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Args: []string{"-E", "queue.disk.max_size=1GiB", "-E", "queue.disk.path=mine"}})
 	b.Signal(syscall.SIGHUP)
 	_, ok := b.Log.WaitFor(t.Context(), b.Done(), "reloaded: ")
 	require.True(t, ok)

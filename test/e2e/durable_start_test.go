@@ -28,10 +28,10 @@ func TestDurableRefusesToStart(t *testing.T) {
 		"a path that cannot be made":    {[]string{"rtbeat.durable.path=" + file + "/queue"}, "opening the queue on disk (rtbeat.durable.path)"},
 		"a file for a path":             {[]string{"rtbeat.durable.path=" + file}, "opening the queue on disk (rtbeat.durable.path)"},
 		"a queue for too few bodies":    {[]string{"rtbeat.durable.max_bytes=1MiB"}, "rtbeat.durable.max_bytes is 1048576; it must be at least"},
-		"memory for too few bodies":     {[]string{"rtbeat.durable.enabled=true", "rtbeat.max_body_bytes=10MiB", "rtbeat.max_in_flight_bytes=15MiB"}, "durable mode needs at least 20971520"},
+		"memory for too few bodies":     {[]string{"rtbeat.durable.enabled=true", "rtbeat.max_body_bytes=10MiB", "rtbeat.max_in_flight_bytes=15MiB"}, "durable mode needs at least twice rtbeat.max_body_bytes"},
 		"a queue of libbeat, no size":   {[]string{"queue.disk.path=" + home}, "max_size"},
-		"a queue of libbeat, no limit":  {[]string{"queue.disk.max_size=0"}, "stand for rtbeat.durable.path and rtbeat.durable.max_bytes"},
-		"a queue of libbeat, switched":  {[]string{"queue.disk.max_size=1GB", "queue.disk.enabled=true"}, "rtbeat.durable for a queue on disk"},
+		"a queue of libbeat, no limit":  {[]string{"queue.disk.max_size=0"}, "max_size is missing or 0"},
+		"a queue of libbeat, switched":  {[]string{"queue.disk.max_size=1GB", "queue.disk.enabled=true"}, "queue.disk.enabled is true"},
 		"both":                          {[]string{"queue.disk.max_size=1GB", "rtbeat.durable.enabled=true"}, "both rtbeat.durable and queue.disk are configured"},
 		"both, in the output's section": {[]string{"output.logstash.queue.disk.max_size=1GB", "rtbeat.durable.enabled=true"}, "both rtbeat.durable and output.logstash.queue.disk"},
 	} {
