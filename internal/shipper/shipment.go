@@ -58,9 +58,9 @@ func storedKey(number uint64, index int, received time.Time, raw []byte) (key ba
 	h := sha256.New()
 	var place [24]byte
 	binary.BigEndian.PutUint64(place[:], number)
-	binary.BigEndian.PutUint64(place[8:], uint64(index))                //nolint:gosec // not negative
-	binary.BigEndian.PutUint64(place[16:], uint64(received.UnixNano())) //nolint:gosec // a time after 1970
-	_, _ = h.Write(place[:])                                            // never fails
+	binary.BigEndian.PutUint64(place[8:], uint64(index)) //nolint:gosec // not negative
+	binary.BigEndian.PutUint64(place[16:], uint64(received.UnixNano()))
+	_, _ = h.Write(place[:]) // never fails
 	_, _ = h.Write(raw)
 	copy(key[:], h.Sum(nil))
 	return key

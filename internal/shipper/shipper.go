@@ -173,22 +173,9 @@ func (s *Shipper) Run(ctx context.Context) {
 // next waits for a batch, while the output acknowledges. It is false when ctx has ended.
 func (s *Shipper) next(ctx context.Context) (attempt, bool) {
 	for ctx.Err() == nil {
-		wait := lookEvery
-		if _, isStalled := s.Registry.Stalled(); !isStalled {
-			if a, ok := s.retries.take(time.Now()); ok {
-				return a, true
-			}
-			if !s.retries.isFull() {
-				ref, ok, err := s.Queue.Next()
-				s.behind.Store(ok)
-				if ok {
-					return attempt{ref: ref}, true
-				}
-				if err != nil {
-					s.logged.Do(func() { s.Log.Errorw("the queue cannot be read", "error.message", err.Error()) })
-				}
-			}
-			wait = s.retries.nextIn(time.Now())
+		a, ok, wait := s.tryNext()
+		if ok {
+			return a, true
 		}
 		select {
 		case <-ctx.Done():
@@ -198,6 +185,27 @@ func (s *Shipper) next(ctx context.Context) (attempt, bool) {
 		}
 	}
 	return attempt{}, false
+}
+
+// tryNext returns the batch that is to be delivered now, or how long to wait at most until it is worth another try.
+func (s *Shipper) tryNext() (a attempt, ok bool, wait time.Duration) {
+	if _, isStalled := s.Registry.Stalled(); isStalled {
+		return attempt{}, false, lookEvery
+	}
+	if a, ok := s.retries.take(time.Now()); ok {
+		return a, true, 0
+	}
+	if !s.retries.isFull() {
+		ref, ok, err := s.Queue.Next()
+		s.behind.Store(ok)
+		if ok {
+			return attempt{ref: ref}, true, 0
+		}
+		if err != nil {
+			s.logged.Do(func() { s.Log.Errorw("the queue cannot be read", "error.message", err.Error()) })
+		}
+	}
+	return attempt{}, false, s.retries.nextIn(time.Now())
 }
 
 // reserve waits until there is a slot, and room for the messages of a batch. A batch that weighs more than the whole limit
@@ -229,7 +237,8 @@ func (s *Shipper) reserve(ctx context.Context, weight int64) (*inflight.Reservat
 // fail lets a batch be tried again.
 func (s *Shipper) fail(a attempt, err error) {
 	if !errors.As(err, new(*inflight.StalledError)) {
-		if a.failures++; a.failures == 1 {
+		a.failures++
+		if a.failures == 1 {
 			s.failing.Add(1)
 		}
 		s.logged.Do(func() {

@@ -59,6 +59,7 @@ func (l *fakeLog) all() []string {
 const limit = 100_000
 
 func newRig(t *testing.T) *rig {
+	t.Helper()
 	return reopen(t, t.TempDir())
 }
 
