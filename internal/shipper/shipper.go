@@ -89,9 +89,9 @@ func (s *Shipper) Store(ctx context.Context, r diskqueue.Record, messages []batc
 }
 
 // reserveNow takes a slot and a reservation for a batch that is shipped as soon as it is stored; nil where batches that were
-// stored before wait, or there is no room. done ends it.
+// stored before wait, there is no room, or the retries are at their limit. done ends it.
 func (s *Shipper) reserveNow(weight int64) *inflight.Reservation {
-	if _, isStalled := s.Registry.Stalled(); isStalled || s.behind.Load() {
+	if _, isStalled := s.Registry.Stalled(); isStalled || s.behind.Load() || s.retries.isFull() {
 		return nil
 	}
 	s.mu.Lock()
