@@ -225,6 +225,7 @@ func (s *Shipper) reserve(ctx context.Context, weight int64) (*inflight.Reservat
 			}
 			r.Release()
 		}
+		s.behind.Store(true) // until next looks: else batches that are stored meanwhile keep the room taken
 		select {
 		case <-ctx.Done():
 		case <-time.After(lookEvery):
