@@ -1,6 +1,8 @@
 package shipper
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -53,6 +55,30 @@ func TestALargeRetryIsNotStarved(t *testing.T) {
 		time.Sleep(time.Second)
 		settle()
 		require.Len(t, r.count(), 101)
+		require.Zero(t, r.close())
+	})
+}
+
+// A read of the queue that failed is tried again, although no batch comes.
+func TestAFailedReadIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.store(numbered(0), numbered(1))
+		require.Equal(t, 1, r.close())
+
+		r = reopen(t, r.dir)
+		segments, err := filepath.Glob(filepath.Join(r.dir, "*.db"))
+		require.NoError(t, err)
+		require.Len(t, segments, 1)
+		require.NoError(t, os.Rename(segments[0], segments[0]+".away"))
+		r.run()
+		r.work(r.ack)
+		settle()
+		require.Len(t, r.log.all(), 1)
+		require.NoError(t, os.Rename(segments[0]+".away", segments[0]))
+		time.Sleep(10 * time.Second)
+		settle()
+		r.requirePublished("0", "1")
 		require.Zero(t, r.close())
 	})
 }

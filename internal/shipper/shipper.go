@@ -25,6 +25,8 @@ const (
 	maxDecoded = 2 << 20
 	// lookEvery is how often the shipper looks whether the output acknowledges again, or there is room for a batch.
 	lookEvery = 10 * time.Millisecond
+	// readAgainAfter is how long the shipper waits after the queue could not be read.
+	readAgainAfter = time.Second
 	// logInterval is how often the log says at most that a batch was not delivered.
 	logInterval = 10 * time.Second
 )
@@ -203,6 +205,7 @@ func (s *Shipper) tryNext() (a attempt, ok bool, wait time.Duration) {
 		}
 		if err != nil {
 			s.logged.Do(func() { s.Log.Errorw("the queue cannot be read", "error.message", err.Error()) })
+			return attempt{}, false, min(readAgainAfter, s.retries.nextIn(time.Now()))
 		}
 	}
 	return attempt{}, false, s.retries.nextIn(time.Now())
