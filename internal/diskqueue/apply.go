@@ -50,19 +50,18 @@ func (q *Queue) apply(s *segment, c changes) error {
 	info, statErr := os.Stat(s.path)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	gone, n := int64(0), 0
-	for _, e := range c.edits {
-		if e.isDelete {
-			gone += e.ref.bytes
-			n++
-		}
-	}
 	if err != nil {
 		s.frozen = true
 		after = s.tally
-		after.batches -= n
-		after.bytes -= gone
 	}
+	gone := int64(0)
+	for _, e := range c.edits {
+		if e.isDelete {
+			gone += e.ref.bytes
+			after.batches--
+		}
+	}
+	after.bytes -= gone
 	q.deletedBytes += gone
 	q.storedBytes += after.bytes - s.bytes + gone
 	s.tally = after
@@ -82,7 +81,7 @@ func (q *Queue) change(tx *bbolt.Tx, s *segment, after *tally, c changes) error 
 	if err != nil {
 		return err
 	}
-	if err := s.edit(batches, tx.Size(), after, c.edits); err != nil {
+	if err := s.edit(batches, tx.Size(), c.edits); err != nil {
 		return err
 	}
 	for _, p := range c.group {
@@ -119,18 +118,14 @@ func (q *Queue) change(tx *bbolt.Tx, s *segment, after *tally, c changes) error 
 
 // edit makes edits, where the file has used so many bytes. An edit that would make the file longer is not worth it, unless it
 // removes a batch.
-func (s *segment) edit(batches values, used int64, after *tally, edits []edit) error {
+func (s *segment) edit(batches values, used int64, edits []edit) error {
 	for _, e := range edits {
 		value, err := batches.edited(e)
 		if used += sizeOfValue(int64(len(value))); err == nil && (e.isDelete || value != nil && used <= s.size) {
-			after.bytes += int64(len(value)) - int64(len(batches.get(e.ref.Number)))
 			err = batches.replace(e.ref.Number, value)
 		}
 		if err != nil {
 			return err
-		}
-		if e.isDelete {
-			after.batches--
 		}
 	}
 	return nil

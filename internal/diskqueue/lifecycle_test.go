@@ -216,6 +216,23 @@ func TestSetKnown(t *testing.T) {
 	require.NoError(t, q.Close())
 }
 
+// The counters of bytes do not go back, although SetKnown makes a batch longer.
+func TestCountersDoNotGoBack(t *testing.T) {
+	q := open(t, settingsIn(t.TempDir()))
+	ref, _, err := q.Append(t.Context(), record("A"), nil, true)
+	require.NoError(t, err)
+	q.SetKnown(ref, []int{0})
+	require.Eventually(t, func() bool { r, err := q.Load(ref); return err == nil && len(r.Known) == 1 }, 10*time.Second, time.Millisecond)
+	before := q.Stats()
+	q.Delete(ref)
+	require.Eventually(t, func() bool { return q.Stats().Batches == 0 }, 10*time.Second, time.Millisecond)
+	after := q.Stats()
+	require.Zero(t, after.Bytes)
+	require.GreaterOrEqual(t, after.Stored, before.Stored)
+	require.Equal(t, after.Stored, after.Deleted)
+	require.NoError(t, q.Close())
+}
+
 // A batch without a key for each of its messages, or without messages, is stored.
 func TestABatchWithoutKeys(t *testing.T) {
 	q := open(t, settingsIn(t.TempDir()))

@@ -47,7 +47,7 @@ type segment struct {
 // tally is what is in a segment.
 type tally struct {
 	batches int   // not delivered
-	bytes   int64 // of those
+	bytes   int64 // of those, as they were stored or opened: SetKnown changes nothing
 	keys    int   // of messages
 	last    uint64
 }
