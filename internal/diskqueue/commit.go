@@ -160,7 +160,7 @@ func (q *Queue) commit(group []*pending, least int64) error {
 	}
 	c := changes{at: at, group: fresh, moved: d.keys}
 	if last != nil {
-		c.edits = q.editMost(last, at, edits[last], last == current)
+		c.edits = q.editMost(last, at, edits[last], last == current && !last.frozen)
 	}
 	if current != nil && len(c.edits)+len(c.group)+len(c.moved) > 0 {
 		if applyErr := q.apply(current, c); applyErr != nil {

@@ -112,6 +112,25 @@ func TestDeletionsAfterACommitThatFailed(t *testing.T) {
 	require.NoError(t, q.Close())
 }
 
+// A deletion in such a segment does not hide why batches are not stored.
+func TestADeletionKeepsTheTrouble(t *testing.T) {
+	s := settingsIn(t.TempDir())
+	s.MaxBytes = smallestSegment
+	q := open(t, s)
+	for _, body := range []string{"A", "B"} {
+		_, _, err := q.Append(t.Context(), record(body), nil, false)
+		require.NoError(t, err)
+	}
+	replaceFiles(t, s.Path, "/dev/full", os.O_RDWR)
+	_, _, err := q.Append(t.Context(), record("C"), nil, false)
+	require.ErrorIs(t, err, ErrFull)
+	q.Delete(drain(t, q)[0])
+	require.Eventually(t, func() bool { return q.Stats().Batches == 1 }, 10*time.Second, time.Millisecond)
+	_, err = q.Trouble()
+	require.ErrorIs(t, err, ErrFull)
+	require.NoError(t, q.Close())
+}
+
 // However much is stored, few segments are open, and Stats opens the oldest alone.
 func TestFewSegmentsAreOpen(t *testing.T) {
 	s := settingsIn(fastDir(t))
