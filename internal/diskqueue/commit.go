@@ -146,6 +146,7 @@ func (q *Queue) commit(group []*pending, least int64) error {
 			last = nil
 		}
 		q.drop(d.segments)
+		d.keys = newestOf(d.keys, q.settings.MaxEntries)
 		q.unsaved, d.segments = d.keys, nil // until they are saved, a crash forgets that they are known
 		if current, err = q.target(needed + sizeOfKeys(d.keys)); errors.Is(err, ErrFull) {
 			d.keys = nil
@@ -202,6 +203,17 @@ func (q *Queue) drain(s *segment, at time.Time, edits []edit, d *drained) {
 		d.segments = append(d.segments, s)
 		d.keys = append(d.keys, s.keysSince(at.Add(-q.settings.Window))...)
 	}
+}
+
+// newestOf leaves the first ones out, as long as the others have more keys than the limit.
+func newestOf(keys []stored, limit int) []stored {
+	n := 0
+	for i, k := range slices.Backward(keys) {
+		if n += countKeys(k.value); n > limit {
+			return keys[i+1:]
+		}
+	}
+	return keys
 }
 
 // editMost makes the edits of a segment. Each commit makes a part of them: the more a commit changes, the more pages it

@@ -216,6 +216,39 @@ func TestSetKnown(t *testing.T) {
 	require.NoError(t, q.Close())
 }
 
+// The keys that wait for room are no more than Settings.MaxEntries, however long the queue is full.
+func TestUnsavedKeysAreBounded(t *testing.T) {
+	s := settingsIn(t.TempDir())
+	s.MaxBytes, s.MaxEntries = 1<<20, 30_000
+	q := open(t, s)
+	q.segmentBytes = 256 << 10
+	n := 0
+	for range 3 {
+		for {
+			keys := make([]batch.Key, 2000)
+			for i := range keys {
+				keys[i] = keyOf(fmt.Sprint(n, " ", i))
+			}
+			n++
+			if _, _, err := q.Append(t.Context(), record("x"), keys, false); err != nil {
+				require.ErrorIs(t, err, ErrFull)
+				break
+			}
+		}
+		for _, ref := range drain(t, q) {
+			q.Delete(ref)
+		}
+		require.Eventually(t, func() bool { return q.Stats().Batches == 0 }, 10*time.Second, time.Millisecond)
+	}
+	require.NoError(t, q.Close())
+	unsaved := 0
+	for _, k := range q.unsaved {
+		unsaved += countKeys(k.value)
+	}
+	require.Positive(t, unsaved)
+	require.LessOrEqual(t, unsaved, s.MaxEntries)
+}
+
 // The counters of bytes do not go back, although SetKnown makes a batch longer.
 func TestCountersDoNotGoBack(t *testing.T) {
 	q := open(t, settingsIn(t.TempDir()))
