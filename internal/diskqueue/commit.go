@@ -15,9 +15,9 @@ const (
 	deleteAfter = 20 * time.Millisecond
 	// retryAfter is how long run waits after a failure until it tries whether there is room again.
 	retryAfter = time.Second
-	// groupBatches and groupBytes bound what shares a commit.
+	// groupBatches bounds what shares a commit, and so does an eighth of a segment, 8 MiB at most: a group has room in an
+	// empty queue where each of its batches has.
 	groupBatches = 256
-	groupBytes   = 8 << 20
 	// forgetPerCommit is how many batches' keys one commit removes. A commit adds fewer where it adds many: then they have
 	// their own segment soon.
 	forgetPerCommit = groupBatches + 1
@@ -110,12 +110,12 @@ func (q *Queue) run() {
 // gather returns p and the batches that wait beside it.
 func (q *Queue) gather(p *pending) []*pending {
 	runtime.Gosched() // those that are about to append do so now, and not one commit later
-	group, bytes := []*pending{p}, len(p.record.Body)
-	for len(group) < groupBatches && bytes < groupBytes {
+	group, bytes := []*pending{p}, int64(len(p.record.Body))
+	for len(group) < groupBatches && bytes < q.segmentBytes/8 {
 		select {
 		case p := <-q.appends:
 			group = append(group, p)
-			bytes += len(p.record.Body)
+			bytes += int64(len(p.record.Body))
 		default:
 			return group
 		}

@@ -10,6 +10,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// Batches that come at once have room in an empty queue where each of them has.
+func TestAGroupHasRoomInAnEmptyQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := settingsIn(filepath.Join(t.TempDir(), "queue"))
+		s.MaxBytes = 16 << 20
+		q := open(t, s)
+		require.NoError(t, q.Close()) // run takes no batch from this test
+		for range 5 {
+			go func() { q.appends <- &pending{record: record(strings.Repeat("x", 3<<20))} }()
+		}
+		synctest.Wait()
+		for n := 0; n < 5; {
+			group := q.gather(<-q.appends)
+			n += len(group)
+			require.LessOrEqual(t, 2*sizeOf(group), s.MaxBytes, len(group))
+		}
+	})
+}
+
 // Room for less than what was refused is no end of the trouble: readiness would say so each second, and refuse the next batch.
 func TestTroubleLastsUntilThereIsRoomForWhatWasRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
