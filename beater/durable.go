@@ -84,18 +84,17 @@ func (s *shipping) finish(ctx context.Context) error {
 	return within(ctx, func() error { s.run.Wait(); return nil })
 }
 
-// close closes the queue, when nothing is under way any more: the registry is sealed. It returns what stays on the disk.
+// close closes the queue, when nothing is under way any more: the registry is sealed. It returns what stays on the disk,
+// and when that takes too long, what is there.
 func (s *shipping) close(ctx context.Context) (left diskqueue.Stats, err error) {
 	if s.queue == nil {
 		return left, nil
 	}
 	err = within(ctx, func() error {
 		s.run.Wait()
-		err := s.queue.Close() // deletes what was delivered
-		left = s.queue.Stats()
-		return err
+		return s.queue.Close() // deletes what was delivered
 	})
-	return left, err
+	return s.queue.Counts(), err
 }
 
 // onDisk is what the metrics have of the queue; nil in memory mode.

@@ -234,22 +234,25 @@ type Stats struct {
 	Deleted int64         // bytes of batches, since Open
 }
 
-// Stats looks at the oldest batch on the disk, and takes a lock for the rest. After Close it looks at no disk.
-func (q *Queue) Stats() Stats {
+// Counts returns Stats without Oldest. It takes a lock, and looks at no disk.
+func (q *Queue) Counts() Stats {
 	q.mu.Lock()
-	segments := q.segments
+	defer q.mu.Unlock()
 	s := Stats{Limit: q.settings.MaxBytes, Stored: q.storedBytes, Deleted: q.deletedBytes}
-	for _, segment := range segments {
+	for _, segment := range q.segments {
 		s.Batches += segment.batches
 		s.Bytes += segment.bytes
 		s.Files += segment.size
 	}
+	return s
+}
+
+// Stats returns Counts, and looks at the oldest batch on the disk. After Close it looks at no disk.
+func (q *Queue) Stats() Stats {
+	s := q.Counts()
+	q.mu.Lock()
+	segments := q.segments
 	q.mu.Unlock()
-	select {
-	case <-q.ended:
-		return s
-	default:
-	}
 	for _, segment := range segments {
 		if _, holds := q.touch(segment); !holds {
 			continue
@@ -278,7 +281,7 @@ func (q *Queue) Trouble() (age time.Duration, err error) {
 }
 
 // Close deletes what is to be deleted, ends all calls of Append, and lets other processes in. Of the other
-// methods, Append and Stats alone may be called afterwards.
+// methods, Append, Counts and Stats alone may be called afterwards.
 func (q *Queue) Close() error {
 	close(q.closing)
 	<-q.ended

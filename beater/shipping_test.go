@@ -1,0 +1,35 @@
+package beater
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/elastic/elastic-agent-libs/logp/logptest"
+
+	"github.com/txn2/rtbeat/internal/diskqueue"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// A stop that is cut short says as well how much is on the disk. A sync that does not return is such a case.
+func TestACloseOfTheQueueThatIsCutShortCountsWhatIsLeft(t *testing.T) {
+	queue, err := diskqueue.Open(diskqueue.Settings{Path: t.TempDir(), MaxBytes: 1 << 30})
+	require.NoError(t, err)
+	_, _, err = queue.Append(t.Context(), diskqueue.Record{Body: []byte("x")}, nil, false)
+	require.NoError(t, err)
+	s := newShipping(queue, inflight.NewRegistry(inflight.Settings{}), 1<<20, logptest.NewTestingLogger(t, ""))
+	end := make(chan struct{})
+	s.run.Go(func() { <-end }) // a batch under way
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	left, err := s.close(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 1, left.Batches)
+	close(end)
+	_, _, err = queue.Append(context.Background(), diskqueue.Record{}, nil, false)
+	for err == nil { // until Close
+		_, _, err = queue.Append(context.Background(), diskqueue.Record{}, nil, false)
+	}
+	require.ErrorIs(t, err, diskqueue.ErrClosed)
+}
