@@ -288,7 +288,7 @@ func TestLoadAccepts(t *testing.T) {
 		}},
 		"durable-variables.yml": {change: func(c *config.Config) {
 			c.MaxBodyBytes = 256 << 10
-			c.Durable.Enabled, c.Durable.MaxBytes = true, 1<<20
+			c.Durable.Enabled, c.Durable.MaxBytes = true, 5<<20
 		}},
 		"both-timeouts-negative.yml": {
 			change: func(*config.Config) {},
@@ -491,6 +491,7 @@ func TestLoadRejects(t *testing.T) {
 		"durable-max-bytes-zero.yml":       "rtbeat.durable.max_bytes is 0" + fourBodies,
 		"durable-max-bytes-negative.yml":   "rtbeat.durable.max_bytes is -1" + fourBodies,
 		"durable-max-bytes-few-bodies.yml": "rtbeat.durable.max_bytes is 66060288" + fourBodies,
+		"durable-max-bytes-no-file.yml":    "rtbeat.durable.max_bytes is 4194303; it must be at least 4194304, which one file of the queue takes. Raise it",
 		"durable-max-bytes-too-large.yml":  reading + "9223372036854775808 bytes are more than can be counted accessing 'rtbeat.durable.max_bytes' (source:'rtbeat.yml')",
 		"durable-max-bytes-no-size.yml":    reading + `"plenty" is no size; write bytes as a number, or with a unit such as 32MiB accessing 'rtbeat.durable.max_bytes' (source:'rtbeat.yml')`,
 		"durable-in-flight-one-body.yml":   "rtbeat.max_in_flight_bytes is 32505856; durable mode needs at least twice rtbeat.max_body_bytes, which is 16777216" + oneHalf,
@@ -547,7 +548,7 @@ func sectionOf(t *testing.T, path string) *conf.C {
 func setVariables(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
-		"PORT": "9001", "SECONDS": "90", "MINUTES": "2m", "SIZE": "1MiB", "FRACTION": "8081.5",
+		"PORT": "9001", "SECONDS": "90", "MINUTES": "2m", "SIZE": "1MiB", "QUEUE": "5MiB", "FRACTION": "8081.5",
 		"TRUE": "true", "QUOTED": "'0123'", "DIGITS": "0123", "COMMA": "one,another", "EMPTY": "",
 	} {
 		t.Setenv(name, value)

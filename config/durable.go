@@ -15,13 +15,16 @@ type Durable struct {
 	// Path is the directory of the queue, below path.data where it is not a whole path. Each rtbeat needs its own.
 	Path string `config:"path"`
 
-	// MaxBytes is what the files of the queue may take on the disk, at least 4 times MaxBodyBytes. Beyond it, batches are
-	// answered 503 queue_full. MaxInFlightBytes must be at least twice MaxBodyBytes.
+	// MaxBytes is what the files of the queue may take on the disk, at least 4 times MaxBodyBytes and 4 MiB. Beyond it,
+	// batches are answered 503 queue_full. MaxInFlightBytes must be at least twice MaxBodyBytes.
 	MaxBytes ByteSize `config:"max_bytes"`
 }
 
 // leastBodies is how many bodies of MaxBodyBytes the queue must hold. A segment for a large body takes twice its size.
 const leastBodies = 4
+
+// smallestFile is what a file of the queue takes at least (smallestSegment in internal/diskqueue).
+const smallestFile = 4 << 20
 
 // impliesDurable tells whether the section asks for durable mode without saying so: another setting of it has a value.
 func impliesDurable(values map[string]any) bool {
@@ -43,6 +46,9 @@ func (c *Config) checkDurable() error {
 	if c.Durable.MaxBytes/leastBodies < c.MaxBodyBytes {
 		return fmt.Errorf("rtbeat.durable.max_bytes is %d; it must be at least %d times rtbeat.max_body_bytes, which is %d. "+
 			"Raise the first, or lower the second", c.Durable.MaxBytes, leastBodies, c.MaxBodyBytes)
+	}
+	if c.Durable.MaxBytes < smallestFile {
+		return fmt.Errorf("rtbeat.durable.max_bytes is %d; it must be at least %d, which one file of the queue takes. Raise it", c.Durable.MaxBytes, smallestFile)
 	}
 	return nil
 }
