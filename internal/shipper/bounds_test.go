@@ -82,3 +82,25 @@ func TestAFailedReadIsTriedAgain(t *testing.T) {
 		require.Zero(t, r.close())
 	})
 }
+
+// Batches that fail again and again do not keep batches on the disk from their first attempt.
+func TestRetriesAndOthersTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.shipper.behind.Store(true) // all are stored, and none is delivered from memory
+		for n := range 10 {
+			r.store(numbered(n))
+		}
+		for range 10 {
+			r.shipper.retries.add(attempt{failures: 1}, time.Now().Add(-time.Hour))
+		}
+		retried := 0
+		for range 8 {
+			a, ok, _ := r.shipper.tryNext()
+			require.True(t, ok)
+			retried += a.failures
+		}
+		require.Equal(t, 4, retried)
+		require.Equal(t, 10, r.close())
+	})
+}

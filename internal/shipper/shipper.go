@@ -51,8 +51,10 @@ type Shipper struct {
 	slots   chan struct{} // of batches under way
 	retries retries
 	logged  rate.Sometimes
-	behind  atomic.Bool  // batches wait on the disk
-	failing atomic.Int64 // batches that failed and are not delivered
+	behind  atomic.Bool // batches wait on the disk
+
+	isRetryFirst bool         // Run's alone
+	failing      atomic.Int64 // batches that failed and are not delivered
 
 	mu       sync.Mutex
 	stopping bool
@@ -190,12 +192,17 @@ func (s *Shipper) next(ctx context.Context) (attempt, bool) {
 }
 
 // tryNext returns the batch that is to be delivered now, or how long to wait at most until it is worth another try.
+//
+// Batches that failed and batches that were never tried take turns: neither holds the others up.
 func (s *Shipper) tryNext() (a attempt, ok bool, wait time.Duration) {
 	if _, isStalled := s.Registry.Stalled(); isStalled {
 		return attempt{}, false, lookEvery
 	}
-	if a, ok := s.retries.take(time.Now()); ok {
-		return a, true, 0
+	s.isRetryFirst = !s.isRetryFirst
+	if s.isRetryFirst {
+		if a, ok := s.retries.take(time.Now()); ok {
+			return a, true, 0
+		}
 	}
 	if !s.retries.isFull() {
 		ref, ok, err := s.Queue.Next()
@@ -208,7 +215,8 @@ func (s *Shipper) tryNext() (a attempt, ok bool, wait time.Duration) {
 			return attempt{}, false, min(readAgainAfter, s.retries.nextIn(time.Now()))
 		}
 	}
-	return attempt{}, false, s.retries.nextIn(time.Now())
+	a, ok = s.retries.take(time.Now())
+	return a, ok, s.retries.nextIn(time.Now())
 }
 
 // reserve waits until there is a slot, and room for the messages of a batch. A batch that weighs more than the whole limit
