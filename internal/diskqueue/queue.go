@@ -1,11 +1,3 @@
-// Package diskqueue keeps batches on disk until they are delivered.
-//
-// Append returns when a batch is committed and synced. Next and Load read batches in the order in which they were stored,
-// and Delete removes one for good. The queue is a directory of bbolt databases, its segments. Each holds batches with
-// consecutive numbers; the last one is written. A segment is removed when nothing of it is left, so that the disk gets its
-// room back. At most a few are open at a time: memory does not depend on what is stored.
-//
-// One goroutine, run, makes all commits. Batches that wait for it share the next commit, and so do deletions.
 package diskqueue
 
 import (

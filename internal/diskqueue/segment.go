@@ -29,10 +29,10 @@ const (
 // pageSize is the same on every machine, so that a queue can be moved.
 const pageSize = 4 << 10
 
-// segment is one file of the queue, a bbolt database of batches with consecutive numbers.
+// segment is one file of the queue, a bbolt database of batches in the order of their numbers.
 type segment struct {
 	path  string
-	first uint64 // the number of its first batch, and the name of the file
+	first uint64 // less than the number of each of its batches, and the name of the file
 
 	use  sync.RWMutex // held while db is used, and locked to open and close it
 	db   *bbolt.DB    // nil while closed

@@ -12,8 +12,8 @@ import (
 )
 
 // tree reads the pages of a segment without bbolt, and trusts none of them. bbolt trusts all: pages that lead back to
-// themselves make it read for ever, and others make it panic in a goroutine of its own. In a tree that has no damage, each
-// page is where its number says and reached once, the keys are in order, each value has its checksum, and none is missing.
+// themselves make it read for ever, and others make it panic in a goroutine of its own. In a tree without damage, each page is
+// where its number says, and is reached once. The keys are in order, each value has its checksum, and no value is missing.
 //
 // The format is that of bbolt's internal/common: page.go, meta.go, bucket.go.
 type tree struct {
