@@ -99,7 +99,7 @@ client_ip, and headers.
 Each message has the bytes that came. So the event of a message with a uuid has
 the same id, and a store keeps one copy. The exception is a message with line
 breaks between its values: they become spaces, and its id is another one. A
-message that was delivered already, or had been stored before with another batch,
+message that is noted as delivered, or had been stored before with another batch,
 is not printed.
 
 A line may be some hundred bytes longer than the body that came. Where a body was

@@ -103,7 +103,7 @@ type Config struct {
 	// DocumentID is what an event's @metadata._id is made of. By the id a store keeps one copy of a message. With content
 	// the id is a hash of the message as it was sent. With uuid it is the message's uuid. That is safe only if uuids are
 	// unique over all senders, and an equal uuid means an equal message. Otherwise the store loses messages. With none
-	// there is no id. A message without a uuid has no id in any case.
+	// there is no id. A message without a uuid has an id in durable mode only, with content.
 	DocumentID DocumentID `config:"document_id"`
 
 	// TrustedProxies are the proxies whose Forwarded and X-Forwarded-For headers are believed: addresses, networks such as
