@@ -19,10 +19,13 @@ import (
 
 // openQueue opens the queue on disk; it returns nil where durable mode is off.
 func openQueue(c config.Config, log *logp.Logger) (*diskqueue.Queue, error) {
-	if !c.Durable.Enabled {
-		return nil, nil //nolint:nilnil // the doc comment says nil
-	}
 	s := diskqueue.Settings{Path: paths.Resolve(paths.Data, c.Durable.Path), MaxBytes: int64(c.Durable.MaxBytes)}
+	if !c.Durable.Enabled {
+		if holdsBatches(s.Path) {
+			log.Warnf("durable mode is off, and the queue in %s has batches that were answered 200 and are not delivered: switch durable mode on until they are (docs/durable.md)", s.Path)
+		}
+		return nil, nil
+	}
 	if c.Dedupe.Enabled {
 		s.Window, s.MaxEntries = c.Dedupe.Window, c.Dedupe.MaxEntries
 	}
@@ -37,6 +40,14 @@ func openQueue(c config.Config, log *logp.Logger) (*diskqueue.Queue, error) {
 	stats := queue.Stats()
 	log.Infow(fmt.Sprintf("durable mode: %d batches wait to be delivered", stats.Batches), "bytes", stats.Bytes, "max_bytes", stats.Limit)
 	return queue, nil
+}
+
+var errFound = errors.New("a batch is there")
+
+// holdsBatches tells whether there are batches in a queue that is not open.
+func holdsBatches(path string) bool {
+	_, err := diskqueue.Read(path, func(diskqueue.Stored) error { return errFound })
+	return errors.Is(err, errFound)
 }
 
 // ack is what a 200 is worth.

@@ -2,6 +2,7 @@ package beater
 
 import (
 	"context"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,4 +33,25 @@ func TestACloseOfTheQueueThatIsCutShortCountsWhatIsLeft(t *testing.T) {
 		_, _, err = queue.Append(context.Background(), diskqueue.Record{}, nil, false)
 	}
 	require.ErrorIs(t, err, diskqueue.ErrClosed)
+}
+
+// Where durable mode is switched off, the start says what nobody delivers.
+func TestMemoryModeWarnsOfStoredBatches(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "queue")
+	require.False(t, holdsBatches(dir), "there is no directory")
+	queue, err := diskqueue.Open(diskqueue.Settings{Path: dir, MaxBytes: 1 << 30})
+	require.NoError(t, err)
+	_, _, err = queue.Append(t.Context(), diskqueue.Record{Body: []byte("[{}]")}, nil, false)
+	require.NoError(t, err)
+	require.NoError(t, queue.Close())
+	require.True(t, holdsBatches(dir))
+
+	queue, err = diskqueue.Open(diskqueue.Settings{Path: dir, MaxBytes: 1 << 30})
+	require.NoError(t, err)
+	ref, isThere, err := queue.Next()
+	require.NoError(t, err)
+	require.True(t, isThere)
+	queue.Delete(ref)
+	require.NoError(t, queue.Close())
+	require.False(t, holdsBatches(dir), "all is delivered")
 }
