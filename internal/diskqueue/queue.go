@@ -249,16 +249,28 @@ func (q *Queue) Stats() Stats {
 		if _, holds := q.touch(segment); !holds {
 			continue
 		}
-		_ = segment.view(batchesBucket, func(b values) error { // an error is that of Load
-			header, _, err := decodeHeader(b.at(b.Cursor().First()))
-			if err == nil {
-				s.Oldest = max(time.Since(header.Origin.Received), 0)
-			}
-			return err
-		})
-		break
+		if received := q.oldest(segment); !received.IsZero() { // else what is behind is younger, and waits as well
+			s.Oldest = max(time.Since(received), 0)
+			break
+		}
 	}
 	return s
+}
+
+// oldest is when the first batch of a segment came in. Where it cannot be read, it is the time that was read last: an alert needs
+// the age just then. It is zero when there is none.
+func (q *Queue) oldest(s *segment) (received time.Time) {
+	err := s.view(batchesBucket, func(b values) error { // an error is that of Load
+		header, _, err := decodeHeader(b.at(b.Cursor().First()))
+		received = header.Origin.Received
+		return err
+	})
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err == nil {
+		s.oldest = received
+	}
+	return s.oldest
 }
 
 // Trouble says why batches are not stored, and for how long that is so: ErrFull, or the error of a write. It is nil while they

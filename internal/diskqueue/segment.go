@@ -40,8 +40,9 @@ type segment struct {
 	used time.Time    // guarded by Queue.mu, as all that follows
 
 	tally
-	size   int64 // of the file, in bytes
-	frozen bool  // a commit failed, and it is not written any more
+	size   int64     // of the file, in bytes
+	frozen bool      // a commit failed, and it is not written any more
+	oldest time.Time // when the first batch came in that Stats has read last
 }
 
 // tally is what is in a segment.

@@ -1,6 +1,7 @@
 package diskqueue
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -50,4 +51,25 @@ func TestTroubleLastsUntilThereIsRoomForWhatWasRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, q.Close())
 	})
+}
+
+// A damaged file stops the delivery. The age of the oldest batch is what an alert sees of it.
+func TestTheOldestBatchHasAnAgeWhereItCannotBeRead(t *testing.T) {
+	for name, isRead := range map[string]bool{"read before": true, "never read": false} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			smallQueue(t, dir)
+			q := open(t, settingsIn(dir))
+			age := time.Duration(1) // of what is behind it
+			if isRead {
+				age = q.Stats().Oldest
+			}
+			q.segments[0].close()
+			require.NoError(t, os.Truncate(segmentFiles(t, dir)[0], 0))
+			_, _, err := q.Next()
+			require.ErrorAs(t, err, new(*DamagedError))
+			require.GreaterOrEqual(t, q.Stats().Oldest, age)
+			require.NoError(t, q.Close())
+		})
+	}
 }
