@@ -95,7 +95,7 @@ func (q *Queue) run() {
 				return
 			}
 		case <-retry.C:
-			if _, err := q.Trouble(); err != nil {
+			if q.isInTrouble() {
 				q.setTrouble(q.commit(nil, q.refused))
 			}
 			last, _ := q.target(0) // no error
@@ -313,6 +313,12 @@ func (p *pending) newKeys() (keys []batch.Key) {
 		}
 	}
 	return keys
+}
+
+func (q *Queue) isInTrouble() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.trouble != nil
 }
 
 func (q *Queue) setTrouble(err error) {

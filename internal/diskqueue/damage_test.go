@@ -338,3 +338,62 @@ func TestDamageWhileTheQueueIsOpen(t *testing.T) {
 	_, _, err = q.Append(t.Context(), record("new"), nil, false)
 	require.NoError(t, err)
 }
+
+// Nothing blocks on a file that is cut while it is open, and what is behind it is delivered.
+func TestAnOpenFileThatIsCutBlocksNothing(t *testing.T) {
+	dir := t.TempDir()
+	smallQueue(t, dir)
+	q := open(t, settingsIn(dir))
+	first, ok, err := q.Next()
+	require.NoError(t, err)
+	require.True(t, ok)
+	path := first.segment.path
+	require.NoError(t, os.Truncate(path, 0))
+	requirePassed(t, q, path)
+	q.Delete(first)
+	_, _, err = q.Append(t.Context(), record("new"), nil, false)
+	require.NoError(t, err)
+	refs := drain(t, q)
+	require.NotEmpty(t, refs)
+	r, err := q.Load(refs[len(refs)-1])
+	require.NoError(t, err)
+	require.Equal(t, "new", string(r.Body))
+	q.Stats()
+	require.NoError(t, q.Close())
+	_, err = Open(settingsIn(dir))
+	require.ErrorAs(t, err, new(*DamagedError), "the next start says so")
+}
+
+// A file that is cut while it is closed is no end of the process, which bbolt would make of it.
+func TestAClosedFileThatIsCutIsPassedOver(t *testing.T) {
+	dir := t.TempDir()
+	smallQueue(t, dir)
+	files, err := filepath.Glob(filepath.Join(dir, "*"+extension))
+	require.NoError(t, err)
+	require.Greater(t, len(files), 1)
+	q := open(t, settingsIn(dir))
+	require.NoError(t, os.Truncate(files[0], 5*pageSize))
+	requirePassed(t, q, files[0])
+	require.NotEmpty(t, drain(t, q))
+	require.NoError(t, q.Close())
+}
+
+// requirePassed takes what Next returns until it names the file as damaged.
+func requirePassed(t *testing.T, q *Queue, path string) {
+	t.Helper()
+	for {
+		ref, ok, err := q.Next()
+		if err == nil {
+			require.True(t, ok, "there is no batch behind the file")
+			continue
+		}
+		damage := new(DamagedError)
+		require.ErrorAs(t, err, &damage)
+		require.Equal(t, path, damage.Path)
+		require.True(t, ok)
+		require.NotEqual(t, path, ref.segment.path)
+		_, trouble := q.Trouble()
+		require.ErrorAs(t, trouble, &damage)
+		return
+	}
+}

@@ -76,6 +76,8 @@ type Queue struct {
 	taken                     map[uint64]struct{} // the numbers of batches behind cursor that Next does not return
 	trouble                   error               // why the last batch that was to be stored was not; nil when it was
 	since                     time.Time
+	damage                    *DamagedError // the first that Next has passed over
+	damagedAt                 time.Time
 	storedBytes, deletedBytes int64 // of batches, since Open
 }
 
@@ -112,22 +114,37 @@ func Open(settings Settings) (*Queue, error) {
 }
 
 // Next returns the first batch behind the one that it returned last; ok is false when there is none. Stored tells when it is
-// worth another try.
-func (q *Queue) Next() (ref Ref, ok bool, err error) {
+// worth another try. It passes over a file that is damaged, and returns a *DamagedError, once, with the batch behind it: what is in
+// the file stays there. Any other error may be over with the next call.
+func (q *Queue) Next() (Ref, bool, error) {
 	for {
 		q.mu.Lock()
 		segments, from, newest := q.segments, q.cursor+1, q.newest
 		q.mu.Unlock()
-		if ref, ok, err = q.find(segments, from, newest); err != nil {
+		ref, ok, damage, err := q.find(segments, from, newest)
+		if err != nil {
 			return Ref{}, false, err
 		}
 		if ok {
 			newest = ref.Number
 		}
-		if isTaken := q.advance(newest); !isTaken {
-			return ref, ok, nil
+		if isTaken := q.advance(newest); !isTaken || damage != nil {
+			return ref, ok && !isTaken, q.noteDamage(damage)
 		}
 	}
+}
+
+// noteDamage keeps the first damage for Trouble.
+func (q *Queue) noteDamage(damage *DamagedError) error {
+	if damage == nil {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.damage == nil {
+		q.damage, q.damagedAt = damage, time.Now()
+	}
+	return damage
 }
 
 // advance moves the cursor, and tells whether the caller of Append ships the batch there.
@@ -140,8 +157,9 @@ func (q *Queue) advance(to uint64) (isTaken bool) {
 	return isTaken
 }
 
-// find returns the first batch from a number on, up to the newest that run is done with.
-func (q *Queue) find(segments []*segment, from, newest uint64) (found Ref, ok bool, err error) {
+// find returns the first batch from a number on, up to the newest that run is done with. damage is the first that it has passed
+// over.
+func (q *Queue) find(segments []*segment, from, newest uint64) (found Ref, ok bool, damage *DamagedError, err error) {
 	for _, s := range segments {
 		last, holds := q.touch(s)
 		if !holds || last < from {
@@ -156,14 +174,21 @@ func (q *Queue) find(segments []*segment, from, newest uint64) (found Ref, ok bo
 			found, ok = ref, err == nil && ref.Number <= min(last, newest)
 			return err
 		})
-		if _, holds := q.touch(s); err != nil && holds { // else it was removed meanwhile
-			return Ref{}, false, &DamagedError{Path: s.path, Reason: err}
+		passed, isDamaged := errors.AsType[*DamagedError](err)
+		if _, holds := q.touch(s); !holds { // it was removed meanwhile
+			continue
 		}
-		if ok {
-			return found, true, nil
+		switch {
+		case isDamaged && damage == nil:
+			damage = passed
+		case isDamaged:
+		case err != nil:
+			return Ref{}, false, nil, fmt.Errorf("reading %s: %w", s.path, err)
+		case ok:
+			return found, true, damage, nil
 		}
 	}
-	return Ref{}, false, nil
+	return Ref{}, false, damage, nil
 }
 
 // touch notes that a segment is used, and tells whether it holds batches, and the number of the last one. What a commit that
@@ -273,15 +298,19 @@ func (q *Queue) oldest(s *segment) (received time.Time) {
 	return s.oldest
 }
 
-// Trouble says why batches are not stored, and for how long that is so: ErrFull, or the error of a write. It is nil while they
-// are. run tries again each second.
+// Trouble says why batches are not stored, and for how long that is so: ErrFull, or the error of a write. run tries again each
+// second. While batches are stored it is nil, or the *DamagedError of a file that Next has passed over.
 func (q *Queue) Trouble() (age time.Duration, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.trouble == nil {
+	switch {
+	case q.trouble != nil:
+		return time.Since(q.since), q.trouble
+	case q.damage != nil:
+		return time.Since(q.damagedAt), q.damage
+	default:
 		return 0, nil
 	}
-	return time.Since(q.since), q.trouble
 }
 
 // Close deletes what is to be deleted, ends all calls of Append, and lets other processes in. Of the other

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -34,10 +35,11 @@ type segment struct {
 	path  string
 	first uint64 // less than the number of each of its batches, and the name of the file
 
-	use  sync.RWMutex // held while db is used, and locked to open and close it
-	db   *bbolt.DB    // nil while closed
-	gone bool         // it is not opened any more; guarded by use
-	used time.Time    // guarded by Queue.mu, as all that follows
+	use    sync.RWMutex                 // held while db is used, and locked to open and close it
+	db     *bbolt.DB                    // nil while closed
+	damage atomic.Pointer[DamagedError] // found while it was open
+	gone   bool                         // it is not opened any more; guarded by use
+	used   time.Time                    // guarded by Queue.mu, as all that follows
 
 	tally
 	size   int64     // of the file, in bytes
@@ -117,6 +119,9 @@ const fileMode = 0o600
 // bbolt panic, or the process fault: that is an error here.
 func (s *segment) with(f func(*bbolt.DB) error) error {
 	for {
+		if damage := s.damage.Load(); damage != nil {
+			return damage
+		}
 		s.use.RLock()
 		if s.db != nil {
 			break
@@ -127,7 +132,7 @@ func (s *segment) with(f func(*bbolt.DB) error) error {
 		}
 	}
 	defer s.use.RUnlock()
-	return contained(func() error { return f(s.db) })
+	return s.contained(func() error { return f(s.db) })
 }
 
 // open opens the database for reading and writing, unless it is open.
@@ -140,10 +145,12 @@ func (s *segment) open() error {
 	if s.gone {
 		return errGone
 	}
-	if _, err := os.Stat(s.path); err != nil { // bbolt would make an empty one
-		return fmt.Errorf("opening a segment: %w", err)
+	// bbolt would make an empty file where there is none, and looks at the pages in a goroutine of its own, where nobody
+	// recovers a panic.
+	if _, err := s.verify(func([]byte) {}); err != nil {
+		return err
 	}
-	return contained(func() (err error) {
+	return s.contained(func() (err error) {
 		s.db, err = bbolt.Open(s.path, fileMode, options())
 		if err == nil {
 			s.db.AllocSize = pageSize // a file that must grow does not grow by more than it must
@@ -160,10 +167,10 @@ func (s *segment) close() {
 }
 
 func (s *segment) closeLocked() {
-	if s.db != nil {
+	if s.db != nil && s.damage.Load() == nil {
 		_ = s.db.Close() // all that counts is synced
-		s.db = nil
 	}
+	s.db = nil
 }
 
 // end closes the database for good. A call of Stats that is late opens it no more.
@@ -177,13 +184,14 @@ func (s *segment) end() {
 var errGone = errors.New("the segment is closed")
 
 // contained turns a panic of f into an error, and an access to memory that is not there as well. That is for a file that is
-// damaged while the queue is open. bbolt looks for free pages in a goroutine of its own, and a panic there ends the process:
-// then the next start tells what is damaged.
-func contained(f func() error) (err error) {
+// damaged while it is open. bbolt may hold a lock then: the database is not used any more, and not closed.
+func (s *segment) contained(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the file is damaged: %v", p)
+			damage := &DamagedError{Path: s.path, Reason: fmt.Errorf("reading it: %v", p)}
+			s.damage.Store(damage)
+			err = damage
 		}
 	}()
 	return f()
@@ -234,7 +242,11 @@ func (s *segment) verify(each func(keys []byte)) (t tally, err error) {
 		return t, fmt.Errorf("opening a segment: %w", err)
 	}
 	defer func() { _ = file.Close() }() // read only
-	if t, err = count(file, s.size, each); err != nil {
+	info, err := file.Stat()
+	if err != nil {
+		return t, fmt.Errorf("opening a segment: %w", err)
+	}
+	if t, err = count(file, info.Size(), each); err != nil {
 		return t, &DamagedError{Path: s.path, Reason: err}
 	}
 	return t, nil

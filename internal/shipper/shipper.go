@@ -207,11 +207,13 @@ func (s *Shipper) tryNext() (a attempt, ok bool, wait time.Duration) {
 	if !s.retries.isFull() {
 		ref, ok, err := s.Queue.Next()
 		s.behind.Store(ok)
+		if err != nil {
+			s.logged.Do(func() { s.Log.Errorw("the queue cannot be read", "error.message", err.Error()) })
+		}
 		if ok {
 			return attempt{ref: ref}, true, 0
 		}
 		if err != nil {
-			s.logged.Do(func() { s.Log.Errorw("the queue cannot be read", "error.message", err.Error()) })
 			return attempt{}, false, min(readAgainAfter, s.retries.nextIn(time.Now()))
 		}
 	}
