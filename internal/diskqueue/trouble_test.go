@@ -38,7 +38,7 @@ func TestTroubleLastsUntilThereIsRoomForWhatWasRefused(t *testing.T) {
 		q := open(t, s)
 		var err error
 		for err == nil {
-			_, _, err = q.Append(t.Context(), record(strings.Repeat("x", 300<<10)), nil, false)
+			_, _, err = q.Append(t.Context(), record(strings.Repeat("x", 1<<20)), nil, false) // of which three leave half a megabyte
 		}
 		require.ErrorIs(t, err, ErrFull)
 		time.Sleep(5 * retryAfter)
