@@ -97,7 +97,7 @@ const arriveWithin = time.Minute
 func arrived(sink *lumbersink.Sink, before, events int) error {
 	got := sink.Received() - before
 	for limit := time.Now().Add(arriveWithin); got < events && time.Now().Before(limit); got = sink.Received() - before {
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 	if got != events {
 		return fmt.Errorf("checking the sink: %d events were acknowledged and %d have arrived", events, got)

@@ -32,16 +32,7 @@ const passedFor = 1500 * time.Millisecond
 // in each attempt: there are no more of it than attempts, and the rules hold for each.
 func judgeCopies(receipts []receipt, procs []*process, attempts []harness.Attempt, stored, fates bool) (map[string]int, []harness.Violation) {
 	j := judge{procs: procs, stored: stored, fates: fates, posted: make(map[string][]*harness.Attempt), passed: make(map[string]time.Time)}
-	for _, r := range receipts {
-		if first := j.passed[r.id]; !r.passed.IsZero() && (first.IsZero() || r.passed.Before(first)) {
-			j.passed[r.id] = r.passed
-		}
-	}
-	for i := range attempts {
-		for _, id := range attempts[i].IDs {
-			j.posted[id] = append(j.posted[id], &attempts[i])
-		}
-	}
+	j.read(receipts, attempts)
 	explained := make(map[string]int)
 	var broken []harness.Violation
 	last := make(map[string]*receipt)
@@ -84,6 +75,20 @@ type judge struct {
 	fates  bool                          // processors fail
 	posted map[string][]*harness.Attempt // by message
 	passed map[string]time.Time          // by message, of its first acknowledgement
+}
+
+// read notes what was posted, and when each message was first acknowledged.
+func (j *judge) read(receipts []receipt, attempts []harness.Attempt) {
+	for _, r := range receipts {
+		if first := j.passed[r.id]; !r.passed.IsZero() && (first.IsZero() || r.passed.Before(first)) {
+			j.passed[r.id] = r.passed
+		}
+	}
+	for i := range attempts {
+		for _, id := range attempts[i].IDs {
+			j.posted[id] = append(j.posted[id], &attempts[i])
+		}
+	}
 }
 
 // copy explains the second of two arrivals of a message, or says why it cannot be explained.

@@ -114,8 +114,8 @@ func TestDurableBacklogIsNotInMemory(t *testing.T) {
 // watchMemory looks at the memory of a process, without the pages of files, until the process ends.
 func watchMemory(t *testing.T, b *harness.Beat) (most func() int) {
 	t.Helper()
-	max := make(chan int, 1)
-	max <- 0
+	highest := make(chan int, 1)
+	highest <- 0
 	go func() {
 		for {
 			select {
@@ -130,17 +130,17 @@ func watchMemory(t *testing.T, b *harness.Beat) (most func() int) {
 			}
 			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
 			if now := kib >> 10; now > 0 {
-				before := <-max
+				before := <-highest
 				if before > now {
 					now = before
 				}
-				max <- now
+				highest <- now
 			}
 		}
 	}()
 	return func() int {
-		n := <-max
-		max <- n
+		n := <-highest
+		highest <- n
 		return n
 	}
 }

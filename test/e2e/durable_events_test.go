@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"net/http"
 	"regexp"
@@ -84,9 +85,7 @@ func TestDurableEventsAreThoseOfMemoryMode(t *testing.T) {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+b.Addr+"/in", strings.NewReader(r.body))
 			require.NoError(t, err)
 			req.Header.Set("Content-Type", "application/json")
-			for name, values := range r.header {
-				req.Header[name] = values
-			}
+			maps.Copy(req.Header, r.header)
 			a := client.Do(req)
 			require.Equal(t, http.StatusOK, a.Code, "%s: %s", a, r.body[:min(len(r.body), 100)])
 		}

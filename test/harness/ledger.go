@@ -211,7 +211,7 @@ func (l *Ledger) Lost(events []lumbersink.Event) []Violation {
 	var lost []Violation
 	filtered := make(map[string]bool)
 	for _, p := range l.posts {
-		if p.ok() || l.stored && !(p.answered && p.answer.tookNothing()) { // a batch may be stored without an answer
+		if p.ok() || l.stored && (!p.answered || !p.answer.tookNothing()) { // a batch may be stored without an answer
 			for id := range p.mayDrop {
 				filtered[id] = true
 			}
