@@ -97,7 +97,7 @@ func (j *judge) copy(first, second *receipt) (why, wrong string) {
 	switch {
 	case a == nil || b == nil:
 		return "", "over a connection that nobody knows"
-	case a.owner != b.owner:
+	case first.owner != second.owner:
 		return j.fromAnotherLife(first, second)
 	}
 
@@ -111,7 +111,7 @@ func (j *judge) copy(first, second *receipt) (why, wrong string) {
 		return "", fmt.Sprintf("acknowledged %s before %q", fault.from.Sub(first.passed), fault.fault)
 	}
 	for _, p := range j.posted[first.id] {
-		inThisLife := p.Answer.At.After(j.procs[a.owner].started) // a sender of equal messages may have been told by the one before
+		inThisLife := p.Answer.At.After(j.procs[first.owner].started) // a sender of equal messages may have been told by the one before
 		if inThisLife && p.Delivered(first.id) && p.Answer.At.Before(fault.from) && !j.stored {
 			return "", fmt.Sprintf("answered 200 before %q", fault.fault)
 		}
@@ -131,9 +131,9 @@ func open(passed, sealed time.Time) bool { return passed.IsZero() || sealed.Sub(
 
 // fromAnotherLife is copy for two lives of the process.
 func (j *judge) fromAnotherLife(first, second *receipt) (why, wrong string) {
-	before, after := j.procs[first.link.owner], j.procs[second.link.owner]
+	before, after := j.procs[first.owner], j.procs[second.owner]
 	old, died := first, before
-	if first.link.owner > second.link.owner { // what a dead process had sent came late
+	if first.owner > second.owner { // what a dead process had sent came late
 		old, died = second, after
 	}
 	given := j.stored && (open(old.passed, died.sealed()) ||

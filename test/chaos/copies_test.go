@@ -28,6 +28,9 @@ func TestCopiesNeedAnExplanation(t *testing.T) {
 	}
 	receive := func(l *link, received, passed float64) receipt {
 		r := receipt{id: "m", document: "d", at: at(received), link: l}
+		if l != nil {
+			r.owner = l.owner
+		}
 		if passed > 0 {
 			r.passed = at(passed)
 		}
@@ -135,7 +138,7 @@ func TestCopiesNeedAnExplanation(t *testing.T) {
 func TestCopiesFromTheDisk(t *testing.T) {
 	zero := time.Now()
 	procs := []*process{{started: zero, ended: zero.Add(10 * time.Second), how: "SIGKILL"}, {started: zero.Add(11 * time.Second)}}
-	second := receipt{id: "m", document: "d", at: zero.Add(12 * time.Second), link: &link{owner: 1}}
+	second := receipt{id: "m", document: "d", at: zero.Add(12 * time.Second), link: &link{owner: 1}, owner: 1}
 	first := receipt{id: "m", document: "d", at: zero.Add(5 * time.Second), link: &link{owner: 0}}
 
 	explained, broken := judgeCopies([]receipt{first, second}, procs, nil, true, false)
@@ -193,4 +196,22 @@ func TestAcksAreThoseThatWerePassedOn(t *testing.T) {
 		passed = append(passed, r.passed)
 	}
 	require.Equal(t, []time.Time{at(2), at(3), at(5), at(5), {}, {}}, passed)
+}
+
+// What a killed process has sent may arrive over a connection that is accepted when the next process runs.
+func TestEventsHaveTheProcessThatSentThem(t *testing.T) {
+	zero := time.Now()
+	receive := func(life string, seconds, owner int) receipt {
+		return receipt{life: life, at: zero.Add(time.Duration(seconds) * time.Second), link: &link{owner: owner}}
+	}
+	receipts := []receipt{
+		receive("a", 1, 0), receive("b", 2, 2), receive("b", 3, 2), // b is process 1, which is dead
+		receive("c", 4, 2), receive("d", 6, 5), receive("d", 5, 4),
+	}
+	findOwners(receipts)
+	var owners []int
+	for _, r := range receipts {
+		owners = append(owners, r.owner)
+	}
+	require.Equal(t, []int{0, 1, 1, 2, 4, 4}, owners)
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,8 @@ type receipt struct {
 	passed   time.Time // when its acknowledgement was passed on to the process; zero if it never was
 	released time.Time // when the sink released its acknowledgement; zero if it never did
 	link     *link     // that it came over; nil if unknown
+	life     string    // of the process that sent it: agent.ephemeral_id
+	owner    int       // the number of that process
 }
 
 // receipts is every arrival at every sink, in order. The same as events has the moments at which an acknowledgement
@@ -42,6 +45,7 @@ func (w *world) receipts() ([]receipt, []lumbersink.Event) {
 			l := linkOf(links, e)
 			r := receipt{at: e.Received, released: e.Acked, link: l}
 			r.id, r.document, r.nameless = idsOf(e.Raw)
+			r.life = lifeOf(e.Raw)
 			receipts = append(receipts, r)
 			e.Conn = fmt.Sprintf("%s to sink %d", l, n)
 			events = append(events, e)
@@ -53,7 +57,45 @@ func (w *world) receipts() ([]receipt, []lumbersink.Event) {
 	for i := range events {
 		events[i].Acked = receipts[i].passed
 	}
+	findOwners(receipts)
 	return receipts, events
+}
+
+// findOwners says which process sent each event. A connection of a process that was killed may be accepted when the next one
+// runs already. Then the connection passes for the next one's, but its events have another life than those of that one. Lives
+// come one after the other.
+func findOwners(receipts []receipt) {
+	var lives []string // by when their first event came
+	owners := make(map[string]int)
+	inOrder := slices.Clone(receipts)
+	slices.SortStableFunc(inOrder, func(a, b receipt) int { return a.at.Compare(b.at) })
+	for _, r := range inOrder {
+		if r.link == nil {
+			continue
+		}
+		owner, known := owners[r.life]
+		if !known {
+			lives = append(lives, r.life)
+			owner = r.link.owner
+		}
+		owners[r.life] = min(owner, r.link.owner)
+	}
+	for i := len(lives) - 2; i >= 0; i-- {
+		owners[lives[i]] = max(min(owners[lives[i]], owners[lives[i+1]]-1), 0)
+	}
+	for i := range receipts {
+		receipts[i].owner = owners[receipts[i].life]
+	}
+}
+
+func lifeOf(raw json.RawMessage) string {
+	var event struct {
+		Agent struct {
+			Life string `json:"ephemeral_id"`
+		} `json:"agent"`
+	}
+	_ = json.Unmarshal(raw, &event) // what is no event has no message either
+	return event.Agent.Life
 }
 
 // passAcks gives the events of one connection the moments of their acknowledgements. Those come window by window, and
