@@ -120,14 +120,16 @@ func (j *judge) copy(first, second *receipt) (why, wrong string) {
 }
 
 // openBatch is open for the batches of a message: whether it holds for any message that was sent with it.
-func (j *judge) openBatch(id string, sealed time.Time) bool {
+func (j *judge) openBatch(id string, died *process) bool {
 	return slices.ContainsFunc(j.posted[id], func(p *harness.Attempt) bool {
-		return slices.ContainsFunc(p.IDs, func(id string) bool { return open(j.passed[id], sealed) })
+		return slices.ContainsFunc(p.IDs, func(id string) bool { return open(j.passed[id], died) })
 	})
 }
 
-// open says whether a process that was sealed may have missed an acknowledgement that was passed on then, or never.
-func open(passed, sealed time.Time) bool { return passed.IsZero() || sealed.Sub(passed) < passedFor }
+// open says whether a process that has died may have missed an acknowledgement that was passed on then, or never.
+func open(passed time.Time, died *process) bool {
+	return passed.IsZero() || died.ran(passed, died.sealed()) < passedFor
+}
 
 // fromAnotherLife is copy for two lives of the process.
 func (j *judge) fromAnotherLife(first, second *receipt) (why, wrong string) {
@@ -136,8 +138,8 @@ func (j *judge) fromAnotherLife(first, second *receipt) (why, wrong string) {
 	if first.owner > second.owner { // what a dead process had sent came late
 		old, died = second, after
 	}
-	given := j.stored && (open(old.passed, died.sealed()) ||
-		(j.fates || strings.HasPrefix(died.how, sigkill)) && j.openBatch(first.id, died.sealed()))
+	given := j.stored && (open(old.passed, died) ||
+		(j.fates || strings.HasPrefix(died.how, sigkill)) && j.openBatch(first.id, died))
 	for _, p := range j.posted[first.id] {
 		lived := p.Start.Before(second.at) && (!p.Ended || p.Answer.At.After(after.started))
 		given = given || lived && !j.stored

@@ -215,3 +215,14 @@ func TestEventsHaveTheProcessThatSentThem(t *testing.T) {
 	}
 	require.Equal(t, []int{0, 1, 1, 2, 4, 4}, owners)
 }
+
+// A process that is stopped hears no acknowledgement.
+func TestAProcessRunsWhileItIsNotStopped(t *testing.T) {
+	zero := time.Now()
+	at := func(seconds int) time.Time { return zero.Add(time.Duration(seconds) * time.Second) }
+	p := &process{started: at(0), ended: at(10), how: "SIGKILL", stops: []span{{at(1), at(3)}, {at(8), time.Time{}}}}
+	require.Equal(t, 6*time.Second, p.ran(at(0), at(10)))
+	require.Equal(t, 5*time.Second, p.ran(at(2), at(8)))
+	require.False(t, open(at(5), p))
+	require.True(t, open(at(7), p), "it ran for one second then")
+}

@@ -80,22 +80,28 @@ var processFaults = []fault{
 	}},
 	// The connection outlives a short stop. A long one is longer than everybody's patience.
 	{"SIGSTOP, short", false, func(w *world) func() {
-		w.pause()
+		resume := w.pause()
 		harness.Pause(w.t.Context(), outputTimeout/8)
-		return func() { w.beat.Signal(syscall.SIGCONT) }
+		return resume
 	}},
 	{"SIGSTOP, long", true, func(w *world) func() {
 		before := w.tally.Counts()["error"]
-		w.pause()
+		resume := w.pause()
 		w.await(effectWithin, "a sender that gives up", func() bool { return w.tally.Counts()["error"] > before })
-		return func() { w.beat.Signal(syscall.SIGCONT) }
+		return resume
 	}},
 }
 
-// pause stops the process where it is.
-func (w *world) pause() {
+// pause stops the process where it is, until resume is called.
+func (w *world) pause() (resume func()) {
 	w.t.Helper()
-	w.beat.Signal(syscall.SIGSTOP)
+	p, beat := w.procs[len(w.procs)-1], w.beat
+	p.stops = append(p.stops, span{from: time.Now()})
+	beat.Signal(syscall.SIGSTOP)
+	return func() {
+		beat.Signal(syscall.SIGCONT)
+		p.stops[len(p.stops)-1].to = time.Now()
+	}
 }
 
 // terminate asks the process to stop. Its budget holds, whatever the sink does.

@@ -81,6 +81,25 @@ type world struct {
 type process struct {
 	started, ended time.Time // ended is zero while it lives
 	how            string
+	stops          []span // while it was stopped by SIGSTOP
+}
+
+type span struct{ from, to time.Time }
+
+// ran is how long the process ran between two moments.
+func (p *process) ran(from, to time.Time) time.Duration {
+	d := to.Sub(from)
+	for _, s := range p.stops {
+		begin, end := s.from, s.to
+		if begin.Before(from) {
+			begin = from
+		}
+		if end.IsZero() || end.After(to) {
+			end = to
+		}
+		d -= max(end.Sub(begin), 0)
+	}
+	return d
 }
 
 // closing is how long rtbeat may take for its last steps (closeTimeout in beater/shutdown.go). It hears no acknowledgement then.
