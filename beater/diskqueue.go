@@ -22,7 +22,7 @@ import (
 func LoadConfig(section, root *conf.C, key string) (config.Config, []string, error) {
 	c, warnings, err := config.Load(section)
 	if err != nil {
-		return config.Config{}, nil, err //nolint:wrapcheck // its caller says what it was doing
+		return config.Config{}, nil, err
 	}
 	c, more, err := fromDiskQueue(c, root, key)
 	return c, append(warnings, more...), err
@@ -110,7 +110,7 @@ func hasUndelivered(dir string) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, err //nolint:wrapcheck // its caller says what it was doing
+		return false, err
 	}
 	segment, offset := readPosition(filepath.Join(dir, "state.dat"))
 	const segmentHeader = 12

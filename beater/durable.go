@@ -67,7 +67,7 @@ type shipping struct {
 	stop      context.CancelFunc
 }
 
-// newShipping makes the shipper of a queue, which may have so many bytes in flight. queue may be nil.
+// newShipping makes the shipper of a queue. inFlight is the limit of its messages in memory, in bytes. queue may be nil.
 func newShipping(queue *diskqueue.Queue, registry *inflight.Registry, inFlight int64, log *logp.Logger) shipping {
 	if queue == nil {
 		return shipping{}

@@ -16,8 +16,8 @@ var outputNames = []string{"logstash", "elasticsearch", "kafka", "redis", "file"
 // default holds a small batch back for 10 s (libbeat/publisher/queue/memqueue/config.go), longer than its sender
 // waits. These settings lie under the user's, who may still choose another value.
 //
-// libbeat's disk queue is never used. Where it is configured, the memory queue is in its place, and found is told where its
-// settings stand: they ask for durable mode.
+// libbeat's disk queue is never used: its settings ask for durable mode. These defaults disable it and configure the memory
+// queue. found is called with the key of its settings.
 func queueDefaults(found func(key string)) []cfgfile.ConditionalOverride {
 	defaults := []cfgfile.ConditionalOverride{{
 		Check:  func(file *conf.C) bool { return !hasOtherQueue(withFlags(file)) },

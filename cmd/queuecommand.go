@@ -174,7 +174,7 @@ func read(dir string, each func(diskqueue.Stored) error) (diskqueue.Files, error
 	case errors.Is(err, os.ErrNotExist):
 		err = fmt.Errorf("there is no queue in %s; name its directory with --path", dir)
 	}
-	return files, err //nolint:wrapcheck // it names the directory
+	return files, err
 }
 
 // damage is an error that names the files that are damaged, nil where none is.
@@ -226,7 +226,7 @@ func (s *queueStatus) end(files diskqueue.Files) {
 
 func (s *queueStatus) print(out io.Writer, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(out).Encode(s) //nolint:wrapcheck // its caller says what it was doing
+		return json.NewEncoder(out).Encode(s)
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "path\t%s\n", s.Path) // Flush returns the error
@@ -241,7 +241,7 @@ func (s *queueStatus) print(out io.Writer, asJSON bool) error {
 	if s.MaxBytes > 0 {
 		_, _ = fmt.Fprintf(w, "max_bytes\t%d (%s), %.1f %% of it are taken\n", s.MaxBytes, humanize.IBytes(uint64(s.MaxBytes)), 100*s.Share)
 	}
-	return w.Flush() //nolint:wrapcheck // its caller says what it was doing
+	return w.Flush()
 }
 
 // exporter prints batches, one a line.
@@ -266,5 +266,5 @@ func (e *exporter) export(b diskqueue.Stored) error {
 	e.messages += n
 	e.progress.Do(func() { _, _ = fmt.Fprintf(e.say, "%d batches\n", e.batches) })
 	_, err = e.out.Write(line)
-	return err //nolint:wrapcheck // its caller says what it was doing
+	return err
 }

@@ -11,9 +11,9 @@ import (
 func allocate(f *os.File, size int64) error {
 	err := unix.Fallocate(int(f.Fd()), 0, 0, size)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) { // the file system, or a seccomp policy
-		return f.Truncate(size) //nolint:wrapcheck // its caller says what it was doing
+		return f.Truncate(size)
 	}
-	return err //nolint:wrapcheck // its caller says what it was doing
+	return err
 }
 
 // isNoSpace tells whether an error says that the disk, or what the user may take of it, is full.

@@ -102,7 +102,7 @@ func initialize(path string, size int64) (err error) {
 		if err == nil {
 			_, err = tx.CreateBucket(keysBucket)
 		}
-		return err //nolint:wrapcheck // below
+		return err
 	})
 	if err == nil {
 		err = file.Sync()
@@ -155,7 +155,7 @@ func (s *segment) open() error {
 		if err == nil {
 			s.db.AllocSize = pageSize // a file that must grow does not grow by more than it must
 		}
-		return err //nolint:wrapcheck // the path is in its text
+		return err
 	})
 }
 

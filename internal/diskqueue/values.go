@@ -58,7 +58,7 @@ func (v values) put(number uint64, value []byte) error {
 	if err == nil {
 		err = bucket.Put(k, value)
 	}
-	return err //nolint:wrapcheck // bbolt's
+	return err
 }
 
 // edited returns the value of a batch with another Header.Known. It is nil where the batch is to be deleted, or was.
@@ -92,5 +92,5 @@ func (v values) replace(number uint64, other []byte) error {
 	if err == nil && other != nil {
 		err = v.put(number, other)
 	}
-	return err //nolint:wrapcheck // bbolt's
+	return err
 }
