@@ -4,17 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/elastic/beats/v7/libbeat/beat"
-	"github.com/elastic/beats/v7/libbeat/publisher"
-	"github.com/elastic/beats/v7/libbeat/publisher/queue"
-	"github.com/elastic/beats/v7/libbeat/publisher/queue/diskqueue"
 	conf "github.com/elastic/elastic-agent-libs/config"
-	"github.com/elastic/elastic-agent-libs/logp"
-	"github.com/elastic/elastic-agent-libs/mapstr"
 	"github.com/elastic/elastic-agent-libs/paths"
 
 	"github.com/txn2/rtbeat/config"
@@ -96,30 +89,11 @@ func TestLibbeatsDiskQueueIsRefused(t *testing.T) {
 	}
 }
 
-// leave writes events into a disk queue of libbeat, has the first of them acknowledged, and closes the queue.
-func leave(t *testing.T, dir string, events, acknowledged int) {
+// copyDiskQueue copies a directory that libbeat's disk queue wrote with ten events in it. The directories are recorded, and not
+// written by the test, because libbeat's queue has a data race in Close (diskqueue/core_loop.go, handleShutdown).
+func copyDiskQueue(t *testing.T, dir, recorded string) {
 	t.Helper()
-	settings := diskqueue.DefaultSettings()
-	settings.Path, settings.MaxSegmentSize = dir, 1<<20
-	q, err := diskqueue.NewQueue(logp.NewNopLogger(), nil, settings, nil)
-	require.NoError(t, err)
-	written := make(chan int, events)
-	producer := q.Producer(queue.ProducerConfig{ACK: func(n int) { written <- n }})
-	for range events {
-		_, taken := producer.Publish(publisher.Event{Content: beat.Event{Timestamp: time.Unix(1, 0), Fields: mapstr.M{"a": 1}}})
-		require.True(t, taken)
-	}
-	for n := 0; n < events; {
-		n += <-written
-	}
-	for n := 0; n < acknowledged; {
-		batch, err := q.Get(acknowledged - n)
-		require.NoError(t, err)
-		n += batch.Count()
-		batch.Done()
-	}
-	require.NoError(t, q.Close(false))
-	<-q.Done()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "diskqueue", recorded))))
 }
 
 // inData sets path.data to a new directory.
@@ -133,27 +107,26 @@ func inData(t *testing.T) string {
 
 func TestEventsOfLibbeatsDiskQueueAreNotForgotten(t *testing.T) {
 	for name, test := range map[string]struct {
-		events, acknowledged int
-		change               func(t *testing.T, dir string)
-		isRefused            bool
+		recorded  string
+		change    func(t *testing.T, dir string)
+		isRefused bool
 	}{
-		"never used":      {},
-		"nothing is left": {events: 10, acknowledged: 10},
-		"one is left":     {events: 10, acknowledged: 9, isRefused: true},
-		"all are left":    {events: 10, isRefused: true},
-		"garbage as state": {events: 10, acknowledged: 9, isRefused: true, change: func(t *testing.T, dir string) {
+		"nothing is left": {recorded: "0-left"},
+		"one is left":     {recorded: "1-left", isRefused: true},
+		"all are left":    {recorded: "10-left", isRefused: true},
+		"garbage as state": {recorded: "1-left", isRefused: true, change: func(t *testing.T, dir string) {
 			t.Helper()
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "state.dat"), []byte("garbage that is longer than a position"), 0o600))
 		}},
-		"an empty state": {events: 10, acknowledged: 9, isRefused: true, change: func(t *testing.T, dir string) {
+		"an empty state": {recorded: "1-left", isRefused: true, change: func(t *testing.T, dir string) {
 			t.Helper()
 			require.NoError(t, os.Truncate(filepath.Join(dir, "state.dat"), 0))
 		}},
-		"no state": {events: 10, acknowledged: 9, isRefused: true, change: func(t *testing.T, dir string) {
+		"no state": {recorded: "1-left", isRefused: true, change: func(t *testing.T, dir string) {
 			t.Helper()
 			require.NoError(t, os.Remove(filepath.Join(dir, "state.dat")))
 		}},
-		"other files": {change: func(t *testing.T, dir string) {
+		"other files": {recorded: "0-left", change: func(t *testing.T, dir string) {
 			t.Helper()
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "notes.seg"), make([]byte, 100), 0o600))
 		}},
@@ -163,7 +136,7 @@ func TestEventsOfLibbeatsDiskQueueAreNotForgotten(t *testing.T) {
 			for _, dir := range []string{filepath.Join(inData(t), "diskqueue"), filepath.Join(inData(t), "mine")} {
 				paths.Paths.Data = filepath.Dir(dir)
 				c.Durable.Path = "mine"
-				leave(t, dir, test.events, test.acknowledged)
+				copyDiskQueue(t, dir, test.recorded)
 				if test.change != nil {
 					test.change(t, dir)
 				}
@@ -191,7 +164,7 @@ func TestLeftoversThatCannotBeRead(t *testing.T) {
 		t.Skip("this user may read everything")
 	}
 	dir := filepath.Join(inData(t), "diskqueue")
-	leave(t, dir, 1, 0)
+	copyDiskQueue(t, dir, "10-left")
 	require.NoError(t, os.Chmod(dir, 0))
 	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
 	require.ErrorContains(t, checkLeftovers(config.Default()), "Let this user read the directory, or move it away")
