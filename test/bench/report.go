@@ -37,15 +37,15 @@ func (r *results) markdown(o options, m machine) string {
 	var text strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) }
 	line("# Benchmarks\n")
-	line("Written by `make bench BENCH_OUT=docs/benchmarks`. Figures of one run may be compared with each other, not with those of another machine. [profile.md](profile.md) says where the time goes.\n")
+	line("Written by `make bench BENCH_OUT=docs/benchmarks`. Compare figures of one run only with each other. [profile.md](profile.md) says where the time goes.\n")
 	line("- %s", m)
 	commit := o.commit
 	if commit == "" {
 		commit = "not given"
 	}
 	line("- %s, commit %s", m.date.Format(time.DateOnly+" 15:04 UTC"), commit)
-	line("- %d rounds of %v, all rows in turns: medians, and the least and the most", o.rounds, o.duration)
-	line("- what is measured is pinned to one core; the senders and the sink, one process, to another")
+	line("- %d rounds of %v, all rows interleaved: medians, minima and maxima", o.rounds, o.duration)
+	line("- the measured process is pinned to one core; the bench, with senders and sink, to another")
 	line("- every answer was 200, and every acknowledged event has reached the sink\n")
 	r.throughput(line)
 	if o.rows != nil {
@@ -67,7 +67,7 @@ func (r *results) markdown(o options, m machine) string {
 
 func (r *results) throughput(line func(string, ...any)) {
 	line("## CPU and throughput\n")
-	line("Messages have about 370 bytes, dedupe is on, bodies are plain, and there are no processors. Each row below rtbeat's first is that row with one change.\n")
+	line("Messages have about 370 bytes, dedupe is on, bodies are plain, and there are no processors. Each row below rtbeat's first has one change.\n")
 	line("![CPU seconds a million events](bench.svg)\n")
 	line("| | CPU s a million events | least – most | events/s a core | events/s | others on its core | bench's core |\n|---|--:|--:|--:|--:|--:|--:|")
 	marked := false
@@ -86,25 +86,25 @@ func (r *results) throughput(line func(string, ...any)) {
 	}
 	line("")
 	if marked {
-		line("¹ The bench's core was the limit: events/s says little about what is measured, CPU s still does.\n")
+		line("¹ The bench's core was the limit: events/s says little then, CPU s still holds.\n")
 	}
-	line("- *others on its core*: what else ran on the core of what is measured. More than a few %% lower events/s, and CPU s hardly.")
-	line("- *%s*: go-lumber's client sends one window of 2048 captured events again and again, level 3, two windows on their way.", rowProtocol)
-	line("- *%s*: a Beat that publishes rtbeat's events through the same pipeline and output. What making them takes is in its figure, and in the row before by itself.", rowCeiling)
-	line("- *gzip*: senders compress each body anew, so that dedupe stays on.")
-	line("- *%s*, *%s*, *%s*: with `%s`, for they have more in flight than the default admits.", rowLong, rowLarge, rowCrowd, moreInFlight)
+	line("- *others on its core*: the share of other processes on the measured core. More than a few %% lower events/s, and CPU s hardly.")
+	line("- *%s*: go-lumber's client sends one window of 2048 captured events again and again, level 3, two windows at once.", rowProtocol)
+	line("- *%s*: a Beat that publishes rtbeat's events through the same pipeline and output. Its figure includes making the events; the row before has that alone.", rowCeiling)
+	line("- *gzip*: senders compress each body anew, so dedupe stays on.")
+	line("- *%s*, *%s*, *%s*: with `%s`, because the default admits less in flight.", rowLong, rowLarge, rowCrowd, moreInFlight)
 	line("- *three processors*: `add_host_metadata`, `drop_fields`, and a `drop_fields` with a condition on `rxtxMsg.payload.tariff` that is never true.\n")
 }
 
 func (r *results) latency(line func(string, ...any)) {
 	line("## Latency\n")
-	line("Batches of 20 at fixed rates, from the intended start to the answer. 100 %% is what 16 senders that wait for their answers came to above. *Sent late* is p50 and p99 from the intended to the actual start: what the bench itself adds, and the wait for one of 64 senders.\n")
+	line("Batches of 20 at fixed rates, from the intended start to the answer. 100 %% is the rate of 16 waiting senders above. *Sent late* is p50 and p99 from the intended to the actual start: the bench's own delay, and the wait for one of 64 senders.\n")
 	line("| rate | requests/s | requests | p50 | p90 | p99 | p99.9 | sent late |\n|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for _, s := range r.steps {
 		at := func(p float64) string { return milliseconds(percentile(s.latencies, p)) }
 		line("| %.0f %% | %.0f | %d | %s | %s | %s | %s | %s, %s |", s.share*100, s.rate, s.requests, at(50), at(90), at(99), at(99.9), milliseconds(percentile(s.lateness, 50)), milliseconds(percentile(s.lateness, 99)))
 	}
-	line("\nOne message at a time, %d requests with nothing else to do, and raw lumberjack round trips of one event from rtbeat's core to the same sink, in turns:\n", len(r.singles.posts))
+	line("\nOne message at a time, %d requests with nothing else to do, and raw lumberjack round trips of one event from rtbeat's core to the same sink, interleaved:\n", len(r.singles.posts))
 	line("| | p50 | p99 |\n|---|--:|--:|")
 	for _, of := range []struct {
 		name string
