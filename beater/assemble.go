@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/txn2/rtbeat/config"
 	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/intake"
@@ -33,33 +32,20 @@ type assembly struct {
 	unwatch   func()         // ends the watch of states, and waits for its end; made by Run
 }
 
-// documentIDs are the values of the setting document_id.
-var documentIDs = map[config.DocumentID]publish.DocumentID{
-	config.DocumentIDContent: publish.ContentDocumentID,
-	config.DocumentIDUUID:    publish.UUIDDocumentID,
-	config.DocumentIDNone:    publish.NoDocumentID,
-}
-
 // assemble builds the rooms along the walk, straight down the page.
 func (bt *Beater) assemble() (*assembly, error) {
-	inFlight := int64(bt.config.MaxInFlightBytes)
+	inFlight := int64(bt.config.MaxInFlight)
 	if bt.queue != nil {
 		inFlight /= 2 // the other half is the shipper's
 	}
 	admission := inflight.NewAdmission(inFlight)
-	registry := inflight.NewRegistry(inflight.Settings{
-		Join:       bt.config.Dedupe.Enabled,
-		Keys:       bt.config.DocumentID == config.DocumentIDContent,
-		Window:     bt.config.Dedupe.Window,
-		MaxEntries: bt.config.Dedupe.MaxEntries,
-		StallAfter: bt.config.StallAfter,
-	})
+	registry := inflight.NewRegistry(bt.config.InFlight)
 	shipping := newShipping(bt.queue, registry, inFlight, bt.log)
 	var server *intake.Server // it counts, and is looked at once it serves
 	gathered := prometheus.NewRegistry()
 	m := metrics.New(gathered, metrics.Sources{
 		Bytes:         func() int64 { return admission.Used() + shipping.inFlight() },
-		BytesLimit:    func() int64 { return int64(bt.config.MaxInFlightBytes) },
+		BytesLimit:    func() int64 { return int64(bt.config.MaxInFlight) },
 		High:          func() bool { _, _, high := admission.High(); return high },
 		Events:        registry.Events,
 		Oldest:        registry.Oldest,
@@ -83,7 +69,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 
 	publisher, err := publish.New(bt.pipeline, registry, publish.Settings{
 		Workers:    min(runtime.GOMAXPROCS(0), maxWorkers),
-		DocumentID: documentIDs[bt.config.DocumentID],
+		DocumentID: bt.config.DocumentID,
 	}, m, bt.log.Named("publish"))
 	if err != nil {
 		return nil, fmt.Errorf("starting to publish: %w", err)
@@ -95,6 +81,10 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Metrics:        m,
 		MetricsHandler: m.Handler(),
 		Authenticator:  bt.door.authenticator,
+		Trusted:        bt.door.trusted,
+		TLS:            bt.door.certificates.Config(),
+		Admin:          bt.door.admin != nil,
+		Dedupe:         bt.config.Dedupe.Enabled,
 		Connections:    bt.door.connections,
 		Log:            bt.log.Named("intake"),
 	}
@@ -111,21 +101,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		})
 		parts.Status, parts.StatusPaths = page, status.Paths
 	}
-	server = intake.New(intake.Settings{
-		Timeout:        bt.config.Timeout,
-		ReadTimeout:    bt.config.ReadTimeout,
-		IdleTimeout:    bt.config.IdleTimeout,
-		MaxBody:        int64(bt.config.MaxBodyBytes),
-		MaxMessages:    bt.config.MaxMessages,
-		MaxDepth:       bt.config.MaxDepth,
-		MaxKey:         int(bt.config.MaxKeyBytes),
-		MaxHeader:      int(bt.config.MaxHeaderBytes),
-		TLS:            bt.door.tls(),
-		TrustedProxies: bt.door.trusted,
-		IncludeHeaders: bt.config.Headers(),
-		Admin:          bt.door.admin != nil,
-		Dedupe:         bt.config.Dedupe.Enabled,
-	}, parts)
+	server = intake.New(bt.config.Intake, parts)
 	states := states{stallOf(registry, bt.queue != nil, bt.log), highOf(admission, bt.log), crowdOf(bt.door.connections, bt.log)}
 	return &assembly{admission: admission, registry: registry, metrics: m, publisher: publisher, server: server, shipping: shipping, states: states, status: page}, nil
 }

@@ -189,7 +189,7 @@ func (bt *Beater) announce() {
 	bt.log.Infow("listening on "+bt.Address(),
 		"service.version", bt.build.Version, "tls", bt.door.certificates != nil, "auth", schemesOf(bt.door.authenticator), "output", bt.output, "ack", string(bt.ack()),
 		"timeout", c.Timeout.String(), "stall_after", c.StallAfter.String(), "shutdown_timeout", c.ShutdownTimeout.String(),
-		"max_body_bytes", int64(c.MaxBodyBytes), "max_messages", c.MaxMessages, "max_in_flight_bytes", int64(c.MaxInFlightBytes),
+		"max_body_bytes", int64(c.MaxBody), "max_messages", c.MaxMessages, "max_in_flight_bytes", int64(c.MaxInFlight),
 		"max_connections", bt.door.connections.Limit())
 }
 

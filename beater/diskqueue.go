@@ -15,6 +15,8 @@ import (
 	"github.com/elastic/elastic-agent-libs/paths"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/diskqueue"
+	"github.com/txn2/rtbeat/internal/setting"
 )
 
 // LoadConfig reads the rtbeat section. Where root, the whole configuration, has settings of libbeat's disk queue, they are taken
@@ -42,8 +44,8 @@ func fromDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, 
 		return c, nil, fmt.Errorf("reading %s: %w", key, err)
 	}
 	var settings struct {
-		Path    string          `config:"path"`
-		MaxSize config.ByteSize `config:"max_size"`
+		Path    string           `config:"path"`
+		MaxSize setting.ByteSize `config:"max_size"`
 	}
 	if err := section.Unpack(&settings); err != nil {
 		return c, nil, fmt.Errorf("reading %s: %w", key, err)
@@ -51,7 +53,7 @@ func fromDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, 
 	if settings.MaxSize == 0 {
 		return c, nil, fmt.Errorf("%s.max_size is missing or 0, which is no limit for libbeat; write what the queue may take on the disk, such as 10GiB", key)
 	}
-	durable := config.Durable{Enabled: true, Path: c.Durable.Path, MaxBytes: settings.MaxSize}
+	durable := diskqueue.Settings{Enabled: true, Path: c.Durable.Path, MaxBytes: settings.MaxSize}
 	if settings.Path != "" {
 		durable.Path = settings.Path
 	}

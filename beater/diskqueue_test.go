@@ -11,6 +11,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/paths"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/diskqueue"
 )
 
 func TestDiskQueueIsDurableMode(t *testing.T) {
@@ -21,15 +22,15 @@ func TestDiskQueueIsDurableMode(t *testing.T) {
 		both  = "both rtbeat.durable and queue.disk are configured; leave queue.disk out"
 	)
 	for yaml, test := range map[string]struct {
-		want     config.Durable
+		want     diskqueue.Settings
 		warnings []string
 		err      string
 	}{
-		"queue.disk.max_size: 1GiB":                {want: config.Durable{Enabled: true, Path: "queue", MaxBytes: 1 << 30}, warnings: []string{taken}},
-		"queue.disk: {max_size: 1GB, path: /q}":    {want: config.Durable{Enabled: true, Path: "/q", MaxBytes: 1e9}, warnings: []string{taken}},
-		"queue.disk: {max_size: 67108864, path: }": {want: config.Durable{Enabled: true, Path: "queue", MaxBytes: 64 << 20}, warnings: []string{taken}},
+		"queue.disk.max_size: 1GiB":                {want: diskqueue.Settings{Enabled: true, Path: "queue", MaxBytes: 1 << 30}, warnings: []string{taken}},
+		"queue.disk: {max_size: 1GB, path: /q}":    {want: diskqueue.Settings{Enabled: true, Path: "/q", MaxBytes: 1e9}, warnings: []string{taken}},
+		"queue.disk: {max_size: 67108864, path: }": {want: diskqueue.Settings{Enabled: true, Path: "queue", MaxBytes: 64 << 20}, warnings: []string{taken}},
 		"queue.disk: {max_size: 1GiB, segment_size: 1B, read_ahead: -1, encryption.enabled: true}": {
-			want: config.Durable{Enabled: true, Path: "queue", MaxBytes: 1 << 30},
+			want: diskqueue.Settings{Enabled: true, Path: "queue", MaxBytes: 1 << 30},
 			warnings: []string{
 				taken, "queue.disk.encryption means nothing in durable mode; leave it out", "queue.disk.read_ahead means nothing in durable mode; leave it out",
 				"queue.disk.segment_size means nothing in durable mode; leave it out",

@@ -1,9 +1,7 @@
 package beater
 
 import (
-	"crypto/tls"
 	"fmt"
-	"io/fs"
 	"net"
 	"strings"
 	"time"
@@ -32,7 +30,7 @@ type door struct {
 func newDoor(c config.Config, log *logp.Logger) (*door, error) {
 	d := &door{connections: listen.NewBound(listen.Affordable(c.MaxConnections))}
 	var err error
-	if d.authenticator, err = auth.New(authSettings(c.Auth)); err != nil {
+	if d.authenticator, err = auth.New(c.Auth); err != nil {
 		return nil, err //nolint:wrapcheck // its text is for the operator, and names the setting already
 	}
 	if d.trusted, err = clientip.ParseTrusted(c.TrustedProxies); err != nil {
@@ -49,24 +47,6 @@ func newDoor(c config.Config, log *logp.Logger) (*door, error) {
 	return d, nil
 }
 
-// authSettings leaves out what is not set.
-func authSettings(c config.Auth) auth.Settings {
-	s := auth.Settings{BearerTokens: c.Bearer.Tokens, CertificateNames: c.Certificate.Names}
-	if c.Basic.Username != "" || c.Basic.Password != "" {
-		s.Logins = []auth.Login{{Username: c.Basic.Username, Password: c.Basic.Password}}
-	}
-	if len(c.HMAC.Keys) > 0 {
-		s.HMAC = &auth.HMACSettings{
-			Keys:            c.HMAC.Keys,
-			Header:          c.HMAC.Header,
-			Prefix:          c.HMAC.Prefix,
-			TimestampHeader: c.HMAC.TimestampHeader,
-			Window:          c.HMAC.Window,
-		}
-	}
-	return s
-}
-
 // open takes over the sockets of the service manager, and binds those that it does not pass.
 func (d *door) open(c config.Config, log *logp.Logger) error {
 	inherited, err := systemd.Inherited()
@@ -76,7 +56,7 @@ func (d *door) open(c config.Config, log *logp.Logger) error {
 	intake := inherited.Intake
 	if intake != nil {
 		log.Infof("the service manager passes the socket of the intake, %s: rtbeat.host, rtbeat.port and rtbeat.socket_mode are not used", intake.Addr())
-	} else if intake, err = listen.Bind(listen.Settings{Host: c.Host, Port: c.Port, SocketMode: fs.FileMode(c.SocketMode)}); err != nil {
+	} else if intake, err = c.Listen.Bind(); err != nil {
 		inherited.Close()
 		return err //nolint:wrapcheck // its text is for the operator, and names the setting already
 	}
@@ -84,7 +64,7 @@ func (d *door) open(c config.Config, log *logp.Logger) error {
 	if admin != nil {
 		log.Infof("the service manager passes the socket of health and metrics, %s: rtbeat.admin.host and rtbeat.admin.port are not used", admin.Addr())
 	} else if c.Admin.Port != 0 {
-		if admin, err = listen.Bind(listen.Settings{Host: c.Admin.Host, Port: c.Admin.Port, Section: "rtbeat.admin"}); err != nil {
+		if admin, err = c.Admin.Bind(); err != nil {
 			_ = intake.Close()
 			return err //nolint:wrapcheck // its text is for the operator, and names the setting already
 		}
@@ -111,14 +91,6 @@ func (d *door) close() {
 	if d.admin != nil {
 		_ = d.admin.Close()
 	}
-}
-
-// tls is what the server needs to speak TLS; nil for plain HTTP.
-func (d *door) tls() *tls.Config {
-	if d.certificates == nil {
-		return nil
-	}
-	return d.certificates.Config()
 }
 
 // expiry returns what tells when the certificate ends; nil for plain HTTP.

@@ -19,15 +19,13 @@ import (
 
 // openQueue opens the queue on disk; it returns nil where durable mode is off.
 func openQueue(c config.Config, log *logp.Logger) (*diskqueue.Queue, error) {
-	s := diskqueue.Settings{Path: paths.Resolve(paths.Data, c.Durable.Path), MaxBytes: int64(c.Durable.MaxBytes)}
-	if !c.Durable.Enabled {
+	s := c.Durable
+	s.Path, s.Dedupe = paths.Resolve(paths.Data, s.Path), c.Dedupe
+	if !s.Enabled {
 		if holdsBatches(s.Path) {
 			log.Warnf("durable mode is off, and the queue in %s has batches that were answered 200 and are not delivered: switch durable mode on until they are (docs/durable.md)", s.Path)
 		}
 		return nil, nil
-	}
-	if c.Dedupe.Enabled {
-		s.Window, s.MaxEntries = c.Dedupe.Window, c.Dedupe.MaxEntries
 	}
 	log.Infof("durable mode: a 200 says that the batch is on the disk in %s. Reading what is there", s.Path)
 	queue, err := diskqueue.Open(s)

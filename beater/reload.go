@@ -97,7 +97,7 @@ func (bt *Beater) reload(a *assembly) error {
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}
-	authenticator, err := auth.New(authSettings(next.Auth))
+	authenticator, err := auth.New(next.Auth)
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}

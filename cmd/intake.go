@@ -20,6 +20,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/clientip"
 	"github.com/txn2/rtbeat/internal/probe"
 )
@@ -135,7 +136,7 @@ func (o *intakeOptions) where(c config.Config) (*url.URL, error) {
 		}
 		return u, nil
 	}
-	if path, is := strings.CutPrefix(c.Host, "unix://"); is {
+	if path, is := c.Socket(); is {
 		return &url.URL{Scheme: "unix", Path: path}, nil
 	}
 	if c.Port == 0 {
@@ -175,7 +176,7 @@ func announces(trusted clientip.Trusted, local net.Addr) bool {
 }
 
 // credentialsOf are the first of each scheme.
-func credentialsOf(a config.Auth) (credentials []probe.Credential) {
+func credentialsOf(a auth.Settings) (credentials []probe.Credential) {
 	if len(a.Bearer.Tokens) > 0 {
 		credentials = append(credentials, probe.Bearer(a.Bearer.Tokens[0]))
 	}

@@ -1,16 +1,21 @@
 package config
 
-import "reflect"
+import (
+	"reflect"
 
-// WithAuth returns c with another auth section, judged by the rules that hold between it and the rest of c.
-func (c Config) WithAuth(a Auth) (Config, error) {
+	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/diskqueue"
+)
+
+// WithAuth returns c with another auth section, if the whole keeps the rules.
+func (c Config) WithAuth(a auth.Settings) (Config, error) {
 	c.Auth = a
 	err := c.check()
 	return c, err
 }
 
 // WithDurable returns c with other settings of durable mode, if they keep the rules.
-func (c Config) WithDurable(d Durable) (Config, error) {
+func (c Config) WithDurable(d diskqueue.Settings) (Config, error) {
 	c.Durable = d
 	err := c.checkDurable()
 	return c, err
@@ -22,11 +27,11 @@ func (c Config) Changed(other Config) []string {
 }
 
 func changed(prefix string, a, b reflect.Value) (keys []string) {
-	for field := range fieldsOf(a.Type()) {
-		before, after := a.FieldByName(field.Name), b.FieldByName(field.Name)
-		switch key := prefix + keyOf(field); {
-		case field.Type == reflect.TypeFor[Auth]():
-		case isGroup(field.Type):
+	for field := range Fields(a.Type()) {
+		before, after := a.FieldByIndex(field.Index), b.FieldByIndex(field.Index)
+		switch key := prefix + field.Key; {
+		case field.Type == reflect.TypeFor[auth.Settings]():
+		case field.IsGroup():
 			keys = append(keys, changed(key+".", before, after)...)
 		case !reflect.DeepEqual(before.Interface(), after.Interface()):
 			keys = append(keys, key)

@@ -9,6 +9,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/auth"
 )
 
 func TestChangedNamesWhatDiffers(t *testing.T) {
@@ -18,16 +19,16 @@ func TestChangedNamesWhatDiffers(t *testing.T) {
 	require.Empty(t, before.Changed(after), "a reload applies it")
 	after.Timeout, after.Dedupe.Window, after.TrustedProxies = time.Second, time.Minute, []string{"unix"}
 	after.SSL = &tlscommon.ServerConfig{}
-	require.Equal(t, []string{"rtbeat.ssl", "rtbeat.timeout", "rtbeat.dedupe.window", "rtbeat.trusted_proxies"}, before.Changed(after))
+	require.Equal(t, []string{"rtbeat.ssl", "rtbeat.trusted_proxies", "rtbeat.timeout", "rtbeat.dedupe.window"}, before.Changed(after))
 }
 
 // Names of certificates that a file brings together with ssl are of no use while ssl is not in force.
 func TestAuthIsJudgedByTheRestThatIsInForce(t *testing.T) {
 	c := config.Default()
-	next, err := c.WithAuth(config.Auth{Bearer: config.Bearer{Tokens: []string{"t"}}, HMAC: c.Auth.HMAC})
+	next, err := c.WithAuth(auth.Settings{Bearer: auth.Bearer{Tokens: []string{"t"}}, HMAC: c.Auth.HMAC})
 	require.NoError(t, err)
 	require.Equal(t, []string{"t"}, next.Auth.Bearer.Tokens)
 	require.Empty(t, c.Auth.Bearer.Tokens)
-	_, err = c.WithAuth(config.Auth{Certificate: config.Certificate{Names: []string{"a"}}, HMAC: c.Auth.HMAC})
+	_, err = c.WithAuth(auth.Settings{Certificate: auth.Certificate{Names: []string{"a"}}, HMAC: c.Auth.HMAC})
 	require.ErrorContains(t, err, "rtbeat.auth.certificate.names is set without rtbeat.ssl.client_authentication")
 }

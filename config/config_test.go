@@ -16,13 +16,18 @@ import (
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/dedupe"
+	"github.com/txn2/rtbeat/internal/diskqueue"
+	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/listen"
 )
 
 // What each refusal of a key ends with, by where the key stands.
 const (
-	known = "(known there: host, port, socket_mode, ssl.*, auth.*, timeout, shutdown_timeout, shutdown_delay, max_body_bytes, max_in_flight_bytes, " +
-		"max_messages, max_depth, max_key_bytes, max_header_bytes, max_connections, read_timeout, idle_timeout, stall_after, dedupe.*, durable.*, document_id, " +
-		"trusted_proxies, proxy_protocol, include_headers, admin.*)"
+	known = "(known there: host, port, socket_mode, ssl.*, max_connections, auth.*, trusted_proxies, proxy_protocol, timeout, read_timeout, idle_timeout, " +
+		"max_body_bytes, max_messages, max_depth, max_key_bytes, max_header_bytes, include_headers, max_in_flight_bytes, stall_after, dedupe.*, document_id, " +
+		"durable.*, shutdown_timeout, shutdown_delay, admin.*)"
 	knownInDedupe  = "(known there: enabled, window, max_entries)"
 	knownInDurable = "(known there: enabled, path, max_bytes)"
 	knownInAuth    = "(known there: bearer.*, basic.*, hmac.*, certificate.*)"
@@ -56,7 +61,7 @@ func TestLoadAccepts(t *testing.T) {
 		c.SSL.ClientAuth = &clients
 		return c.SSL
 	}
-	durable := func(change func(*config.Durable)) func(*config.Config) {
+	durable := func(change func(*diskqueue.Settings)) func(*config.Config) {
 		return func(c *config.Config) {
 			c.Durable.Enabled = true
 			change(&c.Durable)
@@ -73,46 +78,50 @@ func TestLoadAccepts(t *testing.T) {
 		"everything.yml": {closed: true, change: func(c *config.Config) {
 			required := tlscommon.TLSClientAuthRequired
 			*c = config.Config{
-				Host:       "192.0.2.7",
-				Port:       9001,
-				SocketMode: 0o600,
-				SSL: &tlscommon.ServerConfig{
-					Certificate: tlscommon.CertificateConfig{Certificate: "/etc/rtbeat/server.pem", Key: "/etc/rtbeat/server.key"},
-					CAs:         []string{"/etc/rtbeat/ca.pem"},
-					Versions:    []tlscommon.TLSVersion{tlscommon.TLSVersion13},
-					ClientAuth:  &required,
+				Listen: config.Listen{
+					Host:       "192.0.2.7",
+					Port:       9001,
+					SocketMode: 0o600,
+					SSL: &tlscommon.ServerConfig{
+						Certificate: tlscommon.CertificateConfig{Certificate: "/etc/rtbeat/server.pem", Key: "/etc/rtbeat/server.key"},
+						CAs:         []string{"/etc/rtbeat/ca.pem"},
+						Versions:    []tlscommon.TLSVersion{tlscommon.TLSVersion13},
+						ClientAuth:  &required,
+					},
+					MaxConnections: 100,
 				},
-				Auth: config.Auth{
-					Bearer: config.Bearer{Tokens: []string{"one", "another"}},
-					Basic:  config.Basic{Username: "somebody", Password: "something"},
-					HMAC: config.HMAC{
+				Auth: auth.Settings{
+					Bearer: auth.Bearer{Tokens: []string{"one", "another"}},
+					Basic:  auth.Basic{Username: "somebody", Password: "something"},
+					HMAC: auth.HMAC{
 						Keys:            []string{"a-key", "another-key"},
 						Header:          "X-Hub-Signature-256",
 						TimestampHeader: "X-Timestamp",
 						Window:          time.Minute,
 					},
-					Certificate: config.Certificate{Names: []string{"*.example.com", "spiffe://example.com/sender"}},
+					Certificate: auth.Certificate{Names: []string{"*.example.com", "spiffe://example.com/sender"}},
 				},
-				Timeout:          20 * time.Second,
-				ShutdownTimeout:  45 * time.Second,
-				ShutdownDelay:    10 * time.Second,
-				MaxBodyBytes:     8 << 20,
-				MaxInFlightBytes: 128 << 20,
-				MaxMessages:      1000,
-				MaxDepth:         20,
-				MaxKeyBytes:      1 << 10,
-				MaxHeaderBytes:   8 << 10,
-				MaxConnections:   100,
-				ReadTimeout:      12 * time.Second,
-				IdleTimeout:      5 * time.Minute,
-				StallAfter:       40 * time.Second,
-				Dedupe:           config.Dedupe{Enabled: false, Window: 90 * time.Second, MaxEntries: 5000},
-				Durable:          config.Durable{Enabled: true, Path: "/var/lib/queue", MaxBytes: 1 << 30},
-				DocumentID:       config.DocumentIDNone,
-				TrustedProxies:   []string{"10.0.0.0/8", "::1", "unix"},
-				ProxyProtocol:    true,
-				IncludeHeaders:   []string{"X-Request-Id", "User-Agent"},
-				Admin:            config.Admin{Host: "127.0.0.1", Port: 9002},
+				Proxies: config.Proxies{TrustedProxies: []string{"10.0.0.0/8", "::1", "unix"}, ProxyProtocol: true},
+				Intake: config.Intake{
+					Timeout:        20 * time.Second,
+					ReadTimeout:    12 * time.Second,
+					IdleTimeout:    5 * time.Minute,
+					MaxBody:        8 << 20,
+					MaxMessages:    1000,
+					MaxDepth:       20,
+					MaxKey:         1 << 10,
+					MaxHeader:      8 << 10,
+					IncludeHeaders: []string{"X-Request-Id", "User-Agent"},
+				},
+				InFlight: config.InFlight{
+					MaxInFlight: 128 << 20,
+					StallAfter:  40 * time.Second,
+					Dedupe:      dedupe.Settings{Enabled: false, Window: 90 * time.Second, MaxEntries: 5000},
+					DocumentID:  inflight.NoID,
+				},
+				Durable:  diskqueue.Settings{Enabled: true, Path: "/var/lib/queue", MaxBytes: 1 << 30},
+				Shutdown: config.Shutdown{ShutdownTimeout: 45 * time.Second, ShutdownDelay: 10 * time.Second},
+				Admin:    listen.Admin{Host: "127.0.0.1", Port: 9002},
 			}
 		}},
 		"durations.yml": {change: func(c *config.Config) {
@@ -129,7 +138,7 @@ func TestLoadAccepts(t *testing.T) {
 			c.Auth.HMAC.Window = 90 * time.Second
 			c.Timeout = 7 * time.Second
 			c.ReadTimeout = 2 * time.Minute
-			c.MaxBodyBytes = 1 << 20
+			c.MaxBody = 1 << 20
 		}},
 		"whole-number.yml": {change: func(c *config.Config) { c.Port = 8082 }},
 
@@ -140,7 +149,7 @@ func TestLoadAccepts(t *testing.T) {
 		"host-ipv6.yml": {closed: true, change: func(c *config.Config) { c.Host = "::1" }},
 		"host-ipv6-brackets.yml": {closed: true, change: func(c *config.Config) {
 			c.Host = "[::1]"
-			c.Admin = config.Admin{Host: "[fe80::1%eth0]", Port: 8081}
+			c.Admin = listen.Admin{Host: "[fe80::1%eth0]", Port: 8081}
 		}},
 		"host-localhost.yml":       {closed: true, change: func(c *config.Config) { c.Host = "LocalHost" }},
 		"host-mapped-loopback.yml": {closed: true, change: func(c *config.Config) { c.Host = "::ffff:127.0.0.1" }},
@@ -183,13 +192,13 @@ func TestLoadAccepts(t *testing.T) {
 			change: func(c *config.Config) {
 				c.Host = "192.0.2.7"
 				c.Auth.Bearer.Tokens = []string{"a-token"}
-				c.Auth.Basic = config.Basic{Username: "somebody", Password: "something"}
+				c.Auth.Basic = auth.Basic{Username: "somebody", Password: "something"}
 			},
 			warnings: []string{"rtbeat listens on 192.0.2.7 with rtbeat.auth.bearer and rtbeat.auth.basic, but without " + inClear},
 		},
 		"auth-basic-in-clear.yml": {
 			closed:   true,
-			change:   func(c *config.Config) { c.Auth.Basic = config.Basic{Username: "somebody", Password: "something"} },
+			change:   func(c *config.Config) { c.Auth.Basic = auth.Basic{Username: "somebody", Password: "something"} },
 			warnings: []string{"rtbeat listens on every address of this machine with rtbeat.auth.basic, but without " + inClear},
 		},
 		"auth-hmac.yml": {closed: true, change: func(c *config.Config) { c.Auth.HMAC.Keys = []string{"a-key"} }},
@@ -212,11 +221,11 @@ func TestLoadAccepts(t *testing.T) {
 		}},
 		"limits-lowest.yml": {closed: true, change: func(c *config.Config) {
 			local(c)
-			c.MaxMessages, c.MaxDepth, c.MaxKeyBytes, c.MaxHeaderBytes, c.MaxConnections = 1, 1, 1, 1<<10, 1
+			c.MaxMessages, c.MaxDepth, c.MaxKey, c.MaxHeader, c.MaxConnections = 1, 1, 1, 1<<10, 1
 		}},
 		"limits-highest.yml": {closed: true, change: func(c *config.Config) {
 			local(c)
-			c.MaxMessages, c.MaxDepth, c.MaxKeyBytes, c.MaxHeaderBytes, c.MaxConnections = 1<<24, 990, 50_000, 1<<20, 1<<20
+			c.MaxMessages, c.MaxDepth, c.MaxKey, c.MaxHeader, c.MaxConnections = 1<<24, 990, 50_000, 1<<20, 1<<20
 		}},
 		"admin-port.yml": {closed: true, change: func(c *config.Config) {
 			local(c)
@@ -226,7 +235,7 @@ func TestLoadAccepts(t *testing.T) {
 			closed: true,
 			change: func(c *config.Config) {
 				c.Host = "192.0.2.7"
-				c.Admin = config.Admin{Host: "127.0.0.1", Port: 8081}
+				c.Admin = listen.Admin{Host: "127.0.0.1", Port: 8081}
 			},
 			warnings: []string{strings.Replace(open, "every address of this machine", "192.0.2.7", 1)},
 		},
@@ -236,20 +245,20 @@ func TestLoadAccepts(t *testing.T) {
 			c.Dedupe.Window = time.Minute
 		}},
 		"dedupe-dotted.yml":    {change: func(c *config.Config) { c.Dedupe.MaxEntries = 1 }},
-		"document-id-uuid.yml": {change: func(c *config.Config) { c.DocumentID = config.DocumentIDUUID }},
+		"document-id-uuid.yml": {change: func(c *config.Config) { c.DocumentID = inflight.UUIDID }},
 		"zero-durations.yml": {change: func(c *config.Config) {
 			c.StallAfter, c.Dedupe.Window = 0, 0
 		}},
 		"sizes.yml": {change: func(c *config.Config) {
-			c.MaxBodyBytes, c.MaxInFlightBytes = 512<<10, 3<<19
+			c.MaxBody, c.MaxInFlight = 512<<10, 3<<19
 		}},
 		"sizes-decimal.yml": {change: func(c *config.Config) {
-			c.MaxBodyBytes, c.MaxInFlightBytes = 2_000_000, 4096
+			c.MaxBody, c.MaxInFlight = 2_000_000, 4096
 		}, warnings: []string{
 			"rtbeat.max_body_bytes (2000000) is larger than rtbeat.max_in_flight_bytes (4096), so that a body between the two is always refused with 413",
 		}},
 		"in-flight-below-body.yml": {change: func(c *config.Config) {
-			c.MaxBodyBytes, c.MaxInFlightBytes = 64<<20, 1<<20
+			c.MaxBody, c.MaxInFlight = 64<<20, 1<<20
 		}, warnings: []string{
 			"rtbeat.max_body_bytes (67108864) is larger than rtbeat.max_in_flight_bytes (1048576), so that a body between the two is always refused with 413",
 		}},
@@ -275,19 +284,19 @@ func TestLoadAccepts(t *testing.T) {
 			change:   func(c *config.Config) { c.ShutdownDelay = 29 * time.Second },
 			warnings: []string{"rtbeat.shutdown_timeout is 0s, which is no waiting time; using the default 30s"},
 		},
-		"durable-enabled.yml":     {change: durable(func(*config.Durable) {})},
-		"durable-path.yml":        {change: durable(func(d *config.Durable) { d.Path = "/var/lib/queue" })},
-		"durable-most.yml":        {change: durable(func(d *config.Durable) { d.MaxBytes = math.MaxInt64 })},
-		"durable-null-values.yml": {change: durable(func(d *config.Durable) { d.MaxBytes = 1 << 30 })},
-		"durable-off.yml":         {change: func(c *config.Config) { c.Durable = config.Durable{MaxBytes: -1} }},
+		"durable-enabled.yml":     {change: durable(func(*diskqueue.Settings) {})},
+		"durable-path.yml":        {change: durable(func(d *diskqueue.Settings) { d.Path = "/var/lib/queue" })},
+		"durable-most.yml":        {change: durable(func(d *diskqueue.Settings) { d.MaxBytes = math.MaxInt64 })},
+		"durable-null-values.yml": {change: durable(func(d *diskqueue.Settings) { d.MaxBytes = 1 << 30 })},
+		"durable-off.yml":         {change: func(c *config.Config) { c.Durable = diskqueue.Settings{MaxBytes: -1} }},
 		"durable-empty.yml":       {change: func(*config.Config) {}, warnings: []string{durableOff}},
 		"durable-null.yml":        {change: func(*config.Config) {}, warnings: []string{durableOff}},
 		"durable-least.yml": {change: func(c *config.Config) {
-			c.MaxBodyBytes, c.MaxInFlightBytes = 1<<20, 2<<20
+			c.MaxBody, c.MaxInFlight = 1<<20, 2<<20
 			c.Durable.Enabled, c.Durable.MaxBytes = true, 4<<20
 		}},
 		"durable-variables.yml": {change: func(c *config.Config) {
-			c.MaxBodyBytes = 256 << 10
+			c.MaxBody = 256 << 10
 			c.Durable.Enabled, c.Durable.MaxBytes = true, 5<<20
 		}},
 		"both-timeouts-negative.yml": {
@@ -370,7 +379,7 @@ func TestLoadRejects(t *testing.T) {
 
 		"ssl-no-certificate.yml":    reading + "certificate file not configured accessing 'rtbeat.ssl' (source:'rtbeat.yml')",
 		"ssl-no-key.yml":            reading + "key file not configured accessing 'rtbeat.ssl' (source:'rtbeat.yml') accessing 'rtbeat.ssl' (source:'rtbeat.yml')",
-		"ssl-protocol.yml":          "rtbeat.ssl.supported_protocols has TLSv1.1, which is broken; leave it out, so that there are TLSv1.2 and TLSv1.3",
+		"ssl-protocol.yml":          "rtbeat.ssl.supported_protocols has TLSv1.1, which is broken (RFC 8996); leave it out, so that there are TLSv1.2 and TLSv1.3",
 		"ssl-pin.yml":               "rtbeat.ssl.ca_sha256 has no effect with rtbeat.ssl.verification_mode: none; leave one of them out",
 		"ssl-passphrase-number.yml": "rtbeat.ssl.key_passphrase is read as a number" + noText,
 		"ssl-authorities-group.yml": "rtbeat.ssl.certificate_authorities" + noList,
@@ -583,12 +592,6 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	}
 }
 
-func TestHeaders(t *testing.T) {
-	require.Empty(t, config.Default().Headers())
-	c := config.Config{IncludeHeaders: []string{"X-Request-ID", "cookie", "x-request-id", "Cookie", "user-agent"}}
-	require.Equal(t, []string{"x-request-id", "cookie", "user-agent"}, c.Headers())
-}
-
 // What is loaded once loads again: Load changes the form of durations in the section, and nothing else.
 func TestLoadTwice(t *testing.T) {
 	section := sectionOf(t, "testdata/accepted/everything.yml")
@@ -597,18 +600,4 @@ func TestLoadTwice(t *testing.T) {
 	second, _, err := config.Load(section)
 	require.NoError(t, err)
 	require.Equal(t, first, second)
-}
-
-func TestAddress(t *testing.T) {
-	for want, c := range map[string]config.Config{
-		":8081":               config.Default(),
-		"127.0.0.1:0":         {Host: "127.0.0.1"},
-		"[::1]:9000":          {Host: "::1", Port: 9000},
-		"[::1]:9001":          {Host: "[::1]", Port: 9001},
-		"in.example:8082":     {Host: "in.example", Port: 8082},
-		"unix:///run/in.sock": {Host: "unix:///run/in.sock", Port: 8081},
-	} {
-		require.Equal(t, want, c.Address())
-	}
-	require.Equal(t, "127.0.0.1:9000", config.Admin{Host: "127.0.0.1", Port: 9000}.Address())
 }

@@ -104,9 +104,9 @@ func TestUnreadableVariables(t *testing.T) {
 			"put the whole value in single quotes there, or put it in the keystore as it is", value)
 	}
 	t.Setenv("RT", `'"Sup3r,[S3cret'`)
-	c, _, err := load(t, `auth.bearer.tokens: ["${RT}"]`)
+	c, _, err := load(t, `auth.hmac.keys: ["${RT}"]`)
 	require.NoError(t, err)
-	require.Equal(t, []string{`"Sup3r,[S3cret`}, c.Auth.Bearer.Tokens)
+	require.Equal(t, []string{`"Sup3r,[S3cret`}, c.Auth.HMAC.Keys)
 }
 
 // A variable may lead to another key, and so back to its own.

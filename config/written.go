@@ -11,7 +11,27 @@ import (
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/txn2/rtbeat/internal/setting"
 )
+
+// read returns the values of section as they are written, once they are known to mean what they say. It writes each duration
+// back into section with its unit.
+func read(section *config.C) (values map[string]any, err error) {
+	if err := checkReadable(section, "", maxLevels); err != nil {
+		return nil, err
+	}
+	if err := checkKeys(section); err != nil {
+		return nil, err
+	}
+	if values, err = valuesOf(section); err != nil {
+		return nil, err
+	}
+	if err := checkValues(section, "", reflect.TypeFor[Config](), values); err != nil {
+		return nil, err
+	}
+	return values, writeUnits(section, "", reflect.TypeFor[Config](), values)
+}
 
 // checkReadable reads each value of section by itself, and those in its groups and lists, down to depth levels. An error
 // names the key in full, and nothing of what ucfg says: it puts the whole value of a variable into its errors.
@@ -98,54 +118,72 @@ func valuesOf(section *config.C) (values map[string]any, err error) {
 	return nil, errors.New("a variable in the rtbeat section cannot be read, or leads to itself")
 }
 
-// checkWritten looks at the values of section as they are written, before they are read into a Config. Reading them takes
-// what nobody means: 8081.5 as the port 8081, a group of keys as an empty list, a password that looks like a number as
-// another password, null as the password "null", and a number of seconds that overflows as any duration. An error names
-// the key, and no text.
-//
-// It writes each duration back into section with its unit, which changes its form only: ucfg takes a plain number neither
-// in quotes nor out of a variable.
-func checkWritten(section *config.C, values map[string]any) error {
-	return checkValues(section, "", reflect.TypeFor[Config](), values)
-}
-
-// checkValues looks at the values of a group of settings. What it passes over is judged when it is read.
+// checkValues looks at the values of a group of settings as they are written, before Unpack reads them. Unpack accepts values
+// that nobody means: 8081.5 as the port 8081, a group of keys as an empty list, a password that looks like a number as
+// another password, null as the password "null", and a number of seconds that overflows as any duration. An error names the
+// key, and no text.
 func checkValues(section *config.C, prefix string, settings reflect.Type, values map[string]any) error {
-	for field := range fieldsOf(settings) {
-		key := prefix + keyOf(field)
-		value := values[keyOf(field)]
+	for field := range Fields(settings) {
+		key := prefix + field.Key
+		value := values[field.Key]
 		if value == nil {
-			if err := checkNull(section, key, field.Type); err != nil {
+			if err := checkNull(section, key, field); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := checkValue(section, key, field.Type, value); err != nil {
+		if err := checkValue(section, key, field, value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkNull refuses a key without a value where it would open the door: under auth and ssl. There a group may be empty
-// when the file says so, not because of what a variable holds.
-func checkNull(section *config.C, key string, setting reflect.Type) error {
+// writeUnits writes each duration back into section with its unit, which changes its form only: ucfg takes a plain number
+// neither in quotes nor out of a variable.
+func writeUnits(section *config.C, prefix string, settings reflect.Type, values map[string]any) error {
+	for field := range Fields(settings) {
+		key, value := prefix+field.Key, values[field.Key]
+		if group := field.group(); group != nil {
+			inner, _ := value.(map[string]any)
+			if err := writeUnits(section, key+".", group, inner); err != nil {
+				return err
+			}
+			continue
+		}
+		if value == nil || field.Type != reflect.TypeFor[time.Duration]() {
+			continue
+		}
+		d, err := parseDuration(key, value)
+		if err != nil {
+			return err
+		}
+		if err := section.SetString(key, -1, d.String()); err != nil {
+			return fmt.Errorf("rtbeat.%s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+// checkNull refuses a key without a value under auth and ssl, where it would let everybody in. A group there may be empty in
+// the file, but not because of a variable.
+func checkNull(section *config.C, key string, field Field) error {
 	within, _, _ := strings.Cut(key, ".")
 	if within != "auth" && within != "ssl" {
 		return nil
 	}
-	written, _ := section.Has(key, -1) // an error is for what stands in no group, which reading refuses
+	written, _ := section.Has(key, -1) // it fails for a value in place of a group, which Unpack refuses
 	if !written {
 		return nil
 	}
-	if (isGroup(setting) || isShared(setting)) && !isVariable(section, key) {
+	if field.group() != nil && !isVariable(section, key) {
 		return nil
 	}
 	return noValue(key)
 }
 
-// isVariable tells whether a group is what a variable holds. Remove looks into none, and what it is to remove here is not
-// there.
+// isVariable tells whether a group comes from a variable: Remove fails at a variable. It removes nothing, because no setting
+// has this name.
 func isVariable(section *config.C, key string) bool {
 	_, err := section.Remove(key+".no setting", -1)
 	return err != nil
@@ -155,30 +193,27 @@ func noValue(key string) error {
 	return fmt.Errorf("rtbeat.%s has no value: it is null, or its variable holds null, [] or {}; give it a value, or leave it out", key)
 }
 
-func checkValue(section *config.C, key string, setting reflect.Type, value any) error {
-	switch {
-	case isGroup(setting) || isShared(setting):
+func checkValue(section *config.C, key string, field Field, value any) error {
+	switch group := field.group(); {
+	case group != nil:
 		if enabled, isBool := value.(bool); isBool {
-			if _, known := fieldOf(groupOf(setting), "enabled"); known {
+			if _, known := fieldOf(group, "enabled"); known {
 				return fmt.Errorf("rtbeat.%s is %v, and it is a group of settings; write rtbeat.%[1]s.enabled: %[2]v", key, enabled)
 			}
 		}
-		group, _ := value.(map[string]any)
-		return checkValues(section, key+".", groupOf(setting), group)
-	case setting == reflect.TypeFor[time.Duration]():
-		d, err := parseDuration(key, value)
-		if err != nil {
-			return err
-		}
-		return section.SetString(key, -1, d.String())
-	case setting.Kind() == reflect.Int:
+		values, _ := value.(map[string]any)
+		return checkValues(section, key+".", group, values)
+	case field.Type == reflect.TypeFor[time.Duration]():
+		_, err := parseDuration(key, value)
+		return err
+	case field.Type.Kind() == reflect.Int:
 		return checkWhole(key, value)
-	case setting == reflect.TypeFor[string]():
+	case field.Type == reflect.TypeFor[string]():
 		return checkText(key, value)
-	case setting.Kind() == reflect.Slice:
-		return checkList(key, setting.Elem(), value)
+	case field.Type.Kind() == reflect.Slice:
+		return checkList(key, field.Type.Elem(), value)
 	default:
-		return nil
+		return nil // Unpack judges it
 	}
 }
 
@@ -207,11 +242,11 @@ func parseDuration(key string, value any) (time.Duration, error) {
 	switch {
 	case math.IsNaN(seconds):
 		return 0, fmt.Errorf("rtbeat.%s is %v, which is no duration; write 5 (seconds), 1500ms or 2m", key, value)
-	case seconds > maxDuration.Seconds():
-		return 0, fmt.Errorf("rtbeat.%s is %v seconds; it may be %s at most (plain numbers are seconds)", key, value, maxDuration)
+	case seconds > setting.MaxDuration.Seconds():
+		return 0, fmt.Errorf("rtbeat.%s is %v seconds; it may be %s at most (plain numbers are seconds)", key, value, setting.MaxDuration)
 	}
 	// One that is far below zero is as wrong as the one that it becomes here.
-	return time.Duration(max(seconds, -maxDuration.Seconds()) * float64(time.Second)), nil
+	return time.Duration(max(seconds, -setting.MaxDuration.Seconds()) * float64(time.Second)), nil
 }
 
 // checkWhole refuses a number with a fraction, which would be cut off.

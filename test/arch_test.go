@@ -16,17 +16,21 @@ const module = "github.com/txn2/rtbeat"
 // nothing of the module.
 var mayImport = map[string][]string{
 	"":                        {"cmd"},
-	"cmd":                     {"beater", "config", "internal/clientip", "internal/diskqueue", "internal/lumbersink", "internal/outputs", "internal/probe"},
-	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatcheck", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/shipper", "internal/status", "internal/systemd"},
-	"internal/intake":         {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/diskqueue", "internal/inflight", "internal/pace"},
+	"cmd":                     {"beater", "config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/lumbersink", "internal/outputs", "internal/probe"},
+	"beater":                  {"config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatcheck", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/setting", "internal/shipper", "internal/status", "internal/systemd"},
+	"config":                  {"internal/auth", "internal/clientip", "internal/diskqueue", "internal/inflight", "internal/intake", "internal/listen", "internal/setting"},
+	"internal/auth":           {"internal/setting"},
+	"internal/clientip":       {"internal/setting"},
+	"internal/listen":         {"internal/setting"},
+	"internal/intake":         {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/diskqueue", "internal/inflight", "internal/pace", "internal/setting"},
 	"internal/batch":          {"internal/pace"},
 	"internal/contentcoding":  {"internal/pace"},
 	"internal/publish":        {"internal/batch", "internal/inflight"},
-	"internal/inflight":       {"internal/batch", "internal/dedupe"},
-	"internal/dedupe":         {"internal/batch"},
-	"internal/diskqueue":      {"internal/batch", "internal/dedupe", "internal/inflight"},
+	"internal/inflight":       {"internal/batch", "internal/dedupe", "internal/setting"},
+	"internal/dedupe":         {"internal/batch", "internal/setting"},
+	"internal/diskqueue":      {"internal/batch", "internal/dedupe", "internal/inflight", "internal/setting"},
 	"internal/shipper":        {"internal/batch", "internal/diskqueue", "internal/inflight"},
-	"internal/effective":      {"config"},
+	"internal/effective":      {"config", "internal/setting"},
 	"deploy/packages/extras":  {"cmd"},
 	"internal/metrics/manual": {"internal/metrics"},
 	"internal/outputs":        {},
@@ -40,7 +44,7 @@ var freeOfLibbeat = []string{"internal/batch", "internal/effective", "internal/i
 // stdlibAnd are the rooms that use nothing but the standard library, this module and what is named.
 var stdlibAnd = map[string][]string{
 	"internal/batch":    {"github.com/go-json-experiment/json"},
-	"internal/inflight": {"github.com/go-json-experiment/json"},
+	"internal/inflight": {"github.com/go-json-experiment/json", "github.com/dustin/go-humanize"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

@@ -136,15 +136,12 @@ func refuse(refusal *Refusal) (Pending, *Refusal) {
 	return Pending{checked: true, refusal: refusal}, refusal
 }
 
-// NeedsBody tells whether the request may come in only after Verify has seen the body.
-func (p Pending) NeedsBody() bool { return !p.checked || p.auth != nil }
-
 // Verify compares the signature with the body, and returns nil when the request may come in. The body is what was sent
 // on the wire after the transfer coding (chunks) was removed and before the content coding (gzip) is: a signature
 // covers bytes, and decompressing those of a stranger is work that should come after.
 //
-// When NeedsBody is false the body does not matter, and the result is that of Check. Verify neither changes nor keeps
-// the body. It reads it once for each key.
+// Without a signature to verify, the result is that of Check. Verify neither changes nor keeps the body. It reads the body
+// once for each key.
 func (p Pending) Verify(body []byte) *Refusal {
 	switch {
 	case !p.checked:

@@ -10,9 +10,9 @@ import (
 
 func TestAuthorization(t *testing.T) {
 	a := newAuth(t, Settings{
-		BearerTokens: []string{"first-token", "second.token", "third~token+/=="},
-		Logins:       []Login{{"ada", "one"}, {"ada", "two"}, {"bob", "with:colons:"}, {"grün", "pässwort"}, {"sp ace", " p "}},
-	})
+		Bearer: Bearer{Tokens: []string{"first-token", "second.token", "third~token+/=="}},
+		Basic:  Basic{"ada", "one"},
+	}, Basic{"ada", "two"}, Basic{"bob", "with:colons:"}, Basic{"grün", "pässwort"}, Basic{"sp ace", " p "})
 	for _, c := range []struct {
 		name  string
 		lines []string
@@ -100,11 +100,11 @@ func TestAuthorization(t *testing.T) {
 }
 
 func TestOnlyWhatIsConfiguredIsRead(t *testing.T) {
-	bearer := newAuth(t, Settings{BearerTokens: []string{"token"}})
+	bearer := newAuth(t, Settings{Bearer: Bearer{Tokens: []string{"token"}}})
 	require.Equal(t, BadScheme, detail(t, bearer, request(basic("ada", "one")), ""))
 	require.Equal(t, Missing, detail(t, bearer, request("X-Signature: sha256="+sign("key", "")), ""))
 
-	login := newAuth(t, Settings{Logins: []Login{{"ada", "one"}}})
+	login := newAuth(t, Settings{Basic: Basic{"ada", "one"}})
 	require.Equal(t, BadScheme, detail(t, login, request("Authorization: Bearer token"), ""))
 	require.Empty(t, detail(t, login, request(basic("ada", "one")), ""))
 }
@@ -112,7 +112,7 @@ func TestOnlyWhatIsConfiguredIsRead(t *testing.T) {
 func TestChallenges(t *testing.T) {
 	all := timedSignatures()
 	all.HMAC.Header, all.HMAC.TimestampHeader = "x-hub-signature", "x-time"
-	all.BearerTokens, all.Logins = []string{"token"}, []Login{{"ada", "one"}}
+	all.Bearer.Tokens, all.Basic = []string{"token"}, Basic{"ada", "one"}
 
 	const (
 		bearer    = `Bearer realm="rtbeat"`
@@ -127,12 +127,12 @@ func TestChallenges(t *testing.T) {
 		line     string
 		want     []string
 	}{
-		{"bearer, nothing sent", Settings{BearerTokens: []string{"token"}}, "A: b", []string{bearer}},
-		{"bearer, a wrong token", Settings{BearerTokens: []string{"token"}}, "Authorization: Bearer x", []string{invalid}},
-		{"bearer, a malformed token", Settings{BearerTokens: []string{"token"}}, "Authorization: Bearer x y", []string{invalid}},
-		{"bearer, another scheme", Settings{BearerTokens: []string{"token"}}, "Authorization: Basic x", []string{bearer}},
-		{"basic", Settings{Logins: []Login{{"ada", "one"}}}, "A: b", []string{login}},
-		{"basic, wrong", Settings{Logins: []Login{{"ada", "one"}}}, basic("a", "b"), []string{login}},
+		{"bearer, nothing sent", Settings{Bearer: Bearer{Tokens: []string{"token"}}}, "A: b", []string{bearer}},
+		{"bearer, a wrong token", Settings{Bearer: Bearer{Tokens: []string{"token"}}}, "Authorization: Bearer x", []string{invalid}},
+		{"bearer, a malformed token", Settings{Bearer: Bearer{Tokens: []string{"token"}}}, "Authorization: Bearer x y", []string{invalid}},
+		{"bearer, another scheme", Settings{Bearer: Bearer{Tokens: []string{"token"}}}, "Authorization: Basic x", []string{bearer}},
+		{"basic", Settings{Basic: Basic{"ada", "one"}}, "A: b", []string{login}},
+		{"basic, wrong", Settings{Basic: Basic{"ada", "one"}}, basic("a", "b"), []string{login}},
 		{"hmac", signatures(), "A: b", []string{signature}},
 		{"hmac, malformed", signatures(), "X-Signature: b", []string{signature}},
 		{"all, nothing sent", all, "A: b", []string{bearer, login, timed}},
@@ -150,7 +150,7 @@ func TestChallenges(t *testing.T) {
 
 // Whether the user exists must not show in anything that is sent.
 func TestWrongUserAndWrongPasswordAreTheSame(t *testing.T) {
-	a := newAuth(t, Settings{Logins: []Login{{"ada", "one"}, {"bob", "two"}}, BearerTokens: []string{"token"}})
+	a := newAuth(t, Settings{Basic: Basic{"ada", "one"}, Bearer: Bearer{Tokens: []string{"token"}}}, Basic{"bob", "two"})
 	wrongPassword := judge(t, a, request(basic("ada", "x")), "")
 	require.Equal(t, wrongPassword, judge(t, a, request(basic("eve", "one")), ""))
 	require.Equal(t, wrongPassword, judge(t, a, request(basic("ada", "two")), ""))

@@ -9,9 +9,9 @@ import (
 
 func BenchmarkCheck(b *testing.B) {
 	s := timedSignatures()
-	s.BearerTokens = []string{"first-token-of-some-length", "second-token-of-some-length", "third-token-of-some-length"}
-	s.Logins = []Login{{"ada", "one"}, {"ada", "two"}, {"bob", "three"}}
-	a := newAuth(b, s)
+	s.Bearer.Tokens = []string{"first-token-of-some-length", "second-token-of-some-length", "third-token-of-some-length"}
+	s.Basic = Basic{"ada", "one"}
+	a := newAuth(b, s, Basic{"ada", "two"}, Basic{"bob", "three"})
 	for name, lines := range map[string][]string{
 		"bearer":  {"Authorization: Bearer third-token-of-some-length"},
 		"basic":   {basic("bob", "three")},

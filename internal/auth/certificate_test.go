@@ -87,9 +87,9 @@ func ask(t *testing.T, server *httptest.Server, sessions tls.ClientSessionCache,
 
 func TestCertificateNames(t *testing.T) {
 	ca := newAuthority(t)
-	a := newAuth(t, Settings{CertificateNames: []string{
+	a := newAuth(t, Settings{Certificate: Certificate{Names: []string{
 		"Sender-1.example.com", "spiffe://example.org/sensor/7", "Ops@example.com", "line 4, oven 2", "*.Sensors.example.com",
-	}})
+	}}})
 	server := tlsServer(t, a, tls.RequireAndVerifyClientCert, ca)
 
 	common := func(name string) x509.Certificate { return x509.Certificate{Subject: pkix.Name{CommonName: name}} }
@@ -151,7 +151,7 @@ func TestCertificateNames(t *testing.T) {
 // A certificate that anybody can write must not help, in whichever way the server asks for it.
 func TestOnlyVerifiedCertificatesCount(t *testing.T) {
 	ca := newAuthority(t)
-	a := newAuth(t, Settings{CertificateNames: []string{"sender"}})
+	a := newAuth(t, Settings{Certificate: Certificate{Names: []string{"sender"}}})
 	allowed := x509.Certificate{Subject: pkix.Name{CommonName: "sender"}, DNSNames: []string{"sender"}}
 	trusted, forged := issue(t, ca, allowed), issue(t, newAuthority(t), allowed)
 
@@ -178,7 +178,7 @@ func TestOnlyVerifiedCertificatesCount(t *testing.T) {
 
 func TestResumedSessionsKeepTheirCertificate(t *testing.T) {
 	ca := newAuthority(t)
-	server := tlsServer(t, newAuth(t, Settings{CertificateNames: []string{"sender"}}), tls.RequireAndVerifyClientCert, ca)
+	server := tlsServer(t, newAuth(t, Settings{Certificate: Certificate{Names: []string{"sender"}}}), tls.RequireAndVerifyClientCert, ca)
 	sessions := tls.NewLRUClientSessionCache(1)
 	certificate := issue(t, ca, x509.Certificate{DNSNames: []string{"sender"}})
 	for _, want := range []string{"no", "yes"} {
@@ -189,7 +189,7 @@ func TestResumedSessionsKeepTheirCertificate(t *testing.T) {
 }
 
 func TestWithoutTLS(t *testing.T) {
-	a := newAuth(t, Settings{CertificateNames: []string{"sender"}})
+	a := newAuth(t, Settings{Certificate: Certificate{Names: []string{"sender"}}})
 	req := request()
 	require.Equal(t, NoCertificate, detail(t, a, req, ""))
 	req.TLS = &tls.ConnectionState{}
@@ -206,7 +206,7 @@ func TestWithoutTLS(t *testing.T) {
 // The list is a condition on top: the certificate is looked at first, and does not do instead of a token.
 func TestNamesAndSchemes(t *testing.T) {
 	s := signatures()
-	s.CertificateNames, s.BearerTokens = []string{"sender"}, []string{"token"}
+	s.Certificate.Names, s.Bearer.Tokens = []string{"sender"}, []string{"token"}
 	a := newAuth(t, s)
 	state := func(name string) *tls.ConnectionState {
 		return &tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{{DNSNames: []string{name}}}}}

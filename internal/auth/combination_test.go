@@ -24,15 +24,15 @@ func TestNothingConfigured(t *testing.T) {
 
 func TestSchemes(t *testing.T) {
 	all := signatures()
-	all.BearerTokens, all.Logins, all.CertificateNames = []string{"t"}, []Login{{"u", "p"}}, []string{"n"}
+	all.Bearer.Tokens, all.Basic, all.Certificate.Names = []string{"t"}, Basic{"u", "p"}, []string{"n"}
 	for _, c := range []struct {
 		settings Settings
 		want     []string
 	}{
-		{Settings{BearerTokens: []string{"t"}}, []string{"bearer"}},
-		{Settings{Logins: []Login{{"u", "p"}}}, []string{"basic"}},
+		{Settings{Bearer: Bearer{Tokens: []string{"t"}}}, []string{"bearer"}},
+		{Settings{Basic: Basic{"u", "p"}}, []string{"basic"}},
 		{signatures(), []string{"hmac"}},
-		{Settings{CertificateNames: []string{"n"}}, []string{"certificate"}},
+		{Settings{Certificate: Certificate{Names: []string{"n"}}}, []string{"certificate"}},
 		{all, []string{"bearer", "basic", "hmac", "certificate"}},
 	} {
 		a := newAuth(t, c.settings)
@@ -69,10 +69,10 @@ func TestCombinations(t *testing.T) {
 			s = signatures()
 		}
 		if bearer {
-			s.BearerTokens = []string{"token"}
+			s.Bearer.Tokens = []string{"token"}
 		}
 		if login {
-			s.Logins = []Login{{"ada", "one"}}
+			s.Basic = Basic{"ada", "one"}
 		}
 		a := newAuth(t, s)
 
@@ -119,9 +119,9 @@ func TestCombinations(t *testing.T) {
 }
 
 func TestRotation(t *testing.T) {
-	before := newAuth(t, Settings{BearerTokens: []string{"old"}})
-	during := newAuth(t, Settings{BearerTokens: []string{"old", "new"}})
-	after := newAuth(t, Settings{BearerTokens: []string{"new"}})
+	before := newAuth(t, Settings{Bearer: Bearer{Tokens: []string{"old"}}})
+	during := newAuth(t, Settings{Bearer: Bearer{Tokens: []string{"old", "new"}}})
+	after := newAuth(t, Settings{Bearer: Bearer{Tokens: []string{"new"}}})
 	for _, c := range []struct {
 		a    *Authenticator
 		old  Detail
@@ -134,7 +134,6 @@ func TestRotation(t *testing.T) {
 
 func TestZeroPendingIsRefused(t *testing.T) {
 	var pending Pending
-	require.True(t, pending.NeedsBody())
 	refusal := pending.Verify(nil)
 	require.NotNil(t, refusal)
 	holdRefusal(t, refusal)
@@ -144,9 +143,9 @@ func TestZeroPendingIsRefused(t *testing.T) {
 // The settings may change or be wiped after New.
 func TestSettingsAreCopied(t *testing.T) {
 	s := signatures()
-	s.BearerTokens, s.Logins = []string{"token"}, []Login{{"ada", "one"}}
+	s.Bearer.Tokens, s.Basic = []string{"token"}, Basic{"ada", "one"}
 	a := newAuth(t, s)
-	s.BearerTokens[0], s.Logins[0].Password, s.HMAC.Keys[0], s.HMAC.Header = "x", "x", "x", "X-Other"
+	s.Bearer.Tokens[0], s.Basic.Password, s.HMAC.Keys[0], s.HMAC.Header = "x", "x", "x", "X-Other"
 
 	require.Empty(t, detail(t, a, request("Authorization: Bearer token"), ""))
 	require.Empty(t, detail(t, a, request(basic("ada", "one")), ""))
@@ -156,7 +155,7 @@ func TestSettingsAreCopied(t *testing.T) {
 // Many requests at once, for the race detector.
 func TestConcurrentUse(t *testing.T) {
 	s := timedSignatures()
-	s.BearerTokens = []string{"token"}
+	s.Bearer.Tokens = []string{"token"}
 	a := newAuth(t, s)
 	done := make(chan Detail)
 	lines := []string{

@@ -11,7 +11,9 @@ import (
 )
 
 func Example() {
-	guard, err := auth.New(auth.Settings{BearerTokens: []string{"new-token", "old-token"}})
+	settings := auth.DefaultSettings()
+	settings.Bearer.Tokens = []string{"new-token", "old-token"}
+	guard, err := auth.New(settings)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -27,11 +29,11 @@ func Example() {
 
 	req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/in", strings.NewReader("{}"))
 	refusal := judge(req)
-	fmt.Println(refusal.Status, refusal.Reason, refusal.Detail, refusal.Challenge)
+	fmt.Println(refusal.Status, refusal.Detail, refusal.Challenge)
 
 	req.Header.Set("Authorization", "Bearer old-token")
 	fmt.Println(judge(req) == nil)
 	// Output:
-	// 401 unauthorized missing [Bearer realm="rtbeat"]
+	// 401 missing [Bearer realm="rtbeat"]
 	// true
 }

@@ -21,9 +21,9 @@ func FuzzAuthorization(f *testing.F) {
 		asLogin = 8 // encode the first, and put Basic before it
 	)
 	a := newAuth(f, Settings{
-		BearerTokens: []string{"first-token", "t2+/=="},
-		Logins:       []Login{{"ada", "one"}, {"ada", "t:wo"}, {"\u00fc", "\u00e4"}},
-	})
+		Bearer: Bearer{Tokens: []string{"first-token", "t2+/=="}},
+		Basic:  Basic{"ada", "one"},
+	}, Basic{"ada", "t:wo"}, Basic{"\u00fc", "\u00e4"})
 	right := regexp.MustCompile(`^([Bb][Ee][Aa][Rr][Ee][Rr] +(first-token|t2\+/==)|` +
 		`[Bb][Aa][Ss][Ii][Cc] +(YWRhOm9uZQ==|YWRhOnQ6d28=|w7w6w6Q=))\z`)
 

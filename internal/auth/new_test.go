@@ -9,27 +9,26 @@ import (
 )
 
 // hmacWith returns settings that are good but for one change.
-func hmacWith(change func(*HMACSettings)) Settings {
+func hmacWith(change func(*HMAC)) Settings {
 	s := timedSignatures()
-	change(s.HMAC)
+	change(&s.HMAC)
 	return s
 }
 
 func TestNewRefuses(t *testing.T) {
-	header := func(name string) Settings { return hmacWith(func(h *HMACSettings) { h.Header = name }) }
-	timestamp := func(name string) Settings { return hmacWith(func(h *HMACSettings) { h.TimestampHeader = name }) }
-	prefix := func(text string) Settings { return hmacWith(func(h *HMACSettings) { h.Prefix = text }) }
-	tokens := func(list ...string) Settings { return Settings{BearerTokens: list} }
-	login := func(user, password string) Settings { return Settings{Logins: []Login{{"u", "p"}, {user, password}}} }
-	keys := func(list ...string) Settings { return hmacWith(func(h *HMACSettings) { h.Keys = list }) }
-	names := func(list ...string) Settings { return Settings{CertificateNames: list} }
+	header := func(name string) Settings { return hmacWith(func(h *HMAC) { h.Header = name }) }
+	timestamp := func(name string) Settings { return hmacWith(func(h *HMAC) { h.TimestampHeader = name }) }
+	prefix := func(text string) Settings { return hmacWith(func(h *HMAC) { h.Prefix = text }) }
+	tokens := func(list ...string) Settings { return Settings{Bearer: Bearer{Tokens: list}} }
+	login := func(user, password string) Settings { return Settings{Basic: Basic{user, password}} }
+	keys := func(list ...string) Settings { return hmacWith(func(h *HMAC) { h.Keys = list }) }
+	names := func(list ...string) Settings { return Settings{Certificate: Certificate{Names: list}} }
 
 	for _, c := range []struct {
 		name     string
 		settings Settings
 		key      string
 	}{
-		{"no tokens", Settings{BearerTokens: []string{}}, "rtbeat.auth.bearer.tokens "},
 		{"an empty token", tokens(""), "rtbeat.auth.bearer.tokens.0 "},
 		{"an empty token behind", tokens("good", ""), "rtbeat.auth.bearer.tokens.1 "},
 		{"a blank token", tokens(" \u00a0"), "rtbeat.auth.bearer.tokens.0 "},
@@ -41,17 +40,14 @@ func TestNewRefuses(t *testing.T) {
 		{"a token with padding inside", tokens("to=ken"), "rtbeat.auth.bearer.tokens.0 "},
 		{"a token that is only padding", tokens("=="), "rtbeat.auth.bearer.tokens.0 "},
 
-		{"no logins", Settings{Logins: []Login{}}, "rtbeat.auth.basic "},
-		{"no user", login("", "p"), "rtbeat.auth.basic.username "},
+		{"no user", login("", "p"), "rtbeat.auth.basic.username"},
 		{"a blank user", login(" ", "p"), "rtbeat.auth.basic.username "},
 		{"a user with a colon", login("a:b", "p"), "rtbeat.auth.basic.username "},
 		{"a user with a control character", login("a\x7f", "p"), "rtbeat.auth.basic.username "},
-		{"no password", login("a", ""), "rtbeat.auth.basic.password "},
+		{"no password", login("a", ""), "rtbeat.auth.basic.password"},
 		{"a blank password", login("a", "\t"), "rtbeat.auth.basic.password "},
 		{"a password with its line break", login("a", "p\r\n"), "rtbeat.auth.basic.password "},
 
-		{"no keys", keys(), "rtbeat.auth.hmac.keys"},
-		{"nothing about hmac", Settings{HMAC: &HMACSettings{}}, "rtbeat.auth.hmac.keys"},
 		{"an empty key", keys("good", ""), "rtbeat.auth.hmac.keys.1 "},
 		{"a blank key", keys("   "), "rtbeat.auth.hmac.keys.0 "},
 		{"a key with its line break", keys("key\n"), "rtbeat.auth.hmac.keys.0 "},
@@ -70,10 +66,9 @@ func TestNewRefuses(t *testing.T) {
 		{"a timestamp header that is none", timestamp("X Time"), "rtbeat.auth.hmac.timestamp_header "},
 		{"a timestamp in authorization", timestamp("Authorization"), "rtbeat.auth.hmac.timestamp_header "},
 		{"both headers the same", timestamp("x-signature"), "rtbeat.auth.hmac.timestamp_header "},
-		{"no window", hmacWith(func(h *HMACSettings) { h.Window = 0 }), "rtbeat.auth.hmac.window "},
-		{"a negative window", hmacWith(func(h *HMACSettings) { h.Window = -time.Second }), "rtbeat.auth.hmac.window "},
+		{"no window", hmacWith(func(h *HMAC) { h.Window = 0 }), "rtbeat.auth.hmac.window "},
+		{"a negative window", hmacWith(func(h *HMAC) { h.Window = -time.Second }), "rtbeat.auth.hmac.window "},
 
-		{"no names", Settings{CertificateNames: []string{}}, "rtbeat.auth.certificate.names "},
 		{"an empty name", names("a", ""), "rtbeat.auth.certificate.names.1 "},
 		{"white space around a name", names("a "), "rtbeat.auth.certificate.names.0 "},
 		{"a name with a line break", names("a\n"), "rtbeat.auth.certificate.names.0 "},
@@ -86,7 +81,7 @@ func TestNewRefuses(t *testing.T) {
 		{"an empty label", names("*..example.com"), "rtbeat.auth.certificate.names.0 "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, err := New(c.settings)
+			a, err := New(withDefaults(c.settings))
 			require.Nil(t, a)
 			require.ErrorContains(t, err, c.key)
 			require.Equal(t, strings.ToLower(err.Error()[:1]), err.Error()[:1])
@@ -98,17 +93,16 @@ func TestNewRefuses(t *testing.T) {
 func TestNewAccepts(t *testing.T) {
 	for name, s := range map[string]Settings{
 		"nothing":                         {},
-		"one login twice":                 {Logins: []Login{{"a", "p"}, {"a", "p"}}},
-		"a password with colon and space": {Logins: []Login{{"a", " :p: "}}},
-		"a key with all of Unicode":       hmacWith(func(h *HMACSettings) { h.Keys = []string{"gr\u00fcn \u2603"} }),
-		"no prefix":                       hmacWith(func(h *HMACSettings) { h.Prefix = "" }),
-		"a prefix with a space":           hmacWith(func(h *HMACSettings) { h.Prefix = "HMAC-SHA256 " }),
-		"an odd header":                   hmacWith(func(h *HMACSettings) { h.Header = "x!sig|" }),
-		"no window without timestamps":    hmacWith(func(h *HMACSettings) { h.TimestampHeader, h.Window = "", 0 }),
-		"names of all kinds":              {CertificateNames: []string{"a", "*.b", "c@d", "spiffe://e/f", "g h, i:j"}},
+		"empty lists":                     {Bearer: Bearer{Tokens: []string{}}, HMAC: HMAC{Keys: []string{}}, Certificate: Certificate{Names: []string{}}},
+		"a password with colon and space": {Basic: Basic{"a", " :p: "}},
+		"a key with all of Unicode":       hmacWith(func(h *HMAC) { h.Keys = []string{"gr\u00fcn \u2603"} }),
+		"no prefix":                       hmacWith(func(h *HMAC) { h.Prefix = "" }),
+		"a prefix with a space":           hmacWith(func(h *HMAC) { h.Prefix = "HMAC-SHA256 " }),
+		"an odd header":                   hmacWith(func(h *HMAC) { h.Header = "x!sig|" }),
+		"names of all kinds":              {Certificate: Certificate{Names: []string{"a", "*.b", "c@d", "spiffe://e/f", "g h, i:j"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := New(s)
+			_, err := New(withDefaults(s))
 			require.NoError(t, err)
 		})
 	}

@@ -11,9 +11,6 @@ type Refusal struct {
 	// Status is 401 when another credential may help, 403 when only another certificate would.
 	Status int
 
-	// Reason is "unauthorized" for a 401, "forbidden" for a 403.
-	Reason string
-
 	// Detail says what was wrong, for the log and as a label of a metric. It is not meant for the sender, although none
 	// of its values would help one to guess: it never says whether a user exists.
 	Detail Detail
@@ -59,7 +56,7 @@ func Details() []Detail {
 const realm = "rtbeat"
 
 func forbidden(detail Detail) *Refusal {
-	return &Refusal{Status: http.StatusForbidden, Reason: "forbidden", Detail: detail}
+	return &Refusal{Status: http.StatusForbidden, Detail: detail}
 }
 
 // unauthorized makes a 401. An invalid token is one that was presented; the sender who presented none, or something
@@ -79,5 +76,5 @@ func (a *Authenticator) unauthorized(detail Detail, invalidToken bool) *Refusal 
 	if a.signer != nil {
 		challenges = append(challenges, a.signer.challenge())
 	}
-	return &Refusal{Status: http.StatusUnauthorized, Reason: "unauthorized", Detail: detail, Challenge: challenges}
+	return &Refusal{Status: http.StatusUnauthorized, Detail: detail, Challenge: challenges}
 }

@@ -20,13 +20,24 @@ var testNow = time.Unix(1_767_225_600, 500_000_000)
 
 const testTimestamp = "1767225600"
 
-// newAuth makes an Authenticator whose clock stands still.
-func newAuth(tb testing.TB, s Settings) *Authenticator {
+// newAuth makes an Authenticator whose clock stands still. It knows further users beside that of the settings.
+func newAuth(tb testing.TB, s Settings, users ...Basic) *Authenticator {
 	tb.Helper()
-	a, err := New(s)
+	a, err := New(withDefaults(s))
 	require.NoError(tb, err)
+	for _, user := range users {
+		a.logins = append(a.logins, digestOf(user.Username+":"+user.Password))
+	}
 	a.now = func() time.Time { return testNow }
 	return a
+}
+
+// withDefaults sets what settings without signatures leave out.
+func withDefaults(s Settings) Settings {
+	if len(s.HMAC.Keys) == 0 {
+		s.HMAC = DefaultSettings().HMAC
+	}
+	return s
 }
 
 // request makes one with headers, each a line "Name: value".
@@ -44,11 +55,11 @@ func judge(tb testing.TB, a *Authenticator, req *http.Request, body string) *Ref
 	tb.Helper()
 	pending, refusal := a.Check(req)
 	if refusal != nil {
-		require.False(tb, pending.NeedsBody())
+		require.Nil(tb, pending.auth)
 		require.Same(tb, refusal, pending.Verify([]byte(body)), "who forgets the refusal meets it again")
 	} else {
 		refusal = pending.Verify([]byte(body))
-		if !pending.NeedsBody() {
+		if pending.auth == nil {
 			require.Nil(tb, refusal)
 		}
 	}
@@ -62,10 +73,8 @@ func holdRefusal(tb testing.TB, refusal *Refusal) {
 	tb.Helper()
 	switch refusal.Status {
 	case http.StatusUnauthorized:
-		require.Equal(tb, "unauthorized", refusal.Reason)
 		require.NotEmpty(tb, refusal.Challenge)
 	case http.StatusForbidden:
-		require.Equal(tb, "forbidden", refusal.Reason)
 		require.Empty(tb, refusal.Challenge)
 	default:
 		require.Failf(tb, "no such status", "%d", refusal.Status)
@@ -108,11 +117,11 @@ func sign(key, text string) string {
 }
 
 func signatures() Settings {
-	return Settings{HMAC: &HMACSettings{Keys: []string{"new-key", "old-key"}, Header: "X-Signature", Prefix: "sha256="}}
+	return Settings{HMAC: HMAC{Keys: []string{"new-key", "old-key"}, Header: "X-Signature", Prefix: "sha256=", Window: 5 * time.Minute}}
 }
 
 func timedSignatures() Settings {
 	s := signatures()
-	s.HMAC.TimestampHeader, s.HMAC.Window = "X-Timestamp", 5*time.Minute
+	s.HMAC.TimestampHeader = "X-Timestamp"
 	return s
 }

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -46,8 +45,8 @@ func spoil(m *markers) string {
 
 func TestErrorsHoldNoSecret(t *testing.T) {
 	m := &markers{random: rand.New(rand.NewPCG(1, 2))}
-	hmac := func(change func(*HMACSettings)) Settings {
-		return hmacWith(func(h *HMACSettings) {
+	hmac := func(change func(*HMAC)) Settings {
+		return hmacWith(func(h *HMAC) {
 			h.Keys, h.Prefix = []string{m.next()}, m.next()
 			change(h)
 		})
@@ -55,21 +54,21 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 	for range 50 {
 		m.made = nil
 		for _, s := range []Settings{
-			{BearerTokens: []string{m.next(), spoil(m)}},
-			{BearerTokens: []string{m.next(), m.next() + " " + m.next()}},
-			{Logins: []Login{{m.next(), m.next()}, {m.next() + ":", m.next()}}},
-			{Logins: []Login{{m.next(), m.next()}, {spoil(m), m.next()}}},
-			{Logins: []Login{{m.next(), m.next()}, {m.next(), spoil(m)}}},
-			{CertificateNames: []string{m.next(), "*" + m.next()}},
-			{CertificateNames: []string{m.next(), " " + m.next()}},
-			hmac(func(h *HMACSettings) { h.Keys = append(h.Keys, spoil(m)) }),
-			hmac(func(h *HMACSettings) { h.Header = spoil(m) }),
-			hmac(func(h *HMACSettings) { h.TimestampHeader = spoil(m) }),
-			hmac(func(h *HMACSettings) { h.TimestampHeader = h.Header }),
-			hmac(func(h *HMACSettings) { h.Prefix = spoil(m) }),
-			hmac(func(h *HMACSettings) { h.Window = -1 }),
+			{Bearer: Bearer{Tokens: []string{m.next(), spoil(m)}}},
+			{Bearer: Bearer{Tokens: []string{m.next(), m.next() + " " + m.next()}}},
+			{Basic: Basic{m.next() + ":", m.next()}},
+			{Basic: Basic{spoil(m), m.next()}},
+			{Basic: Basic{m.next(), spoil(m)}},
+			{Certificate: Certificate{Names: []string{m.next(), "*" + m.next()}}},
+			{Certificate: Certificate{Names: []string{m.next(), " " + m.next()}}},
+			hmac(func(h *HMAC) { h.Keys = append(h.Keys, spoil(m)) }),
+			hmac(func(h *HMAC) { h.Header = spoil(m) }),
+			hmac(func(h *HMAC) { h.TimestampHeader = spoil(m) }),
+			hmac(func(h *HMAC) { h.TimestampHeader = h.Header }),
+			hmac(func(h *HMAC) { h.Prefix = spoil(m) }),
+			hmac(func(h *HMAC) { h.Window = -1 }),
 		} {
-			_, err := New(s)
+			_, err := New(withDefaults(s))
 			require.Error(t, err)
 			m.absent(t, fmt.Sprintf("%v %+v %#v", err, err, err))
 		}
@@ -84,8 +83,8 @@ func TestRefusalsHoldNoSecretAndNothingOfTheRequest(t *testing.T) {
 		s := timedSignatures()
 		s.HMAC.Keys = []string{m.next(), m.next()}
 		s.HMAC.Prefix = m.next()
-		s.BearerTokens = []string{m.next(), m.next()}
-		s.Logins = []Login{{m.next(), m.next()}}
+		s.Bearer.Tokens = []string{m.next(), m.next()}
+		s.Basic = Basic{m.next(), m.next()}
 		a := newAuth(t, s)
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 			m.absent(t, fmt.Sprintf(verb, a))
@@ -93,8 +92,8 @@ func TestRefusalsHoldNoSecretAndNothingOfTheRequest(t *testing.T) {
 
 		lines := []string{"X-Other: " + m.next()}
 		for _, candidates := range [][]string{
-			{"", "Authorization: Bearer " + m.next(), "Authorization: Bearer " + m.next() + "," + m.next(), "Authorization: " + m.next(), basic(m.next(), m.next()), basic(s.Logins[0].Username, m.next()), "Authorization: Basic " + m.next()},
-			{"", "", "Authorization: Bearer " + s.BearerTokens[0]},
+			{"", "Authorization: Bearer " + m.next(), "Authorization: Bearer " + m.next() + "," + m.next(), "Authorization: " + m.next(), basic(m.next(), m.next()), basic(s.Basic.Username, m.next()), "Authorization: Basic " + m.next()},
+			{"", "", "Authorization: Bearer " + s.Bearer.Tokens[0]},
 			{"", "X-Signature: " + m.next(), "X-Signature: " + s.HMAC.Prefix + m.next(), "X-Signature: " + s.HMAC.Prefix + sign(m.next(), "")},
 			{"", "X-Timestamp: " + m.next(), "X-Timestamp: " + testTimestamp, "X-Timestamp: 7"},
 		} {
@@ -116,15 +115,14 @@ func TestRefusalsHoldNoSecretAndNothingOfTheRequest(t *testing.T) {
 
 func TestFormat(t *testing.T) {
 	s := signatures()
-	s.BearerTokens = []string{"token"}
+	s.Bearer.Tokens = []string{"token"}
 	require.Equal(t, "auth(bearer, hmac)", fmt.Sprint(newAuth(t, s)))
 	require.Equal(t, "auth()", fmt.Sprintf("%+v", (*Authenticator)(nil)))
 }
 
 // Secrets that can be kept as digests are.
 func TestTokensAreKeptAsDigests(t *testing.T) {
-	a := newAuth(t, Settings{BearerTokens: []string{"token"}, Logins: []Login{{"ada", "one"}}})
+	a := newAuth(t, Settings{Bearer: Bearer{Tokens: []string{"token"}}, Basic: Basic{"ada", "one"}})
 	require.Equal(t, digests{digestOf("token")}, a.tokens)
 	require.Equal(t, digests{digestOf("ada:one")}, a.logins)
-	require.Equal(t, 5*time.Minute, DefaultWindow)
 }

@@ -1,66 +1,226 @@
 package auth
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/txn2/rtbeat/internal/setting"
 )
 
-// What a configuration has where it says nothing. New does not put them in: an empty header or window is an error, so
-// that a setting which was emptied by mistake does not pass for its default.
-const (
-	DefaultSignatureHeader = "X-Signature"
-	DefaultWindow          = 5 * time.Minute
-)
-
-// Settings say who may come in. What is nil is not configured; a list that is empty and not nil is an error, because
-// somebody meant to keep strangers out and it would let them in.
+// Settings are who may send batches.
 type Settings struct {
-	// BearerTokens are the tokens that are good in "Authorization: Bearer" (RFC 6750, 2.1). Several of them serve to
-	// replace one: add the new, change the senders, remove the old. A token has letters, digits, "-._~+/", and "=" at its
-	// end: no other can be sent. Tokens are not taken from the query or the body.
-	BearerTokens []string
+	// Bearer is a token in the Authorization header (RFC 6750).
+	Bearer Bearer `config:"bearer"`
 
-	// Logins are the users that are good in "Authorization: Basic" (RFC 7617). The same user may stand there with several
-	// passwords, again to replace one.
-	Logins []Login
+	// Basic is a user and a password in the Authorization header (RFC 7617).
+	Basic Basic `config:"basic"`
 
-	// HMAC is how bodies are signed.
-	HMAC *HMACSettings
+	// HMAC is a signature over the body as it is sent: HMAC with SHA-256, in hexadecimal digits of either case.
+	HMAC HMAC `config:"hmac"`
 
-	// CertificateNames are who may come in with a certificate that the server has verified. A name is compared exactly
-	// with the certificate's URIs, mail addresses and common name, and without regard to case with its DNS names. A
-	// leading "*." stands for one label of a DNS name: "*.example.com" lets a.example.com in, not example.com nor
-	// a.b.example.com. It says nothing about common names. A URI is compared as net/url writes it, with a scheme in lower
-	// case.
-	CertificateNames []string
+	// Certificate is about client certificates. `ssl.client_authentication` asks for them.
+	Certificate Certificate `config:"certificate"`
 }
 
-// Login is a user and a password, neither of them empty or with control characters; the user has no colon.
-type Login struct {
-	Username string
-	Password string
+// Bearer is a token in the Authorization header.
+type Bearer struct {
+	// Tokens are the [tokens](#bearer-and-basic) that `Authorization: Bearer` may carry. Each is good, so that senders can
+	// move from an old token to a new one. A token has letters, digits and `-._~+/`, with `=` at its end. Empty switches
+	// tokens off.
+	Tokens []string `config:"tokens"`
 }
 
-// HMACSettings say how a sender signs: hex(HMAC-SHA256(key, body)), with the body as it is sent, compressed if it is
-// sent compressed. The digits may have either case. Other headers are not signed, so whoever sits on the way can change
-// what rtbeat takes from them.
-type HMACSettings struct {
-	// Keys are the keys, any of which is good; several serve to replace one. The bytes of the text are the key, so what
-	// looks like hex or base64 is not decoded. A key should be as long and as random as its result, 32 bytes.
-	Keys []string
+// Basic is a user and a password in the Authorization header.
+type Basic struct {
+	// Username is the [user](#bearer-and-basic) in `Authorization: Basic`, without a colon. Empty switches users off.
+	Username string `config:"username"`
 
-	// Header is where the signature stands, once: DefaultSignatureHeader or another. It cannot be Authorization, nor one
-	// that HTTP itself uses.
-	Header string
+	// Password is the password of that user.
+	Password string `config:"password"`
+}
 
-	// Prefix stands before the hex digits, such as "sha256=". It is compared exactly, and may be empty.
-	Prefix string
+// HMAC is a signature over the body. Nothing else of a request is signed: whoever is between the sender and rtbeat can
+// change the headers.
+type HMAC struct {
+	// Keys are the keys of [signatures](#signatures): HMAC-SHA256 over the body as it is sent, in hexadecimal. Each key is
+	// good. The text is the key: rtbeat decodes nothing. Empty switches signatures off.
+	Keys []string `config:"keys"`
 
-	// TimestampHeader is where the time of signing stands, as Unix seconds. When it is not empty the sender signs
-	// timestamp + "." + body, with the timestamp as it stands in the header. When it is empty a signature is good for as
-	// long as its key.
-	TimestampHeader string
+	// Header is the request header with the signature. `Authorization` is refused.
+	Header string `config:"header"`
 
-	// Window is how far the timestamp may be from the time here, in either direction; exactly as far is still good. It
-	// means nothing without TimestampHeader. Within it the same request comes in as often as it is sent.
-	Window time.Duration
+	// Prefix is the text before the signature in that header. It may be empty.
+	Prefix string `config:"prefix"`
+
+	// TimestampHeader is the request header with the time of signing, in Unix seconds. The sender then signs that time, a
+	// full stop, and the body. Empty: the sender signs the body alone, and a signature is good for ever.
+	TimestampHeader string `config:"timestamp_header"`
+
+	// Window is how far the time of signing may be from the time of rtbeat, before or after. Within it, the same request is
+	// taken as often as it is sent.
+	Window time.Duration `config:"window"`
+}
+
+// Certificate is which client certificates may send batches.
+type Certificate struct {
+	// Names are the names of which a [client certificate](#client-certificates) needs one: a DNS name, an e-mail address, a
+	// URI, or its common name. Other certificates are answered 403. `*.example.com` is every DNS name with one label more.
+	// Empty takes every certificate that `ssl.certificate_authorities` signed.
+	Names []string `config:"names"`
+}
+
+// DefaultSettings are the settings where the file says nothing. They let everybody in.
+func DefaultSettings() Settings {
+	return Settings{HMAC: HMAC{Header: "X-Signature", Prefix: "sha256=", Window: 5 * time.Minute}}
+}
+
+// IsSet tells whether a request needs a credential.
+func (s *Settings) IsSet() bool {
+	return len(s.Bearer.Tokens)+len(s.HMAC.Keys)+len(s.Certificate.Names) > 0 || s.Basic.isSet()
+}
+
+// SentSecrets names the schemes in force that send the secret itself.
+func (s *Settings) SentSecrets() string {
+	var schemes []string
+	if len(s.Bearer.Tokens) > 0 {
+		schemes = append(schemes, "rtbeat.auth.bearer")
+	}
+	if s.Basic.isSet() {
+		schemes = append(schemes, "rtbeat.auth.basic")
+	}
+	return strings.Join(schemes, " and ")
+}
+
+func (b *Basic) isSet() bool { return b.Username != "" }
+
+// The settings as errors name them.
+const (
+	keyHeader          = "rtbeat.auth.hmac.header"
+	keyTimestampHeader = "rtbeat.auth.hmac.timestamp_header"
+	keyUsername        = "rtbeat.auth.basic.username"
+	keyPassword        = "rtbeat.auth.basic.password" //nolint:gosec // the name of a setting
+)
+
+// Check applies the rules of the settings. An error names the setting, and never its value.
+func (s *Settings) Check() error {
+	if err := checkEach("rtbeat.auth.bearer.tokens", s.Bearer.Tokens, checkToken); err != nil {
+		return err
+	}
+	if err := s.Basic.check(); err != nil {
+		return err
+	}
+	if err := s.HMAC.check(); err != nil {
+		return err
+	}
+	return checkEach("rtbeat.auth.certificate.names", s.Certificate.Names, checkName)
+}
+
+// checkEach checks the entries of a list. Errors count entries from 0, as everywhere in Beats.
+func checkEach(key string, entries []string, check func(key, entry string) error) error {
+	for i, entry := range entries {
+		key := fmt.Sprintf("%s.%d", key, i)
+		if err := setting.CheckText(key, entry); err != nil {
+			return err
+		}
+		if err := check(key, entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkToken(key, token string) error {
+	if !isToken68(token) {
+		return fmt.Errorf("%s cannot be sent as a bearer token; use letters, digits and -._~+/ only, and = at the end", key)
+	}
+	return nil
+}
+
+func checkName(key, name string) error {
+	if strings.TrimSpace(name) != name {
+		return fmt.Errorf("%s has white space around it; remove it", key)
+	}
+	whole, _ := strings.CutPrefix(name, wildcard)
+	if whole == "" || whole[0] == '.' || strings.Contains(whole, "*") {
+		return fmt.Errorf("%s is no whole name; use one, or *. and one, as in *.example.com", key)
+	}
+	return nil
+}
+
+func (b *Basic) check() error {
+	switch {
+	case b.Username == "" && b.Password == "":
+		return nil
+	case b.Username == "":
+		return errors.New(keyPassword + " is set without " + keyUsername + "; give both, or leave both out")
+	case b.Password == "":
+		return errors.New(keyUsername + " is set without " + keyPassword + "; give both, or leave both out")
+	case strings.Contains(b.Username, ":"):
+		return errors.New(keyUsername + " has a colon, at which the password begins in a request; choose another name")
+	}
+	if err := setting.CheckText(keyUsername, b.Username); err != nil {
+		return err
+	}
+	return setting.CheckText(keyPassword, b.Password)
+}
+
+func (h *HMAC) check() error {
+	if err := checkHeaderName(keyHeader, h.Header, "X-Signature"); err != nil {
+		return err
+	}
+	if strings.EqualFold(h.Header, headerAuthorization) {
+		return errors.New(keyHeader + " is Authorization, which is where tokens and passwords are; use one of its own, such as X-Signature")
+	}
+	if h.TimestampHeader != "" {
+		if err := checkHeaderName(keyTimestampHeader, h.TimestampHeader, "X-Timestamp"); err != nil {
+			return err
+		}
+		if strings.EqualFold(h.Header, h.TimestampHeader) {
+			return errors.New(keyHeader + " and " + keyTimestampHeader + " are the same header; use two")
+		}
+	}
+	if err := setting.CheckDuration("rtbeat.auth.hmac.window", h.Window, 1); err != nil {
+		return err
+	}
+	if len(h.Keys) == 0 {
+		return nil
+	}
+	return h.checkInUse()
+}
+
+func checkHeaderName(key, name, example string) error {
+	if !httpguts.ValidHeaderFieldName(name) {
+		return fmt.Errorf("%s is not the name of a header; use letters, digits and hyphens, such as %s", key, example)
+	}
+	return nil
+}
+
+// checkInUse applies the rules that hold once there are keys.
+func (h *HMAC) checkInUse() error {
+	if err := checkEach("rtbeat.auth.hmac.keys", h.Keys, func(string, string) error { return nil }); err != nil {
+		return err
+	}
+	for _, header := range []struct{ key, name string }{{keyHeader, h.Header}, {keyTimestampHeader, h.TimestampHeader}} {
+		if slices.Contains(taken, http.CanonicalHeaderKey(header.name)) {
+			return fmt.Errorf("%s is a header with another meaning; use one of its own, such as X-Signature", header.key)
+		}
+	}
+	// A header carries printable characters, and loses white space at its ends (RFC 9110, 5.5).
+	if strings.ContainsFunc(h.Prefix, func(r rune) bool { return r < ' ' || r > '~' }) || strings.HasPrefix(h.Prefix, " ") {
+		return errors.New("rtbeat.auth.hmac.prefix cannot stand at the beginning of a header; use printable ASCII, such as sha256=")
+	}
+	return nil
+}
+
+// taken are the headers that can carry neither a signature nor its time. Some carry other credentials; net/http uses the
+// others itself, or removes them.
+var taken = []string{
+	headerAuthorization, "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Expect", "Host",
+	"Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }

@@ -56,7 +56,7 @@ func exchange(t *testing.T, server *httptest.Server, text string) *http.Response
 
 func TestOverTheWire(t *testing.T) {
 	s := timedSignatures()
-	s.BearerTokens = []string{"token"}
+	s.Bearer.Tokens = []string{"token"}
 	server := serve(t, newAuth(t, s))
 
 	var compressed bytes.Buffer

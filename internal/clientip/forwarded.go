@@ -3,6 +3,8 @@ package clientip
 import (
 	"net/netip"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // lastElement cuts off the last element of a Forwarded field: what stands after the last comma outside of quoted
@@ -82,7 +84,7 @@ func parameter(s string) (value, rest string, ok bool) {
 
 // token cuts off a token of RFC 9110, section 5.6.2. It is empty if there is none.
 func token(s string) (tok, rest string) {
-	end := strings.IndexFunc(s, func(r rune) bool { return !isAlnum(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r) })
+	end := strings.IndexFunc(s, func(r rune) bool { return !httpguts.IsTokenRune(r) })
 	if end < 0 {
 		end = len(s)
 	}

@@ -100,7 +100,7 @@ func (q *Queue) change(tx *bbolt.Tx, s *segment, after *tally, c changes) error 
 		if p.ref, err = refOf(s, numberKey(number), value); err != nil {
 			return err
 		}
-		if fresh := p.newKeys(); len(fresh) > 0 && q.settings.Window > 0 {
+		if fresh := p.newKeys(); len(fresh) > 0 && q.settings.Dedupe.Window > 0 {
 			c.moved = append(c.moved, stored{number, encodeKeys(number, c.at.UnixNano(), fresh)})
 		}
 	}
@@ -113,7 +113,7 @@ func (q *Queue) change(tx *bbolt.Tx, s *segment, after *tally, c changes) error 
 		}
 		after.keys += countKeys(k.value)
 	}
-	return q.forget(keys, after, c.at.Add(-q.settings.Window).UnixNano())
+	return q.forget(keys, after, c.at.Add(-q.settings.Dedupe.Window).UnixNano())
 }
 
 // edit makes edits, where the file has used so many bytes. An edit that would make the file longer is not worth it, unless it
@@ -136,7 +136,7 @@ func (q *Queue) forget(keys values, after *tally, oldest int64) error {
 	for range forgetPerCommit {
 		k, value := keys.Cursor().First()
 		value = keys.at(k, value)
-		if k == nil || after.keys <= q.settings.MaxEntries && timeOfKeys(value) > oldest {
+		if k == nil || after.keys <= q.settings.Dedupe.MaxEntries && timeOfKeys(value) > oldest {
 			break
 		}
 		after.keys -= countKeys(value)

@@ -146,7 +146,7 @@ func (q *Queue) commit(group []*pending, least int64) error {
 			last = nil
 		}
 		q.drop(d.segments)
-		d.keys = newestOf(d.keys, q.settings.MaxEntries)
+		d.keys = newestOf(d.keys, q.settings.Dedupe.MaxEntries)
 		q.unsaved, d.segments = d.keys, nil // until they are saved, a crash forgets that they are known
 		if current, err = q.target(needed + sizeOfKeys(d.keys)); errors.Is(err, ErrFull) {
 			d.keys = nil
@@ -201,7 +201,7 @@ func (q *Queue) drain(s *segment, at time.Time, edits []edit, d *drained) {
 	q.editMost(s, at, edits, false)
 	if s.batches == 0 {
 		d.segments = append(d.segments, s)
-		d.keys = append(d.keys, s.keysSince(at.Add(-q.settings.Window))...)
+		d.keys = append(d.keys, s.keysSince(at.Add(-q.settings.Dedupe.Window))...)
 	}
 }
 

@@ -57,7 +57,7 @@ func TestFullDisk(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			dir := smallDisk(t, 6<<20)
 			s := settingsIn(filepath.Join(dir, "queue"))
-			s.MaxEntries = 1 << 20
+			s.Dedupe.MaxEntries = 1 << 20
 			q := open(t, s)
 			q.segmentBytes = 2 << 20
 			stored := fill(t, q, size)
@@ -116,7 +116,7 @@ func TestMaxBytes(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			t.Parallel()
 			s := settingsIn(fastDir(t))
-			s.MaxBytes, s.MaxEntries = smallestSegment, 1<<20
+			s.MaxBytes, s.Dedupe.MaxEntries = smallestSegment, 1<<20
 			q := open(t, s)
 			for range 3 {
 				stored := fill(t, q, size)
@@ -124,7 +124,7 @@ func TestMaxBytes(t *testing.T) {
 				if size > 1000 {
 					require.Greater(t, stored*size, smallestSegment/2, "most of the file is used")
 				}
-				require.LessOrEqual(t, filesIn(t, q), s.MaxBytes)
+				require.LessOrEqual(t, filesIn(t, q), int64(s.MaxBytes))
 				refs := drain(t, q)
 				require.Len(t, refs, stored)
 				for i, ref := range refs {
@@ -133,10 +133,10 @@ func TestMaxBytes(t *testing.T) {
 					}
 				}
 				require.Eventually(t, func() bool { return q.Stats().Batches == 1 }, 10*time.Second, time.Millisecond)
-				require.LessOrEqual(t, filesIn(t, q), s.MaxBytes)
+				require.LessOrEqual(t, filesIn(t, q), int64(s.MaxBytes))
 				q.Delete(refs[stored/2])
 				require.Eventually(t, noTrouble(q), 10*time.Second, time.Millisecond)
-				require.LessOrEqual(t, filesIn(t, q), s.MaxBytes)
+				require.LessOrEqual(t, filesIn(t, q), int64(s.MaxBytes))
 				size++ // other keys
 			}
 			require.NoError(t, q.Close())

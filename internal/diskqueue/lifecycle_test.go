@@ -89,7 +89,7 @@ func TestStatsDuringClose(t *testing.T) {
 // A segment that holds nothing keeps its name. The next one must not take it: it would be removed with the first.
 func TestASegmentAfterAnEmptyOne(t *testing.T) {
 	s := settingsIn(t.TempDir())
-	s.Window = 0 // no keys stay in the segment
+	s.Dedupe.Window = 0 // no keys stay in the segment
 	q := open(t, s)
 	_, _, err := q.Append(t.Context(), record("small"), nil, false)
 	require.NoError(t, err)
@@ -134,7 +134,7 @@ func TestFilesOfOthersAndUnfinishedOnes(t *testing.T) {
 // The newest keys are read back, also where old ones were moved to a newer segment.
 func TestTheNewestKeysAreKnownAfterAReopening(t *testing.T) {
 	s := settingsIn(t.TempDir())
-	s.MaxEntries = 100
+	s.Dedupe.MaxEntries = 100
 	q := open(t, s)
 	q.segmentBytes = 64 << 10
 	for i := range 500 {
@@ -201,7 +201,7 @@ func TestSetKnown(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return q.Stats().Batches == 6 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, q.Close())
-	require.LessOrEqual(t, filesIn(t, q), s.MaxBytes, "a segment is not made longer for it")
+	require.LessOrEqual(t, filesIn(t, q), int64(s.MaxBytes), "a segment is not made longer for it")
 	q = open(t, s)
 	for i, ref := range drain(t, q) {
 		r, err := q.Load(ref)
@@ -219,7 +219,7 @@ func TestSetKnown(t *testing.T) {
 // The keys that wait for room are no more than Settings.MaxEntries, however long the queue is full.
 func TestUnsavedKeysAreBounded(t *testing.T) {
 	s := settingsIn(t.TempDir())
-	s.MaxBytes, s.MaxEntries = 1<<20, 30_000
+	s.MaxBytes, s.Dedupe.MaxEntries = 1<<20, 30_000
 	q := open(t, s)
 	q.segmentBytes = 256 << 10
 	n := 0
@@ -246,7 +246,7 @@ func TestUnsavedKeysAreBounded(t *testing.T) {
 		unsaved += countKeys(k.value)
 	}
 	require.Positive(t, unsaved)
-	require.LessOrEqual(t, unsaved, s.MaxEntries)
+	require.LessOrEqual(t, unsaved, s.Dedupe.MaxEntries)
 }
 
 // The counters of bytes do not go back, although SetKnown makes a batch longer.

@@ -49,7 +49,7 @@ func TestModel(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			s := settingsIn(t.TempDir())
-			s.MaxBytes, s.MaxEntries = 4<<20>>(seed%3), 1<<20
+			s.MaxBytes, s.Dedupe.MaxEntries = 4<<20>>(seed%3), 1<<20
 			m := newModel()
 			for life := range lives {
 				q := open(t, s)
@@ -153,7 +153,7 @@ func (m *model) append(t *testing.T, q *Queue, random *rand.Rand, sender int, id
 	for _, name := range names {
 		m.known[sender][name] = true
 	}
-	require.LessOrEqual(t, filesIn(t, q), q.settings.MaxBytes)
+	require.LessOrEqual(t, filesIn(t, q), int64(q.settings.MaxBytes))
 	require.Equal(t, isNew, ref != Ref{})
 	if isNew && take {
 		m.ship(t, q, random, ref)

@@ -80,7 +80,7 @@ func (q *Queue) load() (err error) {
 		return err
 	}
 	q.next = 1
-	newest := newestKeys{limit: q.settings.MaxEntries, after: time.Now().Add(-q.settings.Window).UnixNano()}
+	newest := newestKeys{limit: q.settings.Dedupe.MaxEntries, after: time.Now().Add(-q.settings.Dedupe.Window).UnixNano()}
 	for _, s := range q.segments {
 		if s.tally, err = s.verify(newest.add); err != nil {
 			return err

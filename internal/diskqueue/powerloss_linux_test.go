@@ -188,7 +188,7 @@ func writer(args []string) {
 
 func powerLossSettings(dir string) Settings {
 	s := settingsIn(dir)
-	s.MaxEntries = 100_000
+	s.Dedupe.MaxEntries = 100_000
 	return s
 }
 

@@ -32,15 +32,6 @@ func (e *DamagedError) Error() string { return fmt.Sprintf("%s is damaged: %v", 
 
 func (e *DamagedError) Unwrap() error { return e.Reason }
 
-// Settings say where the queue is and what it may take.
-type Settings struct {
-	Path     string        // of the directory, which is made where there is none
-	MaxBytes int64         // that the files may take
-	Window   time.Duration // how long a stored message is known; 0 is not at all
-	// MaxEntries is how many stored messages are known; the oldest make room.
-	MaxEntries int
-}
-
 const (
 	segmentBytes      = 64 << 20
 	smallestSegment   = 4 << 20
@@ -92,11 +83,14 @@ type Ref struct {
 // Open opens the queue, or makes it. It reads all that is stored, and takes as long as reading does. The error is ErrLocked,
 // or a *DamagedError, or that of the file system. Close it.
 func Open(settings Settings) (*Queue, error) {
+	if !settings.Dedupe.Enabled {
+		settings.Dedupe = dedupe.Settings{}
+	}
 	q := &Queue{
-		settings: settings, segmentBytes: min(max(settings.MaxBytes/segmentsOfMax, smallestSegment), segmentBytes), start: time.Now(),
+		settings: settings, segmentBytes: min(max(int64(settings.MaxBytes)/segmentsOfMax, smallestSegment), segmentBytes), start: time.Now(),
 		appends: make(chan *pending), wake: make(chan struct{}, 1), stored: make(chan struct{}, 1),
 		closing: make(chan struct{}), ended: make(chan struct{}),
-		known: dedupe.NewWindow(settings.Window, settings.MaxEntries), taken: make(map[uint64]struct{}),
+		known: dedupe.NewWindow(settings.Dedupe.Window, settings.Dedupe.MaxEntries), taken: make(map[uint64]struct{}),
 	}
 	if err := makeDir(settings.Path); err != nil {
 		return nil, err
@@ -255,7 +249,7 @@ type Stats struct {
 func (q *Queue) Counts() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	s := Stats{Limit: q.settings.MaxBytes, Stored: q.storedBytes, Deleted: q.deletedBytes}
+	s := Stats{Limit: int64(q.settings.MaxBytes), Stored: q.storedBytes, Deleted: q.deletedBytes}
 	for _, segment := range q.segments {
 		s.Batches += segment.batches
 		s.Bytes += segment.bytes

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -23,7 +24,7 @@ func open(t testing.TB, s Settings) *Queue {
 }
 
 func settingsIn(dir string) Settings {
-	return Settings{Path: dir, MaxBytes: 1 << 30, Window: time.Hour, MaxEntries: 1000}
+	return Settings{Path: dir, MaxBytes: 1 << 30, Dedupe: dedupe.Settings{Enabled: true, Window: time.Hour, MaxEntries: 1000}}
 }
 
 func record(body string) Record {
@@ -134,7 +135,7 @@ func BenchmarkAppend(b *testing.B) {
 		for _, senders := range []int{1, 16} {
 			b.Run(fmt.Sprintf("bytes=%d/senders=%d", size, senders), func(b *testing.B) {
 				s := settingsIn(b.TempDir())
-				s.MaxBytes, s.MaxEntries = 10<<30, 1<<18
+				s.MaxBytes, s.Dedupe.MaxEntries = 10<<30, 1<<18
 				q := open(b, s)
 				defer func() { require.NoError(b, q.Close()) }()
 				ctx, cancel := context.WithCancel(b.Context())

@@ -48,7 +48,7 @@ func (q *Queue) target(size int64) (*segment, error) {
 
 func (q *Queue) newSegment(size, files int64) (*segment, error) {
 	length := max(q.segmentBytes, size*2)
-	if files+length > q.settings.MaxBytes {
+	if files+length > int64(q.settings.MaxBytes) {
 		return nil, ErrFull
 	}
 	s, err := createSegment(q.settings.Path, q.next, length)

@@ -25,7 +25,7 @@ func TestAGroupHasRoomInAnEmptyQueue(t *testing.T) {
 		for n := 0; n < 5; {
 			group := q.gather(<-q.appends)
 			n += len(group)
-			require.LessOrEqual(t, 2*sizeOf(group), s.MaxBytes, len(group))
+			require.LessOrEqual(t, 2*sizeOf(group), int64(s.MaxBytes), len(group))
 		}
 	})
 }

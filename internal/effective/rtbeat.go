@@ -10,6 +10,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	rtbeat "github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/setting"
 )
 
 // ofRtbeat lists the rtbeat section. Its numbers are what was read, so that one out of a variable shows: it has become a
@@ -39,12 +40,12 @@ func ofRtbeat(c rtbeat.Config, written tree) []Setting {
 		Setting{"rtbeat.timeout", short(c.Timeout)},
 		Setting{"rtbeat.shutdown_timeout", short(c.ShutdownTimeout)},
 		Setting{"rtbeat.shutdown_delay", short(c.ShutdownDelay)},
-		Setting{"rtbeat.max_body_bytes", bytesOf(c.MaxBodyBytes)},
-		Setting{"rtbeat.max_in_flight_bytes", bytesOf(c.MaxInFlightBytes)},
+		Setting{"rtbeat.max_body_bytes", bytesOf(c.MaxBody)},
+		Setting{"rtbeat.max_in_flight_bytes", bytesOf(c.MaxInFlight)},
 		Setting{"rtbeat.max_messages", fmt.Sprint(c.MaxMessages)},
 		Setting{"rtbeat.max_depth", fmt.Sprint(c.MaxDepth)},
-		Setting{"rtbeat.max_key_bytes", bytesOf(c.MaxKeyBytes)},
-		Setting{"rtbeat.max_header_bytes", bytesOf(c.MaxHeaderBytes)},
+		Setting{"rtbeat.max_key_bytes", bytesOf(c.MaxKey)},
+		Setting{"rtbeat.max_header_bytes", bytesOf(c.MaxHeader)},
 		Setting{"rtbeat.max_connections", fmt.Sprint(c.MaxConnections)},
 		Setting{"rtbeat.read_timeout", short(c.ReadTimeout)},
 		Setting{"rtbeat.idle_timeout", short(c.IdleTimeout)},
@@ -110,4 +111,4 @@ func short(d time.Duration) string {
 	return text
 }
 
-func bytesOf(n rtbeat.ByteSize) string { return humanize.IBytes(uint64(max(n, 0))) }
+func bytesOf(n setting.ByteSize) string { return humanize.IBytes(uint64(max(n, 0))) }

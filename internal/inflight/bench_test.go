@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -13,9 +14,12 @@ import (
 // there may be.
 func BenchmarkRegistry(b *testing.B) {
 	const n, length = 500, 370
-	for name, keys := range map[string]inflight.Settings{"join=false": {}, "join=true": {Join: true, Keys: true}, "keys=true": {Keys: true}} {
+	for name, keys := range map[string]inflight.Settings{
+		"join=false": {}, "join=true": {Dedupe: dedupe.Settings{Enabled: true}, DocumentID: inflight.ContentID}, "keys=true": {DocumentID: inflight.ContentID},
+	} {
+		keys.Dedupe.Window, keys.Dedupe.MaxEntries = time.Hour, 1<<18
 		b.Run(name, func(b *testing.B) {
-			registry := inflight.NewRegistry(inflight.Settings{Join: keys.Join, Keys: keys.Keys, Window: time.Hour, MaxEntries: 1 << 18})
+			registry := inflight.NewRegistry(keys)
 			admission := inflight.NewAdmission(1 << 30)
 			raw := make([]byte, n*length)
 			acks := make([]any, 0, n)

@@ -74,12 +74,12 @@ type messageKey struct {
 // keys hashes the messages, each once, outside of the lock.
 func (r *Registry) keys(messages []batch.Message) []messageKey {
 	keys := make([]messageKey, len(messages))
-	if !r.settings.Join && !r.settings.Keys {
+	if !r.settings.Dedupe.Enabled && r.settings.DocumentID != ContentID {
 		return keys
 	}
 	for i := range messages {
 		keys[i].Key, keys[i].has = messages[i].Key()
-		keys[i].ok = keys[i].has && r.settings.Join
+		keys[i].ok = keys[i].has && r.settings.Dedupe.Enabled
 	}
 	return keys
 }

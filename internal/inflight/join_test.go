@@ -161,7 +161,7 @@ func TestWithoutUUIDNothingIsJoined(t *testing.T) {
 }
 
 func TestJoinOffPublishesEverything(t *testing.T) {
-	r := newRig(t, func(s *inflight.Settings) { s.Join = false })
+	r := newRig(t, func(s *inflight.Settings) { s.Dedupe.Enabled = false })
 	_, first := r.publish("a", "a")
 	require.Len(t, first, 2)
 	retry, second := r.publish("a")
@@ -257,7 +257,7 @@ func TestTheLastWaiterTakesAMessageBackThatAnotherBatchBrought(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	r := newRig(t, func(s *inflight.Settings) { s.MaxEntries = 3 })
+	r := newRig(t, func(s *inflight.Settings) { s.Dedupe.MaxEntries = 3 })
 	_, events := r.publish("a", "b", "c", "d")
 	require.Zero(t, r.registry.Entries(), "what is in flight is always known, and bounded by its bytes")
 	r.ack(events...)
@@ -297,7 +297,7 @@ func TestWhatOthersWaitForIsPublishedAllTheSame(t *testing.T) {
 }
 
 func TestWindowZeroJoinsWhatIsInFlightOnly(t *testing.T) {
-	r := newRig(t, func(s *inflight.Settings) { s.Window = 0 })
+	r := newRig(t, func(s *inflight.Settings) { s.Dedupe.Window = 0 })
 	_, events := r.publish("a")
 	joined, none := r.publish("a")
 	require.Empty(t, none)
@@ -317,7 +317,7 @@ func TestNothingIsKeptOfAMessageThatIsJoined(t *testing.T) {
 	require.Nil(t, m.Raw, "of a message that is published its content is kept, and not the body")
 }
 
-// A message has its key with dedupe and without, if Settings ask for keys. Without dedupe the message joins nothing.
+// A message has its key with dedupe and without, if its id is made of its content. Without dedupe the message joins nothing.
 func TestAMessageHasItsKey(t *testing.T) {
 	want, _ := message("a").Key()
 	for name, tt := range map[string]struct{ join, keys, has bool }{
@@ -327,7 +327,12 @@ func TestAMessageHasItsKey(t *testing.T) {
 		"neither":         {false, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, func(s *inflight.Settings) { s.Join, s.Keys = tt.join, tt.keys })
+			r := newRig(t, func(s *inflight.Settings) {
+				s.Dedupe.Enabled = tt.join
+				if tt.keys {
+					s.DocumentID = inflight.ContentID
+				}
+			})
 			token, events := r.publish("a", "a", "-")
 			require.Len(t, events, map[bool]int{true: 2, false: 3}[tt.join])
 			key, ok := events[0].(*inflight.EventAck).Key()

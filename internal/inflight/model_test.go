@@ -62,7 +62,7 @@ type modelDelivery struct {
 
 func (m *model) known(name string) *modelEvent {
 	for _, e := range m.events {
-		if m.settings.Join && e.name == name && name[0] != '-' && (e.state == isQueued || e.inPipeline()) {
+		if m.settings.Dedupe.Enabled && e.name == name && name[0] != '-' && (e.state == isQueued || e.inPipeline()) {
 			return e
 		}
 	}
@@ -99,7 +99,7 @@ func (m *model) entered() (n int) {
 }
 
 func (m *model) expire() {
-	m.delivered = slices.DeleteFunc(m.delivered, func(d modelDelivery) bool { return m.now-d.at > m.settings.Window })
+	m.delivered = slices.DeleteFunc(m.delivered, func(d modelDelivery) bool { return m.now-d.at > m.settings.Dedupe.Window })
 }
 
 func (m *model) stalled() bool {
@@ -170,9 +170,9 @@ func (m *model) ack(events []*modelEvent) (counted int) {
 			m.progress = m.now
 		}
 		e.state = isDone
-		if m.settings.Join && e.name[0] != '-' && m.settings.Window > 0 {
+		if m.settings.Dedupe.Enabled && e.name[0] != '-' && m.settings.Dedupe.Window > 0 {
 			m.delivered = append(m.delivered, modelDelivery{e.name, m.now})
-			m.delivered = m.delivered[max(len(m.delivered)-m.settings.MaxEntries, 0):]
+			m.delivered = m.delivered[max(len(m.delivered)-m.settings.Dedupe.MaxEntries, 0):]
 		}
 	}
 	return counted

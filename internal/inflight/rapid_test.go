@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -36,9 +37,11 @@ func TestTheRegistryIsTheModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // time passes only where a step says so
 		rapid.Check(struct{ rapid.TB }{t}, func(rt *rapid.T) { // hidden: a bubble allows no t.Deadline
 			s := inflight.Settings{
-				Join:       rapid.IntRange(0, 9).Draw(rt, "join") > 0,
-				Window:     time.Duration(rapid.IntRange(0, 3).Draw(rt, "window")) * 60 * time.Millisecond,
-				MaxEntries: rapid.IntRange(1, 12).Draw(rt, "entries"),
+				Dedupe: dedupe.Settings{
+					Enabled:    rapid.IntRange(0, 9).Draw(rt, "join") > 0,
+					Window:     time.Duration(rapid.IntRange(0, 3).Draw(rt, "window")) * 60 * time.Millisecond,
+					MaxEntries: rapid.IntRange(1, 12).Draw(rt, "entries"),
+				},
 				StallAfter: 90 * time.Millisecond,
 			}
 			r := &run{

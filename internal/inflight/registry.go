@@ -10,20 +10,6 @@ import (
 	"github.com/txn2/rtbeat/internal/dedupe"
 )
 
-// Settings say how retries are joined, and when the output counts as stalled.
-type Settings struct {
-	// Join is whether a message that is known is not published again. A message is known by batch.Message.Key while it
-	// is in flight, and after its delivery as long as Window and MaxEntries allow.
-	Join bool
-	// Keys is whether EventAck.Key is needed. Without it, and without Join, no message is hashed.
-	Keys       bool
-	Window     time.Duration // how long a delivered message is known; 0 is not at all
-	MaxEntries int           // delivered messages that are known; the oldest make room
-	// StallAfter is how long the output may acknowledge nothing of what is in flight until it counts as stalled; 0 is
-	// for ever.
-	StallAfter time.Duration
-}
-
 // Registry knows every token that is not settled, and every message that is in flight or was delivered lately. It is
 // what a stop drains and seals.
 type Registry struct {
@@ -70,7 +56,7 @@ func NewRegistry(settings Settings) *Registry {
 		start:     time.Now(),
 		open:      make(map[*BatchAck]struct{}),
 		known:     make(map[batch.Key]*EventAck),
-		delivered: dedupe.NewWindow(settings.Window, settings.MaxEntries),
+		delivered: dedupe.NewWindow(settings.Dedupe.Window, settings.Dedupe.MaxEntries),
 	}
 	r.lineReady.L = &r.mu
 	return r
@@ -117,7 +103,7 @@ func (r *Registry) Delivered(messages []batch.Message) (indexes []int) {
 }
 
 // Limit is the configured bound of Entries.
-func (r *Registry) Limit() int { return r.settings.MaxEntries }
+func (r *Registry) Limit() int { return r.settings.Dedupe.MaxEntries }
 
 // Stalled tells for how long the output has acknowledged nothing of what it has, and whether that is longer than it may.
 func (r *Registry) Stalled() (age time.Duration, stalled bool) {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -24,7 +25,7 @@ var errTimeout = errors.New("timeout")
 
 // settings join retries, and let the output stall.
 func settings() inflight.Settings {
-	return inflight.Settings{Join: true, Window: 10 * time.Minute, MaxEntries: 1000, StallAfter: 30 * time.Second}
+	return inflight.Settings{Dedupe: dedupe.Settings{Enabled: true, Window: 10 * time.Minute, MaxEntries: 1000}, StallAfter: 30 * time.Second}
 }
 
 // rig is a registry with an admission of 100,000 bytes.

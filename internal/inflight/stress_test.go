@@ -18,7 +18,7 @@ import (
 // twice at the same time.
 func TestEveryInterleavingEndsEmpty(t *testing.T) {
 	r := newRig(t, func(s *inflight.Settings) {
-		s.Window, s.MaxEntries, s.StallAfter = 2*time.Millisecond, 50, 0
+		s.Dedupe.Window, s.Dedupe.MaxEntries, s.StallAfter = 2*time.Millisecond, 50, 0
 	})
 	p := &pipeline{in: make(map[string]int), out: make(map[string]int)}
 	var workers, senders sync.WaitGroup

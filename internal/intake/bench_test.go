@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -23,7 +24,7 @@ func BenchmarkHandler(b *testing.B) {
 
 func benchmarkHandler(b *testing.B, n int) {
 	b.Helper()
-	registry := inflight.NewRegistry(inflight.Settings{Join: true, Window: time.Hour, MaxEntries: 1 << 18})
+	registry := inflight.NewRegistry(inflight.Settings{Dedupe: dedupe.Settings{Enabled: true, Window: time.Hour, MaxEntries: 1 << 18}})
 	server := New(Settings{
 		Timeout: time.Minute, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxBody: 16 << 20, MaxHeader: 8 << 10,
 	}, Parts{

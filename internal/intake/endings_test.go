@@ -141,7 +141,7 @@ func TestNoEndingKeepsBytes(t *testing.T) {
 		r := newRig(t, func(l *limits) {
 			l.MaxBody, l.MaxMessages, l.InFlight = 500, 10, 3000
 			var err error
-			l.Authenticator, err = auth.New(auth.Settings{BearerTokens: []string{bearer}})
+			l.Authenticator, err = auth.New(tokens(bearer))
 			require.NoError(t, err)
 		})
 		for want, end := range r.endings() {

@@ -62,7 +62,9 @@ func TestOtherEndsAreNoFailures(t *testing.T) {
 }
 
 func TestRefusedCredentialsAreCounted(t *testing.T) {
-	r := newRig(t, with(auth.Settings{BearerTokens: []string{bearer}, HMAC: &auth.HMACSettings{Keys: []string{"a key to sign with"}, Header: "X-Signature", Prefix: "sha256="}}))
+	credentials := tokens(bearer)
+	credentials.HMAC.Keys = []string{"a key to sign with"}
+	r := newRig(t, with(credentials))
 	r.deliverAll()
 	post := func(name, value string) {
 		req := r.request(messages(1))

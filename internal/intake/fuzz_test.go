@@ -46,9 +46,9 @@ func FuzzHandler(f *testing.F) {
 	f.Fuzz(func(t *testing.T, contentType, encoding, authorization, forwarded string, body []byte, announced bool) {
 		r := newRig(t, func(l *limits) {
 			var err error
-			l.Authenticator, err = auth.New(auth.Settings{BearerTokens: []string{bearer}})
+			l.Authenticator, err = auth.New(tokens(bearer))
 			require.NoError(t, err)
-			l.TrustedProxies, err = clientip.ParseTrusted([]string{"192.0.2.0/24", "10.0.0.0/8"})
+			l.Trusted, err = clientip.ParseTrusted([]string{"192.0.2.0/24", "10.0.0.0/8"})
 			require.NoError(t, err)
 			l.Timeout, l.MaxBody, l.InFlight = time.Minute, 64<<10, 64<<10
 			l.IncludeHeaders = []string{"x-forwarded-for", "content-type"}

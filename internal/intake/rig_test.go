@@ -18,7 +18,9 @@ import (
 
 	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/clientip"
 	"github.com/txn2/rtbeat/internal/contentcoding"
+	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -46,6 +48,8 @@ type limits struct {
 	Authenticator *auth.Authenticator
 	Connections   Connections
 	Store         Store
+	Trusted       clientip.Trusted
+	Admin, Dedupe bool
 
 	InFlight int64
 	Registry inflight.Settings
@@ -61,7 +65,7 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 		},
 		Connections: anyConnections{},
 		InFlight:    10_000,
-		Registry:    inflight.Settings{Join: true, Window: 10 * time.Minute, MaxEntries: 1000, StallAfter: 30 * time.Second},
+		Registry:    inflight.Settings{Dedupe: dedupe.Settings{Enabled: true, Window: 10 * time.Minute, MaxEntries: 1000}, StallAfter: 30 * time.Second},
 	}
 	for _, change := range changes {
 		change(&l)
@@ -81,6 +85,9 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 		Store:          l.Store,
 		Metrics:        r.metrics,
 		Authenticator:  l.Authenticator,
+		Trusted:        l.Trusted,
+		Admin:          l.Admin,
+		Dedupe:         l.Dedupe,
 		Connections:    l.Connections,
 		MetricsHandler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "metrics") }),
 		Status:         http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "status") }),

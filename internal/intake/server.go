@@ -27,23 +27,6 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// Settings are the limits of the server, all positive, and what else is set of it.
-type Settings struct {
-	Timeout        time.Duration // how long a request waits for the acknowledgement of its batch
-	ReadTimeout    time.Duration // for the headers of a request, and again for its body
-	IdleTimeout    time.Duration // until an idle connection is closed
-	MaxBody        int64         // bytes, as they come over the wire and after decompression
-	MaxMessages    int           // of a batch
-	MaxDepth       int           // of a message
-	MaxKey         int           // bytes of an object key; 0 for the default of batch.Options
-	MaxHeader      int           // bytes
-	TLS            *tls.Config   // nil for plain HTTP
-	TrustedProxies clientip.Trusted
-	IncludeHeaders []string // names of the headers that go into the events, in lower case
-	Admin          bool     // health and metrics are served by ServeAdmin, and not beside /in
-	Dedupe         bool     // the queue is told which messages it may know already
-}
-
 // Ack is what a 200 is worth.
 type Ack string
 
@@ -128,7 +111,11 @@ type Parts struct {
 	Status         http.Handler        // serves the status page, by ServeAdmin alone
 	StatusPaths    []string            // under these paths; none where there is no page
 	Authenticator  *auth.Authenticator // nil lets everybody in
+	Trusted        clientip.Trusted
+	TLS            *tls.Config // nil for plain HTTP
 	Connections    Connections
+	Admin          bool // health and metrics are served by ServeAdmin, and not beside /in
+	Dedupe         bool // Store is told which messages it may know already
 	Log            Logger
 }
 
@@ -194,23 +181,23 @@ func New(settings Settings, parts Parts) *Server {
 		draining:       func() bool { return s.at(phaseDraining) },
 		timeout:        settings.Timeout,
 		readTimeout:    settings.ReadTimeout,
-		maxBody:        settings.MaxBody,
-		limits:         batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth, MaxKeyBytes: settings.MaxKey},
+		maxBody:        int64(settings.MaxBody),
+		limits:         batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth, MaxKeyBytes: int(settings.MaxKey)},
 		requests:       s.requests,
 		backlogs:       newBacklogs(parts.Registry, cores),
 		turns:          make(chan struct{}, half),
 		decompressor:   contentcoding.New(half),
 		connections:    parts.Connections,
-		trusted:        settings.TrustedProxies,
-		includeHeaders: settings.IncludeHeaders,
+		trusted:        parts.Trusted,
+		includeHeaders: settings.headers(),
 		ack:            ackOf(parts.Store),
 		storage:        parts.Store,
-		dedupe:         settings.Dedupe,
+		dedupe:         parts.Dedupe,
 	}
 	h.authenticator.Store(parts.Authenticator)
 	s.handler = h
 	r := newReplier(parts.Log, h)
-	in, admin := s.routes(h, r, parts, settings.Admin)
+	in, admin := s.routes(h, r, parts, parts.Admin)
 	complaints := log.New(&errorLog{log: parts.Log, metrics: parts.Metrics, once: rate.Sometimes{Interval: logInterval}}, "", 0)
 	s.http = &http.Server{
 		Handler: in,
@@ -220,8 +207,8 @@ func New(settings Settings, parts Parts) *Server {
 		ReadTimeout:       settings.ReadTimeout,
 		ReadHeaderTimeout: settings.ReadTimeout,
 		IdleTimeout:       settings.IdleTimeout,
-		MaxHeaderBytes:    settings.MaxHeader,
-		TLSConfig:         settings.TLS,
+		MaxHeaderBytes:    int(settings.MaxHeader),
+		TLSConfig:         parts.TLS,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams,
 			MaxReadFrameSize:     16 << 10, // memory is taken for a frame as soon as its length is announced
@@ -259,7 +246,7 @@ func New(settings Settings, parts Parts) *Server {
 // adminTimeout bounds the reading of a request to the admin listener.
 const adminTimeout = 10 * time.Second
 
-// Serve accepts connections until Drain is called (nil) or the listener fails. With Settings.TLS they are TLS, and may
+// Serve accepts connections until Drain is called (nil) or the listener fails. With Parts.TLS they are TLS, and may
 // speak HTTP/2.
 func (s *Server) Serve(listener net.Listener) error {
 	s.mu.Lock()

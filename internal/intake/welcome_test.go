@@ -21,6 +21,12 @@ import (
 	"github.com/txn2/rtbeat/internal/clientip"
 )
 
+func tokens(good ...string) auth.Settings {
+	settings := auth.DefaultSettings()
+	settings.Bearer.Tokens = good
+	return settings
+}
+
 func with(settings auth.Settings) func(*limits) {
 	return func(l *limits) {
 		var err error
@@ -32,7 +38,7 @@ func with(settings auth.Settings) func(*limits) {
 
 // A stranger's body is not read, and a stranger is told nothing of what else would be wrong.
 func TestStrangersAreRefusedUnread(t *testing.T) {
-	r := newRig(t, with(auth.Settings{BearerTokens: []string{"another"}}))
+	r := newRig(t, with(tokens("another")))
 	body := strings.NewReader(messages(1))
 	req := r.chunked(body)
 	req.Header.Set("Content-Type", "text/plain")
@@ -48,7 +54,9 @@ func TestStrangersAreRefusedUnread(t *testing.T) {
 // What is signed is what comes over the wire; what is not signed rightly is not even decompressed.
 func TestASignatureIsOverTheWire(t *testing.T) {
 	const key = "a key to sign with"
-	r := newRig(t, with(auth.Settings{HMAC: &auth.HMACSettings{Keys: []string{key}, Header: "X-Signature", Prefix: "sha256=", Window: time.Minute}}))
+	signed := auth.DefaultSettings()
+	signed.HMAC.Keys = []string{key}
+	r := newRig(t, with(signed))
 	r.deliverAll()
 	sign := func(body string) string {
 		mac := hmac.New(sha256.New, []byte(key))
@@ -113,7 +121,7 @@ func TestEventsSayWhereTheyComeFrom(t *testing.T) {
 	trusted, err := clientip.ParseTrusted([]string{"192.0.2.1"})
 	require.NoError(t, err)
 	r := newRig(t, func(l *limits) {
-		l.TrustedProxies, l.IncludeHeaders = trusted, []string{"x-tenant", "host", "x-absent"}
+		l.Trusted, l.IncludeHeaders = trusted, []string{"x-tenant", "host", "x-absent"}
 	})
 	req := r.request(messages(1)) // from 192.0.2.1
 	req.Header.Set("X-Forwarded-For", "203.0.113.9")

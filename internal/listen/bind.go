@@ -11,97 +11,59 @@
 package listen
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
-	"net/netip"
-	"os"
 	"strconv"
-	"strings"
 	"syscall"
 )
 
-// unixScheme starts a Host that is the path of a Unix socket.
-const unixScheme = "unix://"
-
-// Settings are where to listen.
-type Settings struct {
-	// Host is a name, an IPv4 address, an IPv6 address with or without brackets, empty for every address of the
-	// machine, or unix:///absolute/path for a Unix socket.
-	Host string
-	// Port is the TCP port, 0 to 65535. 0 takes any free one; the listener's Addr tells which. A Unix socket has none.
-	Port int
-	// SocketMode is who may connect to the Unix socket: permission bits only, with those that its owner needs. Writing
-	// is what a client needs. It says nothing of TCP.
-	SocketMode os.FileMode
-	// Section is where these settings stand in the configuration, as errors name it; "rtbeat" when empty.
-	Section string
-}
-
-// key is the full name of one of the settings.
-func (s Settings) key(name string) string { return cmp.Or(s.Section, "rtbeat") + "." + name }
-
-// Bind returns a listener for s.
+// Bind listens for senders, on settings that Check accepts.
 //
-// A Unix socket appears with its mode: nobody can connect before that is set. A file left by a process that ended
-// without removing it is replaced, if it is a socket that nobody listens on; everything else that is in the way is an
-// error and stays. Close removes the file, unless another process has put its own there. Two processes that start
-// on the same path in the same instant may both find it left over; then the later one has it.
+// A Unix socket appears with its mode: nobody can connect before that is set. Bind replaces the file of a process that ended
+// without removing it, if it is a socket that nobody listens on. Any other file in the way is an error, and stays. Close
+// removes the file, unless another process has put its own there. Two processes that start on the same path in the same
+// instant may both find it left over; then the later one has it.
 //
-// The errors name the setting. Bind may be called from any goroutine. It waits for
-// the resolver when Host is a name, and up to a second for a socket that is in the way.
-func Bind(s Settings) (net.Listener, error) {
-	if path, ok := strings.CutPrefix(s.Host, unixScheme); ok {
-		l, err := bindUnix(path, s.SocketMode)
-		if err != nil {
-			return nil, fmt.Errorf("cannot listen on %s (%s): %w", s.Host, s.key("host"), err)
-		}
-		return l, nil
+// Errors name the setting. Bind may be called from any goroutine. It waits for the resolver when Host is a name, and up to a
+// second for a socket that is in the way.
+func (s *Settings) Bind() (net.Listener, error) {
+	file, isSocket := s.Socket()
+	if !isSocket {
+		return bindTCP("rtbeat", s.Host, s.Port)
 	}
-	address, err := s.tcp()
+	l, err := bindUnix(file, fs.FileMode(s.SocketMode))
 	if err != nil {
-		return nil, err
-	}
-	var listen net.ListenConfig
-	l, err := listen.Listen(context.Background(), "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s (%s and %s): %w%s", address, s.key("host"), s.key("port"), err, s.advice(err))
+		return nil, fmt.Errorf("cannot listen on %s (rtbeat.host): %w", s.Host, err)
 	}
 	return l, nil
 }
 
-// tcp returns the address to give to the net package.
-func (s Settings) tcp() (string, error) {
-	if s.Port < 0 || s.Port > 65535 {
-		return "", fmt.Errorf("%s is %d: it must be 0 to 65535", s.key("port"), s.Port)
+// Bind listens for probes and scrapers.
+func (a *Admin) Bind() (net.Listener, error) { return bindTCP("rtbeat.admin", a.Host, a.Port) }
+
+// bindTCP listens on a host and port. section is where the two settings are.
+func bindTCP(section, host string, port int) (net.Listener, error) {
+	address := net.JoinHostPort(bare(host), strconv.Itoa(port))
+	var listen net.ListenConfig
+	l, err := listen.Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s (%s.host and %[2]s.port): %w%s", address, section, err, advice(section, err))
 	}
-	host := s.Host
-	if inner, ok := strings.CutPrefix(host, "["); ok {
-		inner, ok = strings.CutSuffix(inner, "]")
-		if address, err := netip.ParseAddr(inner); !ok || err != nil || !address.Is6() {
-			return "", fmt.Errorf("%s is %q: only an IPv6 address may stand in brackets, with %s for the port", s.key("host"), host, s.key("port"))
-		}
-		host = inner
-	}
-	if strings.ContainsAny(host, ":/") {
-		if _, err := netip.ParseAddr(host); err != nil {
-			return "", fmt.Errorf("%s is %q: give a name or an address alone, with %s for the port, or %s and an absolute path", s.key("host"), host, s.key("port"), unixScheme)
-		}
-	}
-	return net.JoinHostPort(host, strconv.Itoa(s.Port)), nil
+	return l, nil
 }
 
-// advice is what to do about a TCP port that could not be had.
-func (s Settings) advice(err error) string {
+// advice is what to do about a TCP port that could not be bound.
+func advice(section string, err error) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return ": stop what listens there, or choose another " + s.key("port")
+		return ": stop what listens there, or choose another " + section + ".port"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return ": " + s.key("host") + " must be an address of this machine, or empty for all"
+		return ": " + section + ".host must be an address of this machine, or empty for all"
 	case errors.Is(err, syscall.EACCES):
-		return ": ports below 1024 need CAP_NET_BIND_SERVICE, or choose a higher " + s.key("port")
+		return ": ports below 1024 need CAP_NET_BIND_SERVICE, or choose a higher " + section + ".port"
 	default:
 		return ""
 	}

@@ -10,7 +10,7 @@ import (
 
 func TestBindTakesHosts(t *testing.T) {
 	for _, host := range []string{"", "127.0.0.1", "localhost", "::1", "[::1]"} {
-		l, err := Bind(Settings{Host: host})
+		l, err := (&Settings{Host: host}).Bind()
 		require.NoError(t, err, host)
 		conn := dial(t, "tcp", net.JoinHostPort(host2dial(host), strconv.Itoa(l.Addr().(*net.TCPAddr).Port)))
 		require.NoError(t, conn.Close())
@@ -31,20 +31,12 @@ func TestBindRefuses(t *testing.T) {
 		settings Settings
 		want     []string
 	}{
-		"a port below":          {Settings{Port: -1}, []string{"rtbeat.port is -1", "0 to 65535"}},
-		"a port above":          {Settings{Port: 65536}, []string{"rtbeat.port is 65536"}},
-		"a host with a port":    {Settings{Host: "127.0.0.1:80"}, []string{"rtbeat.host", "rtbeat.port for the port"}},
-		"brackets with a port":  {Settings{Host: "[::1]:80"}, []string{"rtbeat.host", "brackets"}},
-		"brackets round a name": {Settings{Host: "[localhost]"}, []string{"rtbeat.host", "brackets"}},
-		"an open bracket":       {Settings{Host: "[::1"}, []string{"rtbeat.host", "brackets"}},
-		"another scheme":        {Settings{Host: "tcp://x"}, []string{"rtbeat.host", "unix://"}},
-		"one slash":             {Settings{Host: "unix:/run/x"}, []string{"rtbeat.host", "unix://"}},
-		"a port that is taken":  {Settings{Host: "127.0.0.1", Port: taken}, []string{"rtbeat.host and rtbeat.port", "choose another rtbeat.port"}},
-		"somebody else's":       {Settings{Host: "192.0.2.1"}, []string{"rtbeat.host must be an address of this machine"}},
-		"a name of nobody":      {Settings{Host: "nobody.invalid"}, []string{"rtbeat.host and rtbeat.port", "nobody.invalid"}},
+		"a port that is taken": {Settings{Host: "127.0.0.1", Port: taken}, []string{"rtbeat.host and rtbeat.port", "choose another rtbeat.port"}},
+		"somebody else's":      {Settings{Host: "192.0.2.1"}, []string{"rtbeat.host must be an address of this machine"}},
+		"a name of nobody":     {Settings{Host: "nobody.invalid"}, []string{"rtbeat.host and rtbeat.port", "nobody.invalid"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Bind(c.settings)
+			_, err := c.settings.Bind()
 			for _, want := range c.want {
 				require.ErrorContains(t, err, want)
 			}

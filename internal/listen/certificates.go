@@ -53,9 +53,8 @@ type Certificates struct {
 // TLS reads the certificates of settings (rtbeat.ssl). It returns nil without an error if settings are nil or not enabled:
 // that is plain HTTP.
 //
-// It refuses, with the name of the setting: a certificate or key that is missing or cannot be read, protocols before
-// TLS 1.2, and client certificates without certificate_authorities, where crypto/tls would believe every authority of
-// the system. settings must not change afterwards. log must not be nil.
+// It refuses a certificate or key that is missing or cannot be read, and names the setting. Settings.Check must have
+// accepted the settings, which must not change afterwards. log must not be nil.
 func TLS(settings *tlscommon.ServerConfig, log *logp.Logger) (*Certificates, error) {
 	if !settings.IsEnabled() {
 		return nil, nil
@@ -70,24 +69,12 @@ func TLS(settings *tlscommon.ServerConfig, log *logp.Logger) (*Certificates, err
 	return c, nil
 }
 
-// check refuses settings that cannot be meant.
+// check refuses a certificate or key that is missing, or that is neither PEM text nor the path of a file.
 func check(settings *tlscommon.ServerConfig) error {
 	if err := settings.Validate(); err != nil {
 		return fmt.Errorf("rtbeat.ssl needs certificate and key: %w", redact(err, settings))
 	}
-	if err := checkTexts(&settings.Certificate); err != nil {
-		return err
-	}
-	for _, version := range settings.Versions {
-		if version < tlscommon.TLSVersion12 {
-			return fmt.Errorf("rtbeat.ssl.supported_protocols has %s, which is broken (RFC 8996): leave TLSv1.2 and TLSv1.3", version)
-		}
-	}
-	asks := settings.ClientAuth != nil && *settings.ClientAuth != tlscommon.TLSClientAuthNone
-	if asks && len(settings.CAs) == 0 {
-		return errors.New("rtbeat.ssl.client_authentication asks for certificates: name who issues them in rtbeat.ssl.certificate_authorities")
-	}
-	return nil
+	return checkTexts(&settings.Certificate)
 }
 
 // Config returns what http.Server.TLSConfig takes, nil if c is nil. Each handshake gets what is newest at its time.

@@ -130,7 +130,6 @@ func TestOldProtocolsAreRefused(t *testing.T) {
 func TestTLSRefusesAtStart(t *testing.T) {
 	ca := newAuthority(t)
 	good, other := ca.issue(t, "server", nil), ca.issue(t, "server", nil)
-	required := tlscommon.TLSClientAuthRequired
 	none := filepath.Join(t.TempDir(), "none.pem")
 	for name, c := range map[string]struct {
 		change func(*tlscommon.ServerConfig)
@@ -144,10 +143,6 @@ func TestTLSRefusesAtStart(t *testing.T) {
 		"another's key":       {func(s *tlscommon.ServerConfig) { s.Certificate.Key = other.key }, []string{"rtbeat.ssl", "private key does not match"}},
 		"half a key":          {func(s *tlscommon.ServerConfig) { s.Certificate.Key = good.key[:60] }, []string{"rtbeat.ssl", "text in the settings"}},
 		"no passphrase file":  {func(s *tlscommon.ServerConfig) { s.Certificate.PassphrasePath = none }, []string{"rtbeat.ssl", "passphrase", none}},
-		"TLS 1.1": {func(s *tlscommon.ServerConfig) {
-			s.Versions = []tlscommon.TLSVersion{tlscommon.TLSVersion11, tlscommon.TLSVersion12}
-		}, []string{"rtbeat.ssl.supported_protocols", "TLSv1.1"}},
-		"clients of nobody": {func(s *tlscommon.ServerConfig) { s.ClientAuth = &required }, []string{"rtbeat.ssl.certificate_authorities", "client_authentication"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			settings := good.settings()

@@ -22,7 +22,7 @@ const patience = 10 * time.Second
 // loopback returns a listener on a free port.
 func loopback(t testing.TB) net.Listener {
 	t.Helper()
-	l, err := Bind(Settings{Host: "127.0.0.1"})
+	l, err := (&Settings{Host: "127.0.0.1"}).Bind()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	return l

@@ -20,8 +20,6 @@ const (
 	backlog = 4096
 	// probeTimeout bounds the question whether anybody listens on a socket.
 	probeTimeout = time.Second
-	// ownerNeeds is without which not even the owner could connect.
-	ownerNeeds = 0o200
 )
 
 // maxPath is how long the path of a socket may be: the field of the system less the byte that ends it, 107 on Linux.
@@ -29,14 +27,6 @@ var maxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
 
 // bindUnix returns a listener on path, made with mode.
 func bindUnix(path string, mode os.FileMode) (net.Listener, error) {
-	switch {
-	case !filepath.IsAbs(path):
-		return nil, errors.New("the path of a Unix socket must be absolute, as in unix:///run/rtbeat/in.sock")
-	case len(path) > maxPath:
-		return nil, fmt.Errorf("the path of a Unix socket may have %d bytes, and this one has %d: choose a shorter one", maxPath, len(path))
-	case mode&^fs.ModePerm != 0 || mode&ownerNeeds == 0:
-		return nil, fmt.Errorf("rtbeat.socket_mode is %#o: it must be permission bits, with 0200 for the owner, as in 0660", uint32(mode))
-	}
 	l, err := listenUnix(path, mode)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		if err := removeStale(path); err != nil {

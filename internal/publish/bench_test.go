@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -20,9 +21,9 @@ func BenchmarkNewEventOfATrace(b *testing.B) {
 
 func benchmarkNewEvent(b *testing.B, trace inflight.Trace) {
 	b.Helper()
-	p := &Publisher{settings: Settings{DocumentID: ContentDocumentID}}
+	p := &Publisher{settings: Settings{DocumentID: inflight.ContentID}}
 	m := batch.Message{Fields: map[string]any{"a": 1}, UUID: "00000000-0000-4000-8000-000000000000"}
-	registry := inflight.NewRegistry(inflight.Settings{Join: true, Keys: true})
+	registry := inflight.NewRegistry(inflight.Settings{Dedupe: dedupe.Settings{Enabled: true}, DocumentID: inflight.ContentID})
 	reservation, err := inflight.NewAdmission(1).Open(0)
 	require.NoError(b, err)
 	token, err := registry.Claim([]batch.Message{m}, inflight.Origin{}, reservation)

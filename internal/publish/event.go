@@ -14,16 +14,6 @@ const eventType = "rtbeat"
 // maxDocumentID is the longest _id in bytes that Elasticsearch takes; it rejects a document with a longer one.
 const maxDocumentID = 512
 
-// DocumentID is the source of the @metadata._id of an event.
-type DocumentID int
-
-// The choices. A message without a uuid has no id in any case.
-const (
-	NoDocumentID      DocumentID = iota
-	ContentDocumentID            // the key of the message: inflight.Settings must ask for keys
-	UUIDDocumentID               // the message's uuid, unless it is longer than Elasticsearch takes
-)
-
 // newEvent builds the event of one message. The message's fields are handed over, not copied.
 func (p *Publisher) newEvent(m batch.Message, o inflight.Origin, e *inflight.EventAck) beat.Event {
 	event := beat.Event{
@@ -58,15 +48,15 @@ func (p *Publisher) newEvent(m batch.Message, o inflight.Origin, e *inflight.Eve
 // documentID returns the id of the message's document, or "" for none.
 func (p *Publisher) documentID(m batch.Message, e *inflight.EventAck) string {
 	switch p.settings.DocumentID {
-	case ContentDocumentID:
+	case inflight.ContentID:
 		if key, ok := e.Key(); ok {
 			return key.ID()
 		}
-	case UUIDDocumentID:
+	case inflight.UUIDID: // unless it is longer than Elasticsearch takes
 		if len(m.UUID) <= maxDocumentID {
 			return m.UUID
 		}
-	case NoDocumentID:
+	case inflight.NoID:
 	}
 	return ""
 }

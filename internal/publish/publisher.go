@@ -28,7 +28,7 @@ type Logger interface {
 // Settings say how many workers there are, and what they make of a message.
 type Settings struct {
 	Workers    int
-	DocumentID DocumentID
+	DocumentID inflight.DocumentID // with ContentID, the registry must have it too
 }
 
 // Publisher hands batches to the pipeline. It is safe for use from any goroutine.

@@ -21,6 +21,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/mapstr"
 
 	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/pipelinetest"
 	"github.com/txn2/rtbeat/internal/publish"
@@ -78,10 +79,10 @@ type rig struct {
 
 func newRig(t *testing.T, output *pipelinetest.Output, workers, window int, settings string) *rig {
 	t.Helper()
-	return newRigWith(t, output, workers, window, settings, publish.ContentDocumentID, inflight.Settings{Join: true, Window: time.Minute, MaxEntries: 1000})
+	return newRigWith(t, output, workers, window, settings, inflight.ContentID, inflight.Settings{Dedupe: dedupe.Settings{Enabled: true, Window: time.Minute, MaxEntries: 1000}})
 }
 
-func newRigWith(t *testing.T, output *pipelinetest.Output, workers, window int, settings string, id publish.DocumentID, registry inflight.Settings) *rig {
+func newRigWith(t *testing.T, output *pipelinetest.Output, workers, window int, settings string, id inflight.DocumentID, registry inflight.Settings) *rig {
 	t.Helper()
 	config, _, err := publish.WatchProcessors(pipelinetest.Config(t, settings))
 	require.NoError(t, err)
@@ -402,14 +403,14 @@ func TestTheDocumentID(t *testing.T) {
 	// $ printf '{"uuid":"m-1","n":1}' | sha256sum | head -c 32 | xxd -r -p | basenc --base64url | tr -d =
 	content := []any{"wRVbsSZRpFh0MFFrseUG1w", "BvIZR5a8jrs47aeWGbsL1Q", nil, nil, "FGqNHkt-3u6LiUpx2f9LPg", "8QqghGzJuZDPKYP5eZC8sQ"}
 	for name, tt := range map[string]struct {
-		id       publish.DocumentID
+		id       inflight.DocumentID
 		registry inflight.Settings
 		want     []any
 	}{
-		"content":                {publish.ContentDocumentID, inflight.Settings{Join: true, Keys: true}, content},
-		"content without dedupe": {publish.ContentDocumentID, inflight.Settings{Keys: true}, content},
-		"uuid":                   {publish.UUIDDocumentID, inflight.Settings{Join: true}, []any{"m-1", "m-1", nil, nil, long, nil}}, // Elasticsearch takes 512 bytes
-		"none":                   {publish.NoDocumentID, inflight.Settings{Join: true}, make([]any, len(messages))},
+		"content":                {inflight.ContentID, inflight.Settings{Dedupe: dedupe.Settings{Enabled: true}, DocumentID: inflight.ContentID}, content},
+		"content without dedupe": {inflight.ContentID, inflight.Settings{DocumentID: inflight.ContentID}, content},
+		"uuid":                   {inflight.UUIDID, inflight.Settings{Dedupe: dedupe.Settings{Enabled: true}}, []any{"m-1", "m-1", nil, nil, long, nil}}, // Elasticsearch takes 512 bytes
+		"none":                   {inflight.NoID, inflight.Settings{Dedupe: dedupe.Settings{Enabled: true}}, make([]any, len(messages))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			output := &pipelinetest.Output{}

@@ -27,7 +27,7 @@ func written(t require.TestingT, body []byte, o inflight.Origin, escapeHTML bool
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{settings: Settings{DocumentID: UUIDDocumentID}}
+	p := &Publisher{settings: Settings{DocumentID: inflight.UUIDID}}
 	encoder := codec.New("9.9.9", codec.Config{EscapeHTML: escapeHTML})
 	for _, m := range decoded.Messages {
 		event := p.newEvent(m, o, nil)

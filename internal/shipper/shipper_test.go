@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/diskqueue"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
@@ -66,11 +67,12 @@ func newRig(t *testing.T) *rig {
 // reopen makes a rig of the queue in a directory, as the next process does.
 func reopen(t *testing.T, dir string) *rig {
 	t.Helper()
-	q, err := diskqueue.Open(diskqueue.Settings{Path: dir, MaxBytes: 1 << 30, Window: time.Hour, MaxEntries: 1000})
+	known := dedupe.Settings{Enabled: true, Window: time.Hour, MaxEntries: 1000}
+	q, err := diskqueue.Open(diskqueue.Settings{Path: dir, MaxBytes: 1 << 30, Dedupe: known})
 	require.NoError(t, err)
 	r := &rig{
 		t: t, dir: dir, queue: q, admission: inflight.NewAdmission(limit), log: &fakeLog{}, keys: make(map[string][]batch.Key),
-		registry: inflight.NewRegistry(inflight.Settings{Join: true, Keys: true, Window: time.Hour, MaxEntries: 1000, StallAfter: 30 * time.Second}),
+		registry: inflight.NewRegistry(inflight.Settings{Dedupe: known, DocumentID: inflight.ContentID, StallAfter: 30 * time.Second}),
 	}
 	r.shipper = New(Parts{Queue: q, Registry: r.registry, Admission: r.admission, Log: r.log})
 	return r

@@ -1,0 +1,107 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/txn2/rtbeat/internal/setting"
+)
+
+// check applies the rules of all settings. An error names the setting.
+func (c *Config) check() error {
+	for _, check := range []func() error{
+		c.Listen.Check,
+		func() error { return c.Admin.Check(&c.Listen) },
+		c.Auth.Check, c.checkCertificateNames,
+		c.Intake.Check, c.InFlight.Check,
+		c.Shutdown.check,
+		c.Proxies.Check,
+		c.checkDurable,
+	} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkCertificateNames refuses names of certificates where no sender is asked for a certificate.
+func (c *Config) checkCertificateNames() error {
+	if len(c.Auth.Certificate.Names) > 0 && !c.AsksForCertificates() {
+		return errors.New("rtbeat.auth.certificate.names is set without rtbeat.ssl.client_authentication, so that no certificate would ever come; set that to required, with rtbeat.ssl.certificate_authorities")
+	}
+	return nil
+}
+
+func (s *Shutdown) check() error {
+	if err := setting.CheckDuration("rtbeat.shutdown_timeout", s.ShutdownTimeout, 1); err != nil {
+		return err
+	}
+	if err := setting.CheckDuration("rtbeat.shutdown_delay", s.ShutdownDelay, 0); err != nil {
+		return err
+	}
+	if s.ShutdownDelay >= s.ShutdownTimeout {
+		return fmt.Errorf("rtbeat.shutdown_delay (%s) must be shorter than rtbeat.shutdown_timeout (%s), of which it is a part", s.ShutdownDelay, s.ShutdownTimeout)
+	}
+	return nil
+}
+
+// leastBodies is how many bodies of max_body_bytes the queue must hold. A segment for a large body takes twice its size.
+const leastBodies = 4
+
+// checkDurable applies the rules of durable mode.
+func (c *Config) checkDurable() error {
+	switch {
+	case !c.Durable.Enabled:
+		return nil
+	case c.MaxInFlight/2 < c.MaxBody:
+		return fmt.Errorf("rtbeat.max_in_flight_bytes is %d; durable mode needs at least twice rtbeat.max_body_bytes, which is %d: "+
+			"one half is for requests, the other for what is delivered. Raise the first, or lower the second", c.MaxInFlight, c.MaxBody)
+	case c.Durable.MaxBytes/leastBodies < c.MaxBody:
+		return fmt.Errorf("rtbeat.durable.max_bytes is %d; it must be at least %d times rtbeat.max_body_bytes, which is %d. "+
+			"Raise the first, or lower the second", c.Durable.MaxBytes, leastBodies, c.MaxBody)
+	default:
+		return c.Durable.Check()
+	}
+}
+
+// rxtxTimeout is the time after which rxtx, the usual sender, gives up on a request (rxtx/rtq).
+const rxtxTimeout = 60 * time.Second
+
+// warnings are the settings that look like mistakes, and who can reach rtbeat and read what is sent.
+func (c *Config) warnings(section *config.C, values map[string]any) (warnings []string) {
+	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
+	if c.MaxBody > c.MaxInFlight {
+		warn("rtbeat.max_body_bytes (%d) is larger than rtbeat.max_in_flight_bytes (%d), so that a body between the two is always refused with 413", c.MaxBody, c.MaxInFlight)
+	}
+	if c.Timeout >= rxtxTimeout {
+		warn("rtbeat.timeout is %s; a sender that gives up earlier (rxtx after %s) never sees the answer and sends again", c.Timeout, rxtxTimeout)
+	}
+	if section.HasField("auth") && !hasValues(values["auth"]) && !c.RequiresCertificates() {
+		warn("rtbeat.auth is there, but lets everybody in: nothing stands under it; name tokens, a user, keys or names of certificates, or leave it out")
+	}
+	if section.HasField("durable") && !hasValues(values["durable"]) {
+		warn("rtbeat.durable is there, but nothing stands under it, and durable mode is off: set rtbeat.durable.enabled to true, or leave it out")
+	}
+	if c.IsLocal() {
+		return warnings
+	}
+	where := c.Host
+	if c.IsEverywhere() {
+		where = "every address of this machine"
+	}
+	if !c.RequiresCertificates() && !c.Auth.IsSet() {
+		without := "with neither rtbeat.ssl nor rtbeat.auth"
+		if c.SSL.IsEnabled() {
+			without = "with rtbeat.ssl, but without rtbeat.auth"
+		}
+		warn("rtbeat listens on %s %s: anybody who reaches it can send events; set rtbeat.auth, or set rtbeat.host to 127.0.0.1", where, without)
+	}
+	if sent := c.Auth.SentSecrets(); sent != "" && !c.SSL.IsEnabled() {
+		warn("rtbeat listens on %s with %s, but without rtbeat.ssl: credentials travel in clear text; set rtbeat.ssl, unless a proxy in front ends TLS", where, sent)
+	}
+	return warnings
+}

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"iter"
+	"reflect"
+)
+
+// Field is a setting, or a group of settings, in a struct with config tags.
+type Field struct {
+	reflect.StructField // Index leads to it through the structs that are inlined
+
+	Key    string       // its name in the file
+	Struct reflect.Type // that declares it
+}
+
+// Fields returns the settings and groups of a group, in order, those of inlined structs included.
+func Fields(settings reflect.Type) iter.Seq[Field] {
+	return func(yield func(Field) bool) { fields(settings, nil, yield) }
+}
+
+func fields(settings reflect.Type, index []int, yield func(Field) bool) bool {
+	for field := range settings.Fields() {
+		field.Index = append(index[:len(index):len(index)], field.Index...)
+		switch key := field.Tag.Get("config"); key {
+		case ",ignore":
+		case ",inline":
+			if !fields(field.Type, field.Index, yield) {
+				return false
+			}
+		default:
+			if !yield(Field{field, key, settings}) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func fieldOf(settings reflect.Type, key string) (Field, bool) {
+	for field := range Fields(settings) {
+		if field.Key == key {
+			return field, true
+		}
+	}
+	return Field{}, false
+}
+
+// IsGroup tells a group of settings from a setting: no single value is a struct.
+func (f Field) IsGroup() bool { return f.Type.Kind() == reflect.Struct }
+
+// IsShared tells a group that is the same in every Beat.
+func (f Field) IsShared() bool {
+	return f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct
+}
+
+// group returns the struct with the settings of a group, or nil for a setting.
+func (f Field) group() reflect.Type {
+	switch {
+	case f.IsGroup():
+		return f.Type
+	case f.IsShared():
+		return f.Type.Elem()
+	default:
+		return nil
+	}
+}
+
+// Keys returns the full names of all settings under rtbeat:, such as "dedupe.window", in the order of Config, without those
+// under ssl, which are not rtbeat's own.
+func Keys() []string { return keysOf("", reflect.TypeFor[Config]()) }
+
+func keysOf(prefix string, settings reflect.Type) (keys []string) {
+	for field := range Fields(settings) {
+		switch key := prefix + field.Key; {
+		case field.IsShared():
+		case field.IsGroup():
+			keys = append(keys, keysOf(key+".", field.Type)...)
+		default:
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}

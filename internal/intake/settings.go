@@ -1,0 +1,128 @@
+package intake
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/txn2/rtbeat/internal/setting"
+)
+
+// Settings are the limits of a request, and the headers that go into its events.
+type Settings struct {
+	// Timeout is how long a request waits for the output to acknowledge its batch, from the moment its body has been read. Then
+	// rtbeat answers 504, and the sender sends the batch again. Keep it below the sender's own timeout, which is 60 s in rxtx:
+	// a value that reaches 60 s earns a warning. Zero or less is the default, with a warning.
+	Timeout time.Duration `config:"timeout"`
+
+	// ReadTimeout limits how long a sender may take for the headers of a request, and again for its body. rtbeat answers a
+	// slower body with 408.
+	ReadTimeout time.Duration `config:"read_timeout"`
+
+	// IdleTimeout is how long an idle connection stays open for the next request.
+	IdleTimeout time.Duration `config:"idle_timeout"`
+
+	// MaxBody is the largest body, as it comes over the wire and again after decompression. rtbeat answers a larger body with
+	// 413. A sender such as rxtx that repeats a refused batch is stuck until this is raised.
+	MaxBody setting.ByteSize `config:"max_body_bytes"`
+
+	// MaxMessages limits the messages of a batch, between 1 and 16777216. rtbeat answers a batch with more messages with 413.
+	MaxMessages int `config:"max_messages"`
+
+	// MaxDepth limits the levels of objects and arrays in a message, between 1 and 990. The message itself is the first level.
+	// rtbeat answers a deeper message with 400. Elasticsearch takes 20 levels by default, Logstash's JSON parser 1,000.
+	MaxDepth int `config:"max_depth"`
+
+	// MaxKey limits an object key of a message, in bytes of UTF-8 without escapes, between 1 and 50000. rtbeat answers a longer
+	// key with 400. Logstash's JSON parser reads 50,000 bytes. At a longer key it closes the connection, and receives nothing
+	// that comes after it.
+	MaxKey setting.ByteSize `config:"max_key_bytes"`
+
+	// MaxHeader limits the request line and the headers of a request together, between `1KiB` and `1MiB`. rtbeat answers more
+	// with 431. On HTTP/1.1, Go lets 4 KiB more pass.
+	MaxHeader setting.ByteSize `config:"max_header_bytes"`
+
+	// IncludeHeaders are the request headers that rtbeat copies into each event under `headers`, with names in lower case.
+	// `Authorization`, `Proxy-Authorization` and `Cookie` carry credentials: name them twice if that is meant.
+	IncludeHeaders []string `config:"include_headers"`
+}
+
+// DefaultSettings are the settings where the file says nothing.
+func DefaultSettings() Settings {
+	return Settings{
+		Timeout:     5 * time.Second,
+		ReadTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute,
+		MaxBody:     16 << 20,
+		MaxMessages: 50_000,
+		MaxDepth:    128,
+		MaxKey:      32 << 10,
+		MaxHeader:   8 << 10,
+	}
+}
+
+// The bounds of the limits. Logstash's JSON parser bounds depth and keys. It reads 1,000 levels, of which ten are left to the
+// event and the processors, and keys of 50,000 bytes. More messages than mostMessages are beyond the memory of a process.
+const (
+	mostDepth    = 990
+	mostKeyBytes = 50_000
+	mostMessages = 1 << 24
+	leastHeader  = 1 << 10
+	mostHeader   = 1 << 20
+)
+
+// Check applies the rules of the settings.
+func (s *Settings) Check() error {
+	if s.MaxKey < 1 || s.MaxKey > mostKeyBytes {
+		return fmt.Errorf("rtbeat.max_key_bytes is %d; it must be between 1 and %d, which is the longest key that Logstash reads", s.MaxKey, mostKeyBytes)
+	}
+	if s.MaxHeader < leastHeader || s.MaxHeader > mostHeader {
+		return fmt.Errorf("rtbeat.max_header_bytes is %d; it must be between 1KiB, which ordinary requests need, and 1MiB", s.MaxHeader)
+	}
+	for _, err := range []error{
+		setting.CheckDuration("rtbeat.timeout", s.Timeout, 1),
+		setting.CheckDuration("rtbeat.read_timeout", s.ReadTimeout, 1),
+		setting.CheckDuration("rtbeat.idle_timeout", s.IdleTimeout, 1),
+		setting.CheckSize("rtbeat.max_body_bytes", s.MaxBody),
+		setting.CheckNumber("rtbeat.max_messages", s.MaxMessages, 1, mostMessages),
+		setting.CheckNumber("rtbeat.max_depth", s.MaxDepth, 1, mostDepth),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	return s.checkHeaders()
+}
+
+// credentials are the headers that have to be named twice.
+var credentials = []string{"authorization", "proxy-authorization", "cookie"}
+
+func (s *Settings) checkHeaders() error {
+	times := make(map[string]int)
+	for i, name := range s.IncludeHeaders {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return fmt.Errorf("rtbeat.include_headers.%d is not the name of a header; use letters, digits and hyphens, such as X-Request-Id", i)
+		}
+		times[strings.ToLower(name)]++
+	}
+	for i, name := range s.IncludeHeaders {
+		if lower := strings.ToLower(name); times[lower] == 1 && slices.Contains(credentials, lower) {
+			return fmt.Errorf("rtbeat.include_headers.%d is %s, which carries credentials, and they would be in each event; leave it out, or name it twice if that is meant", i, name)
+		}
+	}
+	return nil
+}
+
+// headers returns the names of IncludeHeaders in lower case, each once, in their order.
+func (s *Settings) headers() []string {
+	var names []string
+	for _, name := range s.IncludeHeaders {
+		if name = strings.ToLower(name); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
