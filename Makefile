@@ -129,6 +129,10 @@ tidy-check: ## Fail when go.mod or go.sum is not tidy
 notice: ## Write NOTICE from the modules that the binary links
 	go run ./internal/notice
 
+.PHONY: settings
+settings: ## Write the settings into rtbeat.reference.yml and docs/configuration.md from their declarations
+	go run ./tools/settings
+
 .PHONY: metrics-manual
 metrics-manual: ## Write the tables of docs/metrics.md from the declarations of the metrics
 	go run ./internal/metrics/manual
@@ -141,6 +145,7 @@ mixin: ## Write the rules for Prometheus and the dashboard for Grafana from depl
 generate-check: ## Fail when a generated file is out of date
 	go run ./internal/notice -check
 	go run ./internal/metrics/manual -check
+	go run ./tools/settings -check
 	go run ./deploy/mixin -check
 
 # Where the report goes, beside the terminal: BENCH_OUT=docs/benchmarks. BENCH_FLAGS=-quick looks whether it works.

@@ -3,8 +3,6 @@ package config_test
 import (
 	"os"
 	"regexp"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,42 +16,19 @@ import (
 const (
 	reference = "../rtbeat.reference.yml"
 	shipped   = "../rtbeat.yml"
-	manual    = "../docs/configuration.md"
 )
 
-// setting is a key under rtbeat: as a file states it.
-type setting struct {
-	key     string
-	value   string // as it is written
-	comment string // the lines above, as one
-}
-
-// The reference file has every setting once, with its default.
+// The reference file states the defaults.
 func TestReferenceFile(t *testing.T) {
-	stated := settingsOf(t, reference)
-	require.ElementsMatch(t, config.Keys(), keysOf(stated))
-
 	c, warnings, err := config.Load(sectionOf(t, reference))
 	require.NoError(t, err)
 	require.Equal(t, config.Default(), c)
 	require.Equal(t, []string{open}, warnings)
-	// Load takes a default for what the file leaves out, so that a key without a value would look right.
-	for _, s := range stated {
-		require.NotEmpty(t, s.value, s.key)
-	}
 }
 
 // The file that is shipped states defaults only, so that taking a line out of it changes nothing; and what it says of
 // libbeat's settings, the reference says too.
 func TestShippedFile(t *testing.T) {
-	stated := settingsOf(t, shipped)
-	require.NotEmpty(t, stated)
-	defaults := settingsOf(t, reference)
-	for _, s := range stated {
-		i := slices.IndexFunc(defaults, func(d setting) bool { return d.key == s.key })
-		require.GreaterOrEqual(t, i, 0, s.key)
-		require.Equal(t, defaults[i].value, s.value, s.key)
-	}
 	c, warnings, err := config.Load(sectionOf(t, shipped))
 	require.NoError(t, err)
 	require.Equal(t, config.Default(), c)
@@ -128,77 +103,6 @@ func uncommented(t *testing.T, path string) *conf.C {
 	c, err := file.Child("rtbeat", -1)
 	require.NoError(t, err)
 	return c
-}
-
-// The manual's table has every setting.
-func TestManual(t *testing.T) {
-	data, err := os.ReadFile(manual)
-	require.NoError(t, err)
-	var stated []setting
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\| `([^`]+)` \\| (.+) \\|$").FindAllStringSubmatch(section(t, string(data), "Settings under rtbeat:"), -1) {
-		stated = append(stated, setting{key: row[1], value: row[2]})
-		require.NotEmpty(t, strings.TrimSpace(row[3]), row[1])
-	}
-	require.ElementsMatch(t, config.Keys(), keysOf(stated))
-}
-
-// section is the text under a heading of the second level, up to the next one.
-func section(t *testing.T, text, heading string) string {
-	t.Helper()
-	_, after, found := strings.Cut(text, "\n## "+heading+"\n")
-	require.True(t, found, heading)
-	body, _, _ := strings.Cut(after, "\n## ")
-	return body
-}
-
-// settingsOf reads the rtbeat section of a file line by line: a YAML parser would not tell values and comments as
-// they are written. The settings of a group have its name before theirs: "dedupe.window".
-func settingsOf(t *testing.T, path string) []setting {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	_, lines, found := strings.Cut(string(data), "\nrtbeat:\n")
-	require.True(t, found, path)
-	var (
-		stated  []setting
-		comment []string
-		group   string
-	)
-	for line := range strings.Lines(lines) {
-		text := strings.TrimSpace(line)
-		switch {
-		case text != "" && !strings.HasPrefix(line, " "): // the next section
-			return stated
-		case text == "":
-			comment = nil
-		case strings.HasPrefix(text, "#"):
-			comment = append(comment, strings.TrimSpace(text[1:]))
-		default:
-			key, value, _ := strings.Cut(text, ":")
-			if !strings.HasPrefix(line, "    ") {
-				group = ""
-			}
-			if value == "" && isGroup(key) {
-				group, comment = key+".", nil
-				continue
-			}
-			stated = append(stated, setting{group + key, strings.TrimSpace(value), strings.Join(comment, " ")})
-		}
-	}
-	return stated
-}
-
-// isGroup tells whether settings stand under key; a setting that has lost its value is none.
-func isGroup(key string) bool {
-	return slices.ContainsFunc(config.Keys(), func(known string) bool { return strings.HasPrefix(known, key+".") })
-}
-
-func keysOf(settings []setting) []string {
-	var keys []string
-	for _, s := range settings {
-		keys = append(keys, s.key)
-	}
-	return keys
 }
 
 // flat is a whole file as paths and values.

@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/effective":      {"config", "internal/setting"},
 	"deploy/packages/extras":  {"cmd"},
 	"internal/metrics/manual": {"internal/metrics"},
+	"tools/settings":          {"config", "internal/setting"},
 	"internal/outputs":        {},
 	"internal/pipelinetest":   {},
 	"internal/status":         {"internal/effective"},

@@ -25,7 +25,7 @@ type Settings struct {
 	// this off.
 	StallAfter time.Duration `config:"stall_after"`
 
-	// Dedupe is about messages that senders send again.
+	// Dedupe is for messages that senders send again.
 	Dedupe dedupe.Settings `config:"dedupe"`
 
 	// DocumentID is the source of an event's `@metadata._id`, [by which a store keeps one copy](delivery.md#the-id-of-a-document)
