@@ -20,7 +20,7 @@ const (
 
 // The reference file states the defaults.
 func TestReferenceFile(t *testing.T) {
-	c, warnings, err := config.Load(sectionOf(t, reference))
+	c, warnings, err := config.Load(sectionOf(t, read(t, reference)))
 	require.NoError(t, err)
 	require.Equal(t, config.Default(), c)
 	require.Equal(t, []string{open}, warnings)
@@ -29,7 +29,7 @@ func TestReferenceFile(t *testing.T) {
 // The file that is shipped states defaults only, so that taking a line out of it changes nothing; and what it says of
 // libbeat's settings, the reference says too.
 func TestShippedFile(t *testing.T) {
-	c, warnings, err := config.Load(sectionOf(t, shipped))
+	c, warnings, err := config.Load(sectionOf(t, read(t, shipped)))
 	require.NoError(t, err)
 	require.Equal(t, config.Default(), c)
 	require.Equal(t, []string{open}, warnings)
@@ -128,4 +128,11 @@ func flat(t *testing.T, path string) map[string]any {
 	}
 	walk("", tree)
 	return leaves
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(data)
 }
