@@ -156,9 +156,6 @@ func (e *EventAck) withdrawLocked() {
 	e.forgetLocked()
 	e.fields, e.uuid = nil, ""
 	t.queued--
-	if t.place != nil {
-		t.registry.gathering.messages--
-	}
 	if t.queued == 0 {
 		t.own = nil
 		t.registry.leaveLineLocked(t)
@@ -172,9 +169,6 @@ func (e *EventAck) leaveLocked() {
 	r := e.batch.registry
 	r.events--
 	e.batch.leavePipelineLocked()
-	if r.events < gatherFrom {
-		r.lineReady.Broadcast()
-	}
 	if e.state == entered {
 		r.entered--
 	}

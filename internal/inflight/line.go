@@ -27,12 +27,12 @@ func (t *BatchAck) enterLineLocked() {
 	t.published = true
 }
 
-// Take blocks until there is a batch in line, and a moment longer where that gathers more of them (gather.go). It returns
-// nil when the line is closed. The line is bounded by admission: each batch in it holds bytes.
+// Take blocks until a batch is in the line, and returns the first. It returns nil when the line is closed. Admission bounds
+// the line: each batch in it holds bytes.
 func (r *Registry) Take() *BatchAck {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for !r.closed && !r.readyLocked() {
+	for !r.closed && r.line.Len() == 0 {
 		r.lineReady.Wait()
 	}
 	if r.closed {
@@ -40,9 +40,6 @@ func (r *Registry) Take() *BatchAck {
 	}
 	t := r.line.Front().Value.(*BatchAck) //nolint:forcetypeassert // the list holds nothing else
 	r.leaveLineLocked(t)
-	if r.line.Len() > 0 {
-		r.lineReady.Signal() // what was gathered is for all workers
-	}
 	return t
 }
 
@@ -126,14 +123,12 @@ func (r *Registry) CloseLine() {
 func (t *BatchAck) standInLineLocked() {
 	r := t.registry
 	t.place = r.line.PushBack(t)
-	r.gathering.messages += t.queued
 	r.lineReady.Signal()
 }
 
 func (r *Registry) leaveLineLocked(t *BatchAck) {
 	if t.place != nil {
 		r.line.Remove(t.place)
-		r.gathering.messages -= t.queued
 		t.place = nil
 	}
 }

@@ -117,9 +117,7 @@ func (r *run) take(t *rapid.T) {
 	if r.rig.registry.Queued() == 0 {
 		t.Skip("with an empty line Take would block")
 	}
-	start := time.Now()
 	token := r.rig.registry.Take()
-	r.model.now += time.Since(start) // it may have waited for more
 	for b, other := range r.tokens {
 		if token == other {
 			require.True(t, b.inLine)

@@ -22,7 +22,6 @@ type Registry struct {
 	delivered dedupe.Window
 	line      list.List // of *BatchAck, those that no worker took yet
 	lineReady sync.Cond
-	gathering gathering
 	closed    bool // the line
 	sealed    bool
 	emptied   chan struct{} // made by WaitEmpty; closed when open becomes empty
