@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,7 +116,7 @@ func (h *handler) read(w http.ResponseWriter, req *http.Request, place, reservat
 	var giveWay pace.Pace
 	for {
 		if len(body) == cap(body) {
-			body = h.buffers.grow(body, more(int64(len(body)), req.ContentLength))
+			body = slices.Grow(body, more(int64(len(body)), req.ContentLength))
 		}
 		begun := time.Now()
 		n, err := source.Read(body[len(body):min(cap(body), len(body)+readMost)])

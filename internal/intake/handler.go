@@ -40,7 +40,6 @@ type handler struct {
 	maxBody        int64
 	limits         batch.Options
 	decompressor   *contentcoding.Decompressor
-	buffers        buffers
 	authenticator  atomic.Pointer[auth.Authenticator] // nil lets everybody in
 	connections    Connections
 	trusted        clientip.Trusted
@@ -114,7 +113,6 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) result {
 		return h.unclaimed(err)
 	}
 	token.Occupies(place)
-	h.buffers.keep(wire) // messages point into it (Raw), but no event does
 	known := token.Progress()
 	h.metrics.Coalesced(known.InFlight, known.Delivered)
 	token.Publish()
