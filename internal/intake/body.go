@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/textproto"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 	"github.com/txn2/rtbeat/internal/pace"
 )
 
-// readStart is the size of the buffer that a body is read into at first.
+// readStart is the size of the first buffer of a body whose announced length is not smaller.
 const readStart = 4 << 10
 
 // readMost is how much of a body is read at a time. A sender on a fast network always has more.
@@ -72,25 +71,14 @@ func parseType(values []string) (lines, known bool) {
 	}
 }
 
-// usualBody is what bodies have that are not worth growing a buffer for in many steps.
-const usualBody = 256 << 10
-
-// more is by how much the buffer of a body grows, of which so much has come: it doubles, but a usual body gets its
-// announced length sooner, though no more than eight times what has come, or little more as allocations go. That is within
-// the factor that memory is bounded by (docs/operations.md).
-func more(come, announced int64) int {
-	if come < announced && announced < usualBody {
-		return int(min(announced+1-come, 7*come)) // one more, or the end would not be seen without growing
+// grow doubles the buffer of a body, but not beyond the announced length, which is -1 where there is none. One byte more than
+// announced shows the end of the body without growing again.
+func grow(body []byte, announced int64) []byte {
+	size := max(2*len(body), readStart)
+	if enough := announced + 1; enough > int64(len(body)) && enough < int64(size) {
+		size = int(enough)
 	}
-	return int(come)
-}
-
-// startOf is the size of the first buffer for a body of the announced length, which is -1 if there is none.
-func startOf(announced int64) int64 {
-	if announced < 0 {
-		return readStart
-	}
-	return min(announced+1, readStart) // one more, or the end would not be seen without growing
+	return append(make([]byte, 0, size), body...) // slices.Grow would add a quarter of what is there
 }
 
 // read reads the whole body into memory, as it comes over the wire. What arrives is reserved as it arrives, and the buffer
@@ -110,13 +98,12 @@ func (h *handler) read(w http.ResponseWriter, req *http.Request, place, reservat
 		}
 	}()
 	source := http.MaxBytesReader(w, req.Body, h.maxBody) // tells net/http to close the connection after the answer
-	body = make([]byte, 0, startOf(req.ContentLength))
 	read := 0
 	defer func() { h.metrics.Read(read) }()
 	var giveWay pace.Pace
 	for {
 		if len(body) == cap(body) {
-			body = slices.Grow(body, more(int64(len(body)), req.ContentLength))
+			body = grow(body, req.ContentLength)
 		}
 		begun := time.Now()
 		n, err := source.Read(body[len(body):min(cap(body), len(body)+readMost)])
