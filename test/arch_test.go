@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"internal/auth":           {"internal/setting"},
 	"internal/clientip":       {"internal/setting"},
 	"internal/listen":         {"internal/setting"},
-	"internal/intake":         {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/diskqueue", "internal/inflight", "internal/pace", "internal/setting"},
+	"internal/intake":         {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/diskqueue", "internal/inflight", "internal/setting"},
 	"internal/batch":          {"internal/pace"},
 	"internal/contentcoding":  {"internal/pace"},
 	"internal/publish":        {"internal/batch", "internal/inflight"},

@@ -15,7 +15,6 @@ import (
 
 	"github.com/txn2/rtbeat/internal/contentcoding"
 	"github.com/txn2/rtbeat/internal/inflight"
-	"github.com/txn2/rtbeat/internal/pace"
 )
 
 // readStart is the size of the first buffer of a body whose announced length is not smaller.
@@ -23,9 +22,6 @@ const readStart = 4 << 10
 
 // readMost is how much of a body is read at a time. A sender on a fast network always has more.
 const readMost = 64 << 10
-
-// readyAtOnce is less than a read takes that has to wait.
-const readyAtOnce = 100 * time.Microsecond
 
 // form is how a body is to be read, as its headers say.
 type form struct {
@@ -100,17 +96,11 @@ func (h *handler) read(w http.ResponseWriter, req *http.Request, place, reservat
 	source := http.MaxBytesReader(w, req.Body, h.maxBody) // tells net/http to close the connection after the answer
 	read := 0
 	defer func() { h.metrics.Read(read) }()
-	var giveWay pace.Pace
 	for {
 		if len(body) == cap(body) {
 			body = grow(body, req.ContentLength)
 		}
-		begun := time.Now()
 		n, err := source.Read(body[len(body):min(cap(body), len(body)+readMost)])
-		if time.Since(begun) > readyAtOnce {
-			giveWay.Rested()
-		}
-		giveWay.Step()
 		body = body[:len(body)+n]
 		read += n
 		if growErr := reservation.Grow(int64(n)); growErr != nil {

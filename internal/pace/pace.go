@@ -60,6 +60,3 @@ func (p *Pace) rest() {
 	now := time.Now()
 	p.worked, p.slice, p.resumed = 0, min(max(now.Sub(p.resumed)/2, shortest), longest), now
 }
-
-// Rested says that the goroutine waited for something just now, so that others could run.
-func (p *Pace) Rested() { p.resumed = time.Now() }

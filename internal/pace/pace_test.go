@@ -52,20 +52,6 @@ func TestTheSliceIsHalfOfWhatTheRestWas(t *testing.T) {
 	}
 }
 
-func TestWaitingIsNoWork(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := begun(1)
-		start := time.Now()
-		for range 100 {
-			time.Sleep(time.Second)
-			p.Rested()
-			time.Sleep(head/100 - time.Nanosecond)
-			p.Step()
-		}
-		require.Equal(t, 100*(time.Second+head/100-time.Nanosecond), time.Since(start))
-	})
-}
-
 func TestBesideOtherProcessorsNothingRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := begun(2)
