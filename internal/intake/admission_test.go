@@ -258,27 +258,3 @@ func TestDecodingEndsWithTheRequest(t *testing.T) {
 		reservation.Release()
 	}
 }
-
-func TestLargeBodiesTakeTurns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(l *limits) { l.InFlight, l.MaxBody = 1<<30, 1<<30 })
-		r.deliverAll()
-		h := &handler{turns: make(chan struct{}, 1)}
-		h.turns <- struct{}{} // somebody's
-		reservation, err := r.admission.Open(0)
-		require.NoError(t, err)
-		ctx, cancel := context.WithTimeoutCause(t.Context(), 5*time.Second, errAckTimeout)
-		defer cancel()
-		_, err = h.decode(ctx, pass{reservation: reservation}, []byte(batchOf(largeBody)))
-		require.NoError(t, err, "it is not large")
-		began := time.Now()
-		_, err = h.decode(ctx, pass{reservation: reservation}, []byte(batchOf(largeBody+1)))
-		require.Equal(t, inFlightLimit, readOutcome(t.Context(), err))
-		require.Equal(t, 5*time.Second, time.Since(began))
-		<-h.turns
-		_, err = h.decode(t.Context(), pass{reservation: reservation}, []byte(batchOf(largeBody+1)))
-		require.NoError(t, err)
-		require.Empty(t, h.turns)
-		reservation.Release()
-	})
-}

@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+const largeBody = 512 << 10
+
 // fillBacklog sends bodies of one size until the backlog is full, and as many more as are to wait.
 func fillBacklog(r *rig, size int, waiting int) (calls []*call) {
 	limit := 0

@@ -23,14 +23,10 @@ var (
 	errDisplaced  = errors.New("the connection had to make room for another one")
 )
 
-// largeBody is how many bytes a body may have and be decoded without a turn. Decoding takes about 5 ms for as many.
-const largeBody = 512 << 10
-
 // handler serves POST /in.
 type handler struct {
 	requests       *inflight.Admission // what requests take beside their batches
 	backlogs       backlogs
-	turns          chan struct{} // to decode a large body
 	admission      *inflight.Admission
 	registry       *inflight.Registry
 	metrics        Metrics
@@ -165,19 +161,10 @@ func requestWeight(header http.Header) (weight int64) {
 	return weight
 }
 
-// decode turns a body into messages. What they take in memory is reserved as it is made. Large bodies take turns, so that
-// small ones do not wait behind all of them for a core; one that has none before ctx ends is refused.
+// decode turns a body into messages. The memory that they take is reserved as it is made.
 func (h *handler) decode(ctx context.Context, p pass, body []byte) (batch.Batch, error) {
-	if ctx.Err() != nil { // while it waited: the select would choose at random, and batch.Decode looks every 32 KiB only
+	if ctx.Err() != nil { // batch.Decode looks every 32 KiB only
 		return batch.Batch{}, fmt.Errorf("waiting to be decoded: %w", context.Cause(ctx))
-	}
-	if len(body) > largeBody {
-		select {
-		case h.turns <- struct{}{}:
-			defer func() { <-h.turns }()
-		case <-ctx.Done():
-			return batch.Batch{}, fmt.Errorf("waiting for a turn: %w", context.Cause(ctx))
-		}
 	}
 	limits := h.limits
 	limits.Lines, limits.Charge = p.lines, p.reservation.Grow

@@ -185,7 +185,6 @@ func New(settings Settings, parts Parts) *Server {
 		limits:         batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth, MaxKeyBytes: int(settings.MaxKey)},
 		requests:       s.requests,
 		backlogs:       newBacklogs(parts.Registry, cores),
-		turns:          make(chan struct{}, half),
 		decompressor:   contentcoding.New(half),
 		connections:    parts.Connections,
 		trusted:        parts.Trusted,
