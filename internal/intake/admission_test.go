@@ -119,12 +119,13 @@ func TestMemoryGrowsWithWhatArrives(t *testing.T) {
 		r := newRig(t)
 		reservation, err := inflight.NewAdmission(1 << 20).Open(0)
 		require.NoError(t, err)
-		place, err := r.admission.Open(0)
+		requestSlot, err := r.admission.Open(0)
 		require.NoError(t, err)
 		req := r.request(strings.Repeat("x", n))
 		req.ContentLength = int64(test.announced)
-		h := &handler{metrics: r.metrics, readTimeout: time.Second, maxBody: 1 << 20}
-		body, err := h.read(httptest.NewRecorder(), req, place, reservation)
+		h := &handler{Parts: Parts{Metrics: r.metrics}, Settings: Settings{ReadTimeout: time.Second, MaxBody: 1 << 20}}
+		p := &post{handler: h, w: httptest.NewRecorder(), req: req, requestSlot: requestSlot, reservation: reservation}
+		body, err := p.read()
 		require.NoError(t, err)
 		require.Len(t, body, n)
 		require.LessOrEqual(t, cap(body), test.factor*n+(8<<10))
@@ -239,22 +240,23 @@ func TestRequestsAreBounded(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, place.Grow(weight))
 		}
-		h.draining, h.admission, h.maxBody = func() bool { return false }, r.admission, 1000
-		_, refusal := h.admit(r.request(messages(1)))
-		require.Equal(t, inFlightLimit, refusal.outcome)
+		h.draining, h.Admission, h.MaxBody = func() bool { return false }, r.admission, 1000
+		p := &post{handler: h, req: r.request(messages(1))}
+		require.Equal(t, inFlightLimit, outcomeOf(p.admit()))
 	})
 }
 
 func TestDecodingEndsWithTheRequest(t *testing.T) {
 	r := newRig(t, func(l *limits) { l.InFlight = 1 << 30 })
-	for cause, want := range map[error]outcome{context.Canceled: clientGone, errStopping: stopping, errAckTimeout: inFlightLimit} {
+	for cause, want := range map[error]outcome{context.Canceled: clientGone, errStopping: stopping, errNotDecoded: inFlightLimit} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		reservation, err := r.admission.Open(0)
 		require.NoError(t, err)
 		cancel(cause)
-		_, err = (&handler{}).decode(ctx, pass{reservation: reservation}, []byte(messages(5000)))
+		p := &post{handler: r.server.handler, req: r.request("").WithContext(ctx), complete: time.Now(), reservation: reservation}
+		_, _, err = p.decode([]byte(messages(5000)))
 		require.Error(t, err)
-		require.Equal(t, want, readOutcome(ctx, err))
+		require.Equal(t, want, outcomeOf(err))
 		reservation.Release()
 	}
 }

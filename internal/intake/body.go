@@ -29,20 +29,20 @@ type form struct {
 	lines  bool // NDJSON
 }
 
-// checkHeaders refuses, before the body is read, what its headers already rule out.
-func checkHeaders(req *http.Request, maxBody int64) (f form, refusal outcome, refused bool) {
+// parseForm refuses a body by its headers, before it is read.
+func parseForm(req *http.Request, maxBody int64) (form, error) {
 	if req.ContentLength > maxBody {
-		return f, bodyTooLarge, true
+		return form{}, errBodyTooLarge
 	}
 	coding, err := contentcoding.Parse(req.Header.Values("Content-Encoding"))
 	if err != nil {
-		return f, unsupportedEncoding, true
+		return form{}, err
 	}
-	lines, known := parseType(req.Header.Values("Content-Type"))
-	if !known {
-		return f, unsupportedType, true
+	lines, ok := parseType(req.Header.Values("Content-Type"))
+	if !ok {
+		return form{}, errType
 	}
-	return form{coding: coding, lines: lines}, 0, false
+	return form{coding: coding, lines: lines}, nil
 }
 
 // acceptedTypes is what a 415 for the content type tells the sender.
@@ -77,87 +77,63 @@ func grow(body []byte, announced int64) []byte {
 	return append(make([]byte, 0, size), body...) // slices.Grow would add a quarter of what is there
 }
 
-// read reads the whole body into memory, as it comes over the wire. What arrives is reserved as it arrives, and the buffer
-// grows only with it: a sender that announces much and sends little holds little. Until the body is complete, it may have to
-// make room, and so may the request its place.
-func (h *handler) read(w http.ResponseWriter, req *http.Request, place, reservation *inflight.Reservation) (body []byte, err error) {
-	control := http.NewResponseController(w)
-	deadline := time.Now().Add(h.readTimeout)
+// read reads the whole body into memory, as it comes over the wire. Each chunk is reserved as it arrives, and the buffer grows
+// only with it: a sender that announces much and sends little holds little. Until the body is complete, the request and its
+// bytes may be evicted.
+func (p *post) read() (body []byte, err error) {
+	control := http.NewResponseController(p.w)
+	deadline := time.Now().Add(p.ReadTimeout)
 	_ = control.SetReadDeadline(deadline) // not supported by a test's recorder
 
 	stop := func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }
-	place.Coming(stop)
-	reservation.Coming(stop)
+	p.requestSlot.Coming(stop)
+	p.reservation.Coming(stop)
 	defer func() {
-		if placed, reserved := place.HasCome(), reservation.HasCome(); !placed || !reserved {
+		if kept, reserved := p.requestSlot.HasCome(), p.reservation.HasCome(); !kept || !reserved {
 			body, err = nil, inflight.ErrFull
 		}
 	}()
-	source := http.MaxBytesReader(w, req.Body, h.maxBody) // tells net/http to close the connection after the answer
+	source := http.MaxBytesReader(p.w, p.req.Body, int64(p.MaxBody)) // tells net/http to close the connection after the answer
 	read := 0
-	defer func() { h.metrics.Read(read) }()
+	defer func() { p.Metrics.Read(read) }()
 	for {
 		if len(body) == cap(body) {
-			body = grow(body, req.ContentLength)
+			body = grow(body, p.req.ContentLength)
 		}
 		n, err := source.Read(body[len(body):min(cap(body), len(body)+readMost)])
 		body = body[:len(body)+n]
 		read += n
-		if growErr := reservation.Grow(int64(n)); growErr != nil {
+		if growErr := p.reservation.Grow(int64(n)); growErr != nil {
 			return nil, growErr
 		}
-		switch {
-		case errors.Is(err, io.EOF):
+		if errors.Is(err, io.EOF) {
 			// Without a deadline again: net/http goes on reading, to notice that the sender leaves while it waits.
 			// After a failure it stays: net/http reads what is left of the body, and must not do so for ever.
 			_ = control.SetReadDeadline(time.Time{})
 			return body, nil
-		case errors.As(err, new(textproto.ProtocolError)): // its text quotes the trailer
-			return nil, errBadTrailer
-		case err != nil && !time.Now().Before(deadline): // net/http says otherwise of a trailer that does not end
-			return nil, fmt.Errorf("reading the body: %w: %w", os.ErrDeadlineExceeded, err)
-		case err != nil:
-			return nil, fmt.Errorf("reading the body: %w", err)
+		}
+		if err != nil {
+			return nil, p.readError(err, deadline)
 		}
 	}
 }
 
-var errBadTrailer = errors.New("malformed trailer after the body")
-
-// decompress undoes the content coding. The bytes of the wire are given back then.
-func (h *handler) decompress(ctx context.Context, coding contentcoding.Coding, wire []byte, reservation *inflight.Reservation) ([]byte, error) {
-	if coding == contentcoding.Identity {
-		return wire, nil
-	}
-	body, err := h.decompressor.Decompress(ctx, coding, wire, h.maxBody, reservation.Grow)
-	if err != nil {
-		return nil, fmt.Errorf("decompressing the body: %w", err)
-	}
-	reservation.GiveBack(int64(len(wire)))
-	return body, nil
-}
-
-// readOutcome maps an error of read and decompress.
-func readOutcome(ctx context.Context, err error) outcome {
-	var netErr net.Error
+// readError says why the body could not be read.
+func (p *post) readError(err error, deadline time.Time) error {
+	var network net.Error
 	switch {
-	case errors.As(err, new(*http.MaxBytesError)), errors.Is(err, contentcoding.ErrTooLarge):
-		return bodyTooLarge
-	case errors.Is(err, contentcoding.ErrCorrupt):
-		return corruptEncoding
-	case errors.Is(err, contentcoding.ErrUnsupported):
-		return unsupportedEncoding
-	case errors.Is(err, inflight.ErrFull), errors.Is(err, errAckTimeout): // the time was spent in waiting for a turn
-		return inFlightLimit
-	case errors.Is(err, inflight.ErrTooLarge):
-		return batchTooLarge
-	case errors.Is(context.Cause(ctx), errStopping):
-		return stopping
+	case errors.As(err, new(*http.MaxBytesError)):
+		return errBodyTooLarge
+	case errors.Is(context.Cause(p.req.Context()), errStopping):
+		return errStopping
 	case errors.Is(err, context.Canceled):
-		return clientGone
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
-		return bodyTimeout
+		return fmt.Errorf("reading the body: %w", err)
+	case errors.As(err, new(textproto.ProtocolError)): // its text quotes the trailer
+		return errBadTrailer
+	case !time.Now().Before(deadline), // net/http says otherwise of a trailer that does not end
+		errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return fmt.Errorf("%w: %w", errBodyTimeout, err)
 	default: // cut off, or malformed chunks
-		return bodyTruncated
+		return fmt.Errorf("%w: %w", errBodyTruncated, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // clientIP is the address that a request comes from, as far as the proxies on its way are trusted; empty when it came over
 // a Unix socket and nobody says.
 func (h *handler) clientIP(req *http.Request) string {
-	return h.trusted.Of(req.RemoteAddr, overUnix(req), req.Header)
+	return h.Trusted.Of(req.RemoteAddr, overUnix(req), req.Header)
 }
 
 func overUnix(req *http.Request) bool {
@@ -20,8 +20,9 @@ func overUnix(req *http.Request) bool {
 	return ok && local.Network() == "unix"
 }
 
-// weighOrigin lets each message count as well for what the request puts into its event: headers, and a trace.
-func weighOrigin(messages []batch.Message, origin inflight.Origin, reservation *inflight.Reservation) error {
+// chargeOrigin returns where the batch comes from, and reserves memory for it: each event carries the headers and the trace.
+func (p *post) chargeOrigin(messages []batch.Message) (inflight.Origin, error) {
+	origin := inflight.Origin{Received: p.received, ClientIP: p.clientIP(p.req), Headers: p.headers(p.req), Trace: traceOf(p.req.Header[traceparent])}
 	weight := 0
 	for name, value := range origin.Headers {
 		weight += len(name) + len(value) + headerWeight
@@ -32,7 +33,7 @@ func weighOrigin(messages []batch.Message, origin inflight.Origin, reservation *
 	for i := range messages {
 		messages[i].Weight += weight
 	}
-	return reservation.Grow(int64(weight * len(messages))) //nolint:wrapcheck // readOutcome maps it
+	return origin, p.reservation.Grow(int64(weight * len(messages)))
 }
 
 const (
@@ -46,7 +47,7 @@ const (
 // headers copies the headers that go into the events; nil when there are none of them.
 func (h *handler) headers(req *http.Request) map[string]string {
 	var copied map[string]string
-	for _, name := range h.includeHeaders {
+	for _, name := range h.headerNames {
 		values := req.Header.Values(name)
 		if name == "host" { // net/http takes it out of the headers
 			values = []string{req.Host}
@@ -55,7 +56,7 @@ func (h *handler) headers(req *http.Request) map[string]string {
 			continue
 		}
 		if copied == nil {
-			copied = make(map[string]string, len(h.includeHeaders))
+			copied = make(map[string]string, len(h.headerNames))
 		}
 		copied[name] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD") // RFC 9110, 5.3
 	}

@@ -13,7 +13,7 @@ import (
 func TestABatchOverTCP(t *testing.T) {
 	t.Parallel()
 	for name, request := range map[string]string{
-		"announced": post(messages(2)),
+		"announced": postOf(messages(2)),
 		"chunked":   head("Transfer-Encoding: chunked") + "5\r\n{\"mes\r\n1c\r\n" + `sages":[{"seq":0},{"seq":1}]` + "\r\n1\r\n}\r\n0\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -41,11 +41,11 @@ func TestAConnectionIsReusedAfterEveryAnswerThatReadTheRequest(t *testing.T) {
 	w := dial(t, r.serve())
 	w.requireReusable(r)
 
-	w.send(post("{"))
+	w.send(postOf("{"))
 	require.False(t, w.requireAnswer(malformedJSON))
 	w.requireReusable(r)
 
-	w.send(post(messages(1), "Content-Type: text/plain"))
+	w.send(postOf(messages(1), "Content-Type: text/plain"))
 	require.False(t, w.requireAnswer(unsupportedType))
 	w.requireReusable(r)
 
@@ -53,11 +53,11 @@ func TestAConnectionIsReusedAfterEveryAnswerThatReadTheRequest(t *testing.T) {
 	require.False(t, w.requireAnswer(notFound))
 	w.requireReusable(r)
 
-	w.send(post(batchOf(400)))
+	w.send(postOf(batchOf(400)))
 	job := r.take()
 	job.handOver(1)
 	require.False(t, w.requireAnswer(ackTimeout))
-	w.send(post(batchOf(400)))
+	w.send(postOf(batchOf(400)))
 	require.False(t, w.requireAnswer(inFlightLimit))
 	job.ack(1)
 	w.requireReusable(r)
@@ -66,7 +66,7 @@ func TestAConnectionIsReusedAfterEveryAnswerThatReadTheRequest(t *testing.T) {
 func TestPipelinedRequestsAreAnsweredInTheirOrder(t *testing.T) {
 	r := newRig(t, quick)
 	w := dial(t, r.serve())
-	w.send(post(messages(1)) + post("{") + post(messages(3)))
+	w.send(postOf(messages(1)) + postOf("{") + postOf(messages(3)))
 	first := r.take()
 	require.Equal(t, 1, first.Progress().Messages)
 	<-time.After(short / 5)
@@ -236,7 +236,7 @@ func TestABodyOverTheLimitEndsTheConnection(t *testing.T) {
 	r := newRig(t, quick)
 	addr := r.serve()
 	w := dial(t, addr)
-	w.send(post(batchOf(1001)))
+	w.send(postOf(batchOf(1001)))
 	w.requireLastAnswer(bodyTooLarge)
 
 	w = dial(t, addr)
@@ -275,7 +275,7 @@ func TestHeadersOverTheLimitAreRefused(t *testing.T) {
 func TestASenderThatHangsUpIsNoticed(t *testing.T) {
 	r := newRig(t, quick)
 	w := dial(t, r.serve())
-	w.send(post(messages(2)))
+	w.send(postOf(messages(2)))
 	job := r.take()
 	job.handOver(1)
 	w.conn.Close()

@@ -46,7 +46,7 @@ func TestARequestThatWaitsDuringDrainGetsIts200(t *testing.T) {
 	r := newRig(t, quick)
 	addr := r.serve()
 	w := dial(t, addr)
-	w.send(post(messages(1)))
+	w.send(postOf(messages(1)))
 	job := r.take()
 	drained := r.drain(patience)
 	requireRefused(t, addr)
@@ -61,7 +61,7 @@ func TestARequestThatWaitsDuringDrainGetsIts200(t *testing.T) {
 func TestARequestThatStillWaitsWhenTheBudgetEndsGetsA503(t *testing.T) {
 	r := newRig(t, quick)
 	w := dial(t, r.serve())
-	w.send(post(messages(2)))
+	w.send(postOf(messages(2)))
 	job := r.take()
 	job.handOver(1)
 	start := time.Now()
@@ -79,7 +79,7 @@ func TestARequestThatStillWaitsWhenTheBudgetEndsGetsA503(t *testing.T) {
 func TestDrainWithAnEndedContextAnswersAtOnce(t *testing.T) {
 	r := newRig(t, quick)
 	w := dial(t, r.serve())
-	w.send(post(messages(1)))
+	w.send(postOf(messages(1)))
 	r.take()
 	start := time.Now()
 	drained := r.drain(0)
@@ -107,9 +107,9 @@ func TestARequestThatComesDuringDrainIsRefused(t *testing.T) {
 	r := newRig(t, quick, func(l *limits) { l.ReadTimeout = patience })
 	addr := r.serve()
 	waiting := dial(t, addr)
-	waiting.send(post(messages(1)))
+	waiting.send(postOf(messages(1)))
 	job := r.take()
-	batch := post(messages(1))
+	batch := postOf(messages(1))
 	fresh, kept, begun := dial(t, addr), dial(t, addr), dial(t, addr)
 	for _, w := range []*wire{kept, begun} {
 		w.requireReusable(r)

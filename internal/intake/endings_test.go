@@ -25,8 +25,8 @@ func (r *rig) endings() map[outcome]func() *call {
 	r.server.handler.limits.MaxKeyBytes, r.server.handler.limits.MaxStringBytes = 300, size-11
 	storing := func(err error) func() *call {
 		return func() *call {
-			r.server.handler.storage = &fakeStore{err: err}
-			defer func() { r.server.handler.storage = nil }()
+			r.server.handler.Store = &fakeStore{err: err}
+			defer func() { r.server.handler.Store = nil }()
 			return r.do(r.request(whole))
 		}
 	}

@@ -14,13 +14,13 @@ func TestAnIdleConnectionIsAnsweredDuringTheFarewell(t *testing.T) {
 	r := newRig(t, quick, func(l *limits) { l.Connections = listen.NewBound(10) })
 	addr := r.serve()
 	w := dial(t, addr)
-	w.send(post(messages(1)))
+	w.send(postOf(messages(1)))
 	r.take().deliver()
 	w.requireAnswer(delivered)
 
 	drained := r.drain(patience)
 	requireRefused(t, addr)
-	w.send(post(messages(1)))
+	w.send(postOf(messages(1)))
 	w.requireLastAnswer(stopping)
 	require.NoError(t, within(t, drained))
 }
@@ -29,7 +29,7 @@ func TestAnIdleConnectionIsAnsweredDuringTheFarewell(t *testing.T) {
 func TestTheFarewellEnds(t *testing.T) {
 	r := newRig(t, quick, func(l *limits) { l.Connections = listen.NewBound(10) })
 	w := dial(t, r.serve())
-	w.send(post(messages(1)))
+	w.send(postOf(messages(1)))
 	r.take().deliver()
 	w.requireAnswer(delivered)
 	start := time.Now()

@@ -105,8 +105,8 @@ func head(headers ...string) string {
 	return "POST /in HTTP/1.1\r\nHost: rtbeat\r\n" + strings.Join(append(headers, "", ""), "\r\n")
 }
 
-// post is a whole POST of a body.
-func post(body string, headers ...string) string {
+// postOf is a whole POST of a body.
+func postOf(body string, headers ...string) string {
 	return head(append(headers, fmt.Sprintf("Content-Length: %d", len(body)))...) + body
 }
 
@@ -165,7 +165,7 @@ func (w *wire) requireLastAnswer(want outcome) {
 // requireReusable checks that the connection takes another batch.
 func (w *wire) requireReusable(r *rig) {
 	w.t.Helper()
-	w.send(post(messages(1)))
+	w.send(postOf(messages(1)))
 	r.take().deliver()
 	require.False(w.t, w.requireAnswer(delivered), "Connection: close")
 }

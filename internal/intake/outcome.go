@@ -149,7 +149,7 @@ func (o outcome) health() bool { return o >= alive }
 // DecodeFailures are the words of Metrics.Undecodable: the reasons of the decoder, and that of decompressing.
 func DecodeFailures() []string {
 	words := []string{outcomes[corruptEncoding].reason}
-	for reason := range refusals {
+	for reason := range bodyRefusals {
 		words = append(words, string(reason))
 	}
 	slices.Sort(words)
@@ -167,8 +167,8 @@ var settingOf = map[outcome]string{
 	leaving:  "rtbeat.shutdown_delay",
 }
 
-// refusals maps the reasons of the decoder.
-var refusals = map[batch.Reason]outcome{
+// bodyRefusals maps the reasons of the decoder.
+var bodyRefusals = map[batch.Reason]outcome{
 	batch.EmptyBody:     emptyBody,
 	batch.MalformedJSON: malformedJSON,
 	batch.TooDeep:       tooDeep,

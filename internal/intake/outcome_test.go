@@ -144,9 +144,9 @@ func TestOnlyDeliveryIsASuccess(t *testing.T) {
 func TestEveryReasonOfTheDecoderHasAnOutcome(t *testing.T) {
 	_, reasons := constants(t, filepath.Join("..", "batch", "error.go"), "Reason")
 	require.NotEmpty(t, reasons)
-	require.Len(t, refusals, len(reasons))
+	require.Len(t, bodyRefusals, len(reasons))
 	for _, reason := range reasons {
-		o, known := refusals[batch.Reason(reason)]
+		o, known := bodyRefusals[batch.Reason(reason)]
 		require.True(t, known, reason)
 		require.Contains(t, []int{400, 413}, outcomes[o].status)
 		require.Equal(t, reason, outcomes[o].reason, "one word for it everywhere")

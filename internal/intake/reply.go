@@ -84,7 +84,7 @@ type replier struct {
 }
 
 func newReplier(log Logger, h *handler) *replier {
-	r := &replier{log: log, metrics: h.metrics, client: h.clientIP, closing: h.draining}
+	r := &replier{log: log, metrics: h.Metrics, client: h.clientIP, closing: h.draining}
 	for i := range r.logged {
 		r.logged[i].now.Interval = logInterval
 		if !outcome(i).health() {

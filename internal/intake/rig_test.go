@@ -266,5 +266,5 @@ func requireAnswer(t *testing.T, want outcome, code int, header http.Header, bod
 
 // replier is one of a server that does not drain.
 func (r *rig) replier() *replier {
-	return newReplier(r.log, &handler{metrics: r.metrics, draining: func() bool { return false }})
+	return newReplier(r.log, &handler{Parts: Parts{Metrics: r.metrics}, draining: func() bool { return false }})
 }

@@ -25,8 +25,8 @@ type route struct {
 // page never beside /in.
 func (s *Server) routes(h *handler, r *replier, parts Parts, separate bool) (in, admin http.Handler) {
 	serve := func(w http.ResponseWriter, req *http.Request) result {
-		defer h.metrics.Request()()
-		return h.serve(w, req)
+		defer h.Metrics.Request()()
+		return h.answer(h.serve(w, req))
 	}
 	livez := func(http.ResponseWriter, *http.Request) result { return result{outcome: alive} }
 	readyz := func(http.ResponseWriter, *http.Request) result { return s.readiness() }

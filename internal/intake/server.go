@@ -1,5 +1,5 @@
-// Package intake is the HTTP side: the server, its routes, the limits on a request, the walk of a batch through
-// admit, read, decode, claim, publish, await and reply, health, and the one table of answers.
+// Package intake is the HTTP side: the server, its routes, the limits on a request, the steps of a batch (admit, read, verify,
+// decode, claim, publish, await, reply), health, and the one table of answers.
 //
 // It knows nothing of libbeat: what publishes takes batches from the registry.
 package intake
@@ -168,30 +168,20 @@ type Server struct {
 func New(settings Settings, parts Parts) *Server {
 	base, abort := context.WithCancelCause(context.Background())
 	cores := runtime.GOMAXPROCS(0)
-	half := max(1, cores/2) //nolint:mnd // the other half of the cores is for small bodies
 	s := &Server{
 		abort: abort, born: time.Now(), admission: parts.Admission, registry: parts.Registry, store: parts.Store, serving: newTracker(),
 		requests:    inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
 		connections: parts.Connections, visitors: newVisitors(),
 	}
 	h := &handler{
-		admission:      parts.Admission,
-		registry:       parts.Registry,
-		metrics:        parts.Metrics,
-		draining:       func() bool { return s.at(phaseDraining) },
-		timeout:        settings.Timeout,
-		readTimeout:    settings.ReadTimeout,
-		maxBody:        int64(settings.MaxBody),
-		limits:         batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth, MaxKeyBytes: int(settings.MaxKey)},
-		requests:       s.requests,
-		backlogs:       newBacklogs(parts.Registry, cores),
-		decompressor:   contentcoding.New(half),
-		connections:    parts.Connections,
-		trusted:        parts.Trusted,
-		includeHeaders: settings.headers(),
-		ack:            ackOf(parts.Store),
-		storage:        parts.Store,
-		dedupe:         parts.Dedupe,
+		Settings:     settings,
+		Parts:        parts,
+		draining:     func() bool { return s.at(phaseDraining) },
+		limits:       batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth, MaxKeyBytes: int(settings.MaxKey)},
+		headerNames:  settings.headers(),
+		requests:     s.requests,
+		backlogs:     newBacklogs(parts.Registry, cores),
+		decompressor: contentcoding.New(max(1, cores/2)), //nolint:mnd // the other half of the cores is for bodies without a coding
 	}
 	h.authenticator.Store(parts.Authenticator)
 	s.handler = h
@@ -201,7 +191,7 @@ func New(settings Settings, parts Parts) *Server {
 	s.http = &http.Server{
 		Handler: in,
 		// What is left of a refused request net/http reads, up to 256 KiB, before it lets the answer go: ReadTimeout bounds that. A
-		// body that is taken in gets a deadline of its own, which ends with it (handler.read): none may run while a
+		// body that is taken in gets a deadline of its own, which ends with it (post.read): none may run while a
 		// request waits for its acknowledgement.
 		ReadTimeout:       settings.ReadTimeout,
 		ReadHeaderTimeout: settings.ReadTimeout,

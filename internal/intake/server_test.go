@@ -138,7 +138,7 @@ func TestNoBrokenHandlerIsA200(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := dial(t, newRig(t).serveWith(serve))
-			w.send(post(messages(1)))
+			w.send(postOf(messages(1)))
 			w.requireLastAnswer(panicked)
 		})
 	}
@@ -150,7 +150,7 @@ func TestNoBrokenHandlerIsA200(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := dial(t, newRig(t).serveWith(serve))
-			w.send(post(messages(1)))
+			w.send(postOf(messages(1)))
 			w.requireClosed()
 		})
 	}

@@ -1,0 +1,139 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/contentcoding"
+	"github.com/txn2/rtbeat/internal/diskqueue"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// Errors of the steps, beside those of the packages that they call.
+var (
+	errAckTimeout    = errors.New("not acknowledged within timeout")
+	errNotDecoded    = errors.New("not decoded within timeout")
+	errStopping      = errors.New("stopping")
+	errDisplaced     = errors.New("the connection had to make room for another one")
+	errBodyTooLarge  = errors.New("the body is larger than max_body_bytes")
+	errBodyTimeout   = errors.New("the body was not complete within read_timeout")
+	errBodyTruncated = errors.New("the body was cut off")
+	errBadTrailer    = errors.New("malformed trailer after the body")
+	errType          = errors.New("unsupported content type")
+	errNotStored     = errors.New("storing the batch")
+)
+
+// refusals lists the errors of the steps and their answers. The first row that matches counts.
+var refusals = [...]struct {
+	err     error
+	outcome outcome
+}{
+	{errStopping, stopping},
+	{errDisplaced, clientGone},
+	{errType, unsupportedType},
+	{contentcoding.ErrUnsupported, unsupportedEncoding},
+	{contentcoding.ErrCorrupt, corruptEncoding},
+	{contentcoding.ErrTooLarge, bodyTooLarge},
+	{errBodyTooLarge, bodyTooLarge},
+	{errBodyTimeout, bodyTimeout},
+	{errBodyTruncated, bodyTruncated},
+	{errBadTrailer, bodyTruncated},
+	{errNotDecoded, inFlightLimit},
+	{inflight.ErrFull, inFlightLimit},
+	{inflight.ErrTooLarge, batchTooLarge},
+	{errAckTimeout, ackTimeout},
+	{inflight.ErrRejected, outputRejected},
+	{inflight.ErrJoinedFiltered, joinedFiltered},
+	{inflight.ErrUnpublishable, panicked},
+	{inflight.ErrDropped, stopping},   // the pipeline is closing
+	{inflight.ErrWithdrawn, stopping}, // the queue is closed
+	{inflight.ErrSealed, stopping},
+	{diskqueue.ErrClosed, stopping},
+	{diskqueue.ErrFull, queueFull},
+	{context.Canceled, clientGone},
+	{errNotStored, queueFailed},
+}
+
+// outcomeOf is panicked for an error without a row.
+func outcomeOf(err error) outcome {
+	for _, row := range refusals {
+		if errors.Is(err, row.err) {
+			return row.outcome
+		}
+	}
+	return panicked
+}
+
+// authError is the error of a request with wrong credentials.
+type authError struct{ refusal *auth.Refusal }
+
+func (e *authError) Error() string { return string(e.refusal.Detail) }
+
+// answer turns what serve returned into the answer, and counts a refusal of the credentials or the decoder.
+func (h *handler) answer(progress inflight.Progress, err error) result {
+	if err == nil {
+		return h.delivered(progress)
+	}
+	if denied, ok := errors.AsType[*authError](err); ok {
+		h.Metrics.Unwelcome(denied.Error())
+		return denied.result()
+	}
+	if invalid, ok := errors.AsType[*batch.Error](err); ok {
+		h.Metrics.Undecodable(string(invalid.Reason))
+		return refuseBody(invalid)
+	}
+	if stall, ok := errors.AsType[*inflight.StalledError](err); ok {
+		return result{outcome: outputStalled, err: err, detail: detail{Age: seconds(stall.Age)}}
+	}
+	if failure, ok := errors.AsType[*inflight.ProcessorError](err); ok {
+		return result{outcome: processorFailed, err: err, detail: detail{Processor: failure.Processor}}
+	}
+	res := result{outcome: outcomeOf(err), err: err}
+	switch res.outcome { //nolint:exhaustive // the others have no details
+	case corruptEncoding:
+		h.Metrics.Undecodable(outcomes[corruptEncoding].reason)
+	case ackTimeout:
+		res.detail = partly(progress)
+	case outputRejected:
+		res.detail = partly(progress)
+		res.detail.Rejected = &progress.Rejected
+	}
+	return res
+}
+
+// delivered is the only maker of a 200 for a batch.
+func (h *handler) delivered(p inflight.Progress) result {
+	coalesced := p.Coalesced()
+	return result{outcome: delivered, detail: detail{
+		Ack:       ackOf(h.Store),
+		Messages:  &p.Messages,
+		Coalesced: &coalesced,
+		Filtered:  &p.Filtered,
+	}}
+}
+
+// partly is the detail of a batch that may be delivered in part.
+func partly(p inflight.Progress) detail {
+	coalesced := p.Coalesced()
+	return detail{Messages: &p.Messages, Coalesced: &coalesced, Filtered: &p.Filtered, Acked: &p.Acked}
+}
+
+func (e *authError) result() result {
+	res := result{outcome: unauthorized, err: e, challenge: e.refusal.Challenge}
+	if e.refusal.Status == http.StatusForbidden {
+		res.outcome = forbidden
+	}
+	return res
+}
+
+// refuseBody is the answer to a body that is no batch. The text of the decoder holds nothing of the body, so the sender may see it.
+func refuseBody(e *batch.Error) result {
+	res := result{outcome: bodyRefusals[e.Reason], say: e.Error(), err: e, detail: detail{Offset: &e.Offset}}
+	if e.Index >= 0 {
+		res.detail.Index = &e.Index
+	}
+	return res
+}

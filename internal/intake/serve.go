@@ -1,0 +1,241 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/contentcoding"
+	"github.com/txn2/rtbeat/internal/diskqueue"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// handler serves POST /in.
+type handler struct {
+	Settings
+	Parts
+	limits        batch.Options       // of a body
+	headerNames   []string            // of the headers that go into the events, in lower case
+	requests      *inflight.Admission // bounds what requests take beside their batches
+	backlogs      backlogs
+	decompressor  *contentcoding.Decompressor
+	authenticator atomic.Pointer[auth.Authenticator] // nil lets everybody in
+	draining      func() bool
+}
+
+// serve takes a request through its steps. Without an error, the output is done with every message of the batch, the batch is
+// on the disk, or it is empty. The progress is that of the batch, with an error too.
+func (h *handler) serve(w http.ResponseWriter, req *http.Request) (inflight.Progress, error) {
+	p := &post{handler: h, w: w, req: req, received: time.Now().UTC()}
+	defer p.release()
+	if err := p.admit(); err != nil {
+		return inflight.Progress{}, err
+	}
+	wire, err := p.read()
+	if err != nil {
+		return inflight.Progress{}, err
+	}
+	if err := p.verify(wire); err != nil {
+		return inflight.Progress{}, err
+	}
+	if err := p.pin(); err != nil {
+		return inflight.Progress{}, err
+	}
+	body, messages, err := p.decode(wire)
+	if err != nil || len(messages) == 0 {
+		return inflight.Progress{}, err
+	}
+	if h.Store != nil {
+		return p.store(body, messages)
+	}
+	if err := p.claim(messages); err != nil {
+		return inflight.Progress{}, err
+	}
+	return p.await()
+}
+
+// post is a request to /in, and everything that it holds.
+type post struct {
+	*handler
+	w        http.ResponseWriter
+	req      *http.Request
+	received time.Time
+	complete time.Time // when the body was; the timeout counts from here
+	form     form
+
+	signature   auth.Pending          // to be compared with the body
+	requestSlot *inflight.Reservation // of the request
+	reservation *inflight.Reservation // of its batch; the token's, once there is one
+	unpin       func()                // lets the connection be closed again
+	decodeSlot  *inflight.Place
+	token       *inflight.BatchAck
+}
+
+// release gives back what the request holds. After a panic nobody waits for the batch, so what no worker has taken is withdrawn;
+// otherwise nothing is left to withdraw.
+func (p *post) release() {
+	switch {
+	case p.token != nil:
+		p.token.Withdraw()
+	case p.reservation != nil:
+		p.reservation.Release()
+	}
+	p.decodeSlot.Leave()
+	if p.unpin != nil {
+		p.unpin()
+	}
+	if p.requestSlot != nil {
+		p.requestSlot.Release()
+	}
+}
+
+// admit refuses a request before its body is read.
+func (p *post) admit() (err error) {
+	if p.draining() {
+		return errStopping
+	}
+	signature, refusal := p.authenticator.Load().Check(p.req)
+	if refusal != nil {
+		return &authError{refusal}
+	}
+	p.signature = signature
+	if p.form, err = parseForm(p.req, int64(p.MaxBody)); err != nil {
+		return err
+	}
+	if p.requestSlot, err = p.requests.Open(0); err != nil || p.requestSlot.Grow(requestWeight(p.req.Header)) != nil {
+		return inflight.ErrFull
+	}
+	p.reservation, err = p.Admission.Open(p.req.ContentLength)
+	return err
+}
+
+// requestWeight is the part of the in-flight limit that a request takes for its goroutine and its headers. Over HTTP/2 a sender
+// can have a hundred requests for the price of a connection.
+func requestWeight(header http.Header) (weight int64) {
+	weight = 2 << 10
+	for name, values := range header {
+		for _, value := range values {
+			weight += 8 + int64(len(name)+len(value))/8
+		}
+	}
+	return weight
+}
+
+// verify compares the signature with the body, where the sender signs.
+func (p *post) verify(wire []byte) error {
+	if refusal := p.signature.Verify(wire); refusal != nil {
+		return &authError{refusal}
+	}
+	return nil
+}
+
+// pin keeps the connection open until the answer. It fails when the connection had to make room for another one already.
+func (p *post) pin() error {
+	unpin, ok := p.Connections.Complete(p.req.Context())
+	if !ok {
+		return errDisplaced
+	}
+	p.unpin, p.complete = unpin, time.Now()
+	return nil
+}
+
+// within is the context of a step that may take until the timeout. It ends with cause then.
+func (p *post) within(cause error) (context.Context, context.CancelFunc) {
+	return context.WithDeadlineCause(p.req.Context(), p.complete.Add(p.Timeout), cause)
+}
+
+// decode turns the bytes from the wire into a body and its messages. The memory that they take is reserved as it is made.
+func (p *post) decode(wire []byte) (body []byte, messages []batch.Message, err error) {
+	ctx, cancel := p.within(errNotDecoded)
+	defer cancel()
+	if body, err = p.decompress(ctx, wire); err != nil {
+		return nil, nil, err
+	}
+	// Wait for at most half of the timeout. The other half is for decoding and publishing: a 400 or a 504 says more than a 503.
+	p.decodeSlot = p.backlogs.enter(ctx, p.complete.Add(p.Timeout/2), len(body)) //nolint:mnd // half, as the line above says
+	if ctx.Err() != nil {                                                        // batch.Decode looks every 32 KiB only
+		return nil, nil, fmt.Errorf("waiting to be decoded: %w", context.Cause(ctx))
+	}
+	limits := p.limits
+	limits.Lines, limits.Charge = p.form.lines, p.reservation.Grow
+	limits.Interrupted = func() error { return context.Cause(ctx) }
+	b, err := batch.Decode(body, limits)
+	if err != nil {
+		return nil, nil, fmt.Errorf("decoding the body: %w", err)
+	}
+	p.Metrics.Batch(len(b.Messages), b.NumbersAsStrings)
+	return body, b.Messages, nil
+}
+
+// decompress undoes the content coding, and gives the reservation of the compressed bytes back.
+func (p *post) decompress(ctx context.Context, wire []byte) ([]byte, error) {
+	if p.form.coding == contentcoding.Identity {
+		return wire, nil
+	}
+	body, err := p.decompressor.Decompress(ctx, p.form.coding, wire, int64(p.MaxBody), p.reservation.Grow)
+	if err != nil {
+		return nil, fmt.Errorf("decompressing the body: %w", err)
+	}
+	p.reservation.GiveBack(int64(len(wire)))
+	return body, nil
+}
+
+// claim makes the token of the batch, and puts its messages in the queue for the workers.
+func (p *post) claim(messages []batch.Message) error {
+	origin, err := p.chargeOrigin(messages)
+	if err != nil {
+		return err
+	}
+	if p.token, err = p.Registry.Claim(messages, origin, p.reservation); err != nil {
+		return err
+	}
+	p.token.Occupies(p.decodeSlot)
+	known := p.token.Progress()
+	p.Metrics.Coalesced(known.InFlight, known.Delivered)
+	p.token.Publish()
+	return nil
+}
+
+// await waits for the token, which withdraws the batch when it is not delivered in time or its sender is gone.
+func (p *post) await() (inflight.Progress, error) {
+	ctx, cancel := p.within(errAckTimeout)
+	defer cancel()
+	withdrawn, err := p.token.Await(ctx)
+	p.Metrics.Withdrawn(withdrawn)
+	if err == nil {
+		p.Metrics.Delivered(time.Since(p.complete))
+	}
+	return p.token.Progress(), err
+}
+
+// store writes the batch to the disk, which takes the place of claim and await.
+func (p *post) store(body []byte, messages []batch.Message) (inflight.Progress, error) {
+	progress := inflight.Progress{Messages: len(messages)}
+	origin, err := p.chargeOrigin(messages)
+	if err != nil {
+		return progress, err
+	}
+	record := diskqueue.Record{Header: diskqueue.Header{Origin: origin, Lines: p.form.lines, Messages: len(messages)}, Body: body}
+	var keys []batch.Key
+	for i := range messages {
+		record.Weight += int64(messages[i].Weight)
+		if p.Dedupe {
+			messages[i].StoredKey, _ = messages[i].Key()
+			keys = append(keys, messages[i].StoredKey)
+		}
+	}
+	ctx, cancel := p.within(errAckTimeout)
+	defer cancel()
+	known, err := p.Store.Store(ctx, record, messages, keys)
+	if err != nil {
+		return progress, fmt.Errorf("%w: %w", errNotStored, err)
+	}
+	progress.Delivered = known
+	p.Metrics.Coalesced(0, known)
+	p.Metrics.Delivered(time.Since(p.complete))
+	return progress, nil
+}
