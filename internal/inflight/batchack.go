@@ -21,16 +21,16 @@ type BatchAck struct {
 	cause       error         // why the batch will not become delivered; written once, before resolved is closed
 
 	// Guarded by the registry's lock.
-	progress  Progress
-	waits     []wait        // for each message that was not delivered before, until the batch is answered
-	own       []*EventAck   // what is the batch's to publish and no worker has looked at
-	queued    int           // of own: not withdrawn
-	published bool          // was put in line
-	place     *list.Element // in line
-	backlog   *Place        // in the backlog, until queued is 0
-	entered   time.Duration // when it was put in line first
-	started   bool          // a message was handed over, and Waited was asked
-	answered  bool
+	progress   Progress
+	waits      []wait        // for each message that was not delivered before, until the batch is answered
+	own        []*EventAck   // what is the batch's to publish and no worker has looked at
+	queued     int           // of own: not withdrawn
+	published  bool          // was put in line
+	place      *list.Element // in line
+	decodeSlot *DecodeSlot   // until queued is 0
+	entered    time.Duration // when it was put in line first
+	started    bool          // a message was handed over, and Waited was asked
+	answered   bool
 
 	received time.Duration // when the batch came in, on the registry's clock
 	piped    int           // events of it that the pipeline has

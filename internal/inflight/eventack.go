@@ -159,7 +159,7 @@ func (e *EventAck) withdrawLocked() {
 	if t.queued == 0 {
 		t.own = nil
 		t.registry.leaveLineLocked(t)
-		t.backlog.leaveLocked()
+		t.decodeSlot.leaveLocked()
 	}
 	t.settleLocked()
 }

@@ -59,7 +59,7 @@ func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 		e.state = handedOver
 		t.queued--
 		if t.queued == 0 {
-			t.backlog.leaveLocked()
+			t.decodeSlot.leaveLocked()
 		}
 		r.handedOver++
 		r.events++

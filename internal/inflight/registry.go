@@ -154,7 +154,7 @@ func (r *Registry) Seal() Account {
 		t.resolveLocked(ErrSealed)
 		t.reservation.Release()
 		r.leaveLineLocked(t)
-		t.backlog.leaveLocked()
+		t.decodeSlot.leaveLocked()
 		r.forgetLocked(t)
 	}
 	clear(r.known)

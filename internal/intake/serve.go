@@ -21,7 +21,7 @@ type handler struct {
 	limits        batch.Options       // of a body
 	headerNames   []string            // of the headers that go into the events, in lower case
 	requests      *inflight.Admission // bounds what requests take beside their batches
-	backlogs      backlogs
+	gate          gate
 	decompressor  *contentcoding.Decompressor
 	authenticator atomic.Pointer[auth.Authenticator] // nil lets everybody in
 	draining      func() bool
@@ -71,7 +71,7 @@ type post struct {
 	requestSlot *inflight.Reservation // of the request
 	reservation *inflight.Reservation // of its batch; the token's, once there is one
 	unpin       func()                // lets the connection be closed again
-	decodeSlot  *inflight.Place
+	decodeSlot  *inflight.DecodeSlot
 	token       *inflight.BatchAck
 }
 
@@ -156,8 +156,8 @@ func (p *post) decode(wire []byte) (body []byte, messages []batch.Message, err e
 		return nil, nil, err
 	}
 	// Wait for at most half of the timeout. The other half is for decoding and publishing: a 400 or a 504 says more than a 503.
-	p.decodeSlot = p.backlogs.enter(ctx, p.complete.Add(p.Timeout/2), len(body)) //nolint:mnd // half, as the line above says
-	if ctx.Err() != nil {                                                        // batch.Decode looks every 32 KiB only
+	p.decodeSlot = p.gate.enter(ctx, p.complete.Add(p.Timeout/2), len(body)) //nolint:mnd // half, as the line above says
+	if ctx.Err() != nil {                                                    // batch.Decode looks every 32 KiB only
 		return nil, nil, fmt.Errorf("waiting to be decoded: %w", context.Cause(ctx))
 	}
 	limits := p.limits
@@ -193,7 +193,7 @@ func (p *post) claim(messages []batch.Message) error {
 	if p.token, err = p.Registry.Claim(messages, origin, p.reservation); err != nil {
 		return err
 	}
-	p.token.Occupies(p.decodeSlot)
+	p.token.Attach(p.decodeSlot)
 	known := p.token.Progress()
 	p.Metrics.Coalesced(known.InFlight, known.Delivered)
 	p.token.Publish()

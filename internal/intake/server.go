@@ -167,7 +167,6 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(settings Settings, parts Parts) *Server {
 	base, abort := context.WithCancelCause(context.Background())
-	cores := runtime.GOMAXPROCS(0)
 	s := &Server{
 		abort: abort, born: time.Now(), admission: parts.Admission, registry: parts.Registry, store: parts.Store, serving: newTracker(),
 		requests:    inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
@@ -180,8 +179,8 @@ func New(settings Settings, parts Parts) *Server {
 		limits:       batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth, MaxKeyBytes: int(settings.MaxKey)},
 		headerNames:  settings.headers(),
 		requests:     s.requests,
-		backlogs:     newBacklogs(parts.Registry, cores),
-		decompressor: contentcoding.New(max(1, cores/2)), //nolint:mnd // the other half of the cores is for bodies without a coding
+		gate:         newGate(parts.Registry),
+		decompressor: contentcoding.New(max(1, runtime.GOMAXPROCS(0)/2)), //nolint:mnd // half of the cores: it bounds the memory of decoders
 	}
 	h.authenticator.Store(parts.Authenticator)
 	s.handler = h

@@ -68,8 +68,8 @@ func storedKey(number uint64, index int, received time.Time, raw []byte) (key ba
 
 // ship ends with the batch deleted, or to be tried again. The reservation is released then, or when the output is done with what
 // it has of the batch.
-func (s *Shipper) ship(sh *shipment, place *inflight.Place, reservation *inflight.Reservation) {
-	err := s.deliver(sh, place, reservation)
+func (s *Shipper) ship(sh *shipment, slot *inflight.DecodeSlot, reservation *inflight.Reservation) {
+	err := s.deliver(sh, slot, reservation)
 	switch {
 	case err == nil:
 		if sh.failures > 0 {
@@ -84,7 +84,7 @@ func (s *Shipper) ship(sh *shipment, place *inflight.Place, reservation *infligh
 }
 
 // deliver returns nil when the output is done with every message.
-func (s *Shipper) deliver(sh *shipment, place *inflight.Place, reservation *inflight.Reservation) error {
+func (s *Shipper) deliver(sh *shipment, slot *inflight.DecodeSlot, reservation *inflight.Reservation) error {
 	messages := without(sh.messages, sh.known)
 	if len(messages) == 0 {
 		reservation.Release()
@@ -98,7 +98,7 @@ func (s *Shipper) deliver(sh *shipment, place *inflight.Place, reservation *infl
 	for i := range sh.messages {
 		sh.messages[i].Fields = nil // the pipeline's now
 	}
-	token.Occupies(place)
+	token.Attach(slot)
 	token.Publish()
 	_, err = token.Await(context.Background()) // until the registry is sealed: nobody waits for an answer
 	return err

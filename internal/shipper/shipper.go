@@ -47,7 +47,7 @@ type Parts struct {
 // Shipper stores and delivers the batches of a queue. Make it with New, then call Run once.
 type Shipper struct {
 	Parts
-	backlog *inflight.Backlog
+	gate    *inflight.Gate
 	slots   chan struct{} // of batches under way
 	retries retries
 	logged  rate.Sometimes
@@ -65,7 +65,7 @@ type Shipper struct {
 func New(parts Parts) *Shipper {
 	return &Shipper{
 		Parts:   parts,
-		backlog: parts.Registry.NewBacklog(maxDecoded),
+		gate:    parts.Registry.NewGate(maxDecoded),
 		slots:   make(chan struct{}, maxUnderway),
 		retries: retries{due: make(chan struct{}, 1)},
 		logged:  rate.Sometimes{Interval: logInterval},
@@ -148,10 +148,10 @@ func (s *Shipper) Run(ctx context.Context) {
 		if !ok {
 			return
 		}
-		place := s.backlog.Enter(ctx, a.ref.Weight)
+		slot := s.gate.Enter(ctx, a.ref.Weight)
 		record, err := s.Queue.Load(a.ref)
 		if err != nil {
-			place.Leave()
+			slot.Leave()
 			reservation.Release()
 			s.done()
 			s.fail(a, err)
@@ -159,7 +159,7 @@ func (s *Shipper) Run(ctx context.Context) {
 		}
 		go func() {
 			defer s.done()
-			defer place.Leave()
+			defer slot.Leave()
 			sh, err := decode(a, record)
 			if err != nil {
 				reservation.Release()
@@ -169,7 +169,7 @@ func (s *Shipper) Run(ctx context.Context) {
 			if a.failures > 0 {
 				s.noteDelivered(sh)
 			}
-			s.ship(sh, place, reservation)
+			s.ship(sh, slot, reservation)
 		}()
 	}
 }

@@ -12,27 +12,27 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// entering is a body that enters a backlog.
+// entering is a body that enters a gate.
 type entering struct {
-	place   *inflight.Place
+	slot    *inflight.DecodeSlot
 	after   time.Duration
 	entered bool
 }
 
 // enter lets a body of 10 bytes enter. Call it in a bubble; the fields may be read after synctest.Wait.
-func enter(ctx context.Context, b *inflight.Backlog) *entering {
+func enter(ctx context.Context, b *inflight.Gate) *entering {
 	e := &entering{}
 	start := time.Now()
 	go func() {
-		e.place = b.Enter(ctx, 10)
+		e.slot = b.Enter(ctx, 10)
 		e.after, e.entered = time.Since(start), true
 	}()
 	synctest.Wait()
 	return e
 }
 
-// inBacklog tells which of the bodies are in.
-func inBacklog(bodies ...*entering) (in []bool) {
+// inGate tells which of the bodies are in.
+func inGate(bodies ...*entering) (in []bool) {
 	synctest.Wait()
 	for _, e := range bodies {
 		in = append(in, e.entered)
@@ -40,26 +40,26 @@ func inBacklog(bodies ...*entering) (in []bool) {
 	return in
 }
 
-func TestBodiesEnterTheBacklogInOrder(t *testing.T) {
+func TestBodiesEnterTheGateInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newRig(t).registry.NewBacklog(15)
+		b := newRig(t).registry.NewGate(15)
 		first, second, third, fourth := enter(t.Context(), b), enter(t.Context(), b), enter(t.Context(), b), enter(t.Context(), b)
-		require.Equal(t, []bool{true, true, false, false}, inBacklog(first, second, third, fourth))
-		second.place.Leave()
-		require.Equal(t, []bool{true, false}, inBacklog(third, fourth))
-		second.place.Leave()
-		require.Equal(t, []bool{false}, inBacklog(fourth), "it has left already")
-		first.place.Leave()
-		require.Equal(t, []bool{true}, inBacklog(fourth))
-		third.place.Leave()
-		fourth.place.Leave()
+		require.Equal(t, []bool{true, true, false, false}, inGate(first, second, third, fourth))
+		second.slot.Leave()
+		require.Equal(t, []bool{true, false}, inGate(third, fourth))
+		second.slot.Leave()
+		require.Equal(t, []bool{false}, inGate(fourth), "it has left already")
+		first.slot.Leave()
+		require.Equal(t, []bool{true}, inGate(fourth))
+		third.slot.Leave()
+		fourth.slot.Leave()
 		require.True(t, enter(t.Context(), b).entered)
 		require.True(t, enter(t.Context(), b).entered)
-		(*inflight.Place)(nil).Leave()
+		(*inflight.DecodeSlot)(nil).Leave()
 	})
 }
 
-func TestABatchLeavesTheBacklogWhenNothingOfItWaitsForAWorker(t *testing.T) {
+func TestABatchLeavesTheGateWhenNothingOfItWaitsForAWorker(t *testing.T) {
 	for name, leave := range map[string]func(r *rig, token *inflight.BatchAck){
 		"handed over": func(_ *rig, token *inflight.BatchAck) { handOver(token, 2) },
 		"withdrawn":   func(_ *rig, token *inflight.BatchAck) { token.Withdraw() },
@@ -69,14 +69,14 @@ func TestABatchLeavesTheBacklogWhenNothingOfItWaitsForAWorker(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
-				b := r.registry.NewBacklog(10)
+				b := r.registry.NewGate(10)
 				first, next := enter(t.Context(), b), enter(t.Context(), b)
 				token := r.claim("a", "b")
-				token.Occupies(first.place)
+				token.Attach(first.slot)
 				token.Publish()
-				require.Equal(t, []bool{false}, inBacklog(next))
+				require.Equal(t, []bool{false}, inGate(next))
 				leave(r, token)
-				require.Equal(t, []bool{true}, inBacklog(next))
+				require.Equal(t, []bool{true}, inGate(next))
 				token.Withdraw()
 				r.registry.Seal()
 			})
@@ -84,44 +84,44 @@ func TestABatchLeavesTheBacklogWhenNothingOfItWaitsForAWorker(t *testing.T) {
 	}
 }
 
-func TestABatchThatIsJoinedLeavesTheBacklogAtOnce(t *testing.T) {
+func TestABatchThatIsJoinedLeavesTheGateAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		b := r.registry.NewBacklog(10)
+		b := r.registry.NewGate(10)
 		r.claim("a").Publish()
 		first, next := enter(t.Context(), b), enter(t.Context(), b)
-		r.claim("a").Occupies(first.place)
-		require.Equal(t, []bool{true}, inBacklog(next))
+		r.claim("a").Attach(first.slot)
+		require.Equal(t, []bool{true}, inGate(next))
 		r.registry.Seal()
 	})
 }
 
 // The output may take nothing for ever, or one message now and then.
-func TestTheBacklogOpensWhenNothingIsHandedOver(t *testing.T) {
+func TestTheGateOpensWhenNothingIsHandedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		b := r.registry.NewBacklog(10)
+		b := r.registry.NewGate(10)
 		token := r.claim("a", "b", "c", "d", "e")
-		token.Occupies(enter(t.Context(), b).place)
+		token.Attach(enter(t.Context(), b).slot)
 		waiting := []*entering{enter(t.Context(), b), enter(t.Context(), b)}
 		for range 4 {
 			time.Sleep(200 * time.Millisecond)
-			require.Equal(t, []bool{false, false}, inBacklog(waiting...))
+			require.Equal(t, []bool{false, false}, inGate(waiting...))
 			handOver(token, 1)
 		}
 		time.Sleep(600 * time.Millisecond)
-		require.Equal(t, []bool{true, true}, inBacklog(waiting...))
+		require.Equal(t, []bool{true, true}, inGate(waiting...))
 		later := enter(t.Context(), b)
 		time.Sleep(time.Second)
-		require.Equal(t, []bool{true}, inBacklog(later))
+		require.Equal(t, []bool{true}, inGate(later))
 		require.Equal(t, 250*time.Millisecond, later.after)
 		r.registry.Seal()
 	})
 }
 
-func TestABodyEntersTheBacklogWhenItsTimeIsUp(t *testing.T) {
+func TestABodyEntersTheGateWhenItsTimeIsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newRig(t).registry.NewBacklog(10)
+		b := newRig(t).registry.NewGate(10)
 		first := enter(t.Context(), b)
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -130,13 +130,13 @@ func TestABodyEntersTheBacklogWhenItsTimeIsUp(t *testing.T) {
 			waiting[i] = enter(ctx, b)
 		}
 		time.Sleep(100 * time.Millisecond)
-		require.Equal(t, []bool{true, true, true}, inBacklog(waiting...))
+		require.Equal(t, []bool{true, true, true}, inGate(waiting...))
 		next := enter(t.Context(), b)
 		for _, e := range waiting {
-			e.place.Leave()
+			e.slot.Leave()
 		}
-		require.Equal(t, []bool{false}, inBacklog(next), "those counted as well")
-		first.place.Leave()
-		require.Equal(t, []bool{true}, inBacklog(next))
+		require.Equal(t, []bool{false}, inGate(next), "those counted as well")
+		first.slot.Leave()
+		require.Equal(t, []bool{true}, inGate(next))
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,15 +14,12 @@ import (
 
 const largeBody = 512 << 10
 
-// fillBacklog sends bodies of one size until the backlog is full, and as many more as are to wait.
-func fillBacklog(r *rig, size int, waiting int) (calls []*call) {
-	limit := 0
-	for _, b := range slices.Backward(backlogSizes[:]) {
-		if size <= b.body {
-			limit = b.limit
-		}
-	}
-	for range max(1, runtime.GOMAXPROCS(0)*limit/size) + waiting {
+// fillGate sends bodies of one size until the gate is full, and then as many more as are to wait.
+func fillGate(r *rig, size, waiting int) (calls []*call) {
+	gate := r.server.handler.gate
+	counts := min(size, int(gate.largest))
+	limit := runtime.GOMAXPROCS(0) * gatePerCore
+	for range (limit+counts-1)/counts + waiting {
 		calls = append(calls, r.start(r.request(batchOf(size))))
 		synctest.Wait()
 	}
@@ -45,7 +41,7 @@ func TestWhatCanOnlyWaitStaysUndecoded(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, ample)
-				calls := fillBacklog(r, size, 3)
+				calls := fillGate(r, size, 3)
 				require.Equal(t, len(calls)-3, r.decoded())
 				for i := range 3 {
 					first := r.take()
@@ -63,35 +59,44 @@ func TestWhatCanOnlyWaitStaysUndecoded(t *testing.T) {
 	}
 }
 
-func TestBodiesOfOtherSizesDoNotWaitInTheSameBacklog(t *testing.T) {
-	sizes := []int{64 << 10, 256 << 10, 1 << 20, 4 << 20}
-	require.Len(t, sizes, len(backlogSizes))
-	for _, full := range sizes {
-		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, ample)
-			calls := fillBacklog(r, full, 1)
-			decoded := r.decoded()
-			require.Equal(t, len(calls)-1, decoded)
-			for _, other := range append([]int{smallBody}, sizes...) {
-				if other != full {
-					calls = append(calls, r.start(r.request(batchOf(other))))
-					decoded++
-					require.Equal(t, decoded, r.decoded())
-				}
-			}
-			r.deliverAll()
-			for _, c := range calls {
-				c.requireAnswer(delivered)
-			}
-		})
-	}
+func TestASmallBodyDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, ample)
+		calls := fillGate(r, 64<<10, 1)
+		decoded := r.decoded()
+		require.Equal(t, len(calls)-1, decoded)
+		calls = append(calls, r.start(r.request(batchOf(smallBody))))
+		require.Equal(t, decoded+1, r.decoded())
+		r.deliverAll()
+		for _, c := range calls {
+			c.requireAnswer(delivered)
+		}
+	})
+}
+
+// However large a body is, others enter beside it.
+func TestALargeBodyDoesNotFillTheGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, ample)
+		var calls []*call
+		for range gateShare {
+			calls = append(calls, r.start(r.request(batchOf(4<<20))))
+		}
+		require.Equal(t, gateShare, r.decoded())
+		calls = append(calls, r.start(r.request(batchOf(smallBody+1))))
+		require.Equal(t, gateShare, r.decoded())
+		r.deliverAll()
+		for _, c := range calls {
+			c.requireAnswer(delivered)
+		}
+	})
 }
 
 // Whatever waits, the sender hears what it would hear without.
 func TestWhileTheOutputTakesNothingWaitingBodiesAreAnsweredAllTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, ample, func(l *limits) { l.Registry.StallAfter = 0 })
-		calls := fillBacklog(r, largeBody, 1)
+		calls := fillGate(r, largeBody, 1)
 		malformed := r.start(r.request(strings.Repeat(" ", largeBody) + `{"messages":[{}}`))
 		malformed.requireAnswer(malformedJSON)
 		require.Equal(t, 250*time.Millisecond, malformed.took)
@@ -102,13 +107,13 @@ func TestWhileTheOutputTakesNothingWaitingBodiesAreAnsweredAllTheSame(t *testing
 	})
 }
 
-// One message in 100 ms: nothing stands still, but the body's turn does not come.
-func TestABodyWaitsInTheBacklogForHalfOfTheTimeoutAtMost(t *testing.T) {
+// One message in 100 ms: the output takes something, and still the body does not enter.
+func TestABodyWaitsInTheGateForHalfOfTheTimeoutAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, ample, func(l *limits) { l.MaxMessages = 1000 })
 		slow := r.start(r.request(`{"messages":[{}` + strings.Repeat(",{}", 99) + strings.Repeat(" ", smallBody) + `]}`))
 		busy := r.take()
-		calls := fillBacklog(r, largeBody, 1)
+		calls := fillGate(r, largeBody, 1)
 		decoded := r.decoded()
 		for range 24 {
 			time.Sleep(100 * time.Millisecond)
@@ -128,21 +133,22 @@ func TestABodyWaitsInTheBacklogForHalfOfTheTimeoutAtMost(t *testing.T) {
 
 // Where the deadline is over, nobody waits: else a body that waited long to be decompressed would wait for all that is left,
 // and be refused undecoded.
-func TestTheWaitInTheBacklogEndsAtItsDeadline(t *testing.T) {
+func TestTheWaitInTheGateEndsAtItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBacklogs(newRig(t).registry, 0)
+		g := gate{newRig(t).registry.NewGate(1), 1}
+		defer g.Enter(t.Context(), 1).Leave()
 		for _, left := range []time.Duration{200 * time.Millisecond, 50 * time.Millisecond, 0, -100 * time.Millisecond} {
 			began := time.Now()
-			b.enter(t.Context(), began.Add(left), smallBody+1).Leave()
+			g.enter(t.Context(), began.Add(left), smallBody+1).Leave()
 			require.Equal(t, max(0, left), time.Since(began))
 		}
 	})
 }
 
-func TestAStopEndsTheWaitInTheBacklog(t *testing.T) {
+func TestAStopEndsTheWaitInTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, ample)
-		calls := fillBacklog(r, largeBody, 0)
+		calls := fillGate(r, largeBody, 0)
 		waiting := r.start(r.request(batchOf(largeBody)).WithContext(r.server.http.BaseContext(nil)))
 		waiting.requireWaiting()
 		r.server.abort(errStopping)
@@ -161,7 +167,7 @@ func TestWhatNobodyWaitsForIsNotDecoded(t *testing.T) {
 	for want, cause := range map[outcome]error{stopping: errStopping, clientGone: context.Canceled} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, ample)
-			calls := append(fillBacklog(r, 2*smallBody, 0), fillBacklog(r, largeBody, 0)...)
+			calls := fillGate(r, largeBody, 0)
 			decoded := r.decoded()
 			ctx, end := context.WithCancelCause(t.Context())
 			short := r.start(r.request(batchOf(smallBody + 1)).WithContext(ctx))
@@ -181,11 +187,11 @@ func TestWhatNobodyWaitsForIsNotDecoded(t *testing.T) {
 	}
 }
 
-func TestARefusedBodyLeavesTheBacklog(t *testing.T) {
+func TestARefusedBodyLeavesTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, ample)
 		r.deliverAll()
-		for range runtime.GOMAXPROCS(0) * backlogSizes[0].limit / smallBody {
+		for range runtime.GOMAXPROCS(0) * gatePerCore / smallBody {
 			r.do(r.request(strings.Repeat(" ", smallBody) + "{}")).requireAnswer(wrongShape)
 		}
 		c := r.do(r.request(batchOf(2 * smallBody)))

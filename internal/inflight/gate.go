@@ -1,0 +1,127 @@
+package inflight
+
+import (
+	"container/list"
+	"context"
+	"time"
+)
+
+// Gate bounds the bytes of the bodies that are decoded and not handed over to a worker. Messages take many times the memory of
+// their body, and the garbage collector scans them again and again. So a body that can only wait for a full queue waits as
+// bytes. Bodies enter in the order of their arrival.
+type Gate struct {
+	registry *Registry
+	limit    int64
+
+	// Guarded by the registry's lock.
+	size    int64
+	waiting list.List // of *DecodeSlot
+}
+
+// DecodeSlot is what a body holds of a Gate. The nil slot holds nothing.
+type DecodeSlot struct {
+	gate    *Gate
+	size    int64
+	waiting *list.Element // nil once the body has entered
+	entered chan struct{} // closed when the body enters; nil for a body that did not wait
+	left    bool
+}
+
+// standstill is how long no worker takes a message until a body enters without room.
+const standstill = 250 * time.Millisecond
+
+// NewGate returns a gate in front of the registry's queue. Bodies enter until limit, in bytes, is reached.
+func (r *Registry) NewGate(limit int64) *Gate {
+	return &Gate{registry: r, limit: limit}
+}
+
+// Enter waits until there is room for a body of size bytes. It gives up waiting, and lets the body in, when ctx ends or when no
+// worker has taken a message for 250 ms: a stalled output must not keep rtbeat from joining retries and refusing malformed
+// batches. The caller must Leave the slot.
+func (g *Gate) Enter(ctx context.Context, size int64) *DecodeSlot {
+	r := g.registry
+	s := &DecodeSlot{gate: g, size: size}
+	r.mu.Lock()
+	if g.size < g.limit { // then nobody waits
+		g.size += size
+		r.mu.Unlock()
+		return s
+	}
+	s.entered = make(chan struct{})
+	s.waiting = g.waiting.PushBack(s)
+	handedOver := r.handedOver
+	r.mu.Unlock()
+
+	look := time.NewTicker(standstill)
+	defer look.Stop()
+	for {
+		select {
+		case <-s.entered:
+			return s
+		case <-ctx.Done():
+			s.forceIn()
+		case <-look.C:
+			handedOver = s.forceInUnless(handedOver)
+		}
+	}
+}
+
+// forceIn lets the body in without room.
+func (s *DecodeSlot) forceIn() {
+	s.gate.registry.mu.Lock()
+	defer s.gate.registry.mu.Unlock()
+	s.enterLocked()
+}
+
+// forceInUnless lets the body in without room, unless workers have taken more messages than before. It returns how many.
+func (s *DecodeSlot) forceInUnless(before uint64) (handedOver uint64) {
+	r := s.gate.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.handedOver == before {
+		s.enterLocked()
+	}
+	return r.handedOver
+}
+
+// Leave makes room for the next bodies. It may be called more than once.
+func (s *DecodeSlot) Leave() {
+	if s == nil {
+		return
+	}
+	s.gate.registry.mu.Lock()
+	defer s.gate.registry.mu.Unlock()
+	s.leaveLocked()
+}
+
+// Attach gives the slot to the batch, which leaves it as soon as no message of the batch waits for a worker.
+func (t *BatchAck) Attach(s *DecodeSlot) {
+	t.registry.mu.Lock()
+	defer t.registry.mu.Unlock()
+	t.decodeSlot = s
+	if t.queued == 0 {
+		s.leaveLocked()
+	}
+}
+
+func (s *DecodeSlot) enterLocked() {
+	if s.waiting == nil {
+		return
+	}
+	s.gate.waiting.Remove(s.waiting)
+	s.waiting = nil
+	s.gate.size += s.size
+	close(s.entered)
+}
+
+func (s *DecodeSlot) leaveLocked() {
+	if s == nil || s.left {
+		return
+	}
+	s.left = true
+	g := s.gate
+	g.size -= s.size
+	for g.size < g.limit && g.waiting.Len() > 0 {
+		g.waiting.Front().Value.(*DecodeSlot).enterLocked() //nolint:forcetypeassert // the list holds nothing else
+	}
+}

@@ -1,0 +1,41 @@
+package intake
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+const (
+	// smallBody is the size in bytes of a body that is decoded at once.
+	smallBody = 16 << 10
+	// gatePerCore is how many bytes of bodies are decoded and not handed over, for each core: a few batches, so that no worker
+	// waits for the next one.
+	gatePerCore = 1 << 20
+	// gateShare is the share of the gate that a body takes at most. Others enter beside a large one.
+	gateShare = 4
+)
+
+// gate is where bodies wait that could only be decoded to wait as messages, which take much more memory.
+type gate struct {
+	*inflight.Gate
+	largest int64 // bytes that a body counts for at most
+}
+
+func newGate(registry *inflight.Registry) gate {
+	limit := int64(runtime.GOMAXPROCS(0)) * gatePerCore
+	return gate{registry.NewGate(limit), limit / gateShare}
+}
+
+// enter waits until a body of so many bytes may be decoded, but not beyond the deadline or the end of ctx. The caller must
+// leave the slot, which is nil for a small body.
+func (g gate) enter(ctx context.Context, deadline time.Time, body int) *inflight.DecodeSlot {
+	if body <= smallBody {
+		return nil
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	return g.Enter(ctx, min(int64(body), g.largest))
+}
