@@ -28,8 +28,10 @@ type BatchAck struct {
 	published  bool          // was put in line
 	place      *list.Element // in line
 	decodeSlot *DecodeSlot   // until queued is 0
-	entered    time.Duration // when it was put in line first
-	started    bool          // a message was handed over, and Waited was asked
+	entered    time.Duration // when it was put in the queue first
+	wait       time.Duration // until it was taken first
+	takes      int           // by workers
+	run        int           // messages handed over since it was taken
 	answered   bool
 
 	received time.Duration // when the batch came in, on the registry's clock

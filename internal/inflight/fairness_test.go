@@ -90,7 +90,6 @@ func (c *crowd) send(ctx context.Context, t *testing.T, registry *inflight.Regis
 func deliver(registry *inflight.Registry, rate int) {
 	var window []any
 	for b := registry.Take(); b != nil; b = registry.Take() {
-		published := 0
 		for _, e, ok := b.Next(); ok; _, e, ok = b.Next() {
 			e.Enter()
 			window = append(window, e)
@@ -98,10 +97,6 @@ func deliver(registry *inflight.Registry, rate int) {
 				time.Sleep(100 * time.Second / time.Duration(rate))
 				registry.Ack(window)
 				window = nil
-			}
-			published++
-			if published%inflight.Turn == 0 && b.GiveWay() {
-				break
 			}
 		}
 	}

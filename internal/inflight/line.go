@@ -27,8 +27,16 @@ func (t *BatchAck) enterLineLocked() {
 	t.published = true
 }
 
-// Take blocks until a batch is in the line, and returns the first. It returns nil when the line is closed. Admission bounds
-// the line: each batch in it holds bytes.
+const (
+	// MaxRun is how many messages of a batch a worker takes before other batches have their time: some milliseconds' work.
+	MaxRun = 500
+	// patience is how long a batch goes back into the queue at all. A batch of 30,000 messages would wait sixty times for the
+	// whole queue, and large batches would all be done at the same time, which is the latest: too late for all of them.
+	patience = time.Second
+)
+
+// Take blocks until a batch is in the queue, and returns the first. It returns nil when the queue is closed. Admission bounds
+// the queue: each batch in it holds bytes.
 func (r *Registry) Take() *BatchAck {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -40,16 +48,32 @@ func (r *Registry) Take() *BatchAck {
 	}
 	t := r.line.Front().Value.(*BatchAck) //nolint:forcetypeassert // the list holds nothing else
 	r.leaveLineLocked(t)
+	t.run = 0
+	t.takes++
+	if t.takes == 1 {
+		t.wait = r.now() - t.entered
+	}
 	return t
 }
 
-// Next hands the batch's next message over to the caller, who must publish it or Drop it, and returns false when none
-// is left that somebody waits for.
+// QueueWait is how long the batch was in the queue until it was taken first. first is false when it was taken again since.
+func (t *BatchAck) QueueWait() (wait time.Duration, first bool) {
+	t.registry.mu.Lock()
+	defer t.registry.mu.Unlock()
+	return t.wait, t.takes == 1
+}
+
+// Next hands the batch's next message over to the caller, who must publish it or Drop it. It returns false when no message is
+// left that somebody waits for, or when the batch has gone back into the queue, for the sake of others. Either way, the batch
+// is no longer the caller's.
 func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 	r := t.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for t.queued > 0 && !r.sealed {
+		if t.run > 0 && t.run%MaxRun == 0 && t.giveWayLocked() {
+			return batch.Message{}, nil, false
+		}
 		e, t.own = t.own[0], t.own[1:]
 		if e.state != queued {
 			continue
@@ -57,6 +81,7 @@ func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 		m = batch.Message{Fields: e.fields, UUID: e.uuid}
 		e.fields, e.uuid = nil, "" // the pipeline owns it now
 		e.state = handedOver
+		t.run++
 		t.queued--
 		if t.queued == 0 {
 			t.decodeSlot.leaveLocked()
@@ -68,40 +93,6 @@ func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 	}
 	t.own = nil
 	return batch.Message{}, nil, false
-}
-
-// Waited is how long the batch was in line. Whoever has its first message handed over asks; first is false from the
-// second time on, for a batch that gave way is in line more than once.
-func (t *BatchAck) Waited() (inLine time.Duration, first bool) {
-	r := t.registry
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if t.started {
-		return 0, false
-	}
-	t.started = true
-	return r.now() - t.entered, true
-}
-
-const (
-	// Turn is how many messages of a batch are to be published until it gives way to others: some milliseconds' work.
-	Turn = 500
-	// patience is how long a batch gives way at all. A batch of 30,000 messages would wait sixty times for the whole
-	// line, and large batches would all be done at the same time, which is the latest: too late for all of them.
-	patience = time.Second
-)
-
-// GiveWay puts a batch that was taken, and has messages left, behind those that are in line, and reports whether it did.
-// If so, it is no longer the caller's: Take hands it out again. Call it after each Turn.
-func (t *BatchAck) GiveWay() bool {
-	r := t.registry
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if t.queued == 0 || r.line.Len() == 0 || r.sealed || r.closed || r.now()-t.entered > patience {
-		return false
-	}
-	t.standInLineLocked()
-	return true
 }
 
 // Queued is the number of batches that wait for a worker.
@@ -118,6 +109,17 @@ func (r *Registry) CloseLine() {
 	defer r.mu.Unlock()
 	r.closed = true
 	r.lineReady.Broadcast()
+}
+
+// giveWayLocked puts a batch that was taken, and has messages left, behind those in the queue, unless there are none or it has
+// given way for too long. It reports whether it did.
+func (t *BatchAck) giveWayLocked() bool {
+	r := t.registry
+	if t.queued == 0 || t.place != nil || r.line.Len() == 0 || r.sealed || r.closed || r.now()-t.entered > patience {
+		return false
+	}
+	t.standInLineLocked()
+	return true
 }
 
 func (t *BatchAck) standInLineLocked() {

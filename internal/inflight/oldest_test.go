@@ -120,32 +120,62 @@ func compareOldest(t *testing.T, rt *rapid.T) {
 	}
 }
 
-// The wait in line is told once, from the first entry, however often the batch gives way.
-func TestWaited(t *testing.T) {
+// The wait in the queue is told once, from the first entry, however often the batch goes back.
+func TestQueueWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		first, second := r.claim("a", "b"), r.claim("c")
+		many := make([]string, inflight.MaxRun+1)
+		for i := range many {
+			many[i] = "-"
+		}
+		first, second := r.claim(many...), r.claim("c")
 		first.Publish()
 		time.Sleep(700 * time.Millisecond)
 		second.Publish()
 		require.Same(t, first, r.registry.Take())
-		handOver(first, 1)
-		inLine, told := first.Waited()
+		wait, told := first.QueueWait()
 		require.True(t, told)
-		require.Equal(t, 700*time.Millisecond, inLine)
-		require.True(t, first.GiveWay())
+		require.Equal(t, 700*time.Millisecond, wait)
+		require.Len(t, handOver(first, inflight.MaxRun), inflight.MaxRun)
+		require.Equal(t, 1, r.registry.Queued())
+		_, _, ok := first.Next()
+		require.False(t, ok)
+		require.Equal(t, 2, r.registry.Queued(), "it is behind the other one")
 		time.Sleep(100 * time.Millisecond)
 
 		require.Same(t, second, r.registry.Take())
 		handOver(second, 1)
-		inLine, told = second.Waited()
+		wait, told = second.QueueWait()
 		require.True(t, told)
-		require.Equal(t, 100*time.Millisecond, inLine)
+		require.Equal(t, 100*time.Millisecond, wait)
 
 		require.Same(t, first, r.registry.Take())
-		handOver(first, 1)
-		_, told = first.Waited()
+		require.Len(t, handOver(first, 2), 1)
+		_, told = first.QueueWait()
 		require.False(t, told, "once")
 		r.registry.Seal()
+	})
+}
+
+// A batch goes back only as long as others wait, and for a second at most.
+func TestABatchThatNobodyWaitsBehindIsPublishedWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, prepare := range map[string]func(r *rig){
+			"alone":          func(*rig) {},
+			"after a second": func(r *rig) { time.Sleep(time.Second + 1); r.claim("c").Publish() },
+		} {
+			r := newRig(t)
+			r.admission = inflight.NewAdmission(1 << 20)
+			many := make([]string, 2*inflight.MaxRun+1)
+			for i := range many {
+				many[i] = "-"
+			}
+			whole := r.claim(many...)
+			whole.Publish()
+			require.Same(t, whole, r.registry.Take())
+			prepare(r)
+			require.Len(t, handOver(whole, len(many)), len(many), name)
+			r.registry.Seal()
+		}
 	})
 }

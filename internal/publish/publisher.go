@@ -132,23 +132,11 @@ func (p *Publisher) publish(client beat.Client, event beat.Event, e *inflight.Ev
 
 func (p *Publisher) work(client beat.Client) {
 	for b := p.registry.Take(); b != nil; b = p.registry.Take() {
-		p.workOn(b, client)
-	}
-}
-
-// workOn publishes the messages of a batch, all of them or as many as it has a turn for.
-func (p *Publisher) workOn(b *inflight.BatchAck, client beat.Client) {
-	published := 0
-	for m, e, ok := b.Next(); ok; m, e, ok = b.Next() {
-		if published == 0 {
-			if inLine, first := b.Waited(); first {
-				p.metrics.Waited(inLine)
-			}
+		if wait, first := b.QueueWait(); first {
+			p.metrics.Waited(wait)
 		}
-		p.publish(client, p.newEvent(m, b.Origin, e), e)
-		published++
-		if published%inflight.Turn == 0 && b.GiveWay() {
-			return
+		for m, e, ok := b.Next(); ok; m, e, ok = b.Next() {
+			p.publish(client, p.newEvent(m, b.Origin, e), e)
 		}
 	}
 }

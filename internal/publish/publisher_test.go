@@ -449,18 +449,18 @@ func TestRetriesAreOneEvent(t *testing.T) {
 	require.EqualValues(t, 2, r.metrics.acks.Load())
 }
 
-// The wait of a batch is told once, however many turns its messages take.
+// The wait of a batch is told once, however often it is taken.
 func TestTheWaitOfABatchIsToldOnce(t *testing.T) {
 	release := make(chan struct{})
 	output := &pipelinetest.Output{OnBatch: func(b publisher.Batch) { <-release; b.ACK() }}
 	r := newRig(t, output, 1, 100, "queue.mem: {events: 100, flush.min_events: 50}")
 	var tokens []*inflight.BatchAck
 	for range 3 {
-		tokens = append(tokens, r.publish(numbered(2*inflight.Turn)...))
+		tokens = append(tokens, r.publish(numbered(2*inflight.MaxRun)...))
 	}
 	close(release) // until then the queue was full, so that all three give way to each other
 	for _, token := range tokens {
-		r.requireDelivered(token, inflight.Progress{Messages: 2 * inflight.Turn, Acked: 2 * inflight.Turn})
+		r.requireDelivered(token, inflight.Progress{Messages: 2 * inflight.MaxRun, Acked: 2 * inflight.MaxRun})
 	}
 	require.EqualValues(t, 3, r.metrics.waited.Load())
 	r.requireEmpty()
