@@ -52,14 +52,6 @@
 // Options.Charge is told while a body is being decoded by how much it turns out to be heavier than it is long.
 package batch
 
-// MaxDepth is how many levels of objects and arrays a message may have, counting the message itself as the
-// first. The values of keys that are passed over have the same limit.
-//
-// Real messages have fewer than ten levels. What reads them afterwards walks them recursively and has limits
-// of its own: 20 levels for a field in Elasticsearch by default, 1,000 for the JSON parser of Logstash. 128 is
-// above any sane message and far below what would hurt a stack.
-const MaxDepth = 128
-
 // Batch is a decoded request body. It shares no memory with the body, but for Message.Raw.
 type Batch struct {
 	// Messages are in the order of the body. There may be none.

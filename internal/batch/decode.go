@@ -48,9 +48,9 @@ type decoder struct {
 	start, end int64
 	buffer     bytes.Buffer
 
-	pace              pace.Pace
-	interrupted       func() error
-	breathed, exhaled int64 // where breathe gave way: in the body, and in what was charged
+	pace                      pace.Pace
+	interrupted               func() error
+	yieldedAt, yieldedCharged int64 // in the body, and of the charges
 
 	index     int // of the message being read, -1 outside of messages
 	most      int // messages, 0 for any number

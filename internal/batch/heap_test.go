@@ -67,7 +67,7 @@ func TestReckoning(t *testing.T) {
 			before := heap()
 			fields, err := d.object()
 			require.NoError(t, err)
-			require.Equal(t, int64(cap(d.stack))*slotBytes+int64(d.deepest)*levelBytes, d.held)
+			require.Equal(t, int64(cap(d.stack))*elementBytes+int64(d.deepest)*levelBytes, d.held)
 			require.LessOrEqual(t, cap(d.scratch), maxScratch)
 			d.stack, d.scratch = nil, nil
 			ratio := float64(heap()-before) / float64(d.made)
@@ -75,8 +75,8 @@ func TestReckoning(t *testing.T) {
 			runtime.KeepAlive(fields)
 			t.Logf("%d bytes, %.3f of it used", d.made, ratio)
 			require.LessOrEqual(t, ratio, 1.03, "reckoned too little")
-			if s.dense {
-				require.GreaterOrEqual(t, ratio, 0.82, "reckoned too much")
+			if s.dense { // a map that is nearly full is charged for twice its slots
+				require.GreaterOrEqual(t, ratio, 0.6, "reckoned too much")
 			}
 		})
 	}
@@ -99,7 +99,7 @@ func TestReckoning(t *testing.T) {
 			runtime.KeepAlive(sets)
 			t.Logf("%d bytes, %.3f of it used", d.made, ratio)
 			require.LessOrEqual(t, ratio, 1.03)
-			require.GreaterOrEqual(t, ratio, 0.45)
+			require.GreaterOrEqual(t, ratio, 0.3) // and here for values, too
 		})
 	}
 }

@@ -3,7 +3,7 @@ package batch
 // ignored reads a value that nobody needs, to see that it is well-formed. It makes nothing but the sets of keys that
 // tell whether one comes twice, and lets go of them as the objects end.
 func (d *decoder) ignored() error {
-	if err := d.breathe(); err != nil {
+	if err := d.yield(); err != nil {
 		return err
 	}
 	switch d.text.PeekKind() {
@@ -58,8 +58,8 @@ func (d *decoder) ignoredArray() error {
 
 // keySet is the keys of an object whose values are not kept. The zero value has none.
 type keySet struct {
-	keys map[string]struct{}
-	room int
+	keys    map[string]struct{}
+	entries int // that it has slots for
 }
 
 // has reports whether the key was added.
@@ -72,12 +72,12 @@ func (s *keySet) has(key string) bool {
 func (d *decoder) addKey(s *keySet, key string, at int64) error {
 	n := len(s.keys)
 	if s.keys == nil {
-		s.keys, s.room = make(map[string]struct{}), groupRoom
-		d.made += mapBytes + setRoomBytes(s.room)
+		s.keys, s.entries = make(map[string]struct{}), groupEntries
+		d.made += mapBytes + slotsBytes(s.entries)
 	}
-	if n == s.room {
-		s.room = nextRoom(s.room)
-		d.made += setRoomBytes(s.room) - setRoomBytes(n)
+	if n == s.entries {
+		s.entries = growEntries(s.entries)
+		d.made += slotsBytes(s.entries) - slotsBytes(n)
 	}
 	if s.has(key) {
 		return d.fail(MalformedJSON, at, msgDuplicate)

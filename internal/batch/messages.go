@@ -47,7 +47,7 @@ func (d *decoder) message() (Message, error) {
 	if kind != '{' {
 		return Message{}, d.wrong(d.offset(), "a message is no object")
 	}
-	if err := d.breathe(); err != nil {
+	if err := d.yield(); err != nil {
 		return Message{}, err
 	}
 	start, asStrings, made := d.offset(), d.asStrings, d.made

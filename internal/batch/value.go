@@ -9,7 +9,7 @@ import (
 
 // value reads the next value, whatever it is.
 func (d *decoder) value() (any, error) {
-	if err := d.breathe(); err != nil {
+	if err := d.yield(); err != nil {
 		return nil, err
 	}
 	switch d.text.PeekKind() {
@@ -42,9 +42,9 @@ func (d *decoder) literal() (any, error) {
 	}
 }
 
-// widest is the widest that a map is made before anything is in it. It is what 128 slots hold. Objects that are wider
-// pay for growing; an object that is not, after one that was, takes no more than that in vain.
-const widest = 112
+// widest is for how many entries a map is made at most before it has any: those of 128 slots. A narrow object after a wide one
+// wastes no more.
+const widest = 104
 
 // object reads an object. The maps are made as wide as the object before at the same depth, since the messages
 // of a batch look alike.
@@ -56,11 +56,11 @@ func (d *decoder) object() (map[string]any, error) {
 	if d.text.PeekKind() == '}' {
 		return map[string]any{}, d.close()
 	}
-	expected, room := int(d.widths[d.depth]), groupRoom
-	for room < expected {
-		room = nextRoom(room)
+	expected, entries := int(d.widths[d.depth]), groupEntries
+	for entries < expected {
+		entries = growEntries(entries)
 	}
-	d.made += roomBytes(room)
+	d.made += slotsBytes(entries)
 	m := make(map[string]any, expected)
 	for d.text.PeekKind() != '}' {
 		if err := d.pay(); err != nil {
@@ -75,9 +75,9 @@ func (d *decoder) object() (map[string]any, error) {
 			return nil, err
 		}
 		n := len(m)
-		if n == room {
-			room = nextRoom(room)
-			d.made += roomBytes(room) - roomBytes(n)
+		if n == entries {
+			entries = growEntries(entries)
+			d.made += slotsBytes(entries) - slotsBytes(n)
 		}
 		m[name] = v
 		if len(m) == n {
@@ -105,7 +105,7 @@ func (d *decoder) array() ([]any, error) {
 		}
 	}
 	elements := d.stack[base:]
-	d.made += listBytes + allocated(int64(len(elements))*slotBytes)
+	d.made += listBytes + allocated(int64(len(elements))*elementBytes)
 	if err := d.pay(); err != nil {
 		return nil, err
 	}
@@ -120,14 +120,14 @@ func (d *decoder) array() ([]any, error) {
 func (d *decoder) push(v any) error {
 	if n := cap(d.stack); len(d.stack) == n {
 		larger := max(16, n+n/2)
-		d.held += int64(larger) * slotBytes
+		d.held += int64(larger) * elementBytes
 		if err := d.pay(); err != nil {
 			return err
 		}
 		stack := make([]any, n, larger)
 		copy(stack, d.stack)
 		d.stack = stack
-		d.held -= int64(n) * slotBytes
+		d.held -= int64(n) * elementBytes
 	}
 	d.stack = append(d.stack, v)
 	return nil

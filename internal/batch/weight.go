@@ -20,62 +20,39 @@ const (
 
 // What values take on the heap, in bytes, for a Go of 64 bits.
 const (
-	slotBytes    = 16  // an interface, which every element of an array is
+	elementBytes = 16  // an interface, which every element of an array is
 	messageBytes = 56  // a Message
 	listBytes    = 24  // an array without its elements
 	textBytes    = 16  // a string without its bytes
 	numberBytes  = 8   // a number that is not among the few that the runtime has at hand
-	mapBytes     = 48  // a map without room
-	groupBytes   = 288 // room for eight entries, the least there is
-	setBytes     = 208 // the same where the entries are keys, which an empty value makes no smaller
+	mapBytes     = 48  // a map without entries
+	groupBytes   = 288 // the first eight slots of a map
+	slotBytes    = 41  // each slot of a larger map: 33 for an entry, the rest for control bytes, tables and rounding
 	levelBytes   = 512 // of stack, for a level of recursion
 )
 
-// A map has room for 8 entries, then for seven eighths of 16, 32, and so on to 1,024 slots. After that it has several
-// tables of 1,024 slots, which are split one by one, each when it is full: some are long before the average is, so that
-// room is counted to be used up earlier.
+// A map has 8 slots, or a power of two of which 13 of 16 are in use at most. Go fills 14 of 16. It splits a large map in parts,
+// some earlier than others, which the 13 makes up for.
 const (
-	groupRoom    = 8
-	tableRoom    = 896
-	tablesRoom   = 832
-	tableBytes   = 40960 + 32 + 8 // slots in whole pages, the table's head, a pointer to it
-	setTableSize = 27264 + 32 + 8
+	groupEntries = 8
+	nextEntries  = 13 // in 16 slots
 )
 
-// nextRoom returns how many entries a map has room for after it has outgrown room.
-func nextRoom(room int) int {
-	switch room {
-	case groupRoom:
-		return 14
-	case tableRoom:
-		return 2 * tablesRoom
-	default:
-		return 2 * room
+// growEntries returns how many entries a map has slots for after it has outgrown entries.
+func growEntries(entries int) int {
+	if entries == groupEntries {
+		return nextEntries
 	}
+	return 2 * entries
 }
 
-// roomBytes is what a map takes that has room for so many entries, besides mapBytes.
-func roomBytes(room int) int64 {
-	switch {
-	case room <= groupRoom:
+// slotsBytes is what the slots of a map with space for so many entries take. A map without values takes less, and is charged the
+// same: it lives shortly.
+func slotsBytes(entries int) int64 {
+	if entries <= groupEntries {
 		return groupBytes
-	case room <= tableRoom:
-		return 40 + allocated(int64(room)/7*8*33)
-	default:
-		return int64(room) / tablesRoom * tableBytes
 	}
-}
-
-// setRoomBytes is roomBytes for a map without values.
-func setRoomBytes(room int) int64 {
-	switch {
-	case room <= groupRoom:
-		return setBytes
-	case room <= tableRoom:
-		return 40 + allocated(int64(room)/7*8*25)
-	default:
-		return int64(room) / tablesRoom * setTableSize
-	}
+	return int64(entries) / nextEntries * 16 * slotBytes
 }
 
 // allocated is about what an allocation of n bytes takes, given the sizes that the runtime has.
@@ -175,17 +152,16 @@ func (d *decoder) pay() error {
 	return d.settle(d.read())
 }
 
-// breath is how many bytes are read, or charged for, between two steps of the pace: a fifth of a millisecond's work.
-const breath = 32 << 10
+// yieldEvery is how many bytes are read, or charged for, between two steps of the pace: a fifth of a millisecond's work.
+const yieldEvery = 32 << 10
 
-// breathe gives way to others now and then, and sees whether there is still a reason to go on. It is called before each
-// value.
-func (d *decoder) breathe() error {
+// yield lets others run every 32 KiB, and stops a decoding that nobody wants any more. It is called before each value.
+func (d *decoder) yield() error {
 	at := d.read()
-	if at-d.breathed < breath && d.charged-d.exhaled < breath {
+	if at-d.yieldedAt < yieldEvery && d.charged-d.yieldedCharged < yieldEvery {
 		return nil
 	}
-	d.breathed, d.exhaled = at, d.charged
+	d.yieldedAt, d.yieldedCharged = at, d.charged
 	d.pace.Step()
 	if d.interrupted == nil {
 		return nil

@@ -62,7 +62,7 @@ func TestWeight(t *testing.T) {
 		`{"a":-1}`:      empty + groupBytes + numberBytes,
 		`{"a":1e999}`:   empty + groupBytes + textBytes + 8,
 		`{"a":[]}`:      empty + groupBytes + listBytes,
-		`{"a":[1,[]]}`:  empty + groupBytes + 2*listBytes + 2*slotBytes,
+		`{"a":[1,[]]}`:  empty + groupBytes + 2*listBytes + 2*elementBytes,
 		`{"a":{}}`:      empty + groupBytes + mapBytes,
 		`{"a":{"b":0}}`: empty + 2*groupBytes + mapBytes,
 	} {
@@ -85,7 +85,7 @@ func TestWeight(t *testing.T) {
 
 	b, err = Decode([]byte("["+object(1000, "0")+`,{"a":1},{"a":1}]`), Options{})
 	require.NoError(t, err)
-	require.Equal(t, weight(empty+roomBytes(112)), int64(b.Messages[1].Weight), "no more room than that in vain")
+	require.Equal(t, weight(empty+slotsBytes(104)), int64(b.Messages[1].Weight), "no more slots than those in vain")
 	require.Equal(t, weight(empty+groupBytes), int64(b.Messages[2].Weight))
 }
 
