@@ -1,32 +1,32 @@
-// Package auth decides who may come in.
+// Package auth decides which requests may send batches.
 //
-// It judges one request by what came with it: a bearer token, a user and password, a signature over the body, or the
-// name in the sender's verified certificate. It writes no answer, reads no body and opens no connection; it says what
-// the caller has to answer. It knows nothing of libbeat.
+// It looks at the credentials of one request: a bearer token, a user and password, a signature over the body, or the name in
+// the sender's verified certificate. It writes no answer, reads no body and opens no connection: it tells the caller what to
+// answer.
 //
-// # Which of them is enough
+// # Which credential is enough
 //
-// Any one of the configured schemes (bearer, basic, hmac) lets a request in. What is presented has to be right, though: a
-// request with a wrong Authorization header is refused even if its signature is right, and the other way round. A
-// sender whose secret is out of date learns it now, not on the day when the second scheme goes.
+// One of the schemes in force (bearer, basic, hmac) is enough. Each credential of a request must be right: a wrong
+// Authorization header is refused even beside a right signature, and the other way round. So a sender learns at once that a
+// secret is out of date, and not on the day when the other scheme goes.
 //
-// A header that no configured scheme reads is passed over: Authorization while only signatures are configured, a
-// signature while none are. It may be meant for a proxy on the way.
+// Headers of schemes that are not in force are ignored, such as Authorization while only signatures are. A proxy may need
+// them.
 //
-// The names of certificates are a condition on top of the schemes, and are looked at first: a connection that may not
-// come in is not told whether its token is right. With names and no scheme, the verified certificate is the credential.
+// Names of certificates are a condition on top of the schemes, and are checked first: a connection without the right
+// certificate does not learn whether its token is right. With names and no scheme, the verified certificate is the
+// credential.
 //
-// With nothing configured everybody may come in.
+// With nothing in force, every request may send.
 //
 // # Secrets
 //
-// Tokens and logins are kept as SHA-256 digests, keys of signatures as they are because each signature needs them. What
-// is presented is compared with all candidates in constant time, so that the time of an answer tells neither how much of
-// a guess was right nor which of several secrets it was. What is returned, errors and refusals, holds no secret and no
-// byte of a request.
+// Tokens and logins are kept as SHA-256 digests. Keys of signatures are kept as they are, because each signature needs them.
+// Credentials are compared with all candidates in constant time: the time of an answer tells neither how much of a guess was
+// right nor which of several secrets it was. Errors and refusals hold no secret and no byte of a request.
 //
-// Bearer tokens and logins are readable for everybody on the way unless the connection is encrypted. A signature is
-// not, but it does not hide the body.
+// Without TLS, everybody between the sender and rtbeat can read tokens and logins. Nobody can read the key of a signature,
+// but everybody there can read the body.
 package auth
 
 import (
@@ -36,19 +36,18 @@ import (
 	"time"
 )
 
-// Authenticator judges requests by one set of Settings. It never changes, so any number of goroutines may use it at
-// once, and a caller that reads its settings anew swaps the pointer; a request that was under way is judged to its
-// end by the Authenticator that began it. A nil *Authenticator lets everybody in.
+// Authenticator checks requests against one set of Settings. It never changes: any number of goroutines may use it, and a
+// reload makes another one. The Authenticator that began a request also ends it. A nil *Authenticator lets everybody in.
 type Authenticator struct {
 	tokens digests
 	logins digests
 	signer *signer // nil when signatures are not configured
-	names  *names  // nil when certificates do not matter
+	names  *names  // nil when there are no names of certificates
 
 	now func() time.Time
 }
 
-// Schemes returns what is configured, in the order bearer, basic, hmac, certificate. It is made for a line in the log.
+// Schemes returns the schemes in force for the log, in the order bearer, basic, hmac, certificate.
 func (a *Authenticator) Schemes() []string {
 	if a == nil {
 		return nil
@@ -70,22 +69,21 @@ func (a *Authenticator) Schemes() []string {
 	return schemes
 }
 
-// Enabled tells whether anything is configured. When it is false everybody may come in.
+// Enabled tells whether a request needs a credential.
 func (a *Authenticator) Enabled() bool { return len(a.Schemes()) > 0 }
 
-// Format prints the schemes and nothing else, whatever the verb, so that printing an Authenticator prints no keys.
+// Format prints the schemes and nothing else, whatever the verb: printing an Authenticator must not print keys.
 func (a *Authenticator) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "auth(%s)", strings.Join(a.Schemes(), ", "))
 }
 
-// Check judges what can be judged without the body. It is called before the body is read, so that a stranger cannot
-// make the caller read and hold one. It reads the header and the state of the TLS connection, and changes neither.
+// Check checks all credentials that do not need the body. The caller calls it before it reads the body, so that nobody
+// without a credential makes rtbeat hold a body. It reads the header and the state of the TLS connection.
 //
-// A nil refusal means that the request may come in, or may once its signature has been compared with the body: the
-// caller then calls Verify of the returned Pending, and does nothing with the body before. A Pending returned with a
-// refusal repeats that refusal.
+// After a nil refusal, the caller calls Verify of the returned Pending, and does nothing with the body before. A Pending
+// returned with a refusal repeats that refusal.
 //
-// The work is bounded by the length of the headers, which the server limits (http.Server.MaxHeaderBytes).
+// The length of the headers bounds the work; the server limits it (http.Server.MaxHeaderBytes).
 func (a *Authenticator) Check(req *http.Request) (Pending, *Refusal) {
 	if a == nil {
 		return Pending{checked: true}, nil
@@ -119,26 +117,26 @@ func (a *Authenticator) Check(req *http.Request) (Pending, *Refusal) {
 	return Pending{checked: true, auth: a, claim: claim}, nil
 }
 
-// anyScheme tells whether a request has to present something beside its certificate.
+// anyScheme tells whether a request needs a credential beside its certificate.
 func (a *Authenticator) anyScheme() bool { return len(a.tokens)+len(a.logins) > 0 || a.signer != nil }
 
-// Pending is a request that passed Check. It belongs to the goroutine of its request. The zero Pending is a request
-// that was never checked: it needs its body and is refused.
+// Pending is a request after Check. It belongs to the goroutine of its request. The zero Pending is a request that was never
+// checked: Verify refuses it.
 type Pending struct {
 	checked bool
-	refusal *Refusal       // what Check answered
-	auth    *Authenticator // nil when nothing is left to verify
+	refusal *Refusal       // of Check
+	auth    *Authenticator // nil without a signature to verify
 	claim   claim
 }
 
-// refuse returns what Check returns for a refusal.
+// refuse makes the results of Check for a refusal.
 func refuse(refusal *Refusal) (Pending, *Refusal) {
 	return Pending{checked: true, refusal: refusal}, refusal
 }
 
-// Verify compares the signature with the body, and returns nil when the request may come in. The body is what was sent
-// on the wire after the transfer coding (chunks) was removed and before the content coding (gzip) is: a signature
-// covers bytes, and decompressing those of a stranger is work that should come after.
+// Verify compares the signature with the body, and returns nil when the request may send. The body is without its transfer
+// coding (chunks), and with its content coding (gzip): a signature covers the bytes that were sent, and rtbeat does not
+// decompress a body that nobody signed.
 //
 // Without a signature to verify, the result is that of Check. Verify neither changes nor keeps the body. It reads the body
 // once for each key.

@@ -7,10 +7,10 @@ import (
 
 const headerAuthorization = "Authorization"
 
-// checkAuthorization judges the lines of the Authorization header, of which there is at least one.
+// checkAuthorization checks the values of the Authorization header. There is at least one.
 //
-// The header may stand there once (RFC 9110, 11.6.2). Two of them are refused even if both are right: what sits in
-// front may look at the first and this at the second, which is how requests are smuggled past.
+// A request may have the header once (RFC 9110, 11.6.2). Two are refused even if both are right: a proxy may look at the
+// first and rtbeat at the second, and so a request could pass both.
 func (a *Authenticator) checkAuthorization(lines []string) *Refusal {
 	if len(lines) != 1 {
 		return a.unauthorized(RepeatedHeader, false)
@@ -40,14 +40,14 @@ func (a *Authenticator) checkAuthorization(lines []string) *Refusal {
 	return nil
 }
 
-// strictBase64 wants padding, and takes one spelling of each value.
+// strictBase64 requires padding, and accepts one spelling of each value.
 var strictBase64 = base64.StdEncoding.Strict()
 
-// parseBasic returns user and password, still joined by their colon (RFC 7617, 2). Configured users have no colon, so
-// comparing the whole is comparing both, and there is no way to tell from outside which of them was wrong. Bytes are
-// compared as they are: a sender has to send UTF-8, and a letter with an accent in the same form as in the settings.
+// parseBasic returns user and password, with their colon (RFC 7617, 2). Users in the settings have no colon, so that one
+// comparison compares both, and nobody can tell from outside which of them was wrong. Bytes are compared as they are: a
+// sender must send UTF-8, and a letter with an accent in the same form as in the settings.
 func parseBasic(credential string) (login string, ok bool) {
-	// The syntax comes first, because the decoder passes over line breaks.
+	// The decoder ignores line breaks, so the syntax is checked first.
 	if !isToken68(credential) {
 		return "", false
 	}
@@ -70,8 +70,8 @@ func isAlphanumeric(r rune) bool {
 	return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
 
-// lowerASCII returns s with the letters A to Z made small. What the strings package does is too much here: it takes
-// the Kelvin sign for a k, and the long s for an s.
+// lowerASCII returns s with the letters A to Z in lower case. strings.ToLower would also make a k of the Kelvin sign, and
+// strings.EqualFold an s of the long s.
 func lowerASCII(s string) string {
 	lower := []byte(s)
 	for i, c := range lower {

@@ -6,18 +6,17 @@ import (
 	"strings"
 )
 
-// wildcard begins a name that stands for every DNS name with one label more.
+// wildcard begins a name for every DNS name with one label more.
 const wildcard = "*."
 
-// names are the senders whose certificates may come in.
+// names are the names of certificates that may send.
 //
-// Whoever issues certificates that the server trusts decides about names, all kinds of them: a name is looked for among
-// the DNS names, the URIs and the mail addresses of a certificate (RFC 5280, 4.2.1.6) and is compared with its common
-// name, whatever kind the operator meant.
+// The authority that issues a certificate decides about all kinds of names in it. So a name of the settings may be a DNS name,
+// a URI or a mail address of the certificate (RFC 5280, 4.2.1.6), or its common name.
 type names struct {
 	exact   map[string]bool // URI, mail address, common name
 	dns     map[string]bool // in lower case
-	parents map[string]bool // of the wildcards, in lower case: what follows the first dot
+	parents map[string]bool // of the wildcards, in lower case: the part behind the first dot
 }
 
 func newNames(allowed []string) *names {
@@ -33,10 +32,9 @@ func newNames(allowed []string) *names {
 	return n
 }
 
-// check judges the certificate of a connection. A nil n lets every connection pass, also one without a certificate.
+// check checks the certificate of a connection. A nil n accepts every connection, also one without a certificate.
 //
-// Only a chain that crypto/tls has verified counts. With a server that asks for certificates and does not verify them,
-// what the peer presents is something that anybody can write.
+// Only a chain that crypto/tls has verified counts. Anybody can make a certificate that nobody verifies.
 func (n *names) check(state *tls.ConnectionState) (Detail, bool) {
 	switch {
 	case n == nil:

@@ -12,34 +12,32 @@ import (
 	"time"
 )
 
-// maxTimestampDigits is enough until the year 33658. Milliseconds have a digit more today, so a sender that sends them is
-// told that the timestamp is bad, not that it is stale; and nothing overflows.
+// maxTimestampDigits is enough until the year 33658, and nothing overflows. Milliseconds have a digit more today: a sender of
+// milliseconds gets bad_timestamp, not stale_timestamp.
 const maxTimestampDigits = 12
 
-// signer knows how requests are signed: HMAC-SHA256 (RFC 2104) over the body as sent, in hex.
+// signer verifies signatures: HMAC-SHA256 (RFC 2104) over the body as sent, in hex.
 //
-// With a header for timestamps, what is signed is the timestamp as it stands in that header, a dot, and the body. A
-// timestamp that is not signed would prove nothing: whoever repeats a request could write a new one. Nothing else is
-// signed, no other header and not the path.
+// With a header for timestamps, the sender signs the text of that header, a dot, and the body. An unsigned timestamp would
+// prove nothing, because an attacker who repeats a request could write a new one. No other header is signed, nor the path.
 //
-// The same request may come in again within the window, on purpose. A sender that got no answer sends the same bytes
-// again, with the signature that it has, and remembering signatures would refuse exactly those. What is repeated while
-// it is in flight or just delivered joins its original; the window is what bounds a repetition by somebody else.
+// The same request is accepted again within the window, on purpose: a sender without an answer sends the same bytes with the
+// same signature. Dedupe handles these retries. The window bounds how long an attacker can repeat a request.
 type signer struct {
 	keys            [][]byte
-	header          string // in canonical form, like the next
+	header          string // in canonical form, as timestampHeader is
 	prefix          string
 	timestampHeader string // empty when timestamps are not signed
 	window          time.Duration
 }
 
-// claim is what a request says about its body.
+// claim is the signature of a request, and the time of signing.
 type claim struct {
 	signature [sha256.Size]byte
 	timestamp string // as sent; empty when timestamps are not signed
 }
 
-// read takes the claim from the headers, and judges its form and its age. lines are those of the signature's header.
+// read reads the claim from the headers, and checks its form and age. lines are the values of the header of the signature.
 func (s *signer) read(lines []string, header http.Header, now time.Time) (c claim, detail Detail, ok bool) {
 	if len(lines) != 1 || !s.parse(lines[0], &c.signature) {
 		return claim{}, BadSignature, false
@@ -62,7 +60,7 @@ func (s *signer) read(lines []string, header http.Header, now time.Time) (c clai
 	return c, "", true
 }
 
-// parse reads the prefix, exactly, and then the signature in hex digits of either case.
+// parse reads the exact prefix, and then the signature in hex digits of either case.
 func (s *signer) parse(line string, into *[sha256.Size]byte) bool {
 	digits, found := strings.CutPrefix(line, s.prefix)
 	if !found || len(digits) != hex.EncodedLen(len(into)) {
@@ -72,7 +70,7 @@ func (s *signer) parse(line string, into *[sha256.Size]byte) bool {
 	return err == nil
 }
 
-// parseTimestamp reads Unix seconds: digits and nothing else.
+// parseTimestamp reads Unix seconds, which are digits only.
 func parseTimestamp(text string) (time.Time, bool) {
 	if len(text) > maxTimestampDigits || strings.Trim(text, "0123456789") != "" {
 		return time.Time{}, false
@@ -81,8 +79,7 @@ func parseTimestamp(text string) (time.Time, bool) {
 	return time.Unix(seconds, 0), err == nil
 }
 
-// verify tells whether one of the keys makes the claimed signature. It tries all of them, for the same reason as
-// digests.contain.
+// verify tells whether one of the keys makes the signature. It tries all keys, for the reason that digests.contain gives.
 func (s *signer) verify(c claim, body []byte) bool {
 	found := 0
 	for _, key := range s.keys {
@@ -100,7 +97,7 @@ func (s *signer) sign(key []byte, timestamp string, body []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// challenge asks for a signature. The scheme is no registered one, so it says which headers it means.
+// challenge asks for a signature. The scheme is not registered, so the challenge names its headers.
 func (s *signer) challenge() string {
 	challenge := fmt.Sprintf("Signature realm=%q, header=%q", realm, s.header)
 	if s.timestampHeader != "" {

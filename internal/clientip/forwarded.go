@@ -7,10 +7,10 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// lastElement cuts off the last element of a Forwarded field: what stands after the last comma outside of quoted
-// strings. Going backwards, a quote is the end or the beginning of a string unless an odd number of backslashes
-// stands before it, as within a string. In a well-formed field that finds the same strings as going forwards. In
-// any other it finds those at the right.
+// lastElement cuts off the last element of a Forwarded field: the text after the last comma outside of quoted strings. It
+// reads backwards. A quote begins or ends a string, unless an odd number of backslashes is before it. In a well-formed field
+// that finds the same strings as reading forwards. In a malformed field it finds the strings at the right, which the proxies
+// wrote.
 func lastElement(field string) (before, element string, more bool) {
 	quoted := false
 	for i := len(field) - 1; i >= 0; i-- {
@@ -32,8 +32,8 @@ func lastElement(field string) (before, element string, more bool) {
 }
 
 // forwardedAddr returns the address in the parameter "for" of an element (RFC 7239, section 4), or the zero Addr if there is
-// none, if it is no address, or if the element is malformed anywhere. White space around the semicolons, which
-// the RFC does not know but people write, is allowed.
+// none, if it is no address, or if the element is malformed anywhere. White space around semicolons is allowed: the RFC has
+// none, but proxies write it.
 func forwardedAddr(element string) netip.Addr {
 	var addr netip.Addr
 	found := false
@@ -91,7 +91,7 @@ func token(s string) (tok, rest string) {
 	return s[:end], s[end:]
 }
 
-// quotedString cuts off a quoted string of RFC 9110, section 5.6.4, which begins at s[0], and returns what it stands for.
+// quotedString cuts off the quoted string (RFC 9110, section 5.6.4) that begins at s[0], and returns its text.
 func quotedString(s string) (value, rest string, ok bool) {
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {
@@ -110,7 +110,7 @@ func quotedString(s string) (value, rest string, ok bool) {
 	return "", "", false
 }
 
-// isText reports whether a quoted string may have the byte: white space, what can be seen, and bytes beyond ASCII.
+// isText tells whether a quoted string may have the byte: white space, visible characters, and bytes beyond ASCII.
 func isText(c byte) bool { return c == '\t' || (c >= ' ' && c != 0x7f) }
 
 func isAlnum(r rune) bool {

@@ -9,12 +9,12 @@ import (
 
 const ows = " \t" // optional white space, RFC 9110, section 5.6.3
 
-// backwards yields the addresses of a header from the nearest hop on, at most maxHops. The fields of the header are
-// one list, in their order. An entry that is no address is yielded as the zero Addr. Empty entries are passed over
-// (RFC 9110, section 5.6.1.2), but count.
+// backwards yields the addresses of a header from the nearest hop on, at most maxHops. The fields of the header are one list,
+// in their order. An entry that is no address is the zero Addr. Empty entries are skipped (RFC 9110, section 5.6.1.2), but
+// count.
 //
-// Each field is cut from its right end. Its left part is the client's, who must not be able to swallow the
-// entries of the proxies, with a quote that it opens and does not close.
+// Each field is cut from its right end. The client writes the left part, and must not be able to hide the entries of the
+// proxies behind a quote that it does not close.
 func backwards(
 	fields []string, last func(string) (before, entry string, more bool), addr func(string) netip.Addr,
 ) iter.Seq[netip.Addr] {
@@ -39,7 +39,7 @@ func backwards(
 	}
 }
 
-// lastByComma cuts off what stands after the last comma.
+// lastByComma cuts off the text after the last comma.
 func lastByComma(field string) (before, entry string, more bool) {
 	i := strings.LastIndexByte(field, ',')
 	if i < 0 {
@@ -76,7 +76,7 @@ func node(s string, obfuscated bool) netip.Addr {
 	return bare(host)
 }
 
-// isPort reports whether s is a port of RFC 7239, section 6.
+// isPort tells whether s is a port of RFC 7239, section 6.
 func isPort(s string, obfuscated bool) bool {
 	if obfuscated && len(s) > 1 && s[0] == '_' {
 		return strings.IndexFunc(s, func(r rune) bool { return !isAlnum(r) && !strings.ContainsRune("._-", r) }) < 0
@@ -84,7 +84,7 @@ func isPort(s string, obfuscated bool) bool {
 	return s != "" && len(s) <= 5 && strings.Trim(s, "0123456789") == ""
 }
 
-// bare reads an address alone, without a zone, which would mean nothing here.
+// bare reads an address without a port. An address with a zone is none: a zone has a meaning on one machine only.
 func bare(s string) netip.Addr {
 	addr, err := netip.ParseAddr(s)
 	if err != nil || addr.Zone() != "" {

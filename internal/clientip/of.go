@@ -5,30 +5,28 @@ import (
 	"net/netip"
 )
 
-// maxHops is how many entries of a header are looked at, from the nearest. Real chains have three or four.
+// maxHops is how many entries of a header count, from the nearest. Real chains have three or four.
 const maxHops = 64
 
-// Of returns the address of the client that sent a request: the canonical form of an IP address without zone and
-// port, an IPv4 address always in its short form; or "" for a peer on a unix socket about which no header tells,
-// and for a remoteAddr that is no address.
+// Of returns the address of the client that sent a request, as an IP address without zone and port, an IPv4 address in its
+// short form. It is "" for a peer on a Unix socket without a header, and for a remoteAddr that is no address.
 //
-// remoteAddr is that of net/http, with or without a port; for a unixPeer it is not looked at. A peer that is not trusted
-// is the client, whatever its headers say.
+// remoteAddr is that of net/http, with or without a port; for a unixPeer it does not matter. A peer that is not trusted is
+// the client, whatever its headers say.
 //
-// What a trusted peer says is read from the right, because each proxy appends the address that it saw. Trusted
-// addresses are passed over as further proxies; the first one that is not trusted is the client, for what stands
-// left of it, it may have written itself. When all are trusted, the leftmost is the client. An entry that is not an
-// address ("unknown", an obfuscated "_x", anything malformed), and a Forwarded element without "for", ends what is known: the
-// client is then the last address before it, at least the peer. So does the 64th entry.
+// Headers of a trusted peer are read from the right, because each proxy appends the address that it saw. Trusted addresses are
+// further proxies. The first address that is not trusted is the client, which may have written everything left of it. When
+// all are trusted, the leftmost is the client. An entry that is no address ("unknown", an obfuscated "_x", anything malformed)
+// ends the list, and so does a Forwarded element without "for", and the 64th entry. The client is then the last address before
+// it, at least the peer.
 //
-// A request may have both X-Forwarded-For and Forwarded. A proxy writes one of them and often lets the other
-// through, as the client sent it, and nothing shows which is which. So when both are there they must lead to the
-// same address, else neither is believed and the client is the peer. A client that forges the other header hides
-// in this way, but it cannot be taken for someone else: the one that the proxy wrote would have to agree. A header
-// with nothing in it counts as absent.
+// A request may have both X-Forwarded-For and Forwarded. A proxy writes one of them, and often forwards the other as the client
+// sent it; nothing tells which is which. So both must lead to the same address, otherwise the client is the peer. A client that
+// forges the other header hides its address in this way, but cannot take the address of another. An empty header counts as
+// absent.
 //
-// This holds as long as a trusted proxy writes at least one of the headers, for every request. One that writes
-// neither, or that lets its client remove what it wrote by naming it in Connection, lends its trust to anybody.
+// This holds as long as a trusted proxy writes at least one of the headers in every request. A proxy that writes neither makes
+// every client trusted. So does a proxy whose client can remove the header by naming it in Connection.
 func (t Trusted) Of(remoteAddr string, unixPeer bool, header http.Header) string {
 	var peer netip.Addr
 	trusted := t.unix
@@ -40,8 +38,8 @@ func (t Trusted) Of(remoteAddr string, unixPeer bool, header http.Header) string
 		return text(peer)
 	}
 
-	byFor, anyFor := t.walk(peer, backwards(header["X-Forwarded-For"], lastByComma, forwardedForAddr))
-	byForwarded, anyForwarded := t.walk(peer, backwards(header["Forwarded"], lastElement, forwardedAddr))
+	byFor, anyFor := t.clientOf(peer, backwards(header["X-Forwarded-For"], lastByComma, forwardedForAddr))
+	byForwarded, anyForwarded := t.clientOf(peer, backwards(header["Forwarded"], lastElement, forwardedAddr))
 	switch {
 	case anyFor && anyForwarded && byFor != byForwarded:
 		return text(peer)
@@ -52,8 +50,8 @@ func (t Trusted) Of(remoteAddr string, unixPeer bool, header http.Header) string
 	}
 }
 
-// walk follows the hops from the nearest to the one that is the client. told is whether there was any hop.
-func (t Trusted) walk(peer netip.Addr, hops func(yield func(netip.Addr) bool)) (client netip.Addr, told bool) {
+// clientOf follows the hops from the nearest to the client. told is whether there was any hop.
+func (t Trusted) clientOf(peer netip.Addr, hops func(yield func(netip.Addr) bool)) (client netip.Addr, told bool) {
 	client = peer
 	for hop := range hops {
 		told = true
@@ -80,7 +78,7 @@ func peerAddr(remoteAddr string) netip.Addr {
 	return canonical(addr)
 }
 
-// canonical drops what has a meaning on one machine or in one notation only.
+// canonical removes the zone, which has a meaning on one machine only, and the IPv6 notation of an IPv4 address.
 func canonical(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
 func text(addr netip.Addr) string {
