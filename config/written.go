@@ -15,8 +15,8 @@ import (
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
-// read returns the values of section as they are written, once they are known to mean what they say. It writes each duration
-// back into section with its unit.
+// read returns the values of section as they are written, and refuses values that Unpack would read as something else. It
+// writes each duration back into section with its unit: ucfg reads a plain number neither in quotes nor from a variable.
 func read(section *config.C) (values map[string]any, err error) {
 	if err := checkReadable(section, "", maxLevels); err != nil {
 		return nil, err
@@ -27,14 +27,20 @@ func read(section *config.C) (values map[string]any, err error) {
 	if values, err = valuesOf(section); err != nil {
 		return nil, err
 	}
-	if err := checkValues(section, "", reflect.TypeFor[Config](), values); err != nil {
+	w := written{section: section, durations: make(map[string]time.Duration)}
+	if err := w.checkValues("", reflect.TypeFor[Config](), values); err != nil {
 		return nil, err
 	}
-	return values, writeUnits(section, "", reflect.TypeFor[Config](), values)
+	for key, d := range w.durations {
+		if err := section.SetString(key, -1, d.String()); err != nil {
+			return nil, fmt.Errorf("rtbeat.%s: %w", key, err)
+		}
+	}
+	return values, nil
 }
 
-// checkReadable reads each value of section by itself, and those in its groups and lists, down to depth levels. An error
-// names the key in full, and nothing of what ucfg says: it puts the whole value of a variable into its errors.
+// checkReadable reads each value of section by itself, down to depth levels of groups and lists. An error names the key in
+// full, and leaves out the error of ucfg, which has the whole value of a variable in it.
 func checkReadable(section *config.C, prefix string, depth int) error {
 	for _, key := range slices.Sorted(slices.Values(section.GetFields())) {
 		if err := checkReadableValue(section, key, -1, prefix+key, depth); err != nil {
@@ -53,7 +59,7 @@ func checkReadable(section *config.C, prefix string, depth int) error {
 	return nil
 }
 
-// checkReadableValue looks at one value: the one that is called name, or the one at place i of a list.
+// checkReadableValue reads one value: the value called name, or element i of a list.
 func checkReadableValue(section *config.C, name string, i int, key string, depth int) error {
 	var group *config.C
 	err := recovered(func() (err error) {
@@ -61,7 +67,7 @@ func checkReadableValue(section *config.C, name string, i int, key string, depth
 		return err
 	})
 	switch {
-	case err == nil && depth > 0: // a variable may lead back to where it stands
+	case err == nil && depth > 0: // a variable may lead to its own group
 		return checkReadable(group, key+".", depth-1)
 	case err == nil || reasonOf(err) == reasonMismatch: // neither a group nor a list
 		return nil
@@ -76,8 +82,7 @@ func unreadable(key string) error {
 	return fmt.Errorf("rtbeat.%s cannot be read: its variable holds quotes, brackets or commas that are taken for those of a list; put the whole value in single quotes there, or put it in the keystore as it is", key)
 }
 
-// recovered makes an error of a panic: ucfg reads beyond the end of a variable that holds an open bracket
-// (parse/parse.go).
+// recovered turns a panic into an error: ucfg reads beyond the end of a variable with an open bracket (parse/parse.go).
 func recovered(read func() error) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -87,10 +92,10 @@ func recovered(read func() error) (err error) {
 	return read()
 }
 
-// maxLevels is how deep values are read one by one: no setting stands deeper.
+// maxLevels is how deep values are read one by one. No setting is deeper.
 const maxLevels = 4
 
-// The reasons of ucfg (error.go) that are told apart.
+// The reasons of ucfg (error.go) that have messages of their own.
 const (
 	reasonMissing  = "missing field" // a variable: no setting is required
 	reasonMismatch = "type mismatch"
@@ -118,48 +123,27 @@ func valuesOf(section *config.C) (values map[string]any, err error) {
 	return nil, errors.New("a variable in the rtbeat section cannot be read, or leads to itself")
 }
 
-// checkValues looks at the values of a group of settings as they are written, before Unpack reads them. Unpack accepts values
-// that nobody means: 8081.5 as the port 8081, a group of keys as an empty list, a password that looks like a number as
-// another password, null as the password "null", and a number of seconds that overflows as any duration. An error names the
-// key, and no text.
-func checkValues(section *config.C, prefix string, settings reflect.Type, values map[string]any) error {
+// written is a section as it is written, with the durations that were found in it.
+type written struct {
+	section   *config.C
+	durations map[string]time.Duration // by key
+}
+
+// checkValues checks the values of a group of settings before Unpack reads them. Unpack accepts values that nobody means:
+// 8081.5 as the port 8081, a group of keys as an empty list, a password that looks like a number as another password, null as
+// the password "null", and a number of seconds that overflows as any duration. An error names the key, and no text.
+func (w *written) checkValues(prefix string, settings reflect.Type, values map[string]any) error {
 	for field := range Fields(settings) {
 		key := prefix + field.Key
 		value := values[field.Key]
 		if value == nil {
-			if err := checkNull(section, key, field); err != nil {
+			if err := w.checkNull(key, field); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := checkValue(section, key, field, value); err != nil {
+		if err := w.checkValue(key, field, value); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// writeUnits writes each duration back into section with its unit, which changes its form only: ucfg takes a plain number
-// neither in quotes nor out of a variable.
-func writeUnits(section *config.C, prefix string, settings reflect.Type, values map[string]any) error {
-	for field := range Fields(settings) {
-		key, value := prefix+field.Key, values[field.Key]
-		if group := field.group(); group != nil {
-			inner, _ := value.(map[string]any)
-			if err := writeUnits(section, key+".", group, inner); err != nil {
-				return err
-			}
-			continue
-		}
-		if value == nil || field.Type != reflect.TypeFor[time.Duration]() {
-			continue
-		}
-		d, err := parseDuration(key, value)
-		if err != nil {
-			return err
-		}
-		if err := section.SetString(key, -1, d.String()); err != nil {
-			return fmt.Errorf("rtbeat.%s: %w", key, err)
 		}
 	}
 	return nil
@@ -167,16 +151,16 @@ func writeUnits(section *config.C, prefix string, settings reflect.Type, values 
 
 // checkNull refuses a key without a value under auth and ssl, where it would let everybody in. A group there may be empty in
 // the file, but not because of a variable.
-func checkNull(section *config.C, key string, field Field) error {
+func (w *written) checkNull(key string, field Field) error {
 	within, _, _ := strings.Cut(key, ".")
 	if within != "auth" && within != "ssl" {
 		return nil
 	}
-	written, _ := section.Has(key, -1) // it fails for a value in place of a group, which Unpack refuses
-	if !written {
+	has, _ := w.section.Has(key, -1) // it fails for a value in place of a group, which Unpack refuses
+	if !has {
 		return nil
 	}
-	if field.group() != nil && !isVariable(section, key) {
+	if field.group() != nil && !w.isVariable(key) {
 		return nil
 	}
 	return noValue(key)
@@ -184,8 +168,8 @@ func checkNull(section *config.C, key string, field Field) error {
 
 // isVariable tells whether a group comes from a variable: Remove fails at a variable. It removes nothing, because no setting
 // has this name.
-func isVariable(section *config.C, key string) bool {
-	_, err := section.Remove(key+".no setting", -1)
+func (w *written) isVariable(key string) bool {
+	_, err := w.section.Remove(key+".no setting", -1)
 	return err != nil
 }
 
@@ -193,7 +177,7 @@ func noValue(key string) error {
 	return fmt.Errorf("rtbeat.%s has no value: it is null, or its variable holds null, [] or {}; give it a value, or leave it out", key)
 }
 
-func checkValue(section *config.C, key string, field Field, value any) error {
+func (w *written) checkValue(key string, field Field, value any) (err error) {
 	switch group := field.group(); {
 	case group != nil:
 		if enabled, isBool := value.(bool); isBool {
@@ -202,9 +186,9 @@ func checkValue(section *config.C, key string, field Field, value any) error {
 			}
 		}
 		values, _ := value.(map[string]any)
-		return checkValues(section, key+".", group, values)
+		return w.checkValues(key+".", group, values)
 	case field.Type == reflect.TypeFor[time.Duration]():
-		_, err := parseDuration(key, value)
+		w.durations[key], err = parseDuration(key, value)
 		return err
 	case field.Type.Kind() == reflect.Int:
 		return checkWhole(key, value)
@@ -245,19 +229,19 @@ func parseDuration(key string, value any) (time.Duration, error) {
 	case seconds > setting.MaxDuration.Seconds():
 		return 0, fmt.Errorf("rtbeat.%s is %v seconds; it may be %s at most (plain numbers are seconds)", key, value, setting.MaxDuration)
 	}
-	// One that is far below zero is as wrong as the one that it becomes here.
+	// A large negative number must not overflow. It stays negative, and no setting accepts that.
 	return time.Duration(max(seconds, -setting.MaxDuration.Seconds()) * float64(time.Second)), nil
 }
 
-// checkWhole refuses a number with a fraction, which would be cut off.
+// checkWhole refuses a number with a fraction, which Unpack would cut off.
 func checkWhole(key string, value any) error {
-	if n, ok := value.(float64); ok && n != math.Trunc(n) { // nor is NaN equal to anything
+	if n, ok := value.(float64); ok && n != math.Trunc(n) { // NaN too
 		return fmt.Errorf("rtbeat.%s is %v; it must be a whole number", key, n)
 	}
 	return nil
 }
 
-// checkText refuses what is no text, because as a text it would be another one: 0123 is 83, and 1e5 is 100000.
+// checkText refuses a value that is no text: Unpack would read 0123 as "83", and 1e5 as "100000".
 func checkText(key string, value any) error {
 	if _, ok := value.(string); ok {
 		return nil
@@ -265,7 +249,8 @@ func checkText(key string, value any) error {
 	return fmt.Errorf("rtbeat.%s is read as %s and not as text; put it in quotes, which belong into the value of an environment variable too, while the keystore has no quotes and takes no such text", key, kindOf(value))
 }
 
-// checkList refuses what would be read as an empty list, in any list null, and in a list of texts what is no text.
+// checkList refuses a group, which Unpack would read as an empty list, null in any list, and a value that is no text in a list of
+// texts.
 func checkList(key string, element reflect.Type, value any) error {
 	elements, isList := value.([]any)
 	if i := slices.Index(elements, nil); i >= 0 {
@@ -287,7 +272,7 @@ func checkList(key string, element reflect.Type, value any) error {
 	return nil
 }
 
-// hasValues tells whether anything stands in a group, or in the groups in it.
+// hasValues tells whether a group, or a group in it, has a value.
 func hasValues(value any) bool {
 	group, isGroup := value.(map[string]any)
 	if !isGroup {
