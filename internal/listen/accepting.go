@@ -7,26 +7,25 @@ import (
 	"time"
 )
 
-// Accepting returns l, and what tells how the loop that accepts its connections is doing. It is to be the outermost layer.
+// Accepting returns l as a Loop. It must be the outermost layer.
 func Accepting(l net.Listener) *Loop {
 	return &Loop{Listener: l, begun: make(chan struct{}), start: time.Now()}
 }
 
-// Loop is a listener that knows whether somebody accepts.
+// Loop is a listener that tells whether the accept loop still runs.
 type Loop struct {
 	net.Listener
 	start time.Time
 	begun chan struct{}
 	once  sync.Once
-	// away is since when the loop is elsewhere than in Accept, in nanoseconds after start: 0 while it is in there, waiting
-	// for a connection or for a place, and after the end.
+	// away is when the loop left Accept, in nanoseconds after start. It is 0 in Accept, and after the end.
 	away atomic.Int64
 }
 
 // Begun is closed when the first Accept has been called.
 func (l *Loop) Begun() <-chan struct{} { return l.begun }
 
-// Away is for how long the loop has not come back for the next connection; 0 while it waits for one, and when it is over.
+// Away is how long the loop has been outside of Accept. It is 0 in Accept, and after the end.
 func (l *Loop) Away() time.Duration {
 	since := l.away.Load()
 	if since == 0 {

@@ -1,13 +1,13 @@
 // Package listen owns the sockets: binding them, the bound on their connections, the PROXY protocol, and certificates.
 //
-// A connection passes through it from the inside out, and each layer is a net.Listener around the one before:
+// Each layer is a net.Listener around the layer before:
 //
 //	Bind           a TCP port or a Unix socket
-//	Bound.Listener counts, and makes room for a newcomer when all places are taken
+//	Bound.Listener counts, and displaces a connection when the limit is reached
 //	Proxied        takes the client's address from the PROXY header of a trusted load balancer
 //	Certificates   is the tls.Config of the http.Server, which adds the outermost layer itself
 //
-// It knows nothing of requests but one thing: whether one that has been received completely waits on a connection.
+// Of requests it knows one thing: whether a connection carries a request that has arrived in whole.
 package listen
 
 import (

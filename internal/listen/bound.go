@@ -6,33 +6,32 @@ import (
 	"time"
 )
 
-// answerGrace is how long an answer may take from the end of its handler to the socket before its connection counts as
-// waiting all the same. net/http writes an answer out after the handler has returned, in microseconds if the client
-// reads at all, and does not say when on an HTTP/2 connection.
+// answerGrace is how long an answer may take from the end of its handler to the socket. Then its connection counts as waiting.
+// net/http writes an answer after the handler has returned, in microseconds if the client reads, and does not tell when on an
+// HTTP/2 connection.
 const answerGrace = time.Second
 
-// Bound limits how many connections are open, over all listeners that it wraps.
+// Bound limits the open connections of all listeners that it wraps.
 //
-// When all places are taken, a new connection displaces, that is closes, the one that has been waiting longest without
-// a complete request, counted from when it was accepted or from the end of its last complete request. So it costs
-// idle connections and those that dribble a request first, and a sender gets in however many of them there are. A request
-// that is never completed, be it refused or too slow, makes its connection no younger. A connection that carries a
-// complete request (see Complete) is never closed. When all do, Accept waits, with one accepted connection in hand, until
-// a place is free; the kernel's backlog holds the rest. Health checks that must get in even then need a listener without
-// this bound.
+// At the limit, a new connection displaces another: Bound closes the connection that has waited longest without a complete
+// request. The wait counts from the accept, or from the end of the last complete request. So idle and slow connections go
+// first, and a sender can always connect. A request that is never complete, because it is refused or too slow, does not
+// shorten the wait of its connection. A connection that carries a complete request (see Complete) is never closed. When all
+// connections do, Accept waits with one accepted connection until another is closed; the kernel's backlog holds the rest.
+// Health checks that must connect even then need a listener without this bound.
 //
-// The files that are open for connections are at most Limit and one for each listener.
+// The open files of connections are at most Limit, and one for each listener.
 //
 // The http.Server must have ConnContext and ConnState as its hooks. All methods may be called from any goroutine.
 type Bound struct {
 	max   int
-	start time.Time // what since of a connection counts from
+	start time.Time // conn.since counts from it
 
 	mu        sync.Mutex
-	room      sync.Cond // Accept waits here for a place
+	freed     sync.Cond // Accept waits for it at the limit
 	open      int
 	displaced uint64
-	// Both lists are in the order of since. A connection that carries a complete request is in neither.
+	// Both lists are in the order of conn.since. A connection that carries a complete request is in neither.
 	waiting  list
 	answered list // done was called, and the answer may still be on its way to the socket
 }
@@ -40,7 +39,7 @@ type Bound struct {
 // NewBound returns a bound of limit connections. 0 or less is no limit: connections are counted, never displaced.
 func NewBound(limit int) *Bound {
 	b := &Bound{max: limit, start: time.Now()}
-	b.room.L = &b.mu
+	b.freed.L = &b.mu
 	return b
 }
 
@@ -54,22 +53,22 @@ func (b *Bound) Open() int {
 	return b.open
 }
 
-// Displaced returns how many connections were closed to make room for another.
+// Displaced returns how many connections were closed for another.
 func (b *Bound) Displaced() uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.displaced
 }
 
-// admit takes an accepted connection in, and closes another one for it if it must. It waits while it cannot. When the
-// listener is closed meanwhile it comes in all the same, over the limit and as the last one: its sender has to be told.
+// admit counts an accepted connection. At the limit it closes another connection, or waits while all carry complete requests.
+// When the listener is closed meanwhile, it admits the last connection over the limit, so that its sender gets an answer.
 func (b *Bound) admit(l *listener, accepted net.Conn) *conn {
 	c := &conn{Conn: accepted, bound: b}
 	b.mu.Lock()
 	var victim *conn
 	for b.max > 0 && b.open >= b.max && victim == nil && !l.closed {
 		if victim = b.oldest(); victim == nil {
-			b.awaitRoom()
+			b.awaitFreed()
 		}
 	}
 	if victim != nil {
@@ -80,7 +79,7 @@ func (b *Bound) admit(l *listener, accepted net.Conn) *conn {
 	b.waiting.push(c, b.now())
 	b.mu.Unlock()
 	if victim != nil {
-		_ = victim.Conn.Close() // it is of no more use, and its goroutine finds out by its next read
+		_ = victim.Conn.Close() // its goroutine ends at its next read
 	}
 	return c
 }
@@ -97,27 +96,27 @@ func (b *Bound) oldest() *conn {
 	return waits
 }
 
-// awaitRoom waits until something has changed that may have made room.
-func (b *Bound) awaitRoom() {
+// awaitFreed waits until a connection may be displaced, or the limit may allow another.
+func (b *Bound) awaitFreed() {
 	if c := b.answered.first; c != nil {
 		graceEnds := time.AfterFunc(c.since+answerGrace-b.now(), func() {
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			b.room.Broadcast()
+			b.freed.Broadcast()
 		})
 		defer graceEnds.Stop()
 	}
-	b.room.Wait()
+	b.freed.Wait()
 }
 
-// forget takes a connection out of the bound: from now on its place is free, and Complete fails on it.
+// forget stops counting a connection. From then on Complete fails on it.
 func (b *Bound) forget(c *conn) {
 	c.leave()
 	c.gone = true
 	b.open--
 }
 
-// closed is what a connection tells when it has been closed.
+// closed forgets a connection that has been closed.
 func (b *Bound) closed(c *conn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -125,7 +124,7 @@ func (b *Bound) closed(c *conn) {
 		return
 	}
 	b.forget(c)
-	b.room.Broadcast()
+	b.freed.Broadcast()
 }
 
 func (b *Bound) now() time.Duration { return time.Since(b.start) }

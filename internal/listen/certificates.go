@@ -22,19 +22,18 @@ const (
 	http2 = "h2"
 )
 
-// Certificates are the TLS settings of a server, with what their files held when they were last read.
+// Certificates are the TLS settings of a server, with the content of their files.
 //
-// The files (certificate, key, passphrase of the key, certificate authorities) are looked at during a handshake, once in
-// lookEvery at most, and read again when one of them has changed: another file behind the same path, symbolic links
-// followed, another size, mode or time of change. So a renewed certificate is in use from the first handshake after
-// that second on, and so is a change of the authorities. There is no goroutine. What stands in the settings as PEM text
-// cannot change.
+// The files are certificate, key, passphrase of the key, and certificate authorities. A handshake checks them, at most once in
+// lookEvery, and reads them again when one has changed: another file at the path, symbolic links followed, another size, mode
+// or time of change. So a renewed certificate, and a change of the authorities, is in use from the next handshake on. There is
+// no goroutine. PEM text in the settings cannot change.
 //
-// When reading again fails, as it does while a key does not fit its certificate yet, what was read before stays in use,
-// the log says so once for each change, and the files are tried again when they change, and every retryEvery.
+// While reading fails, for example because a key does not fit its certificate yet, the former content stays in use. The log
+// says so once for each change. The files are read again when they change, and every retryEvery.
 //
-// Open connections keep what they agreed on. Sessions do not outlive a change: after one every client goes through
-// a full handshake, so that none gets in on the word of an authority that has been removed.
+// Open connections keep their certificates. After a change every client needs a full handshake: no session may rest on an
+// authority that was removed.
 type Certificates struct {
 	settings *tlscommon.ServerConfig
 	log      *logp.Logger
@@ -42,16 +41,16 @@ type Certificates struct {
 	files    []string
 
 	serving  atomic.Pointer[tls.Config]
-	expiry   atomic.Int64 // the soonest NotAfter of what is served, in Unix seconds
+	expiry   atomic.Int64 // the soonest NotAfter of the certificates in use, in Unix seconds
 	lookNext atomic.Int64 // in nanoseconds since 1970
 
-	mu     sync.Mutex // held while files are looked at and read
-	seen   []stamp    // what the files looked like when they were last read, or tried
-	failed time.Time  // when they were last tried in vain, zero if they were read
+	mu     sync.Mutex // held while files are checked and read
+	seen   []stamp    // of the files when they were last read, or reading them failed
+	failed time.Time  // when reading them failed, zero if they were read
 }
 
-// TLS reads the certificates of settings (rtbeat.ssl). It returns nil without an error if settings are nil or not enabled:
-// that is plain HTTP.
+// TLS reads the certificates of settings (rtbeat.ssl). It returns nil and no error for plain HTTP: settings are nil or not
+// enabled.
 //
 // It refuses a certificate or key that is missing or cannot be read, and names the setting. Settings.Check must have
 // accepted the settings, which must not change afterwards. log must not be nil.
@@ -77,8 +76,8 @@ func check(settings *tlscommon.ServerConfig) error {
 	return checkTexts(&settings.Certificate)
 }
 
-// Config returns what http.Server.TLSConfig takes, nil if c is nil. Each handshake gets what is newest at its time.
-// HTTP/2 is offered beside HTTP/1.1, unless rtbeat.ssl.cipher_suites leaves out what it requires.
+// Config returns the configuration for http.Server.TLSConfig, nil if c is nil. Each handshake gets the newest certificates. It
+// offers HTTP/2 beside HTTP/1.1, unless rtbeat.ssl.cipher_suites leaves out the suites that HTTP/2 requires.
 func (c *Certificates) Config() *tls.Config {
 	if c == nil {
 		return nil
@@ -93,8 +92,8 @@ func (c *Certificates) Config() *tls.Config {
 	}
 }
 
-// Reload reads all files now, changed or not. When it fails, what was read before stays in use, and the error says what
-// is wrong. It may be called from any goroutine. A nil c has nothing to read.
+// Reload reads all files now, changed or not. When it fails, the former content stays in use. It may be called from any
+// goroutine. A nil c has nothing to read.
 func (c *Certificates) Reload() error {
 	if c == nil {
 		return nil
@@ -105,7 +104,7 @@ func (c *Certificates) Reload() error {
 	return c.read()
 }
 
-// load reads the files and makes what the next handshakes get of them.
+// load reads the files, and makes the configuration of the next handshakes.
 func (c *Certificates) load() error {
 	loaded, err := tlscommon.LoadTLSServerConfig(c.settings, c.log)
 	if err != nil {
@@ -126,8 +125,8 @@ func (c *Certificates) load() error {
 	return nil
 }
 
-// protocols are those that config can carry. HTTP/2 requires one of two suites from TLS 1.2 (RFC 9113 section 9.2.2 and
-// appendix A), and net/http would end a connection without them after having agreed to HTTP/2 on it.
+// protocols are the protocols for ALPN. HTTP/2 on TLS 1.2 requires one of two suites (RFC 9113 section 9.2.2 and appendix A).
+// Without them, net/http would end a connection after it had agreed to HTTP/2.
 func protocols(config *tls.Config) []string {
 	suites := config.CipherSuites
 	if config.MinVersion < tls.VersionTLS13 && suites != nil &&
@@ -138,8 +137,8 @@ func protocols(config *tls.Config) []string {
 	return []string{http2, http1}
 }
 
-// checkTexts refuses what is neither PEM text nor a path: tlscommon would look for a file of that name, and have the name
-// in its log.
+// checkTexts refuses a value that is neither PEM text nor the path of a file: it may be a key, and tlscommon would log it as
+// the name of a file.
 func checkTexts(certificate *tlscommon.CertificateConfig) error {
 	for _, setting := range []struct{ key, value string }{
 		{"certificate", certificate.Certificate}, {"key", certificate.Key}, {"key_passphrase_path", certificate.PassphrasePath},
@@ -168,12 +167,11 @@ func redact(err error, settings *tlscommon.ServerConfig) error {
 	return errors.New(text)
 }
 
-// mayBeShown tells whether value looks like a path, and not like a key, with its first line or without. A key is longer than
-// what people call their files, unless they give the whole path.
+// mayBeShown tells whether value looks like a path, and not like a key with or without its first line. A key is longer than the
+// usual name of a file, unless the path is absolute.
 func mayBeShown(value string) bool {
 	return !tlscommon.IsPEMString(value) && !strings.ContainsAny(value, "\r\n") && (len(value) <= longestName || filepath.IsAbs(value))
 }
 
-// longestName is how long a text may be that is no whole path, and is shown. The shortest key, of Ed25519, has 64 characters
-// in base64.
+// longestName is the longest relative path that errors show. The shortest key, of Ed25519, has 64 characters in base64.
 const longestName = 60

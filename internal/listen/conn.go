@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Listener returns l within the bound. Its connections know CloseWrite if those of l do. Close ends an Accept that
-// waits for a place.
+// Listener returns l within the bound. Its connections have CloseWrite if those of l do. Close ends an Accept that waits at
+// the limit.
 func (b *Bound) Listener(l net.Listener) net.Listener {
 	return &listener{Listener: l, bound: b}
 }
@@ -20,7 +20,7 @@ type listener struct {
 	closed bool // guarded by bound.mu
 }
 
-// Accept returns the next connection, when there is a place for it.
+// Accept returns the next connection. It may wait at the limit.
 func (l *listener) Accept() (net.Conn, error) {
 	accepted, err := l.Listener.Accept()
 	if err != nil {
@@ -33,65 +33,67 @@ func (l *listener) Accept() (net.Conn, error) {
 func (l *listener) Close() error {
 	l.bound.mu.Lock()
 	l.closed = true
-	l.bound.room.Broadcast()
+	l.bound.freed.Broadcast()
 	l.bound.mu.Unlock()
 	return l.Listener.Close() //nolint:wrapcheck // a decorator: net/http looks at the error of the listener itself
 }
 
-// conn is a connection with a place in the bound.
+// conn is a connection that the bound counts.
 type conn struct {
 	net.Conn
 	bound *Bound
 
-	leaving atomic.Bool // a last look is due: see Bound.LastCall
+	leaving atomic.Bool // a last read is due: see Bound.LastCall
 	streams atomic.Bool // it is HTTP/2
 
-	past  atomic.Bool // the deadline for reading was set to a moment that is over: net/http ends a read of its own so
-	tired atomic.Bool // the last read ran out of time
+	// past is whether the deadline for reading is in the past. net/http ends its background read in this way; such a timeout is
+	// not the client's.
+	past     atomic.Bool
+	timedOut atomic.Bool // the last read timed out
 
-	// What follows is guarded by bound.mu.
-	in             *list // where it is linked, nil while it carries a complete request
+	// Guarded by bound.mu.
+	in             *list // nil while the connection carries a complete request
 	previous, next *conn
 	since          time.Duration // after bound.start
 	requests       int32         // complete, and not done
 	gone           bool          // closed, or displaced
 }
 
-// Read notes whether the time for it ran out, and takes the last look that LastCall asked for.
+// Read notes whether it timed out, and reads once more after LastCall.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.leaving.CompareAndSwap(true, false) {
 		_ = c.Conn.SetReadDeadline(time.Now().Add(lastLook))
 		if n, err = c.Conn.Read(p); n > 0 {
-			_ = c.Conn.SetReadDeadline(time.Now().Add(answerGrace)) // for what is left of that request
+			_ = c.Conn.SetReadDeadline(time.Now().Add(answerGrace)) // for the rest of that request
 		}
 	}
-	c.tired.Store(n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && !c.past.Load())
+	c.timedOut.Store(n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && !c.past.Load())
 	return n, err //nolint:wrapcheck // a decorator: net/http looks at the error of the connection itself
 }
 
-// SetReadDeadline notes whether the deadline is a way to stop reading (aLongTimeAgo in net/http/server.go).
+// SetReadDeadline notes whether the deadline is in the past, which ends a read (aLongTimeAgo in net/http/server.go).
 func (c *conn) SetReadDeadline(t time.Time) error {
 	c.past.Store(!t.IsZero() && time.Until(t) < -time.Hour)
 	return c.Conn.SetReadDeadline(t) //nolint:wrapcheck // a decorator: net/http looks at the error of the connection itself
 }
 
-// Close closes the connection, and gives its place back when its file is closed.
+// Close closes the connection. The bound stops counting it when its file is closed.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.bound.closed(c)
 	return err //nolint:wrapcheck // a decorator: net/http looks at the error of the connection itself
 }
 
-// lastLook is how long the last look for a request takes, which finds what has come already.
+// lastLook is how long the last read of LastCall takes. It finds a request that has already arrived.
 const lastLook = time.Millisecond
 
-// LastCall ends the connection by a deadline for its read, unless it carries a request. A request that has come, and that
-// net/http has not taken up, is still read: without that last look the socket would be closed with a request in
-// it, and its sender get a reset. HTTP/2 connections are left alone, they have a way of their own to say goodbye.
+// LastCall ends the connection by a deadline for its read, unless it carries a request. A request that has arrived, and that
+// net/http has not read, is still read. Otherwise the socket would be closed with a request in it, and the sender would get a
+// reset. LastCall does nothing on HTTP/2, which has GOAWAY.
 func (*Bound) LastCall(outer net.Conn) {
 	c := bounded(outer)
-	if c == nil || c.streams.Load() { // asking the TLS layer would wait for a handshake
+	if c == nil || c.streams.Load() { // the TLS layer would wait for a handshake
 		return
 	}
 	c.bound.mu.Lock()
@@ -104,10 +106,10 @@ func (*Bound) LastCall(outer net.Conn) {
 	_ = c.Conn.SetReadDeadline(longAgo)
 }
 
-// longAgo is a deadline that is over.
+// longAgo is a deadline in the past.
 var longAgo = time.Unix(1, 0)
 
-// CloseWrite is what net/http looks for: it half-closes a connection whose request it did not read to its end.
+// CloseWrite half-closes the connection. net/http calls it where it did not read a request to its end.
 func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
 
 // closeWrite half-closes conn if it can.
@@ -118,8 +120,8 @@ func closeWrite(conn net.Conn) error {
 	return nil
 }
 
-// bounded returns the connection of a Bound that outer is, or wraps: under TLS and the PROXY protocol. Nil if there is
-// none. It asks outer for nothing else, least of all for addresses, which may wait for the PROXY header.
+// bounded returns the connection of a Bound in outer, below TLS and the PROXY protocol. It is nil where there is none. It calls
+// nothing else of outer: an address may wait for the PROXY header.
 func bounded(outer net.Conn) *conn {
 	for {
 		switch layer := outer.(type) {
@@ -133,8 +135,8 @@ func bounded(outer net.Conn) *conn {
 	}
 }
 
-// list is a list of connections, linked through them, so that each step of a connection costs the same however many
-// there are, and no memory. Its bound's mutex guards it.
+// list is a linked list of connections. The links are in the connections, so that each change takes constant time and no
+// memory. The mutex of the bound guards it.
 type list struct{ first, last *conn }
 
 // push puts c, which is in no list, at the end.
@@ -148,7 +150,7 @@ func (l *list) push(c *conn, since time.Duration) {
 	l.last = c
 }
 
-// leave takes c out of the list that it is in, if any.
+// leave removes c from its list, if it is in one.
 func (c *conn) leave() {
 	if c.in == nil {
 		return

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// Expiry is when the first of the certificates that are served ends: that of the server, or one of those that it sends
-// with it. It looks at the files first, as a handshake does, so that a renewed certificate counts although nobody has come
-// since. It may be called from any goroutine.
+// Expiry is when the first of the certificates in use ends: the server's, or one of its chain. It checks the files first, as a
+// handshake does, so that a renewed certificate counts without a handshake. It may be called from any goroutine.
 func (c *Certificates) Expiry() time.Time {
 	c.look()
 	return time.Unix(c.expiry.Load(), 0)

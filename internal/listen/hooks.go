@@ -7,11 +7,11 @@ import (
 	"net/http"
 )
 
-// connKey is where ConnContext leaves the connection.
+// connKey is the key of the connection in a context.
 type connKey struct{}
 
-// ConnContext is the hook http.Server.ConnContext: it lets Complete find the connection of a request. A connection that
-// did not come through a listener of a Bound is left alone. net/http calls it before the next Accept, so it does not wait.
+// ConnContext is the hook http.Server.ConnContext: it lets Complete find the connection of a request. It does nothing for a
+// connection that no Bound counts. net/http calls it before the next Accept, so it does not wait.
 func (b *Bound) ConnContext(ctx context.Context, outer net.Conn) context.Context {
 	if c := bounded(outer); c != nil {
 		return context.WithValue(ctx, connKey{}, c)
@@ -19,10 +19,10 @@ func (b *Bound) ConnContext(ctx context.Context, outer net.Conn) context.Context
 	return ctx
 }
 
-// ConnState is the hook http.Server.ConnState: when an HTTP/1 connection becomes idle, its answer has left (finishRequest
-// in net/http/server.go), and it waits for the next request. An HTTP/2 connection is called idle while the last frame is
-// still in its buffer (wroteFrame in net/http/h2_bundle.go), so it counts as waiting a second after its last request is
-// done, and so does every connection without this hook.
+// ConnState is the hook http.Server.ConnState. An HTTP/1 connection becomes idle when its answer has been written (finishRequest
+// in net/http/server.go): then it counts as waiting. An HTTP/2 connection becomes idle while the last frame is still in its
+// buffer (wroteFrame in net/http/h2_bundle.go). So it counts as waiting answerGrace after its last request is done, as every
+// connection does without this hook.
 func (b *Bound) ConnState(outer net.Conn, state http.ConnState) {
 	if state != http.StateIdle {
 		return
@@ -37,36 +37,35 @@ func (b *Bound) ConnState(outer net.Conn, state http.ConnState) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c.in != &b.answered { // a request that ended before it was complete makes nobody younger
+	if c.in != &b.answered { // a request that was never complete does not shorten the wait
 		return
 	}
 	c.leave()
 	b.waiting.push(c, b.now())
-	b.room.Broadcast()
+	b.freed.Broadcast()
 }
 
-// HeadersTimedOut tells, in the hook http.Server.ConnState for StateActive, that a request has begun and its headers did
-// not come in time. net/http calls the hook when it has read the headers or failed to (serve in net/http/server.go), and
-// closes such a connection, with a 400 of its own where the line it has is no header yet; before that the caller may write
-// an answer to outer and half-close it. It is never so on HTTP/2, and not where all that came of a request came in one
-// piece behind an earlier one: net/http does not call the hook then.
+// HeadersTimedOut tells, in the hook http.Server.ConnState for StateActive, that a request has begun and its headers timed out.
+// net/http calls the hook when it has read the headers, or failed to (serve in net/http/server.go). It then closes such a
+// connection, with a 400 where it has an incomplete line. Before that, the caller may write an answer to outer and half-close
+// it. It is false on HTTP/2. It is also false where the beginning of a request arrived in one packet with the request before:
+// net/http does not call the hook then.
 func (*Bound) HeadersTimedOut(outer net.Conn) bool {
 	if secure, ok := outer.(*tls.Conn); ok && secure.ConnectionState().NegotiatedProtocol == http2 {
 		return false
 	}
 	c := bounded(outer)
-	return c != nil && c.tired.Load()
+	return c != nil && c.timedOut.Load()
 }
 
-// Complete says that a request has been received completely, its body read to the end, and is to be answered: from here
-// until done its connection is not closed to make room for another, nor in the second that the answer may take to leave.
-// On HTTP/2 that holds for the connection as long as one of its requests is complete.
+// Complete says that a request has arrived in whole, and waits for its answer. Until done, and answerGrace after it, its
+// connection is not displaced. On HTTP/2 that holds for the connection as long as one of its requests is complete.
 //
-// ok is false when the connection has been closed already, by the bound or by the server: the client cannot get an
-// answer any more, takes the request for failed, and will repeat it, so nothing may come of it. done must be
-// called when ok is true, once the answer is about to be written; again does nothing, and neither does it when ok is false.
+// ok is false when the connection has been closed already, by the bound or by the server. Its client cannot get an answer, and
+// will repeat the request, so that nothing of it may be published. When ok is true, call done before the answer is written.
+// Further calls do nothing.
 //
-// ctx is that of the request. Where its server has no Bound.ConnContext, or the connection no bound, ok is true.
+// ctx is the context of the request. Without Bound.ConnContext or a bound, ok is true.
 func (*Bound) Complete(ctx context.Context) (done func(), ok bool) {
 	c, found := ctx.Value(connKey{}).(*conn)
 	if !found {
@@ -91,7 +90,7 @@ func (*Bound) Complete(ctx context.Context) (done func(), ok bool) {
 		c.requests--
 		if c.requests == 0 && !c.gone {
 			b.answered.push(c, b.now())
-			b.room.Broadcast() // who waits for a place must wake up when the second is over
+			b.freed.Broadcast() // a waiting Accept has to wait for the end of answerGrace now
 		}
 	}, true
 }

@@ -8,29 +8,26 @@ import (
 	proxyproto "github.com/pires/go-proxyproto"
 )
 
-// defaultHeaderTimeout stands in for none, which to go-proxyproto would mean for ever.
+// defaultHeaderTimeout is used where there is none: go-proxyproto would wait for ever.
 const defaultHeaderTimeout = 10 * time.Second
 
 // Proxied returns l with the PROXY protocol, version 1 and 2
-// (https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt), for load balancers that are trusted.
+// (https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt), for trusted load balancers.
 //
-// trusted says whether a peer is one, by its address as the kernel knows it, without a zone, and as IPv4 when it is IPv4
-// mapped to IPv6. It is called before the next connection is accepted, so it must not wait; nil trusts nobody. unix is
-// whether every peer on a Unix socket is one; its mode decides who that can be. headerTimeout limits how long the
-// header may take from the first use of the connection; 0 or less is 10 s.
+// trusted tells whether a peer is a trusted load balancer, by its address without a zone, and as IPv4 when it is IPv4 mapped to
+// IPv6. It is called before the next connection is accepted, so it must not wait; nil trusts nobody. unix is whether every peer
+// on a Unix socket is trusted. headerTimeout limits the header from the first use of the connection; 0 or less is 10 s.
 //
-// From them the header is required: if it were not, a forwarder that knows nothing of it would let its client write
-// one. A connection without a valid one fails at the first read, and is answered nothing; health checks of such a peer
-// need the header, too. From anybody else no header is looked for: its bytes go on to HTTP, which refuses them.
+// A trusted peer must send the header. Otherwise a forwarder without the protocol would let its client write a header. A
+// connection without a valid header fails at its first read, without an answer; health checks of such a peer need the header
+// too. A header of any other peer is not read: its bytes go to HTTP, which refuses them.
 //
-// RemoteAddr of a connection is the client's address that the header announces, and LocalAddr stays that of the socket.
-// The peer's own address remains where the header announces none: LOCAL in version 2 (a health check), UNKNOWN
-// in version 1, and addresses of anything but TCP. So behind this listener the client takes the place of the peer, also
-// where X-Forwarded-For is believed by the peer's address: that of an announced client is believed only if its
-// own address is among the trusted.
+// RemoteAddr of a connection is the announced client, and LocalAddr is that of the socket. RemoteAddr is the peer where the
+// header announces no client: LOCAL in version 2 (a health check), UNKNOWN in version 1, and addresses of anything but TCP. So
+// the announced client counts as the peer for X-Forwarded-For too: its header is believed only if its own address is trusted.
 //
-// Accept does not wait for the header; it is read at the first call of Read, Write or RemoteAddr, which wait for it.
-// net/http makes that call in the goroutine of the connection.
+// Accept does not wait for the header. The first call of Read, Write or RemoteAddr waits for it, which net/http makes in the
+// goroutine of the connection.
 func Proxied(l net.Listener, trusted func(netip.Addr) bool, unix bool, headerTimeout time.Duration) net.Listener {
 	if headerTimeout <= 0 {
 		headerTimeout = defaultHeaderTimeout
@@ -57,7 +54,7 @@ func (l *proxiedListener) Accept() (net.Conn, error) {
 	}, nil
 }
 
-// trusts says whether the peer at the address must send a header.
+// trusts tells whether the peer must send a header.
 func (l *proxiedListener) trusts(address net.Addr) bool {
 	switch address := address.(type) {
 	case *net.TCPAddr:
@@ -89,5 +86,5 @@ func (c *proxiedConn) LocalAddr() net.Addr { return c.peer.LocalAddr() }
 // NetConn is the connection beneath.
 func (c *proxiedConn) NetConn() net.Conn { return c.peer }
 
-// CloseWrite half-closes the connection, which net/http looks for.
+// CloseWrite half-closes the connection. net/http calls it.
 func (c *proxiedConn) CloseWrite() error { return closeWrite(c.peer) }

@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	// lookEvery is how often the files are looked at, at most.
+	// lookEvery is how often the files are checked, at most.
 	lookEvery = time.Second
-	// retryEvery is how often files that could not be read are tried again although they look the same.
+	// retryEvery is how often files that could not be read are read again without a change.
 	retryEvery = time.Minute
-	// readAttempts is how often files are read that change while they are read.
+	// readAttempts is how often files are read again that change while they are read.
 	readAttempts = 3
 )
 
-// look reads the files again if they have changed. Other handshakes do not wait for the one that does so.
+// look reads the files again if they have changed. Other handshakes do not wait for it.
 func (c *Certificates) look() {
 	now := c.now()
 	if len(c.files) == 0 || now.UnixNano() < c.lookNext.Load() || !c.mu.TryLock() {
@@ -38,8 +38,8 @@ func (c *Certificates) look() {
 	}
 }
 
-// read loads the files, and remembers what they looked like. Files that change meanwhile are read again, for what
-// was read of them may not belong together. mu is held.
+// read loads the files, and keeps their stamps. Files that change meanwhile are read again, because their content may not
+// belong together. mu is held.
 func (c *Certificates) read() error {
 	var err error
 	before := stamps(c.files)
@@ -59,7 +59,7 @@ func (c *Certificates) read() error {
 	return err
 }
 
-// stamp is what a file looks like from outside.
+// stamp is the state of a file without its content.
 type stamp struct {
 	info    fs.FileInfo // nil if there is none
 	problem string      // why
@@ -73,7 +73,7 @@ func (s stamp) equal(other stamp) bool {
 		s.info.Mode() == other.info.Mode() && s.info.ModTime().Equal(other.info.ModTime())
 }
 
-// stamps looks at files, through symbolic links: a secret in Kubernetes changes by one that points elsewhere.
+// stamps returns the stamps of files. It follows symbolic links: Kubernetes changes a secret by changing a link.
 func stamps(files []string) []stamp {
 	seen := make([]stamp, len(files))
 	for i, file := range files {
@@ -87,7 +87,7 @@ func stamps(files []string) []stamp {
 	return seen
 }
 
-// watched are the files that settings name.
+// watched are the files in settings.
 func watched(settings *tlscommon.ServerConfig) []string {
 	certificate := settings.Certificate
 	named := append([]string{certificate.Certificate, certificate.Key}, settings.CAs...)

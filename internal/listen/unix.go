@@ -18,7 +18,7 @@ import (
 const (
 	// backlog is how many connections may wait to be accepted. The kernel lowers it to its own limit (somaxconn).
 	backlog = 4096
-	// probeTimeout bounds the question whether anybody listens on a socket.
+	// probeTimeout bounds the attempt to connect to a socket that may be stale.
 	probeTimeout = time.Second
 )
 
