@@ -135,7 +135,7 @@ settings: ## Write the settings into rtbeat.reference.yml and docs/configuration
 
 .PHONY: metrics-manual
 metrics-manual: ## Write the tables of docs/metrics.md from the declarations of the metrics
-	go run ./internal/metrics/manual
+	go run ./tools/metrics
 
 .PHONY: mixin
 mixin: ## Write the rules for Prometheus and the dashboard for Grafana from deploy/mixin
@@ -144,7 +144,7 @@ mixin: ## Write the rules for Prometheus and the dashboard for Grafana from depl
 .PHONY: generate-check
 generate-check: ## Fail when a generated file is out of date
 	go run ./internal/notice -check
-	go run ./internal/metrics/manual -check
+	go run ./tools/metrics -check
 	go run ./tools/settings -check
 	go run ./deploy/mixin -check
 

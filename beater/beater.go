@@ -19,7 +19,6 @@ import (
 	"github.com/txn2/rtbeat/internal/diskqueue"
 	"github.com/txn2/rtbeat/internal/effective"
 	"github.com/txn2/rtbeat/internal/libbeatstats"
-	"github.com/txn2/rtbeat/internal/metrics"
 	"github.com/txn2/rtbeat/internal/outputs"
 )
 
@@ -56,7 +55,7 @@ type Beater struct {
 	closePipeline func() error
 	queue         *diskqueue.Queue // nil in memory mode
 	libbeat       *libbeatstats.Stats
-	build         metrics.Build
+	build         build
 	processors    []string            // the names of the processors in the configuration
 	settings      []effective.Setting // in effect, without secrets
 	reread        func() (root *conf.C, diskQueue string, err error)
@@ -96,7 +95,7 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	bt := &Beater{
 		config: c, log: log, door: door, reread: options.Reread, hangups: options.Hangups, processors: options.processors,
 		libbeat: libbeatstats.New(b.Monitoring.StatsRegistry()),
-		build:   metrics.Build{Version: b.Info.Version, Commit: version.Commit(), Libbeat: version.GetDefaultVersion()},
+		build:   build{version: b.Info.Version, commit: version.Commit(), libbeat: version.GetDefaultVersion()},
 	}
 	if b.Config != nil {
 		bt.output = b.Config.Output.Name()
@@ -187,7 +186,7 @@ func (bt *Beater) Run(*beat.Beat) error {
 func (bt *Beater) announce() {
 	c := bt.config
 	bt.log.Infow("listening on "+bt.Address(),
-		"service.version", bt.build.Version, "tls", bt.door.certificates != nil, "auth", schemesOf(bt.door.authenticator), "output", bt.output, "ack", string(bt.ack()),
+		"service.version", bt.build.version, "tls", bt.door.certificates != nil, "auth", schemesOf(bt.door.authenticator), "output", bt.output, "ack", string(bt.ack()),
 		"timeout", c.Timeout.String(), "stall_after", c.StallAfter.String(), "shutdown_timeout", c.ShutdownTimeout.String(),
 		"max_body_bytes", int64(c.MaxBody), "max_messages", c.MaxMessages, "max_in_flight_bytes", int64(c.MaxInFlight),
 		"max_connections", bt.door.connections.Limit())

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"time"
 
 	"github.com/elastic/elastic-agent-libs/logp"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/clientip"
 	"github.com/txn2/rtbeat/internal/listen"
+	"github.com/txn2/rtbeat/internal/metrics"
 	"github.com/txn2/rtbeat/internal/systemd"
 )
 
@@ -93,12 +93,12 @@ func (d *door) close() {
 	}
 }
 
-// expiry returns what tells when the certificate ends; nil for plain HTTP.
-func (d *door) expiry() func() time.Time {
-	if d.certificates == nil {
-		return nil
+// register registers the metrics of connections and certificates.
+func (d *door) register(r *metrics.Registry) {
+	d.connections.Register(r)
+	if d.certificates != nil {
+		listen.RegisterExpiry(r, d.certificates.Expiry)
 	}
-	return d.certificates.Expiry
 }
 
 // schemesOf is for the log: who may come in.

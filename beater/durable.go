@@ -106,21 +106,13 @@ func (s *shipping) close(ctx context.Context) (left diskqueue.Stats, err error) 
 	return s.queue.Counts(), err
 }
 
-// onDisk is what the metrics have of the queue; nil in memory mode.
-func (s *shipping) onDisk() func() metrics.OnDisk {
+// register registers the metrics of durable mode.
+func (s *shipping) register(r *metrics.Registry) {
 	if s.queue == nil {
-		return nil
+		return
 	}
-	return func() metrics.OnDisk {
-		stats := s.queue.Stats()
-		_, trouble := s.queue.Trouble()
-		isFull := errors.Is(trouble, diskqueue.ErrFull)
-		return metrics.OnDisk{
-			Batches: stats.Batches, Bytes: stats.Bytes, Oldest: stats.Oldest,
-			Files: stats.Files, FilesLimit: stats.Limit, Stored: stats.Stored, Delivered: stats.Deleted,
-			Retrying: s.shipper.Retrying(), IsFull: isFull, HasFailed: trouble != nil && !isFull,
-		}
-	}
+	s.queue.Register(r)
+	s.shipper.Register(r)
 }
 
 // inFlight is the bytes that the shipper has in memory.

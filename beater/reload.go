@@ -15,12 +15,6 @@ import (
 	"github.com/txn2/rtbeat/internal/effective"
 )
 
-// The results of a reload, as the metric has them.
-const (
-	reloadDone   = "done"
-	reloadFailed = "failed"
-)
-
 // errOpened refuses what is a file that is empty, or written half, more often than meant: it would let everybody in.
 var errOpened = errors.New("rtbeat.auth is in force and not in the configuration any more: a reload does not let everybody in; put it back, or restart to do without")
 
@@ -67,7 +61,7 @@ func (bt *Beater) reloads(ctx context.Context, a *assembly, m *manager) {
 			result = reloadFailed
 			bt.log.Errorw("reloading failed: the certificates, tokens, passwords and keys that were in force stay so", "error.message", err.Error())
 		}
-		a.metrics.Reload(result)
+		a.reloads.Inc(result)
 		m.ready()
 	}
 }

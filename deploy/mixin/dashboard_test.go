@@ -107,7 +107,7 @@ func TestDashboardFollowsTheWalk(t *testing.T) {
 }
 
 func TestPanelsSayWhatTheyShow(t *testing.T) {
-	known := exposed()
+	known := exposed(t)
 	_, alerting := rulesOf(t)
 	runbooks := make(map[string]bool)
 	for _, r := range alerting {

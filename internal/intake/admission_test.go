@@ -123,7 +123,7 @@ func TestMemoryGrowsWithWhatArrives(t *testing.T) {
 		require.NoError(t, err)
 		req := r.request(strings.Repeat("x", n))
 		req.ContentLength = int64(test.announced)
-		h := &handler{Parts: Parts{Metrics: r.metrics}, Settings: Settings{ReadTimeout: time.Second, MaxBody: 1 << 20}}
+		h := &handler{counters: r.metrics.counters, Settings: Settings{ReadTimeout: time.Second, MaxBody: 1 << 20}}
 		p := &post{handler: h, w: httptest.NewRecorder(), req: req, requestSlot: requestSlot, reservation: reservation}
 		body, err := p.read()
 		require.NoError(t, err)

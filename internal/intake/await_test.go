@@ -36,7 +36,7 @@ func TestThe200ComesWithTheLastAckAndNotBefore(t *testing.T) {
 
 		require.JSONEq(t, `{"status":"OK","ack":"delivered","messages":3,"coalesced":0,"filtered":0}`, c.requireAnswer(delivered))
 		require.Equal(t, 3*time.Second, c.took)
-		require.Equal(t, []time.Duration{3 * time.Second}, r.metrics.deliveries)
+		r.requireDelivered(3 * time.Second)
 		r.requireAnswers("200 delivered")
 	})
 }
@@ -53,7 +53,7 @@ func TestTheWholeBatchIsPublished(t *testing.T) {
 		require.Equal(t, "192.0.2.1", job.ClientIP, "the peer without its port")
 		require.Equal(t, "m1", job.messages[0].UUID)
 		require.Equal(t, map[string]any{"uuid": "m2"}, job.messages[1].Fields)
-		require.Equal(t, []int{len(body), 1, 2, 1}, []int{r.metrics.bytes, r.metrics.batches, r.metrics.messages, r.metrics.asStrings})
+		require.Equal(t, []int{len(body), 1, 2, 1}, []int{number(r.metrics.bytes), number(r.metrics.batches), number(r.metrics.messages), number(r.metrics.asStrings)})
 	})
 }
 
@@ -92,7 +92,7 @@ func TestAFailedProcessorIsA500ThatNamesIt(t *testing.T) {
 		event.Drop(&inflight.ProcessorError{Processor: "fingerprint"})
 		require.Contains(t, c.requireAnswer(processorFailed), `,"processor":"fingerprint"}`)
 		require.Zero(t, c.took, "at once")
-		require.Empty(t, r.metrics.deliveries)
+		r.requireDelivered()
 		job.ack(1)
 	})
 }
@@ -147,7 +147,7 @@ func TestThe504ComesAtTheTimeoutAndTheBytesStayUntilTheAck(t *testing.T) {
 		require.Contains(t, body, `"messages":4,"coalesced":0,"filtered":1,"acked":2`)
 		require.EqualValues(t, 2*messageWeight, r.admission.Used(), "the answer does not give back what the output still has")
 		require.Equal(t, 2, r.registry.Events())
-		require.Empty(t, r.metrics.deliveries)
+		r.requireDelivered()
 		r.requireAnswers("504 ack_timeout")
 
 		job.ack(2)
@@ -158,7 +158,7 @@ func TestThe504ComesAtTheTimeoutAndTheBytesStayUntilTheAck(t *testing.T) {
 func TestTheTimeoutRunsFromTheEndOfTheBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.metrics.onBatch = func() { time.Sleep(2 * time.Second) } // as long as a large body takes to decode
+		hook(&r.metrics.batches, func() { time.Sleep(2 * time.Second) }) // as long as a large body takes to decode
 		c := r.do(r.request(messages(1)))
 		c.requireAnswer(ackTimeout)
 		require.Equal(t, 5*time.Second, c.took)
@@ -173,7 +173,7 @@ func TestA504WithdrawsWhatThePipelineDoesNotHave(t *testing.T) {
 		job := r.take()
 		job.handOver(1)
 		c.requireAnswer(ackTimeout)
-		require.Equal(t, 3, r.metrics.withdrawn)
+		require.Equal(t, 3, number(r.metrics.withdrawn))
 		job.requireNoMore(t)
 		require.EqualValues(t, messageWeight, r.admission.Used())
 
@@ -196,7 +196,7 @@ func TestASenderThatLeavesIsWrittenNothing(t *testing.T) {
 		require.Equal(t, time.Second, c.took)
 		require.Empty(t, c.recorder.Body.String())
 		require.Empty(t, c.recorder.Header())
-		require.Equal(t, 2, r.metrics.withdrawn)
+		require.Equal(t, 2, number(r.metrics.withdrawn))
 		r.requireAnswers("499 client_gone")
 
 		job.ack(1)
@@ -215,7 +215,7 @@ func TestDrainEndsWaitingRequests(t *testing.T) {
 		require.ErrorIs(t, within(t, r.drain(time.Second)), errBudget)
 		c.requireAnswer(stopping)
 		require.Equal(t, time.Second, c.took)
-		require.Equal(t, 1, r.metrics.withdrawn)
+		require.Equal(t, 1, number(r.metrics.withdrawn))
 		r.requireAnswers("503 stopping")
 		job.ack(1)
 	})
@@ -263,7 +263,7 @@ func TestAnEventDroppedOnPublishIsA503AtOnce(t *testing.T) {
 		job.event().Drop(inflight.ErrDropped)
 		c.requireAnswer(stopping)
 		require.Zero(t, c.took)
-		require.Equal(t, 2, r.metrics.withdrawn)
+		require.Equal(t, 2, number(r.metrics.withdrawn))
 		require.EqualValues(t, messageWeight, r.admission.Used(), "one of the two is in the pipeline still")
 
 		job.ack(1)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/metrics"
 )
 
 // BenchmarkHandler is a POST from its headers to its answer: all that is ours of the way of a batch but the events
@@ -28,8 +29,8 @@ func benchmarkHandler(b *testing.B, n int) {
 	server := New(Settings{
 		Timeout: time.Minute, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxBody: 16 << 20, MaxHeader: 8 << 10,
 	}, Parts{
-		Admission: inflight.NewAdmission(1 << 30), Registry: registry, Metrics: newFakeMetrics(),
-		Connections: anyConnections{}, MetricsHandler: http.NotFoundHandler(), Log: &fakeLog{quiet: true},
+		Admission: inflight.NewAdmission(1 << 30), Registry: registry, Metrics: metrics.NewRegistry(),
+		Connections: anyConnections{}, Log: &fakeLog{quiet: true},
 	})
 	defer server.abort(nil)
 	var worker sync.WaitGroup

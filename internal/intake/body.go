@@ -95,7 +95,7 @@ func (p *post) read() (body []byte, err error) {
 	}()
 	source := http.MaxBytesReader(p.w, p.req.Body, int64(p.MaxBody)) // tells net/http to close the connection after the answer
 	read := 0
-	defer func() { p.Metrics.Read(read) }()
+	defer func() { p.counters.bytes.Add(float64(read)) }()
 	for {
 		if len(body) == cap(body) {
 			body = grow(body, p.req.ContentLength)

@@ -215,7 +215,7 @@ func TestExpectContinue(t *testing.T) {
 			w.send(head(headers, "Expect: 100-continue"))
 			w.requireLastAnswer(want)
 		}
-		require.Zero(t, r.metrics.bytesRead())
+		require.Zero(t, number(r.metrics.bytes))
 	})
 	t.Run("a welcome body is asked for", func(t *testing.T) {
 		t.Parallel()

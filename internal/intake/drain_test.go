@@ -92,7 +92,7 @@ func TestASenderThatDoesNotFinishDoesNotHoldDrainUp(t *testing.T) {
 	r := newRig(t, quick, func(l *limits) { l.ReadTimeout = patience })
 	w := dial(t, r.serve())
 	w.send(head("Content-Length: 100") + `{"mess`)
-	require.Eventually(t, func() bool { return r.metrics.serving() == 1 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return number(r.metrics.requests) == 1 }, patience, time.Millisecond)
 	start := time.Now()
 	drained := r.drain(short)
 	require.ErrorIs(t, within(t, drained), errBudget)

@@ -14,7 +14,7 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// Every way for a body not to be a batch is counted once, under a word that there is.
+// Every way for a body not to be a batch is counted once, under a reason that exists.
 func TestUndecodableBodiesAreCounted(t *testing.T) {
 	corrupt := gzipped(messages(2))
 	corrupt = corrupt[:len(corrupt)-4]
@@ -37,11 +37,11 @@ func TestUndecodableBodiesAreCounted(t *testing.T) {
 			req.Header.Set("Content-Encoding", "gzip")
 		}
 		r.do(req)
-		require.Equal(t, map[string]int{"undecodable " + want: 1}, r.metrics.failedTimes(), "%q", body)
+		require.Equal(t, map[string]int{"decode " + want: 1}, r.metrics.failedTimes(), "%q", body)
 		counted[want]++
 	}
-	require.Len(t, counted, len(DecodeFailures()))
-	for _, word := range DecodeFailures() {
+	require.Len(t, counted, len(decodeReasons()))
+	for _, word := range decodeReasons() {
 		require.Contains(t, counted, word)
 	}
 }
@@ -77,17 +77,17 @@ func TestRefusedCredentialsAreCounted(t *testing.T) {
 	post("X-Nothing", marker)
 	post("X-Signature", "sha256="+strings.Repeat("0", 64))
 	require.Equal(t, map[string]int{
-		"unwelcome wrong_token": 1, "unwelcome bad_scheme": 1, "unwelcome missing": 1, "unwelcome wrong_signature": 1,
+		"auth wrong_token": 1, "auth bad_scheme": 1, "auth missing": 1, "auth wrong_signature": 1,
 	}, r.metrics.failedTimes())
 	for what := range r.metrics.failedTimes() {
-		require.True(t, slices.Contains(auth.Details(), auth.Detail(strings.TrimPrefix(what, "unwelcome "))), what)
+		require.True(t, slices.Contains(auth.Details(), auth.Detail(strings.TrimPrefix(what, "auth "))), what)
 	}
 }
 
 func TestPhase(t *testing.T) {
 	r := newRig(t)
-	require.Equal(t, []string{"starting", "serving", "leaving", "draining"}, Phases())
-	for p, word := range Phases() {
+	require.Equal(t, []string{"starting", "serving", "leaving", "draining"}, phases[:])
+	for p, word := range phases {
 		r.server.advance(phase(p))
 		require.Equal(t, word, r.server.Phase())
 	}

@@ -3,7 +3,6 @@ package intake
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -11,10 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/metrics"
 )
 
 // taken is a batch that the handler published, in the hands of the test, which does with it what a publishing worker
@@ -128,106 +129,52 @@ func (anyConnections) LastCall(net.Conn)                                        
 func (anyConnections) HeadersTimedOut(net.Conn) bool                               { return false }
 func (anyConnections) Complete(context.Context) (done func(), ok bool)             { return func() {}, true }
 
-// fakeMetrics keeps what the intake reports.
-type fakeMetrics struct {
-	onBatch     func() // called in Batch
-	onCoalesced func() // called in Coalesced, before the batch is published
-	onWithdrawn func() // called in Withdrawn
+// counted reads the metrics of a rig.
+type counted struct{ *counters }
 
-	mu         sync.Mutex
-	requests   int // being served
-	bytes      int
-	batches    int
-	messages   int
-	asStrings  int
-	inFlight   int // joined
-	delivered  int // joined
-	withdrawn  int
-	deliveries []time.Duration
-	answers    map[string]int // by "code reason"
-	failures   map[string]int // by "kind reason": undecodable, unwelcome, handshake
-}
+func newCounted() counted { return counted{newCounters(metrics.NewRegistry())} }
 
-// Expect makes no difference here.
-func (*fakeMetrics) Expect(int, string) {}
-
-func newFakeMetrics() *fakeMetrics {
-	return &fakeMetrics{onBatch: func() {}, onCoalesced: func() {}, onWithdrawn: func() {}, answers: make(map[string]int), failures: make(map[string]int)}
-}
-
-func (m *fakeMetrics) locked(change func()) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	change()
-}
-
-func (m *fakeMetrics) Request() (done func()) {
-	m.locked(func() { m.requests++ })
-	return func() { m.locked(func() { m.requests-- }) }
-}
-
-func (m *fakeMetrics) Read(bytes int) { m.locked(func() { m.bytes += bytes }) }
-
-func (m *fakeMetrics) Batch(messages, numbersAsStrings int) {
-	m.onBatch()
-	m.locked(func() {
-		m.batches++
-		m.messages += messages
-		m.asStrings += numbersAsStrings
-	})
-}
-
-func (m *fakeMetrics) Coalesced(inFlight, delivered int) {
-	m.onCoalesced()
-	m.locked(func() {
-		m.inFlight += inFlight
-		m.delivered += delivered
-	})
-}
-
-func (m *fakeMetrics) Withdrawn(messages int) {
-	m.onWithdrawn()
-	m.locked(func() { m.withdrawn += messages })
-}
-
-func (m *fakeMetrics) Delivered(after time.Duration) {
-	m.locked(func() { m.deliveries = append(m.deliveries, after) })
-}
-
-func (m *fakeMetrics) Answer(code int, reason string) {
-	m.locked(func() { m.answers[fmt.Sprint(code, " ", reason)]++ })
-}
-
-func (m *fakeMetrics) Undecodable(reason string) { m.failed("undecodable " + reason) }
-func (m *fakeMetrics) Unwelcome(reason string)   { m.failed("unwelcome " + reason) }
-func (m *fakeMetrics) Handshake(reason string)   { m.failed("handshake " + reason) }
-
-func (m *fakeMetrics) failed(what string) { m.locked(func() { m.failures[what]++ }) }
+// number is the value of a metric.
+func number(m prometheus.Metric) int { return int(metrics.Value(m)) }
 
 // failedTimes is how often there was each failure, by "kind reason".
-func (m *fakeMetrics) failedTimes() map[string]int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return maps.Clone(m.failures)
+func (c counted) failedTimes() map[string]int {
+	times := make(map[string]int)
+	for kind, by := range map[string]metrics.CounterBy{"decode": c.decodeFailures, "auth": c.authFailures, "handshake": c.handshakeFailures} {
+		for reason, counter := range by {
+			if n := number(counter); n > 0 {
+				times[kind+" "+reason] = n
+			}
+		}
+	}
+	return times
 }
 
 // answered is how many answers there were, by "code reason".
-func (m *fakeMetrics) answered() map[string]int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return maps.Clone(m.answers)
+func (c counted) answered() map[string]int {
+	answers := make(map[string]int)
+	for i, counter := range c.answers {
+		if counter != nil && number(counter) > 0 {
+			answers[labels(outcome(i))] = number(counter)
+		}
+	}
+	return answers
 }
 
-func (m *fakeMetrics) serving() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.requests
+// hooked is a counter that calls a function before each change.
+type hooked struct {
+	prometheus.Counter
+	before func()
 }
 
-func (m *fakeMetrics) bytesRead() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.bytes
+func (h hooked) Inc()          { h.before(); h.Counter.Inc() }
+func (h hooked) Add(n float64) { h.before(); h.Counter.Add(n) }
+
+// hook calls before ahead of each change of a counter, until unhook.
+func hook(c *prometheus.Counter, before func()) (unhook func()) {
+	inner := *c
+	*c = hooked{inner, before}
+	return func() { *c = inner }
 }
 
 // fakeLog keeps every line.

@@ -29,9 +29,7 @@ func fillGate(r *rig, size, waiting int) (calls []*call) {
 // decoded is how many batches have been decoded.
 func (r *rig) decoded() int {
 	synctest.Wait()
-	r.metrics.mu.Lock()
-	defer r.metrics.mu.Unlock()
-	return r.metrics.batches
+	return number(r.metrics.batches)
 }
 
 func ample(l *limits) { l.InFlight, l.MaxBody = 1<<30, 4<<20 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"golang.org/x/time/rate"
+
+	"github.com/txn2/rtbeat/internal/metrics"
 )
 
 // Why a TLS handshake failed. There are no others than these, for net/http tells of it in a line of text alone, and that
@@ -19,12 +21,10 @@ const (
 	handshakeOther          = "other"
 )
 
-// HandshakeFailures are the words of Metrics.Handshake.
-func HandshakeFailures() []string {
-	return []string{
-		handshakeClosed, handshakeTimeout, handshakeNotTLS, handshakeNoCertificate, handshakeBadCertificate, handshakeRejected,
-		handshakeProtocol, handshakeOther,
-	}
+// handshakeReasons are the label values of rtbeat_tls_handshake_failures_total.
+var handshakeReasons = []string{
+	handshakeClosed, handshakeTimeout, handshakeNotTLS, handshakeNoCertificate, handshakeBadCertificate, handshakeRejected,
+	handshakeProtocol, handshakeOther,
 }
 
 // handshakeErrors tells the reasons apart by what crypto/tls and net/http say, in this order: the beginning of the error, as
@@ -50,8 +50,8 @@ var handshakeErrors = []struct{ begins, ends, reason string }{
 	{"write ", "", handshakeClosed},
 }
 
-// handshakeFailure tells whether a line of net/http's error log is about a handshake, and why it failed. The word is one of
-// HandshakeFailures and holds nothing of the line.
+// handshakeFailure tells whether a line of net/http's error log is about a handshake, and why it failed. The reason is one
+// of handshakeReasons and holds nothing of the line.
 func handshakeFailure(line string) (reason string, failed bool) {
 	rest, failed := strings.CutPrefix(line, "http: TLS handshake error from ")
 	if !failed {
@@ -76,9 +76,9 @@ const maxErrorLine = 300
 // errorLog brings what net/http complains of, which is mostly senders, to the one logger. Handshakes that fail are worth
 // a warning: the sender sees little more than a closed connection.
 type errorLog struct {
-	log     Logger
-	metrics Metrics
-	once    rate.Sometimes
+	log      Logger
+	failures metrics.CounterBy // of handshakes
+	once     rate.Sometimes
 }
 
 func (l *errorLog) Write(line []byte) (int, error) {
@@ -89,7 +89,7 @@ func (l *errorLog) Write(line []byte) (int, error) {
 	}
 	report := l.log.Debugw
 	if reason, failed := handshakeFailure(text); failed {
-		l.metrics.Handshake(reason)
+		l.failures.Inc(reason)
 		if !strings.HasSuffix(text, ": EOF\n") {
 			l.once.Do(func() { report = l.log.Warnw })
 		}

@@ -47,7 +47,7 @@ func TestHandshakeFailures(t *testing.T) {
 		reason, failed := handshakeFailure(handshakeLine + text + "\n")
 		require.True(t, failed)
 		require.Equal(t, want, reason, text)
-		require.Contains(t, HandshakeFailures(), reason)
+		require.Contains(t, handshakeReasons, reason)
 	}
 	for _, address := range []string{"[2001:db8::1]:1234", "@", "", "/run/rtbeat.sock"} {
 		reason, _ := handshakeFailure("http: TLS handshake error from " + address + ": EOF\n")
@@ -64,7 +64,7 @@ func FuzzHandshakeFailure(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		reason, failed := handshakeFailure(handshakeLine + text)
 		require.True(t, failed)
-		require.True(t, slices.Contains(HandshakeFailures(), reason), reason)
+		require.True(t, slices.Contains(handshakeReasons, reason), reason)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/metrics"
 )
 
 // health asks for a path of health.
@@ -95,8 +96,8 @@ func BenchmarkReadyz(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			registry, admission := inflight.NewRegistry(inflight.Settings{StallAfter: time.Minute}), inflight.NewAdmission(1<<30)
 			server := New(Settings{MaxBody: 1 << 20, MaxHeader: 8 << 10}, Parts{
-				Admission: admission, Registry: registry, Metrics: newFakeMetrics(),
-				Connections: anyConnections{}, MetricsHandler: http.NotFoundHandler(), Log: &fakeLog{quiet: true},
+				Admission: admission, Registry: registry, Metrics: metrics.NewRegistry(),
+				Connections: anyConnections{}, Log: &fakeLog{quiet: true},
 			})
 			defer server.abort(nil)
 			server.advance(phaseServing)
@@ -125,8 +126,8 @@ func BenchmarkReadyz(b *testing.B) {
 func BenchmarkReadiness(b *testing.B) {
 	registry, admission := inflight.NewRegistry(inflight.Settings{StallAfter: time.Minute}), inflight.NewAdmission(1<<30)
 	server := New(Settings{}, Parts{
-		Admission: admission, Registry: registry, Metrics: newFakeMetrics(),
-		Connections: anyConnections{}, MetricsHandler: http.NotFoundHandler(), Log: &fakeLog{quiet: true},
+		Admission: admission, Registry: registry, Metrics: metrics.NewRegistry(),
+		Connections: anyConnections{}, Log: &fakeLog{quiet: true},
 	})
 	defer server.abort(nil)
 	server.advance(phaseServing)

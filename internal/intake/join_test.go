@@ -38,8 +38,8 @@ func TestARetryAfterA504WaitsForTheFirstAttempt(t *testing.T) {
 		last := r.do(r.request(ab))
 		require.JSONEq(t, `{"status":"OK","ack":"delivered","messages":2,"coalesced":2,"filtered":0}`, last.requireAnswer(delivered))
 		require.Zero(t, last.took)
-		require.Equal(t, 3, r.metrics.inFlight)
-		require.Equal(t, 2, r.metrics.delivered)
+		require.Equal(t, 3, number(r.metrics.dedupedInFlight))
+		require.Equal(t, 2, number(r.metrics.dedupedDelivered))
 	})
 }
 

@@ -146,14 +146,14 @@ func (o outcome) answerReason() string {
 // health tells whether an outcome is an answer of /livez or /readyz.
 func (o outcome) health() bool { return o >= alive }
 
-// DecodeFailures are the words of Metrics.Undecodable: the reasons of the decoder, and that of decompressing.
-func DecodeFailures() []string {
-	words := []string{outcomes[corruptEncoding].reason}
+// decodeReasons are the label values of rtbeat_decode_failures_total: the reasons of the decoder, and the one of decompressing.
+func decodeReasons() []string {
+	reasons := []string{outcomes[corruptEncoding].reason}
 	for reason := range bodyRefusals {
-		words = append(words, string(reason))
+		reasons = append(reasons, string(reason))
 	}
-	slices.Sort(words)
-	return words
+	slices.Sort(reasons)
+	return reasons
 }
 
 // settingOf are the keys of the configuration that decide about an answer of /readyz.

@@ -13,9 +13,9 @@ import (
 func TestAPanicIsA500WithItsStackInTheLog(t *testing.T) {
 	for name, breakIt := range map[string]func(*rig, *http.Request){
 		"while reading":       func(_ *rig, req *http.Request) { req.Body = io.NopCloser(panicReader{}) },
-		"after decoding":      func(r *rig, _ *http.Request) { r.metrics.onBatch = func() { panic("broken") } },
-		"after claiming":      func(r *rig, _ *http.Request) { r.metrics.onCoalesced = func() { panic("broken") } },
-		"with net/http's own": func(r *rig, _ *http.Request) { r.metrics.onBatch = func() { panic(http.ErrAbortHandler) } },
+		"after decoding":      func(r *rig, _ *http.Request) { hook(&r.metrics.batches, func() { panic("broken") }) },
+		"after claiming":      func(r *rig, _ *http.Request) { hook(&r.metrics.dedupedInFlight, func() { panic("broken") }) },
+		"with net/http's own": func(r *rig, _ *http.Request) { hook(&r.metrics.batches, func() { panic(http.ErrAbortHandler) }) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
@@ -39,7 +39,7 @@ func (panicReader) Read([]byte) (int, error) { panic("broken") }
 func TestAPanicKeepsTheBytesOfWhatThePipelineHas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.metrics.onWithdrawn = func() { panic("broken") }
+		hook(&r.metrics.withdrawn, func() { panic("broken") })
 		c := r.start(r.request(messages(2)))
 		job := r.take()
 		job.handOver(1)
@@ -54,7 +54,7 @@ func TestAPanicKeepsTheBytesOfWhatThePipelineHas(t *testing.T) {
 func TestAPanicWhileWithdrawingGivesTheBytesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.metrics.onWithdrawn = func() { panic("broken") }
+		hook(&r.metrics.withdrawn, func() { panic("broken") })
 		r.do(r.request(messages(2))).requireAnswer(panicked)
 	})
 }

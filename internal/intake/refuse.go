@@ -78,11 +78,11 @@ func (h *handler) answer(progress inflight.Progress, err error) result {
 		return h.delivered(progress)
 	}
 	if denied, ok := errors.AsType[*authError](err); ok {
-		h.Metrics.Unwelcome(denied.Error())
+		h.counters.authFailures.Inc(denied.Error())
 		return denied.result()
 	}
 	if invalid, ok := errors.AsType[*batch.Error](err); ok {
-		h.Metrics.Undecodable(string(invalid.Reason))
+		h.counters.decodeFailures.Inc(string(invalid.Reason))
 		return refuseBody(invalid)
 	}
 	if stall, ok := errors.AsType[*inflight.StalledError](err); ok {
@@ -94,7 +94,7 @@ func (h *handler) answer(progress inflight.Progress, err error) result {
 	res := result{outcome: outcomeOf(err), err: err}
 	switch res.outcome { //nolint:exhaustive // the others have no details
 	case corruptEncoding:
-		h.Metrics.Undecodable(outcomes[corruptEncoding].reason)
+		h.counters.decodeFailures.Inc(outcomes[corruptEncoding].reason)
 	case ackTimeout:
 		res.detail = partly(progress)
 	case outputRejected:

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
 	"github.com/txn2/rtbeat/internal/contentcoding"
@@ -74,9 +75,9 @@ type answer struct {
 // replier writes every answer, counts it and logs it.
 type replier struct {
 	log     Logger
-	metrics Metrics
-	client  func(*http.Request) string // its address
-	closing func() bool                // whether each answer is to be the last of its connection
+	answers [len(outcomes)]prometheus.Counter // nil for those of health
+	client  func(*http.Request) string        // its address
+	closing func() bool                       // whether each answer is to be the last of its connection
 	logged  [len(outcomes)]struct {
 		now        rate.Sometimes
 		suppressed atomic.Int64
@@ -84,12 +85,9 @@ type replier struct {
 }
 
 func newReplier(log Logger, h *handler) *replier {
-	r := &replier{log: log, metrics: h.Metrics, client: h.clientIP, closing: h.draining}
+	r := &replier{log: log, answers: h.counters.answers, client: h.clientIP, closing: h.draining}
 	for i := range r.logged {
 		r.logged[i].now.Interval = logInterval
-		if !outcome(i).health() {
-			r.metrics.Expect(outcomes[i].status, outcomes[i].reason)
-		}
 	}
 	return r
 }
@@ -99,7 +97,7 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	o := outcomes[res.outcome]
 	id := requestID(req)
 	if !res.outcome.health() {
-		r.metrics.Answer(o.status, o.reason)
+		r.answers[res.outcome].Inc()
 		r.logResult(req, id, res)
 	}
 	if res.outcome == clientGone {
@@ -127,7 +125,7 @@ func (r *replier) replyTo(conn net.Conn, o outcome) {
 	req := &http.Request{RemoteAddr: conn.RemoteAddr().String(), Header: http.Header{}}
 	req = req.WithContext(context.WithValue(context.Background(), http.LocalAddrContextKey, conn.LocalAddr()))
 	id := requestID(req)
-	r.metrics.Answer(outcomes[o].status, outcomes[o].reason)
+	r.answers[o].Inc()
 	r.logResult(req, id, res)
 
 	encoded := r.encode(res)

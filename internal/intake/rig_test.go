@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/txn2/rtbeat/internal/contentcoding"
 	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/metrics"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -34,7 +36,7 @@ type rig struct {
 	t         *testing.T
 	admission *inflight.Admission
 	registry  *inflight.Registry
-	metrics   *fakeMetrics
+	metrics   counted
 	log       *fakeLog
 	server    *Server
 
@@ -74,26 +76,25 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 		t:         t,
 		admission: inflight.NewAdmission(l.InFlight),
 		registry:  inflight.NewRegistry(l.Registry),
-		metrics:   newFakeMetrics(),
 
 		connections: l.Connections,
 		log:         &fakeLog{},
 	}
 	r.server = New(l.Settings, Parts{
-		Admission:      r.admission,
-		Registry:       r.registry,
-		Store:          l.Store,
-		Metrics:        r.metrics,
-		Authenticator:  l.Authenticator,
-		Trusted:        l.Trusted,
-		Admin:          l.Admin,
-		Dedupe:         l.Dedupe,
-		Connections:    l.Connections,
-		MetricsHandler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "metrics") }),
-		Status:         http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "status") }),
-		StatusPaths:    []string{"/", "/status.json", "/status.css", "/status.js", "/status.svg"},
-		Log:            r.log,
+		Admission:     r.admission,
+		Registry:      r.registry,
+		Store:         l.Store,
+		Metrics:       metrics.NewRegistry(),
+		Authenticator: l.Authenticator,
+		Trusted:       l.Trusted,
+		Admin:         l.Admin,
+		Dedupe:        l.Dedupe,
+		Connections:   l.Connections,
+		Status:        http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "status") }),
+		StatusPaths:   []string{"/", "/status.json", "/status.css", "/status.js", "/status.svg"},
+		Log:           r.log,
 	})
+	r.metrics = counted{r.server.handler.counters}
 	t.Cleanup(func() {
 		r.server.abort(nil)
 		if !t.Failed() {
@@ -109,7 +110,7 @@ func (r *rig) requireAtRest() {
 	r.t.Helper()
 	require.Zero(r.t, r.admission.Used(), "bytes in flight")
 	require.Zero(r.t, r.registry.Events(), "events in flight")
-	require.Zero(r.t, r.metrics.serving(), "requests counted in and not out")
+	require.Zero(r.t, number(r.metrics.requests), "requests counted in and not out")
 	if !r.sealed { // a sealed registry does not forget its tokens
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -130,6 +131,19 @@ func (r *rig) requireAnswers(want ...string) {
 		counted[answer]++
 	}
 	require.Equal(r.t, counted, r.metrics.answered())
+}
+
+// requireDelivered checks how long each batch took that was answered 200.
+func (r *rig) requireDelivered(took ...time.Duration) {
+	r.t.Helper()
+	var observed dto.Metric
+	require.NoError(r.t, r.metrics.ackDuration.Write(&observed))
+	sum := 0.0
+	for _, d := range took {
+		sum += d.Seconds()
+	}
+	require.EqualValues(r.t, len(took), observed.GetHistogram().GetSampleCount())
+	require.InDelta(r.t, sum, observed.GetHistogram().GetSampleSum(), 0)
 }
 
 // labels is what an ending is counted as.
@@ -266,5 +280,5 @@ func requireAnswer(t *testing.T, want outcome, code int, header http.Header, bod
 
 // replier is one of a server that does not drain.
 func (r *rig) replier() *replier {
-	return newReplier(r.log, &handler{Parts: Parts{Metrics: r.metrics}, draining: func() bool { return false }})
+	return newReplier(r.log, &handler{counters: r.metrics.counters, draining: func() bool { return false }})
 }

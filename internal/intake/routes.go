@@ -25,7 +25,8 @@ type route struct {
 // page never beside /in.
 func (s *Server) routes(h *handler, r *replier, parts Parts, separate bool) (in, admin http.Handler) {
 	serve := func(w http.ResponseWriter, req *http.Request) result {
-		defer h.Metrics.Request()()
+		h.counters.requests.Inc()
+		defer h.counters.requests.Dec()
 		return h.answer(h.serve(w, req))
 	}
 	livez := func(http.ResponseWriter, *http.Request) result { return result{outcome: alive} }
@@ -35,7 +36,7 @@ func (s *Server) routes(h *handler, r *replier, parts Parts, separate bool) (in,
 	health := []route{
 		{"/livez", get, r.handle(livez)},
 		{"/readyz", get, r.handle(readyz)},
-		{"/metrics", get, withWriteTimeout(parts.MetricsHandler)},
+		{"/metrics", get, withWriteTimeout(parts.Metrics.Handler())},
 	}
 	if separate {
 		var status []route

@@ -18,6 +18,7 @@ import (
 type handler struct {
 	Settings
 	Parts
+	counters      *counters
 	limits        batch.Options       // of a body
 	headerNames   []string            // of the headers that go into the events, in lower case
 	requests      *inflight.Admission // bounds what requests take beside their batches
@@ -167,7 +168,9 @@ func (p *post) decode(wire []byte) (body []byte, messages []batch.Message, err e
 	if err != nil {
 		return nil, nil, fmt.Errorf("decoding the body: %w", err)
 	}
-	p.Metrics.Batch(len(b.Messages), b.NumbersAsStrings)
+	p.counters.batches.Inc()
+	p.counters.messages.Add(float64(len(b.Messages)))
+	p.counters.asStrings.Add(float64(b.NumbersAsStrings))
 	return body, b.Messages, nil
 }
 
@@ -195,7 +198,7 @@ func (p *post) claim(messages []batch.Message) error {
 	}
 	p.token.Attach(p.decodeSlot)
 	known := p.token.Progress()
-	p.Metrics.Coalesced(known.InFlight, known.Delivered)
+	p.counters.deduped(known.InFlight, known.Delivered)
 	p.token.Publish()
 	return nil
 }
@@ -205,9 +208,9 @@ func (p *post) await() (inflight.Progress, error) {
 	ctx, cancel := p.within(errAckTimeout)
 	defer cancel()
 	withdrawn, err := p.token.Await(ctx)
-	p.Metrics.Withdrawn(withdrawn)
+	p.counters.withdrawn.Add(float64(withdrawn))
 	if err == nil {
-		p.Metrics.Delivered(time.Since(p.complete))
+		p.counters.ackDuration.Observe(time.Since(p.complete).Seconds())
 	}
 	return p.token.Progress(), err
 }
@@ -235,7 +238,7 @@ func (p *post) store(body []byte, messages []batch.Message) (inflight.Progress, 
 		return progress, fmt.Errorf("%w: %w", errNotStored, err)
 	}
 	progress.Delivered = known
-	p.Metrics.Coalesced(0, known)
-	p.Metrics.Delivered(time.Since(p.complete))
+	p.counters.deduped(0, known)
+	p.counters.ackDuration.Observe(time.Since(p.complete).Seconds())
 	return progress, nil
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/txn2/rtbeat/internal/contentcoding"
 	"github.com/txn2/rtbeat/internal/diskqueue"
 	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/metrics"
 )
 
 // Ack is what a 200 is worth.
@@ -42,32 +43,6 @@ func ackOf(store Store) Ack {
 		return Persisted
 	}
 	return Delivered
-}
-
-// Metrics is what the intake reports.
-type Metrics interface {
-	// Request counts a request in, and out when done is called.
-	Request() (done func())
-	// Read counts bytes of a body.
-	Read(bytes int)
-	// Batch counts a decoded batch.
-	Batch(messages, numbersAsStrings int)
-	// Coalesced counts the messages of a batch that were in flight or delivered when it came.
-	Coalesced(inFlight, delivered int)
-	// Withdrawn counts messages taken back.
-	Withdrawn(messages int)
-	// Delivered records how long a batch took that is answered 200.
-	Delivered(after time.Duration)
-	// Expect makes the series of an answer before it is first given.
-	Expect(code int, reason string)
-	// Answer counts an answer.
-	Answer(code int, reason string)
-	// Undecodable counts a body that is no batch. reason is one of DecodeFailures.
-	Undecodable(reason string)
-	// Unwelcome counts a request whose credentials were refused. reason is an auth.Detail.
-	Unwelcome(reason string)
-	// Handshake counts a TLS handshake that failed. reason is one of HandshakeFailures.
-	Handshake(reason string)
 }
 
 // Store is where batches are kept until they are delivered.
@@ -103,20 +78,19 @@ type Logger interface {
 
 // Parts are what the server works with.
 type Parts struct {
-	Admission      *inflight.Admission
-	Registry       *inflight.Registry
-	Store          Store // nil where batches are delivered before the answer
-	Metrics        Metrics
-	MetricsHandler http.Handler        // serves GET /metrics
-	Status         http.Handler        // serves the status page, by ServeAdmin alone
-	StatusPaths    []string            // under these paths; none where there is no page
-	Authenticator  *auth.Authenticator // nil lets everybody in
-	Trusted        clientip.Trusted
-	TLS            *tls.Config // nil for plain HTTP
-	Connections    Connections
-	Admin          bool // health and metrics are served by ServeAdmin, and not beside /in
-	Dedupe         bool // Store is told which messages it may know already
-	Log            Logger
+	Admission     *inflight.Admission
+	Registry      *inflight.Registry
+	Store         Store               // nil where batches are delivered before the answer
+	Metrics       *metrics.Registry   // the intake registers its metrics here, and serves all of them
+	Status        http.Handler        // serves the status page, by ServeAdmin alone
+	StatusPaths   []string            // under these paths; none where there is no page
+	Authenticator *auth.Authenticator // nil lets everybody in
+	Trusted       clientip.Trusted
+	TLS           *tls.Config // nil for plain HTTP
+	Connections   Connections
+	Admin         bool // health and metrics are served by ServeAdmin, and not beside /in
+	Dedupe        bool // Store is told which messages it may know already
+	Log           Logger
 }
 
 // phase is where the server stands between start and end. It only grows.
@@ -175,6 +149,7 @@ func New(settings Settings, parts Parts) *Server {
 	h := &handler{
 		Settings:     settings,
 		Parts:        parts,
+		counters:     newCounters(parts.Metrics),
 		draining:     func() bool { return s.at(phaseDraining) },
 		limits:       batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth, MaxKeyBytes: int(settings.MaxKey)},
 		headerNames:  settings.headers(),
@@ -184,9 +159,10 @@ func New(settings Settings, parts Parts) *Server {
 	}
 	h.authenticator.Store(parts.Authenticator)
 	s.handler = h
+	s.registerGauges(parts.Metrics, settings, ackOf(parts.Store))
 	r := newReplier(parts.Log, h)
 	in, admin := s.routes(h, r, parts, parts.Admin)
-	complaints := log.New(&errorLog{log: parts.Log, metrics: parts.Metrics, once: rate.Sometimes{Interval: logInterval}}, "", 0)
+	complaints := log.New(&errorLog{log: parts.Log, failures: h.counters.handshakeFailures, once: rate.Sometimes{Interval: logInterval}}, "", 0)
 	s.http = &http.Server{
 		Handler: in,
 		// What is left of a refused request net/http reads, up to 256 KiB, before it lets the answer go: ReadTimeout bounds that. A
@@ -278,11 +254,8 @@ func (s *Server) Alive() {
 	s.requests.Used()
 }
 
-// phases are the words for them, in their order.
+// phases are the names of the phases, in their order.
 var phases = [...]string{phaseStarting: "starting", phaseServing: "serving", phaseLeaving: "leaving", phaseDraining: "draining"}
-
-// Phases are the words that Phase may say.
-func Phases() []string { return phases[:] }
 
 // Phase is where the server stands between start and end. It may be called from any goroutine.
 func (s *Server) Phase() string { return phases[s.phase.Load()] }

@@ -1,4 +1,4 @@
-package libbeatstats_test
+package libbeatstats
 
 import (
 	"strings"
@@ -10,29 +10,15 @@ import (
 	"github.com/elastic/beats/v7/libbeat/publisher/queue"
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/monitoring"
-
-	"github.com/txn2/rtbeat/internal/libbeatstats"
-	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// paths are those that rtbeat's metrics look at.
-func paths() (all []string) {
-	for _, section := range metrics.Sections() {
-		for _, m := range section.Metrics {
-			if m.Path != "" {
-				all = append(all, m.Path)
-			}
-		}
-	}
-	return all
-}
-
 // requireAgrees compares with what libbeat's own endpoint shows of the registry.
-func requireAgrees(t *testing.T, s *libbeatstats.Stats, registry *monitoring.Registry, want int) {
+func requireAgrees(t *testing.T, s *Stats, registry *monitoring.Registry, want int) {
 	t.Helper()
 	shown := monitoring.CollectFlatSnapshot(registry, monitoring.Full, false)
 	found := 0
-	for _, path := range paths() {
+	for _, n := range numbers {
+		path := n.path
 		value, ok := s.Value(path)
 		number, there := shown.Ints[path]
 		require.Equal(t, there, ok, path)
@@ -47,7 +33,7 @@ func requireAgrees(t *testing.T, s *libbeatstats.Stats, registry *monitoring.Reg
 // With libbeat's own makers of the numbers: libbeat makes them late, and makes those of the output anew.
 func TestTheNumbersAreLibbeats(t *testing.T) {
 	registry := monitoring.NewRegistry()
-	s := libbeatstats.New(registry)
+	s := New(registry)
 	requireAgrees(t, s, registry, 0)
 
 	inner := registry.GetOrCreateRegistry("libbeat")
@@ -89,7 +75,7 @@ func TestWhatIsNoNumberIsNotThere(t *testing.T) {
 	monitoring.NewString(registry, "text").Set("1")
 	monitoring.NewInt(registry, "int").Set(-5)
 	monitoring.NewFloat(registry, "float").Set(1.5)
-	s := libbeatstats.New(registry)
+	s := New(registry)
 	for _, path := range []string{"", ".", "text", "text.inner", "nothing", "int.", strings.Repeat("a.", 100)} {
 		_, ok := s.Value(path)
 		require.False(t, ok, path)
@@ -100,6 +86,6 @@ func TestWhatIsNoNumberIsNotThere(t *testing.T) {
 	value, _ = s.Value("float")
 	require.InDelta(t, 1.5, value, 0)
 
-	_, ok = libbeatstats.New(nil).Value("int")
+	_, ok = New(nil).Value("int")
 	require.False(t, ok)
 }

@@ -1,58 +1,60 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"math"
 
-// libbeat shows the numbers that libbeat has, as they are when they are scraped. It describes nothing ahead: which of them
-// there are may change with the output. The names cannot clash with others, as all of them are declared.
-type libbeat struct {
-	metrics []bridged
-	value   func(path string) (float64, bool)
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Group collects metrics whose values come from one call of Read for each scrape. Register it after its last metric was added.
+type Group[T any] struct {
+	Read    func() T
+	members []member[T]
 }
 
-// bridged is a number of libbeat's, and what it is called here.
-type bridged struct {
-	path  string
+type member[T any] struct {
 	desc  *prometheus.Desc
 	kind  prometheus.ValueType
-	limit bool
+	value func(T) float64
 }
 
-func newLibbeat(d declared, value func(path string) (float64, bool)) *libbeat {
-	l := &libbeat{value: value}
-	for _, section := range Sections() {
-		for _, m := range section.Metrics {
-			if m.Path == "" {
-				continue
-			}
-			kind := prometheus.GaugeValue
-			if m.Type == Counter {
-				kind = prometheus.CounterValue
-			}
-			l.metrics = append(l.metrics, bridged{path: m.Path, desc: d.the(m.Name, m.Type).desc(), kind: kind, limit: m.Path == pathQueueLimit})
-		}
+// Gauge adds a gauge. Where value returns NaN, the scrape leaves the series out.
+func (g *Group[T]) Gauge(s *Section, d Declaration, value func(T) float64) {
+	g.members = append(g.members, member[T]{s.Declare(Gauge, d), prometheus.GaugeValue, value})
+}
+
+// Counter adds a counter. Where value returns NaN, the scrape leaves the series out.
+func (g *Group[T]) Counter(s *Section, d Declaration, value func(T) float64) {
+	g.members = append(g.members, member[T]{s.Declare(Counter, d), prometheus.CounterValue, value})
+}
+
+// Describe is for prometheus.Collector.
+func (g *Group[T]) Describe(ch chan<- *prometheus.Desc) {
+	for _, m := range g.members {
+		ch <- m.desc
 	}
-	return l
 }
-
-// Describe is for prometheus.Collector. A collector without descriptions is not checked ahead.
-func (*libbeat) Describe(chan<- *prometheus.Desc) {}
 
 // Collect is for prometheus.Collector.
-func (l *libbeat) Collect(ch chan<- prometheus.Metric) {
-	for _, m := range l.metrics {
-		value, ok := l.value(m.path)
-		if !ok || m.limit && value == 0 { // libbeat leaves the number at 0 until it has made its queue
-			continue
+func (g *Group[T]) Collect(ch chan<- prometheus.Metric) {
+	now := g.Read()
+	for _, m := range g.members {
+		if v := m.value(now); !math.IsNaN(v) {
+			ch <- prometheus.MustNewConstMetric(m.desc, m.kind, v)
 		}
-		ch <- prometheus.MustNewConstMetric(m.desc, m.kind, value)
 	}
 }
 
-// oneOf shows a word out of a few as a series for each: 1 for the one that is in force, else 0. All are read at once.
+// OneOf registers a gauge with one label, whose series for the value that now returns is 1, and 0 for the other values.
+func (s *Section) OneOf(d Declaration, labelValues []string, now func() string) {
+	s.registry.MustRegister(&oneOf{desc: s.Declare(Gauge, d), labelValues: labelValues, now: now})
+}
+
+// oneOf calls now once for a scrape: exactly one series is 1.
 type oneOf struct {
-	desc  *prometheus.Desc
-	words []string
-	now   func() string
+	desc        *prometheus.Desc
+	labelValues []string
+	now         func() string
 }
 
 // Describe is for prometheus.Collector.
@@ -61,7 +63,7 @@ func (o *oneOf) Describe(ch chan<- *prometheus.Desc) { ch <- o.desc }
 // Collect is for prometheus.Collector.
 func (o *oneOf) Collect(ch chan<- prometheus.Metric) {
 	now := o.now()
-	for _, word := range o.words {
-		ch <- prometheus.MustNewConstMetric(o.desc, prometheus.GaugeValue, number(word == now), word)
+	for _, value := range o.labelValues {
+		ch <- prometheus.MustNewConstMetric(o.desc, prometheus.GaugeValue, Bool(value == now), value)
 	}
 }

@@ -87,7 +87,7 @@ func TestClosingThePipelineResolvesNobody(t *testing.T) {
 	ctx, cancel := r.patient()
 	defer cancel()
 	require.ErrorIs(t, token.Wait(ctx), inflight.ErrSealed)
-	require.Zero(t, r.metrics.acks.Load(), "nothing was acknowledged")
+	require.Zero(t, r.count("rtbeat_events_acked_total"), "nothing was acknowledged")
 }
 
 func TestCloseEndsAWorkerThatIsBlockedOnAFullQueue(t *testing.T) {
@@ -109,7 +109,7 @@ func TestEventsRefusedByAClosingClientFailTheirBatchAtOnce(t *testing.T) {
 	ctx, cancel := r.patient()
 	defer cancel()
 	require.ErrorIs(t, token.Wait(ctx), inflight.ErrDropped)
-	require.Positive(t, r.metrics.dropped.Load())
+	require.Positive(t, r.count("rtbeat_events_dropped_total"))
 }
 
 // extract_array of libbeat panics at a null. What a stranger sends must not end the process.
@@ -126,7 +126,7 @@ func TestAProcessorThatPanicsFailsItsBatchOnly(t *testing.T) {
 	for _, token := range []*inflight.BatchAck{before, after} {
 		r.requireDelivered(token, inflight.Progress{Messages: 5, Acked: 5})
 	}
-	require.EqualValues(t, 1, r.metrics.dropped.Load())
+	require.EqualValues(t, 1, r.count("rtbeat_events_dropped_total"))
 	r.requireEmpty()
 }
 

@@ -1,50 +1,32 @@
 package publish
 
 import (
-	"time"
-
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/common/acker"
 
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// Metrics is what publishing reports.
-type Metrics interface {
-	// Acks counts events in one acknowledgement of the output.
-	Acks(events int)
-	// Rejected counts events that the output gave up.
-	Rejected(events int)
-	// Filtered counts an event that a processor dropped.
-	Filtered()
-	// ProcessorFailed counts an event that a processor failed on. processor is its name in the configuration.
-	ProcessorFailed(processor string)
-	// Dropped counts an event that never entered the pipeline.
-	Dropped()
-	// Waited records how long a batch was in line, until its first message was handed over.
-	Waited(inLine time.Duration)
-}
-
 // ackListener brings the acknowledgements of one pipeline client back to the registry. libbeat calls AddEvent from
 // the publishing worker and ACKEvents from the goroutine of the queue.
 type ackListener struct {
 	beat.EventListener
-	metrics  Metrics
+	counters *counters
 	failures *failures
 }
 
-func newAckListener(registry *inflight.Registry, metrics Metrics, failures *failures) *ackListener {
+func newAckListener(registry *inflight.Registry, counters *counters, failures *failures) *ackListener {
 	return &ackListener{
 		EventListener: acker.EventPrivateReporter(func(acked int, data []any) {
 			counted, rejected := registry.Ack(data)
 			if counted > 0 && acked > rejected {
-				metrics.Acks(acked - rejected)
+				counters.ack(acked - rejected)
 			}
 			if rejected > 0 {
-				metrics.Rejected(rejected)
+				counters.rejected.Add(float64(rejected))
 			}
 		}),
-		metrics:  metrics,
+		counters: counters,
 		failures: failures,
 	}
 }
@@ -71,24 +53,24 @@ func (l *ackListener) AddEvent(event beat.Event, published bool) {
 func (l *ackListener) unpublished(e *inflight.EventAck) {
 	failure := e.Failure()
 	if failure == nil {
-		l.metrics.Filtered()
+		l.counters.filtered.Inc()
 		e.Filter()
 		return
 	}
-	l.metrics.ProcessorFailed(failure.Processor)
+	l.counters.processorFailures.Inc(failure.Processor)
 	l.failures.add(failure.Processor)
 	e.Drop(failure)
 }
 
 // dropListener hears of events that a closing pipeline refuses. All other calls are of no interest here.
 type dropListener struct {
-	metrics Metrics
+	counters *counters
 }
 
 // DroppedOnPublish fails the event's batches at once, for no acknowledgement will ever come.
 func (l dropListener) DroppedOnPublish(event beat.Event) {
 	if e, ok := event.Private.(*inflight.EventAck); ok {
-		l.metrics.Dropped()
+		l.counters.dropped.Inc()
 		e.Drop(inflight.ErrDropped)
 	}
 }

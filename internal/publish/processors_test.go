@@ -68,10 +68,10 @@ func TestAProcessorThatFailsIsNoDrop(t *testing.T) {
 				token := r.publish(`{"uuid":"a","label":"bad"}`)
 				require.Equal(t, &inflight.ProcessorError{Processor: "test_fails"}, r.end(token))
 				token.Withdraw()
-				require.EqualValues(t, n+1, r.metrics.failures("test_fails"))
+				require.EqualValues(t, n+1, r.count("rtbeat_processor_failures_total", "test_fails"))
 			}
-			require.Zero(t, r.metrics.filtered.Load())
-			require.Zero(t, r.metrics.dropped.Load())
+			require.Zero(t, r.count("rtbeat_events_filtered_total"))
+			require.Zero(t, r.count("rtbeat_events_dropped_total"))
 			require.Zero(t, r.registry.Entries())
 			r.requireEmpty()
 		})
@@ -113,7 +113,7 @@ func TestAnErrorBesideAnEventIsNoFailure(t *testing.T) {
 	require.ErrorIs(t, r.end(token), inflight.ErrUnpublishable)
 	token.Withdraw()
 	for _, name := range []string{"test_errs", "drop_event", "test_panics"} {
-		require.Zero(t, r.metrics.failures(name), name)
+		require.Zero(t, r.count("rtbeat_processor_failures_total", name), name)
 	}
 	r.requireEmpty()
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/beat"
 
 	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/metrics"
 )
 
 // Logger is the part of logp.Logger that publishing needs.
@@ -29,6 +30,7 @@ type Logger interface {
 type Settings struct {
 	Workers    int
 	DocumentID inflight.DocumentID // with ContentID, the registry must have it too
+	Processors []string            // names of the processors in the configuration
 }
 
 // Publisher hands batches to the pipeline. It is safe for use from any goroutine.
@@ -36,7 +38,7 @@ type Publisher struct {
 	settings Settings
 	registry *inflight.Registry
 	clients  []beat.Client
-	metrics  Metrics
+	counters *counters
 	log      Logger
 	failures *failures
 	panics   rate.Sometimes
@@ -44,12 +46,13 @@ type Publisher struct {
 	ended    chan struct{} // closed when all workers have ended
 }
 
-// New connects a client for each worker to the pipeline, and starts the workers. Close and then Wait end them.
-func New(pipeline beat.Pipeline, registry *inflight.Registry, settings Settings, metrics Metrics, log Logger) (*Publisher, error) {
+// New registers the metrics of publishing, connects a client for each worker to the pipeline, and starts the workers. Close and
+// then Wait end them.
+func New(pipeline beat.Pipeline, registry *inflight.Registry, settings Settings, r *metrics.Registry, log Logger) (*Publisher, error) {
 	p := &Publisher{
 		settings: settings,
 		registry: registry,
-		metrics:  metrics,
+		counters: newCounters(r, settings.Processors),
 		log:      log,
 		failures: newFailures(log),
 		panics:   rate.Sometimes{Interval: time.Second},
@@ -83,8 +86,8 @@ func (p *Publisher) clientConfig() beat.ClientConfig {
 		},
 		// WaitClose stays 0. libbeat fixes it when the client connects, and could wait for its whole length at the
 		// end of a budget that is spent. The registry waits instead, exactly for what is left (beater/shutdown.go).
-		EventListener:  newAckListener(p.registry, p.metrics, p.failures),
-		ClientListener: dropListener{p.metrics},
+		EventListener:  newAckListener(p.registry, p.counters, p.failures),
+		ClientListener: dropListener{p.counters},
 	}
 }
 
@@ -123,7 +126,7 @@ func (p *Publisher) publish(client beat.Client, event beat.Event, e *inflight.Ev
 				}
 				p.log.Errorw("panic in a processor: its event cannot be published", args...)
 			})
-			p.metrics.Dropped()
+			p.counters.dropped.Inc()
 			e.Drop(inflight.ErrUnpublishable)
 		}
 	}()
@@ -133,7 +136,7 @@ func (p *Publisher) publish(client beat.Client, event beat.Event, e *inflight.Ev
 func (p *Publisher) work(client beat.Client) {
 	for b := p.registry.Take(); b != nil; b = p.registry.Take() {
 		if wait, first := b.QueueWait(); first {
-			p.metrics.Waited(wait)
+			p.counters.wait.Observe(wait.Seconds())
 		}
 		for m, e, ok := b.Next(); ok; m, e, ok = b.Next() {
 			p.publish(client, p.newEvent(m, b.Origin, e), e)

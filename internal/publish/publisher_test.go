@@ -23,6 +23,7 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/metrics"
 	"github.com/txn2/rtbeat/internal/pipelinetest"
 	"github.com/txn2/rtbeat/internal/publish"
 )
@@ -37,41 +38,13 @@ const patience = 20 * time.Second
 
 var errPatience = errors.New("did not happen in time")
 
-type metrics struct {
-	acks, rejected, filtered, dropped, waited atomic.Int64
-	failed                                    sync.Map // of *atomic.Int64
-}
-
-func (m *metrics) Acks(events int)     { m.acks.Add(int64(events)) }
-func (m *metrics) Rejected(events int) { m.rejected.Add(int64(events)) }
-func (m *metrics) Filtered()           { m.filtered.Add(1) }
-func (m *metrics) Dropped()            { m.dropped.Add(1) }
-
-// ProcessorFailed counts by the name of the processor.
-func (m *metrics) ProcessorFailed(processor string) {
-	n, _ := m.failed.LoadOrStore(processor, new(atomic.Int64))
-	n.(*atomic.Int64).Add(1)
-}
-
-// failures is how often a processor failed.
-func (m *metrics) failures(processor string) int64 {
-	n, ok := m.failed.Load(processor)
-	if !ok {
-		return 0
-	}
-	return n.(*atomic.Int64).Load()
-}
-
-// Waited counts how often it is called.
-func (m *metrics) Waited(time.Duration) { m.waited.Add(1) }
-
 // rig is a publisher on a real pipeline.
 type rig struct {
 	t         *testing.T
 	publisher *publish.Publisher
 	admission *inflight.Admission
 	registry  *inflight.Registry
-	metrics   metrics
+	metrics   *metrics.Registry
 	// closePipeline may be called again, unlike that of libbeat.
 	closePipeline func() error
 	origin        inflight.Origin
@@ -84,7 +57,7 @@ func newRig(t *testing.T, output *pipelinetest.Output, workers, window int, sett
 
 func newRigWith(t *testing.T, output *pipelinetest.Output, workers, window int, settings string, id inflight.DocumentID, registry inflight.Settings) *rig {
 	t.Helper()
-	config, _, err := publish.WatchProcessors(pipelinetest.Config(t, settings))
+	config, processors, err := publish.WatchProcessors(pipelinetest.Config(t, settings))
 	require.NoError(t, err)
 	pipeline := pipelinetest.New(t, output, window, config)
 	r := &rig{
@@ -92,12 +65,31 @@ func newRigWith(t *testing.T, output *pipelinetest.Output, workers, window int, 
 		origin:        inflight.Origin{ClientIP: "192.0.2.7"},
 		admission:     inflight.NewAdmission(1 << 20),
 		registry:      inflight.NewRegistry(registry),
+		metrics:       metrics.NewRegistry(),
 		closePipeline: sync.OnceValue(pipeline.Close),
 	}
-	r.publisher, err = publish.New(pipeline, r.registry, publish.Settings{Workers: workers, DocumentID: id}, &r.metrics, logp.NewNopLogger())
+	r.publisher, err = publish.New(pipeline, r.registry, publish.Settings{Workers: workers, DocumentID: id, Processors: processors}, r.metrics, logp.NewNopLogger())
 	require.NoError(t, err)
 	t.Cleanup(r.close)
 	return r
+}
+
+// count is the sum of the series of a metric that have these values of labels. Of a histogram it is the number of observations.
+func (r *rig) count(name string, labelValues ...string) (sum int) {
+	r.t.Helper()
+	families, err := r.metrics.Gather()
+	require.NoError(r.t, err)
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			if len(labelValues) == 0 || m.GetLabel()[0].GetValue() == labelValues[0] {
+				sum += int(m.GetCounter().GetValue()) + int(m.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return sum
 }
 
 // close stops in the order of the beater: seal, clients, pipeline, workers.
@@ -224,7 +216,7 @@ func TestFragmentedAcksMakeOneDelivery(t *testing.T) {
 	require.Less(t, token.Progress().Acked, 20)
 	last.ACK()
 	r.requireDelivered(token, inflight.Progress{Messages: 20, Acked: 20})
-	require.EqualValues(t, 20, r.metrics.acks.Load())
+	require.EqualValues(t, 20, r.count("rtbeat_events_acked_total"))
 	r.requireEmpty()
 }
 
@@ -289,7 +281,7 @@ func TestRetriedSplitAndCancelledWindowsAreAckedOnce(t *testing.T) {
 	r := newRig(t, output, 1, 16, "")
 	token := r.publish(numbered(50)...)
 	r.requireDelivered(token, inflight.Progress{Messages: 50, Acked: 50})
-	require.EqualValues(t, 50, r.metrics.acks.Load())
+	require.EqualValues(t, 50, r.count("rtbeat_events_acked_total"))
 	r.requireEmpty()
 }
 
@@ -323,7 +315,7 @@ func TestFilteredEventsAreCountedWhereverTheyStand(t *testing.T) {
 				`processors: [{drop_event.when.equals.rxtxMsg.label: drop}]`)
 			filtered := strings.Count(strings.Join(messages, ""), "drop")
 			r.requireDelivered(r.publish(messages...), inflight.Progress{Messages: len(messages), Acked: len(messages), Filtered: filtered})
-			require.EqualValues(t, filtered, r.metrics.filtered.Load())
+			require.EqualValues(t, filtered, r.count("rtbeat_events_filtered_total"))
 			r.requireEmpty()
 		})
 	}
@@ -340,7 +332,7 @@ func TestAFilteredBatchNeedsNoAcknowledgement(t *testing.T) {
 		r.requireDelivered(token, inflight.Progress{Messages: 2, Acked: 2, Filtered: 2})
 		return weak.Make(token)
 	}()
-	require.Zero(t, r.metrics.acks.Load())
+	require.Zero(t, r.count("rtbeat_events_acked_total"))
 	require.Zero(t, r.registry.Entries(), "what was filtered is not remembered")
 	require.Eventually(t, func() bool {
 		runtime.GC()
@@ -348,8 +340,8 @@ func TestAFilteredBatchNeedsNoAcknowledgement(t *testing.T) {
 	}, patience, time.Millisecond, "libbeat keeps the batch")
 	window.ACK()
 	r.requireDelivered(kept, inflight.Progress{Messages: 1, Acked: 1})
-	require.EqualValues(t, 1, r.metrics.acks.Load())
-	require.EqualValues(t, 2, r.metrics.filtered.Load())
+	require.EqualValues(t, 1, r.count("rtbeat_events_acked_total"))
+	require.EqualValues(t, 2, r.count("rtbeat_events_filtered_total"))
 	r.requireEmpty()
 }
 
@@ -446,7 +438,7 @@ func TestRetriesAreOneEvent(t *testing.T) {
 	require.NoError(t, retry.Wait(ctx))
 	r.requireDelivered(r.publish(`{"uuid":"a"}`), inflight.Progress{Messages: 1, Acked: 1, Delivered: 1})
 	r.requireEmpty()
-	require.EqualValues(t, 2, r.metrics.acks.Load())
+	require.EqualValues(t, 2, r.count("rtbeat_events_acked_total"))
 }
 
 // The wait of a batch is told once, however often it is taken.
@@ -462,6 +454,6 @@ func TestTheWaitOfABatchIsToldOnce(t *testing.T) {
 	for _, token := range tokens {
 		r.requireDelivered(token, inflight.Progress{Messages: 2 * inflight.MaxRun, Acked: 2 * inflight.MaxRun})
 	}
-	require.EqualValues(t, 3, r.metrics.waited.Load())
+	require.EqualValues(t, 3, r.count("rtbeat_publish_wait_seconds"))
 	r.requireEmpty()
 }

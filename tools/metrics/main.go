@@ -1,5 +1,5 @@
-// Command manual writes the tables of docs/metrics.md from the declarations of the metrics. `make metrics-manual` runs it;
-// `make generate-check` fails when the page is out of date.
+// Command metrics writes the tables of docs/metrics.md from the declarations of the metrics. With -check it fails when the page
+// is out of date.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/txn2/rtbeat/beater"
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
@@ -18,7 +19,7 @@ func main() {
 	check := flag.Bool("check", false, "write nothing; fail when "+page+" is out of date")
 	flag.Parse()
 	if err := run(*check); err != nil {
-		fmt.Fprintln(os.Stderr, "manual:", err)
+		fmt.Fprintln(os.Stderr, "metrics:", err)
 		os.Exit(1)
 	}
 }
@@ -28,7 +29,11 @@ func run(check bool) error {
 	if err != nil {
 		return fmt.Errorf("call it in the root of the repository: %w", err)
 	}
-	want, err := metrics.Manual(have)
+	registry := metrics.NewRegistry()
+	if err := beater.DeclareMetrics(registry); err != nil {
+		return fmt.Errorf("declaring the metrics: %w", err)
+	}
+	want, err := manual(have, registry.Sections())
 	if err != nil {
 		return fmt.Errorf("%s: %w", page, err)
 	}
@@ -36,7 +41,7 @@ func run(check bool) error {
 	case bytes.Equal(have, want):
 		return nil
 	case check:
-		return errors.New(page + " is not what the code declares: run `make metrics-manual` and commit it")
+		return errors.New(page + " is not what the code declares: run `go run ./tools/metrics` and commit it")
 	default:
 		return os.WriteFile(page, want, 0o644)
 	}

@@ -1,0 +1,132 @@
+package beater
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/elastic/elastic-agent-libs/logp"
+
+	"github.com/txn2/rtbeat/internal/diskqueue"
+	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/intake"
+	"github.com/txn2/rtbeat/internal/libbeatstats"
+	"github.com/txn2/rtbeat/internal/listen"
+	"github.com/txn2/rtbeat/internal/metrics"
+	"github.com/txn2/rtbeat/internal/outputs"
+	"github.com/txn2/rtbeat/internal/publish"
+	"github.com/txn2/rtbeat/internal/shipper"
+)
+
+// registerInFlight registers the gauges of what is in flight. Package inflight does without Prometheus, and durable mode has a
+// second Admission: bytes is the sum of both, and limit their common limit.
+func registerInFlight(r *metrics.Registry, admission *inflight.Admission, registry *inflight.Registry, bytes func() int64, limit int64) {
+	inFlight, output := r.Section("in flight"), r.Section("output")
+	inFlight.GaugeFunc(metrics.Declaration{
+		Name:  "rtbeat_in_flight_bytes",
+		Help:  "Bytes of bodies taken in and not yet acknowledged by the output or withdrawn.",
+		More:  "Answered or not.",
+		Moves: "Near its limit, 503s begin. Resting above zero without senders: the output owes acknowledgements.",
+	}, func() float64 { return float64(bytes()) })
+	inFlight.Gauge(metrics.Declaration{
+		Name:  "rtbeat_in_flight_bytes_limit",
+		Help:  "The limit of rtbeat_in_flight_bytes (max_in_flight_bytes).",
+		Moves: "Alert on the ratio of the two, not on a number.",
+	}).Set(float64(limit))
+	inFlight.GaugeFunc(metrics.Declaration{
+		Name:  "rtbeat_in_flight_high",
+		Help:  "1 from nine tenths of rtbeat_in_flight_bytes_limit on until it is down to three quarters, else 0.",
+		Moves: "`/readyz` is 503 `in_flight_high`, and what does not fit is refused. The output is slower than the senders.",
+	}, func() float64 { _, _, isHigh := admission.High(); return metrics.Bool(isHigh) })
+	inFlight.GaugeFunc(metrics.Declaration{
+		Name:  "rtbeat_in_flight_events",
+		Help:  "Events handed to the pipeline and not yet acknowledged by the output.",
+		Moves: "As the bytes. At its limit and more, publishing waits for the output: each worker holds one more event than the queue.",
+	}, func() float64 { return float64(registry.Events()) })
+	inFlight.GaugeFunc(metrics.Declaration{
+		Name:  "rtbeat_oldest_unacknowledged_seconds",
+		Help:  "Age of the oldest event that the output owes, since its batch came in; 0 when it owes none.",
+		More:  "Unlike `rtbeat_output_no_ack_seconds`, it grows as well while the output acknowledges others.",
+		Moves: "Above `rtbeat.timeout`, its sender was answered 504. In durable mode it was answered 200, and the age includes the wait on disk. Growing with acknowledgements flowing: one of several hosts is stalled.",
+	}, func() float64 { return registry.Oldest().Seconds() })
+	inFlight.GaugeFunc(metrics.Declaration{
+		Name:  "rtbeat_dedupe_entries",
+		Help:  "Delivered messages by which retries are known, within dedupe.window.",
+		More:  "Those in flight are known besides.",
+		Moves: "At its limit, messages are forgotten before the window is over.",
+	}, func() float64 { return float64(registry.Entries()) })
+	inFlight.GaugeFunc(metrics.Declaration{
+		Name:  "rtbeat_dedupe_entries_limit",
+		Help:  "The limit of rtbeat_dedupe_entries (dedupe.max_entries).",
+		Moves: "Divided by the rate of `rtbeat_events_acked_total`, it is how many seconds of deliveries are known.",
+	}, func() float64 { return float64(registry.Limit()) })
+	r.Section("queue").GaugeFunc(metrics.Declaration{
+		Name:  "rtbeat_publish_queue_batches",
+		Help:  "Batches that wait for a publishing worker.",
+		Moves: "More than a moment above zero: the queue is full and the workers are blocked on it.",
+	}, func() float64 { return float64(registry.Queued()) })
+	output.GaugeFunc(metrics.Declaration{
+		Name:  "rtbeat_output_stalled",
+		Help:  "1 while the output counts as stalled (stall_after), else 0.",
+		More:  "It has acknowledged nothing for `rtbeat.stall_after`, and has something to acknowledge.",
+		Moves: "`/readyz` is 503, and batches with new messages are refused with `output_stalled`. In durable mode `/readyz` says `degraded`, and batches are stored. Look at Logstash.",
+	}, func() float64 { _, isStalled := registry.Stalled(); return metrics.Bool(isStalled) })
+	output.GaugeFunc(metrics.Declaration{
+		Name:  "rtbeat_output_no_ack_seconds",
+		Help:  "How long the output has acknowledged nothing of what it has; 0 while it has nothing.",
+		Moves: "Seconds are usual while Logstash is busy. Above `rtbeat.timeout`, senders get 504, but not in durable mode.",
+	}, func() float64 { age, _ := registry.Stalled(); return age.Seconds() })
+	output.GaugeFunc(metrics.Declaration{
+		Name:  "rtbeat_output_window_repeats",
+		Help:  "How often the Logstash output has sent the same window again with no acknowledgement in between; 0 when all is well.",
+		More:  "Timeouts of the output begin the count anew.",
+		Moves: "1 or 2 after a lost connection. 3 and more: [one event may be unreadable for Logstash](runbooks.md#one-event-may-be-unreadable-for-logstash), or something accepts connections and closes them.",
+	}, func() float64 { return float64(outputs.WindowRepeats()) })
+}
+
+// build is what the program was made of.
+type build struct {
+	version, commit string // of rtbeat
+	libbeat         string // its version
+}
+
+// registerBuild registers the versions.
+func registerBuild(r *metrics.Registry, b build) {
+	r.Section("process").GaugeVec(metrics.Declaration{
+		Name: "rtbeat_build_info", Labels: []string{"version", "commit", "libbeat_version", "goversion"},
+		Help:  "1, with the versions of rtbeat, its commit, libbeat and Go.",
+		Moves: "With each upgrade.",
+	}).WithLabelValues(b.version, b.commit, b.libbeat, runtime.Version()).Set(1)
+}
+
+// The results of a reload.
+const (
+	reloadDone   = "done"
+	reloadFailed = "failed"
+)
+
+// registerReloads registers the counter of reloads, by result.
+func registerReloads(r *metrics.Registry) metrics.CounterBy {
+	return r.Section("process").CounterBy(metrics.Declaration{
+		Name: "rtbeat_reloads_total", Labels: []string{"result"},
+		Help:  "How often certificates and secrets were read again after a SIGHUP, by result: done, failed.",
+		More:  "After `failed` those from before stay in force, and the log says why.",
+		Moves: "With each `systemctl reload`. `failed`: look for `reloading failed` in the log, mend the file, reload again.",
+	}, []string{reloadDone, reloadFailed})
+}
+
+// DeclareMetrics registers all metrics of rtbeat, of parts that do no work. tools/metrics writes docs/metrics.md from them.
+func DeclareMetrics(r *metrics.Registry) error {
+	admission, registry := inflight.NewAdmission(1), inflight.NewRegistry(inflight.Settings{})
+	connections := listen.NewBound(1)
+	connections.Register(r)
+	listen.RegisterExpiry(r, func() time.Time { return time.Time{} })
+	intake.New(intake.Settings{}, intake.Parts{Admission: admission, Registry: registry, Connections: connections, Metrics: r})
+	new(diskqueue.Queue).Register(r)
+	shipper.New(shipper.Parts{Registry: registry}).Register(r)
+	registerInFlight(r, admission, registry, admission.Used, 1)
+	_, err := publish.New(nil, registry, publish.Settings{}, r, logp.NewNopLogger())
+	libbeatstats.New(nil).Register(r)
+	registerReloads(r)
+	registerBuild(r, build{})
+	return err
+}

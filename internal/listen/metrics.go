@@ -1,0 +1,37 @@
+package listen
+
+import (
+	"time"
+
+	"github.com/txn2/rtbeat/internal/metrics"
+)
+
+// Register registers the metrics of the connections.
+func (b *Bound) Register(r *metrics.Registry) {
+	senders := r.Section("senders")
+	senders.GaugeFunc(metrics.Declaration{
+		Name:  "rtbeat_connections",
+		Help:  "Open connections of senders.",
+		Moves: "At its limit, connections are displaced.",
+	}, func() float64 { return float64(b.Open()) })
+	senders.GaugeFunc(metrics.Declaration{
+		Name:  "rtbeat_connections_limit",
+		Help:  "The limit of rtbeat_connections (max_connections, and the files that may be open).",
+		Moves: "Raise the limit of open files (`LimitNOFILE`) when it is lower than configured.",
+	}, func() float64 { return float64(b.Limit()) })
+	senders.CounterFunc(metrics.Declaration{
+		Name:  "rtbeat_connections_displaced_total",
+		Help:  "Connections that were closed, idle or with an incomplete request, to make room for another one.",
+		Moves: "Grows: too many senders for `max_connections`, or somebody who opens connections for nothing.",
+	}, func() float64 { return float64(b.Displaced()) })
+}
+
+// RegisterExpiry registers the end of the certificates as a metric.
+func RegisterExpiry(r *metrics.Registry, expiry func() time.Time) {
+	r.Section("senders").GaugeFunc(metrics.Declaration{
+		Name:  "rtbeat_tls_certificate_expiry_timestamp_seconds",
+		Help:  "When the first of the certificates that are served ends, in Unix time; only with TLS.",
+		More:  "That of the server, and those that it sends with it. A renewed file counts from the next scrape on.",
+		Moves: "Less `time()`, it is what is left. Renew the files; no restart is needed.",
+	}, func() float64 { return float64(expiry().Unix()) })
+}

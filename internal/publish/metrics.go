@@ -1,0 +1,85 @@
+package publish
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/txn2/rtbeat/internal/metrics"
+)
+
+// counters are the metrics of publishing.
+type counters struct {
+	wait              prometheus.Histogram
+	filtered          prometheus.Counter
+	processorFailures metrics.CounterBy
+	dropped           prometheus.Counter
+	rejected          prometheus.Counter
+	acked             prometheus.Counter
+	lastAck           prometheus.Gauge
+	lastAckTime       prometheus.Gauge
+}
+
+func newCounters(r *metrics.Registry, processors []string) *counters {
+	queue, output := r.Section("queue"), r.Section("output")
+	c := &counters{
+		wait: queue.Histogram(metrics.Declaration{
+			Name:   "rtbeat_publish_wait_seconds",
+			Help:   "Time from a batch's entry into the line of the workers until its first message is handed over.",
+			More:   "Once for each batch that a worker has taken; half a millisecond is usual under load, where a few messages wait for more.",
+			Moves:  "Long waits: the queue is full, or processors are slow. It is a part of `rtbeat_ack_duration_seconds`.",
+			Bounds: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}),
+		filtered: queue.Counter(metrics.Declaration{
+			Name:  "rtbeat_events_filtered_total",
+			Help:  "Events that a processor dropped, answered as filtered.",
+			More:  "Their batches are answered 200 with `filtered`. A retry runs the processors again, and counts again.",
+			Moves: "Expected where a processor drops events.",
+		}),
+		processorFailures: queue.CounterBy(metrics.Declaration{
+			Name: "rtbeat_processor_failures_total", Labels: []string{"processor"},
+			Help:  "Events that a processor failed on, for batches that are then answered 500 processor_failed, or tried again in durable mode.",
+			More:  "One series for each processor of the configuration. A panic counts in `rtbeat_events_dropped_total` instead. A retry counts again.",
+			Moves: "Any at all: the log names the processor, and libbeat's line `Failed to publish event` has the cause. [Alert](runbooks.md#rtbeatinternalerrors).",
+		}, processors),
+		dropped: queue.Counter(metrics.Declaration{
+			Name:  "rtbeat_events_dropped_total",
+			Help:  "Events that never entered the pipeline: a processor panicked, or the pipeline was closing.",
+			More:  "Their batches are answered 500 or, while rtbeat stops, 503. In durable mode they are tried again.",
+			Moves: "Anywhere but while stopping look for `panic in a processor` in the log.",
+		}),
+		rejected: queue.Counter(metrics.Declaration{
+			Name:  "rtbeat_events_rejected_total",
+			Help:  "Events that the output gave up, for batches that are then answered 502 output_rejected, or tried again in durable mode.",
+			More:  "Not counted in `rtbeat_events_acked_total`. A retry is tried again, and counts again.",
+			Moves: "Any at all: the log says what the output has against them. [outputs.md](outputs.md#what-an-output-gives-up) has the causes.",
+		}),
+		acked: output.Counter(metrics.Declaration{
+			Name:  "rtbeat_events_acked_total",
+			Help:  "Events acknowledged by the output.",
+			More:  "Those of batches answered 504 before included.",
+			Moves: "Flat while `rtbeat_in_flight_events` is above zero: the output is down or stalled. A stalled Logstash reports no error, this is the only sign.",
+		}),
+		lastAck: output.Gauge(metrics.Declaration{
+			Name:  "rtbeat_current_acks",
+			Help:  "Events in the newest acknowledgement of the output.",
+			Moves: "Says how large the windows are. It is no measure of load.",
+		}),
+		lastAckTime: output.Gauge(metrics.Declaration{
+			Name:  "rtbeat_last_ack_timestamp_seconds",
+			Help:  "When the output last acknowledged events, in Unix time; 0 when it has not yet.",
+			Moves: "It stands still without load too; `rtbeat_output_no_ack_seconds` does not.",
+		}),
+	}
+	output.RenamedCounter(metrics.Declaration{
+		Name:  "rtbeat_acks_received",
+		Help:  "The same as rtbeat_events_acked_total, under its old name.",
+		Moves: "Kept for dashboards of the first rtbeat.",
+	}, c.acked)
+	return c
+}
+
+// ack counts the events of one acknowledgement.
+func (c *counters) ack(events int) {
+	c.acked.Add(float64(events))
+	c.lastAck.Set(float64(events))
+	c.lastAckTime.SetToCurrentTime()
+}
