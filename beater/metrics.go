@@ -53,17 +53,17 @@ func registerInFlight(r *metrics.Registry, admission *inflight.Admission, regist
 		Help:  "Delivered messages by which retries are known, within dedupe.window.",
 		More:  "Those in flight are known besides.",
 		Moves: "At its limit, messages are forgotten before the window is over.",
-	}, func() float64 { return float64(registry.Entries()) })
+	}, func() float64 { return float64(registry.DedupeEntries()) })
 	inFlight.GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_dedupe_entries_limit",
 		Help:  "The limit of rtbeat_dedupe_entries (dedupe.max_entries).",
 		Moves: "Divided by the rate of `rtbeat_events_acked_total`, it is how many seconds of deliveries are known.",
-	}, func() float64 { return float64(registry.Limit()) })
+	}, func() float64 { return float64(registry.DedupeLimit()) })
 	r.Section("queue").GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_publish_queue_batches",
 		Help:  "Batches that wait for a publishing worker.",
 		Moves: "More than a moment above zero: the queue is full and the workers are blocked on it.",
-	}, func() float64 { return float64(registry.Queued()) })
+	}, func() float64 { return float64(registry.QueueLength()) })
 	output.GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_output_stalled",
 		Help:  "1 while the output counts as stalled (stall_after), else 0.",

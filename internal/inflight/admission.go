@@ -6,31 +6,28 @@ import (
 	"time"
 )
 
-// Admission bounds the bytes that are in flight: from the moment they are read until the token of their batch has
-// settled, that is until the output acknowledged them or they were withdrawn. It does not end with the answer,
-// else a batch that was answered 504 and still sits in the queue would cost nothing and memory would grow with
-// every retry.
+// Admission bounds the bytes in flight. Bytes count from the moment they are read until the token of their batch has settled:
+// the output acknowledged them, or they were withdrawn. The answer is no end, else a batch that was answered 504 and is still in
+// the pipeline would cost nothing, and memory would grow with every retry.
 //
-// Once something did not fit, nothing new is let in until an eighth of the limit is free: senders are told to come
-// back for a while, and not each second one of them, back and forth, at every acknowledgement.
+// Once full, Admission stays full until an eighth of the limit is free. Otherwise it would flap with every acknowledgement.
 //
-// Two rules keep few senders from locking out all others. The last quarter of the limit is for small batches: a large one
-// may take it only while nothing else is in flight. And a body that has been coming for long makes room when there is
-// none (Reservation.Coming).
+// Two rules keep few senders from locking out all others. The last quarter of the limit is for small batches: a large batch gets
+// it only while nothing else is in flight. A body that is read for too long is evicted when others need its bytes (BeginRead).
 type Admission struct {
 	limit  int64
-	reopen int64 // how much may be in flight, after full, for new batches to be let in
+	reopen int64 // full ends at so many bytes in flight
 	large  int64 // a batch of more bytes is large
 	marks  marks
 
-	mu     sync.Mutex
-	used   int64
-	high   high
-	full   bool      // something small did not fit, and it is not known to have gone down to reopen since
-	coming list.List // of *Reservation, the bodies that are being read, by when that began
+	mu        sync.Mutex
+	used      int64
+	watermark watermark
+	full      bool      // a small batch did not fit; Open ends this at reopen
+	reading   list.List // of *Reservation: the bodies that are being read, the oldest first
 }
 
-// smallest is what no batch is large below, whatever the limit.
+// smallest is up to how many bytes a batch is never large.
 const smallest = 256 << 10
 
 // NewAdmission returns an Admission for limit bytes.
@@ -48,9 +45,9 @@ func (a *Admission) Used() int64 {
 	return a.used
 }
 
-// Open returns an empty reservation, or ErrFull when n more bytes, the announced length of a body, would not fit, or
-// ErrTooLarge when they never will. It holds none of them yet: a sender pays for bytes that it sent, not for those that
-// it promised. n <= 0 stands for an unknown length.
+// Open returns an empty reservation. It returns ErrFull when n bytes, the announced length of a body, do not fit, and ErrTooLarge
+// when they never will. The reservation holds none of them yet: a sender pays for bytes that it has sent, not for an
+// announcement. n <= 0 stands for an unknown length.
 func (a *Admission) Open(n int64) (*Reservation, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -58,11 +55,11 @@ func (a *Admission) Open(n int64) (*Reservation, error) {
 		return nil, ErrTooLarge
 	}
 	if a.full {
-		a.makeRoomLocked(a.reopen)
+		a.evictLocked(a.reopen)
 		a.full = a.used > a.reopen
 	}
 	r := &Reservation{admission: a}
-	if a.full || !r.fitsLocked(max(n, 1)) {
+	if a.full || !r.makeFitLocked(max(n, 1)) {
 		return nil, ErrFull
 	}
 	return r, nil
@@ -74,14 +71,14 @@ type Reservation struct {
 
 	// What follows is guarded by admission.mu.
 	held    int64
-	coming  *list.Element // among those whose body is being read
+	reading *list.Element // of Admission.reading, while the body is being read
 	began   time.Time
 	stop    func()
 	evicted bool
 }
 
-// Grow takes n more bytes, or none: with ErrFull when there is no room for them now, and with ErrTooLarge when there
-// never will be, because the batch would be larger than the whole limit.
+// Grow takes n more bytes. It returns ErrFull when they do not fit now, and ErrTooLarge when the batch would be larger than the
+// whole limit. Then it takes none.
 func (r *Reservation) Grow(n int64) error {
 	a := r.admission
 	a.mu.Lock()
@@ -89,7 +86,7 @@ func (r *Reservation) Grow(n int64) error {
 	switch {
 	case r.held+n > a.limit:
 		return ErrTooLarge
-	case r.evicted, !r.fitsLocked(n):
+	case r.evicted, !r.makeFitLocked(n):
 		return ErrFull
 	}
 	r.held += n
@@ -97,15 +94,15 @@ func (r *Reservation) Grow(n int64) error {
 	return nil
 }
 
-// fitsLocked tells whether there is room for n more bytes, once bodies that come slowly have made way.
-func (r *Reservation) fitsLocked(n int64) bool {
+// makeFitLocked makes space for n more bytes, by evicting slow bodies if it must. It returns false when there is none.
+func (r *Reservation) makeFitLocked(n int64) bool {
 	a := r.admission
 	if r.held+n > a.large && a.used > r.held {
 		most := a.limit - a.limit/4
-		a.makeRoomLocked(most - n)
+		a.evictLocked(most - n)
 		return !r.evicted && a.used+n <= most
 	}
-	a.makeRoomLocked(a.limit - n)
+	a.evictLocked(a.limit - n)
 	if r.evicted || a.used+n > a.limit {
 		a.full = true
 		return false
@@ -113,7 +110,7 @@ func (r *Reservation) fitsLocked(n int64) bool {
 	return true
 }
 
-// GiveBack gives n bytes of what is held back.
+// GiveBack returns n of the bytes that are held.
 func (r *Reservation) GiveBack(n int64) {
 	a := r.admission
 	a.mu.Lock()
@@ -123,7 +120,7 @@ func (r *Reservation) GiveBack(n int64) {
 	a.changeLocked(-n)
 }
 
-// shrink keeps bytes of what is held and gives the rest back.
+// shrink keeps so many of the bytes that are held, and returns the rest.
 func (r *Reservation) shrink(bytes int64) {
 	a := r.admission
 	a.mu.Lock()
@@ -134,8 +131,8 @@ func (r *Reservation) shrink(bytes int64) {
 	a.changeLocked(-freed)
 }
 
-// Release gives everything back. More calls do nothing. It ends Coming as well.
+// Release returns all bytes, and ends BeginRead. More calls do nothing.
 func (r *Reservation) Release() {
-	r.HasCome()
+	r.EndRead()
 	r.shrink(0)
 }

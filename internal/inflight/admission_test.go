@@ -160,17 +160,17 @@ func TestAdmissionEvictsTheBodyThatComesSlowest(t *testing.T) {
 		stopped := ""
 		coming := func(name string, n int64) *inflight.Reservation {
 			r := open(t, a, n)
-			r.Coming(func() { stopped += name })
+			r.BeginRead(func() { stopped += name })
 			require.NoError(t, r.Grow(n))
 			time.Sleep(time.Millisecond)
 			return r
 		}
 		come := open(t, a, 10)
-		come.Coming(func() { stopped += "come" })
+		come.BeginRead(func() { stopped += "come" })
 		require.NoError(t, come.Grow(10))
 		time.Sleep(time.Millisecond)
 		first, second, third := coming("1", 40), coming("2", 20), coming("3", 30)
-		require.True(t, come.HasCome())
+		require.True(t, come.EndRead())
 		_, err := a.Open(1)
 		require.ErrorIs(t, err, inflight.ErrFull, "none of them is slow yet")
 
@@ -179,10 +179,10 @@ func TestAdmissionEvictsTheBodyThatComesSlowest(t *testing.T) {
 		require.Equal(t, "1", stopped)
 		require.EqualValues(t, 60, a.Used())
 		require.ErrorIs(t, first.Grow(1), inflight.ErrFull)
-		require.False(t, first.HasCome())
+		require.False(t, first.EndRead())
 		require.NoError(t, small.Grow(20))
 
-		require.True(t, third.HasCome())
+		require.True(t, third.EndRead())
 		time.Sleep(time.Millisecond)
 		require.NoError(t, small.Grow(40), "the second has made room")
 		require.Equal(t, "12", stopped)
@@ -203,8 +203,8 @@ func TestTheSlowestBodyDoesNotEvictOthersForItself(t *testing.T) {
 		a := inflight.NewAdmission(100)
 		oldest, other := open(t, a, 50), open(t, a, 50)
 		stopped := 0
-		oldest.Coming(func() { stopped++ })
-		other.Coming(func() { require.Fail(t, "it is younger") })
+		oldest.BeginRead(func() { stopped++ })
+		other.BeginRead(func() { require.Fail(t, "it is younger") })
 		require.NoError(t, oldest.Grow(50))
 		require.NoError(t, other.Grow(50))
 		time.Sleep(2 * time.Second)
@@ -222,12 +222,12 @@ func TestNoBodyIsEvictedInVain(t *testing.T) {
 		a := inflight.NewAdmission(100)
 		waiting, slow := open(t, a, 60), open(t, a, 30)
 		require.NoError(t, waiting.Grow(60))
-		slow.Coming(func() { require.Fail(t, "it makes too little room") })
+		slow.BeginRead(func() { require.Fail(t, "it makes too little room") })
 		require.NoError(t, slow.Grow(30))
 		time.Sleep(2 * time.Second)
 		_, err := a.Open(50)
 		require.ErrorIs(t, err, inflight.ErrFull)
 		require.EqualValues(t, 90, a.Used())
-		require.True(t, slow.HasCome())
+		require.True(t, slow.EndRead())
 	})
 }

@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// BatchAck is the token of one batch: what its handler waits on.
+// BatchAck is the token of one batch. Its handler waits for it.
 //
-// Two moments matter. The token is *resolved* when the waiter's answer is known: every message acknowledged, or a
-// cause why that will not happen. It is *settled* when the output is done with all that the batch published, or it was
-// withdrawn: then the registry forgets the token and its bytes are given back. A batch that timed out is settled long
-// after it was answered.
+// The token is *resolved* when the answer is known: every message is acknowledged, or there is a cause why that will not happen.
+// It is *settled* when the output is done with every message that the batch published, or they were withdrawn. Then the
+// registry forgets the token, and the reservation is released. A batch that timed out settles long after its answer.
 type BatchAck struct {
 	Origin
 
@@ -23,10 +22,10 @@ type BatchAck struct {
 	// Guarded by the registry's lock.
 	progress   Progress
 	waits      []wait        // for each message that was not delivered before, until the batch is answered
-	own        []*EventAck   // what is the batch's to publish and no worker has looked at
+	own        []*EventAck   // the messages that the batch publishes, and no worker has taken
 	queued     int           // of own: not withdrawn
-	published  bool          // was put in line
-	place      *list.Element // in line
+	published  bool          // was put in the queue
+	queueElem  *list.Element // in the queue
 	decodeSlot *DecodeSlot   // until queued is 0
 	entered    time.Duration // when it was put in the queue first
 	wait       time.Duration // until it was taken first
@@ -35,34 +34,34 @@ type BatchAck struct {
 	answered   bool
 
 	received time.Duration // when the batch came in, on the registry's clock
-	piped    int           // events of it that the pipeline has
-	rank     int           // among the batches that have such events (oldest.go)
+	piped    int           // its events in the pipeline
+	rank     int           // in Registry.oldest, while piped is not 0
 
-	unsettled int   // events that are or were own, neither done nor withdrawn
-	bytes     int64 // of those
+	unsettled int   // events that the batch publishes, neither done nor withdrawn
+	bytes     int64 // of the unsettled events
 }
 
-// Progress is what is known of a batch at one moment.
+// Progress is how far a batch is at one moment.
 type Progress struct {
-	Messages  int // in the batch
-	Acked     int // the output has acknowledged them, or a processor dropped them
-	Rejected  int // the output has given them up
-	Filtered  int // of Acked: dropped by a processor, for this batch
-	InFlight  int // found in flight when the batch came: joined, not published again
-	Delivered int // found delivered when the batch came
+	Messages         int // in the batch
+	Acked            int // the output has acknowledged them, or a processor dropped them
+	Rejected         int // the output has given them up
+	Filtered         int // of Acked: dropped by a processor, for this batch
+	DedupedInFlight  int // of Messages: in flight when the batch came in, so not published again
+	DedupedDelivered int // of Messages: delivered before the batch came in
 }
 
-// Coalesced is the number of messages that were not published again.
-func (p Progress) Coalesced() int { return p.InFlight + p.Delivered }
+// Deduped is the number of messages that were not published again.
+func (p Progress) Deduped() int { return p.DedupedInFlight + p.DedupedDelivered }
 
-// wait says that a batch waits for an event. The waits of an event are a list, so that any of them can be taken out.
+// wait says that a batch waits for an event. The waits of an event are a linked list, so that each can leave it.
 type wait struct {
 	batch      *BatchAck
 	event      *EventAck // nil when it is over
 	prev, next *wait
 }
 
-// waitForLocked adds a wait. There is room for it: pointers to waits must stay valid.
+// waitForLocked adds a wait. t.waits has the capacity for it: pointers to waits must stay valid.
 func (t *BatchAck) waitForLocked(e *EventAck) {
 	t.waits = append(t.waits, wait{batch: t, event: e, next: e.waits})
 	w := &t.waits[len(t.waits)-1]
@@ -99,7 +98,7 @@ func (t *BatchAck) Await(ctx context.Context) (withdrawn int, err error) {
 	return withdrawn, err
 }
 
-// Wait is Await without the withdrawal. When several ends are there at once, delivery wins: it is a fact.
+// Wait is Await without the withdrawal. When the batch is resolved and ctx has ended, the resolution wins: it is a fact.
 func (t *BatchAck) Wait(ctx context.Context) error {
 	select {
 	case <-t.resolved:
@@ -113,16 +112,16 @@ func (t *BatchAck) Wait(ctx context.Context) error {
 	return t.cause
 }
 
-// Progress tells how far the batch has come. After Withdraw it stays as it is.
+// Progress returns how far the batch is. After Withdraw it stays the same.
 func (t *BatchAck) Progress() Progress {
 	t.registry.mu.Lock()
 	defer t.registry.mu.Unlock()
 	return t.progress
 }
 
-// Withdraw ends the batch's waiting. Messages that no other batch waits for, and that no worker has handed over, are
-// taken back; withdrawn is their number. What the pipeline has stays in flight, with its bytes. delivered tells whether
-// the batch was delivered after all. More calls take nothing back.
+// Withdraw ends the wait of the batch. Messages that no other batch waits for, and no worker has taken, are withdrawn; withdrawn
+// is their number. Events in the pipeline stay in flight, with their bytes. delivered tells whether the batch was delivered
+// after all. More calls withdraw nothing.
 func (t *BatchAck) Withdraw() (withdrawn int, delivered bool) {
 	r := t.registry
 	r.mu.Lock()
@@ -143,13 +142,13 @@ func (t *BatchAck) Withdraw() (withdrawn int, delivered bool) {
 		}
 		t.resolveLocked(ErrWithdrawn)
 		t.waits = nil
-		t.enterLineLocked() // had it not been published, others would wait in vain for what is still queued
+		t.publishLocked() // a batch that was not published yet: others may wait for its messages
 		t.settleLocked()
 	}
 	return withdrawn, t.cause == nil
 }
 
-// resolveLocked fixes the waiter's answer, once: nil means delivered.
+// resolveLocked sets the answer, once. A nil cause means delivered.
 func (t *BatchAck) resolveLocked(cause error) {
 	select {
 	case <-t.resolved:
@@ -163,7 +162,7 @@ func (t *BatchAck) resolveLocked(cause error) {
 	}
 }
 
-// doneLocked counts a message that the output, or a processor, is done with. The batch is resolved by its last one.
+// doneLocked counts a message that the output or a processor is done with. The last one resolves the batch.
 func (t *BatchAck) doneLocked(e *EventAck) {
 	if e.rejected {
 		t.progress.Rejected++
@@ -181,8 +180,7 @@ func (t *BatchAck) doneLocked(e *EventAck) {
 	t.settleLocked()
 }
 
-// settleLocked gives back what the batch need not hold any more, once it is answered, and notices that nothing of it is
-// left, here or in the pipeline. It may do so more than once.
+// settleLocked shrinks the reservation of an answered batch to its events in the pipeline. It forgets a batch that has none.
 func (t *BatchAck) settleLocked() {
 	select {
 	case <-t.resolved:

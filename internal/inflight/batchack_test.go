@@ -141,7 +141,7 @@ func TestWithdrawBeforeAnythingWasHandedOver(t *testing.T) {
 	require.False(t, delivered)
 	require.Empty(t, handOver(token, 5), "a withdrawn message must not be published")
 	require.ErrorIs(t, wait(t, token, time.Second), inflight.ErrWithdrawn)
-	require.Zero(t, r.registry.Entries(), "what is withdrawn is not in flight")
+	require.Zero(t, r.registry.DedupeEntries(), "what is withdrawn is not in flight")
 	r.requireEmpty()
 }
 
@@ -186,7 +186,7 @@ func TestAWhollyFilteredBatchIsDoneAtOnce(t *testing.T) {
 		filter(e)
 	}
 	requireDelivered(t, token)
-	require.Equal(t, inflight.Progress{Messages: 3, Acked: 3, Filtered: 3, InFlight: 1}, token.Progress())
+	require.Equal(t, inflight.Progress{Messages: 3, Acked: 3, Filtered: 3, DedupedInFlight: 1}, token.Progress())
 	requireWaiting(t, neighbour)
 	require.EqualValues(t, size, r.admission.Used(), "the neighbour's")
 	r.ack(before...)

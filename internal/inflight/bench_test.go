@@ -47,7 +47,7 @@ func BenchmarkRegistry(b *testing.B) {
 				registry.Ack(acks)
 				token.Withdraw()
 			}
-			for range 2 * registry.Limit() / n {
+			for range 2 * registry.DedupeLimit() / n {
 				pass()
 			}
 			b.ReportAllocs()

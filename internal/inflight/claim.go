@@ -6,26 +6,24 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// Origin is where a batch came from, for its events.
+// Origin is where a batch came from. Its events carry it.
 type Origin struct {
 	Received time.Time
-	ClientIP string            // empty when nobody knows
-	Headers  map[string]string // of the request, those that go into the events; shared by them all
+	ClientIP string            // empty when it is unknown
+	Headers  map[string]string // of the request; all events share them
 	Trace    Trace
 }
 
-// Trace is the distributed trace that a batch belongs to, and the span that sent it, as hexadecimal text; both are empty
-// when there is none.
+// Trace is the distributed trace of a batch, and the span that sent it, in hexadecimal. Both are empty without a trace.
 type Trace struct{ ID, SpanID string }
 
-// joinedSize is what a message that is joined costs of the reservation at most, until its batch is answered: nothing is
-// kept of it but a wait.
-const joinedSize = 64
+// dedupedSize is how many bytes a deduped message is charged at most: only its wait is kept.
+const dedupedSize = 64
 
-// Claim returns the token of a batch of at least one message. Messages that are in flight already, or were delivered
-// lately, are not the batch's to publish; it waits for them, or not even that. From here on the token owns the
-// messages, and the reservation, and releases it when it settles. The error is ErrSealed, or a *StalledError when there
-// is something to publish and the output is stalled; then nothing has happened, and the reservation stays the caller's.
+// Claim returns the token of a batch of at least one message. The batch waits for messages that are in flight for another batch,
+// and counts messages that were delivered lately as acknowledged: it publishes neither. The token owns the messages and the
+// reservation, and releases the reservation when it settles. The error is ErrSealed, or a *StalledError when the output is
+// stalled and the batch has messages to publish. With an error nothing has happened, and the caller keeps the reservation.
 func (r *Registry) Claim(messages []batch.Message, origin Origin, reservation *Reservation) (*BatchAck, error) {
 	t := &BatchAck{Origin: origin, registry: r, reservation: reservation, resolved: make(chan struct{})}
 	t.progress.Messages = len(messages)
@@ -36,23 +34,23 @@ func (r *Registry) Claim(messages []batch.Message, origin Origin, reservation *R
 	if r.sealed {
 		return nil, ErrSealed
 	}
-	now := r.now() // one moment for all: what allKnownLocked finds, skipDeliveredLocked finds as well
-	if age, stalled := r.stalledLocked(); stalled && !r.allKnownLocked(keys, now) {
+	now := r.now() // the same for both: allDedupedLocked and skipDeliveredLocked must find the same
+	if age, stalled := r.stalledLocked(); stalled && !r.allDedupedLocked(keys, now) {
 		return nil, &StalledError{Age: age}
 	}
 	t.received = r.receivedAt(origin)
 	r.open[t] = struct{}{}
 	freed := t.skipDeliveredLocked(messages, keys, now)
-	t.waits = make([]wait, 0, len(messages)-t.progress.Delivered)
+	t.waits = make([]wait, 0, len(messages)-t.progress.DedupedDelivered)
 	for i := range messages {
-		switch e := r.known[keys[i].Key]; {
+		switch e := r.pending[keys[i].Key]; {
 		case keys[i].delivered:
 		case keys[i].ok && e != nil:
-			t.progress.InFlight++
+			t.progress.DedupedInFlight++
 			t.waitForLocked(e)
-			freed += max(messages[i].Weight-joinedSize, 0)
+			freed += max(messages[i].Weight-dedupedSize, 0)
 		default:
-			t.carryLocked(&messages[i], keys[i])
+			t.addOwnLocked(&messages[i], keys[i])
 		}
 	}
 	reservation.GiveBack(int64(freed))
@@ -67,11 +65,11 @@ func (r *Registry) Claim(messages []batch.Message, origin Origin, reservation *R
 type messageKey struct {
 	batch.Key
 	has       bool // the message has a key, and Settings ask for keys
-	ok        bool // the registry knows the message by its key
+	ok        bool // the message may be deduped
 	delivered bool // when the batch was claimed
 }
 
-// keys hashes the messages, each once, outside of the lock.
+// keys hashes each message once, outside of the lock.
 func (r *Registry) keys(messages []batch.Message) []messageKey {
 	keys := make([]messageKey, len(messages))
 	if !r.settings.Dedupe.Enabled && r.settings.DocumentID != ContentID {
@@ -84,16 +82,16 @@ func (r *Registry) keys(messages []batch.Message) []messageKey {
 	return keys
 }
 
-func (r *Registry) allKnownLocked(keys []messageKey, now time.Duration) bool {
+func (r *Registry) allDedupedLocked(keys []messageKey, now time.Duration) bool {
 	for _, key := range keys {
-		if !key.ok || !r.delivered.Find(key.Key, now) && r.known[key.Key] == nil {
+		if !key.ok || !r.delivered.Find(key.Key, now) && r.pending[key.Key] == nil {
 			return false
 		}
 	}
 	return true
 }
 
-// skipDeliveredLocked counts the messages that were delivered before, and returns the bytes of them.
+// skipDeliveredLocked counts the messages that were delivered before, and returns their bytes.
 func (t *BatchAck) skipDeliveredLocked(messages []batch.Message, keys []messageKey, now time.Duration) (freed int) {
 	for i := range messages {
 		if !keys[i].ok || !t.registry.delivered.Find(keys[i].Key, now) {
@@ -101,19 +99,19 @@ func (t *BatchAck) skipDeliveredLocked(messages []batch.Message, keys []messageK
 		}
 		keys[i].delivered = true
 		t.progress.Acked++
-		t.progress.Delivered++
+		t.progress.DedupedDelivered++
 		freed += messages[i].Weight
 	}
 	return freed
 }
 
-// carryLocked makes the message the batch's to publish.
-func (t *BatchAck) carryLocked(m *batch.Message, key messageKey) {
+// addOwnLocked makes the batch publish the message.
+func (t *BatchAck) addOwnLocked(m *batch.Message, key messageKey) {
 	e := &EventAck{key: key, batch: t, size: m.Weight, fields: m.Fields, uuid: m.UUID}
 	t.own = append(t.own, e)
 	if key.ok {
-		t.registry.known[key.Key] = e
-		t.registry.mostKnown = max(t.registry.mostKnown, len(t.registry.known))
+		t.registry.pending[key.Key] = e
+		t.registry.mostPending = max(t.registry.mostPending, len(t.registry.pending))
 	}
 	t.queued++
 	t.unsettled++

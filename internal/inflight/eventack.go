@@ -2,14 +2,14 @@ package inflight
 
 import "github.com/txn2/rtbeat/internal/batch"
 
-// EventAck is what travels in beat.Event.Private: one message, and the batches that wait for it.
+// EventAck is one message and the batches that wait for it. It travels in beat.Event.Private.
 type EventAck struct {
-	// The small fields stand together: 80 bytes for each message in flight, a size class of Go's allocator.
+	// The small fields are neighbors: 80 bytes for each message in flight, a size class of Go's allocator.
 	key      messageKey
 	state    state
 	rejected bool            // the output gave it up
 	batch    *BatchAck       // that publishes it
-	waits    *wait           // the batches that wait for it, that one included
+	waits    *wait           // the batches that wait for it, its publisher included
 	size     int             // bytes in the body
 	failure  *ProcessorError // of the processors; the publishing worker's alone
 
@@ -18,7 +18,7 @@ type EventAck struct {
 	uuid   string
 }
 
-// state is where a message stands.
+// state is how far a message is.
 type state uint8
 
 const (
@@ -32,10 +32,10 @@ const (
 // key never changes: any goroutine may call Key.
 func (e *EventAck) Key() (key batch.Key, ok bool) { return e.key.Key, e.key.has }
 
-// Ack says that the output is done with events. It takes what libbeat brings back from
-// beat.Event.Private and passes over what is no *EventAck. It returns how many of them count: none after Seal, because
-// a closing pipeline reports what it drops as acknowledged, and none twice. rejected is how many of those the output gave
-// up: libbeat reports them as acknowledged as well.
+// Ack says that the output is done with events. private are the values of beat.Event.Private; a value that is no *EventAck is
+// skipped. counted is how many events were in the pipeline: no event counts twice, and none after Seal, because a closing
+// pipeline reports dropped events as acknowledged. rejected is how many of the counted events the output gave up: libbeat
+// reports them as acknowledged as well.
 func (r *Registry) Ack(private []any) (counted, rejected int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,15 +80,15 @@ func (e *EventAck) Enter() {
 	}
 	e.state = entered
 	if r.entered == 0 {
-		r.progress = r.now() // until now there was nothing to acknowledge
+		r.progress = r.now() // a stall is counted from here
 	}
 	r.entered++
 }
 
-// Filter says that a processor dropped the event: it is done, and no Ack is needed. It counts as filtered for the batch
-// that brought it. Batches that joined it end with ErrJoinedFiltered, because the processors have not seen their
-// requests. A processor may look at more than the message, such as the client's address. For the same reason the
-// message is not remembered: the next attempt runs the processors, and makes no copy.
+// Filter says that a processor dropped the event. It is done, and no Ack follows. The batch that published it counts it as
+// filtered. Other batches that wait for it end with ErrJoinedFiltered: the processors have not seen their requests, and may look
+// at more than the message, such as the client's address. For the same reason the message is not deduped later: the next
+// attempt runs the processors, and makes no copy.
 func (e *EventAck) Filter() {
 	r := e.batch.registry
 	r.mu.Lock()
@@ -112,15 +112,15 @@ func (e *EventAck) Filter() {
 	e.batch.settleLocked()
 }
 
-// SetFailure notes that a processor fails on the event; nil takes the note back. Only the worker that publishes the
-// event may call it, and only until Enter, Filter or Drop.
+// SetFailure notes that a processor fails on the event; nil removes the note. Only the worker that publishes the event may call
+// it, and only until Enter, Filter or Drop.
 func (e *EventAck) SetFailure(failure *ProcessorError) { e.failure = failure }
 
 // Failure returns the note of SetFailure. The same rules hold.
 func (e *EventAck) Failure() *ProcessorError { return e.failure }
 
-// Reject says that the output has given the event up. It is not done by that either: libbeat reports its Ack like that of
-// any other. The batches that wait for it end with ErrRejected then, and the message can be published by the next attempt.
+// Reject says that the output has given the event up. libbeat reports its Ack all the same. Then the batches that wait for it
+// end with ErrRejected, and the next attempt can publish the message.
 func (e *EventAck) Reject() {
 	r := e.batch.registry
 	r.mu.Lock()
@@ -128,8 +128,8 @@ func (e *EventAck) Reject() {
 	e.rejected = true
 }
 
-// Drop says that the event never entered the pipeline: ErrDropped, ErrUnpublishable, or a *ProcessorError. The batches
-// that wait for it fail with that cause at once, and the message can be published by the next attempt.
+// Drop says that the event never entered the pipeline. cause is ErrDropped, ErrUnpublishable, or a *ProcessorError. The batches
+// that wait for the event fail with it at once, and the next attempt can publish the message.
 func (e *EventAck) Drop(cause error) {
 	r := e.batch.registry
 	r.mu.Lock()
@@ -150,7 +150,7 @@ func (e *EventAck) Drop(cause error) {
 // inPipeline tells whether a worker has handed the event over, and it is not done.
 func (e *EventAck) inPipeline() bool { return e.state == handedOver || e.state == entered }
 
-// withdrawLocked takes back a message that no worker has handed over.
+// withdrawLocked withdraws a message that no worker has taken.
 func (e *EventAck) withdrawLocked() {
 	t := e.batch
 	e.forgetLocked()
@@ -158,13 +158,13 @@ func (e *EventAck) withdrawLocked() {
 	t.queued--
 	if t.queued == 0 {
 		t.own = nil
-		t.registry.leaveLineLocked(t)
+		t.registry.dequeueLocked(t)
 		t.decodeSlot.leaveLocked()
 	}
 	t.settleLocked()
 }
 
-// leaveLocked ends the way of an event through the pipeline.
+// leaveLocked removes an event from the pipeline.
 func (e *EventAck) leaveLocked() {
 	r := e.batch.registry
 	r.events--
@@ -175,7 +175,7 @@ func (e *EventAck) leaveLocked() {
 	e.forgetLocked()
 }
 
-// forgetLocked makes the message unknown, and no part of its batch any more.
+// forgetLocked removes the message from its batch, and from the messages in flight.
 func (e *EventAck) forgetLocked() {
 	e.state = gone
 	e.batch.unsettled--

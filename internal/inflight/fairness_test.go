@@ -58,7 +58,7 @@ func serve(t *testing.T, rate int, timeout, d time.Duration, crowds ...*crowd) {
 				<-done
 			}
 		}
-		registry.CloseLine()
+		registry.CloseQueue()
 	})
 }
 

@@ -27,7 +27,7 @@ type DecodeSlot struct {
 	left    bool
 }
 
-// standstill is how long no worker takes a message until a body enters without room.
+// standstill is how long no worker takes a message until a body enters beyond the limit.
 const standstill = 250 * time.Millisecond
 
 // NewGate returns a gate in front of the registry's queue. Bodies enter until limit, in bytes, is reached.
@@ -35,8 +35,8 @@ func (r *Registry) NewGate(limit int64) *Gate {
 	return &Gate{registry: r, limit: limit}
 }
 
-// Enter waits until there is room for a body of size bytes. It gives up waiting, and lets the body in, when ctx ends or when no
-// worker has taken a message for 250 ms: a stalled output must not keep rtbeat from joining retries and refusing malformed
+// Enter waits until the gate takes a body of size bytes. It gives up waiting, and lets the body in, when ctx ends or when no
+// worker has taken a message for 250 ms: a stalled output must not keep rtbeat from deduping retries and refusing malformed
 // batches. The caller must Leave the slot.
 func (g *Gate) Enter(ctx context.Context, size int64) *DecodeSlot {
 	r := g.registry
@@ -66,14 +66,14 @@ func (g *Gate) Enter(ctx context.Context, size int64) *DecodeSlot {
 	}
 }
 
-// forceIn lets the body in without room.
+// forceIn lets the body in beyond the limit.
 func (s *DecodeSlot) forceIn() {
 	s.gate.registry.mu.Lock()
 	defer s.gate.registry.mu.Unlock()
 	s.enterLocked()
 }
 
-// forceInUnless lets the body in without room, unless workers have taken more messages than before. It returns how many.
+// forceInUnless lets the body in beyond the limit, unless workers have taken more messages than before. It returns how many.
 func (s *DecodeSlot) forceInUnless(before uint64) (handedOver uint64) {
 	r := s.gate.registry
 	r.mu.Lock()
@@ -84,7 +84,7 @@ func (s *DecodeSlot) forceInUnless(before uint64) (handedOver uint64) {
 	return r.handedOver
 }
 
-// Leave makes room for the next bodies. It may be called more than once.
+// Leave lets the next bodies enter. It may be called more than once.
 func (s *DecodeSlot) Leave() {
 	if s == nil {
 		return

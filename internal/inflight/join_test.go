@@ -22,7 +22,7 @@ func TestARetryWaitsForTheSameAck(t *testing.T) {
 	require.Len(t, more, 1, "only d is new")
 	head, none := r.publish("a")
 	require.Empty(t, none)
-	require.Equal(t, inflight.Progress{Messages: 3, InFlight: 2}, retry.Progress())
+	require.Equal(t, inflight.Progress{Messages: 3, DedupedInFlight: 2}, retry.Progress())
 
 	require.Equal(t, 3, r.ack(events...))
 	requireDelivered(t, head)
@@ -30,7 +30,7 @@ func TestARetryWaitsForTheSameAck(t *testing.T) {
 	require.Equal(t, 2, retry.Progress().Acked)
 	r.ack(more...)
 	requireDelivered(t, retry)
-	require.Equal(t, 2, retry.Progress().Coalesced())
+	require.Equal(t, 2, retry.Progress().Deduped())
 	r.requireEmpty()
 }
 
@@ -44,7 +44,7 @@ func TestARetryOfWhatWasDeliveredIsDelivered(t *testing.T) {
 		retry, none := r.publish("b", "a")
 		require.Empty(t, none)
 		requireDelivered(t, retry)
-		require.Equal(t, inflight.Progress{Messages: 2, Acked: 2, Delivered: 2}, retry.Progress())
+		require.Equal(t, inflight.Progress{Messages: 2, Acked: 2, DedupedDelivered: 2}, retry.Progress())
 		r.requireEmpty()
 
 		time.Sleep(time.Nanosecond)
@@ -64,14 +64,14 @@ func TestWhatWasFilteredIsPublishedAgain(t *testing.T) {
 	filter(events[0])
 	r.ack(events...)
 	requireDelivered(t, one)
-	require.Equal(t, 1, r.registry.Entries(), "b")
+	require.Equal(t, 1, r.registry.DedupeEntries(), "b")
 
 	other, again := r.publish("a", "b")
 	require.Len(t, again, 1, "a is published, and b is not")
 	requireWaiting(t, other)
 	r.ack(again...)
 	requireDelivered(t, other)
-	require.Equal(t, inflight.Progress{Messages: 2, Acked: 2, Delivered: 1}, other.Progress())
+	require.Equal(t, inflight.Progress{Messages: 2, Acked: 2, DedupedDelivered: 1}, other.Progress())
 	r.requireEmpty()
 }
 
@@ -87,7 +87,7 @@ func TestABatchThatJoinedAFilteredEventIsNotDelivered(t *testing.T) {
 	filter(events[0])
 	requireDelivered(t, one)
 	require.ErrorIs(t, wait(t, joined, time.Millisecond), inflight.ErrJoinedFiltered)
-	require.Equal(t, inflight.Progress{Messages: 3, InFlight: 1}, joined.Progress())
+	require.Equal(t, inflight.Progress{Messages: 3, DedupedInFlight: 1}, joined.Progress())
 	_, delivered := joined.Withdraw()
 	require.False(t, delivered)
 	r.ack(own...)
@@ -97,7 +97,7 @@ func TestABatchThatJoinedAFilteredEventIsNotDelivered(t *testing.T) {
 	require.Len(t, again, 1)
 	r.ack(again...)
 	requireDelivered(t, retry)
-	require.Equal(t, inflight.Progress{Messages: 3, Acked: 3, Delivered: 2}, retry.Progress())
+	require.Equal(t, inflight.Progress{Messages: 3, Acked: 3, DedupedDelivered: 2}, retry.Progress())
 	r.requireEmpty()
 }
 
@@ -126,7 +126,7 @@ func TestAFailedProcessorEndsAllThatWait(t *testing.T) {
 		require.ErrorIs(t, wait(t, token, time.Millisecond), failure)
 		token.Withdraw()
 	}
-	require.Zero(t, r.registry.Entries())
+	require.Zero(t, r.registry.DedupeEntries())
 	r.requireEmpty()
 	_, again := r.publish("a", "b")
 	require.Len(t, again, 2)
@@ -145,7 +145,7 @@ func TestTheSameMessageTwiceIsOneEvent(t *testing.T) {
 	require.Equal(t, 3, first.Progress().Acked)
 	r.ack(events[1])
 	requireDelivered(t, first)
-	require.Equal(t, inflight.Progress{Messages: 4, Acked: 4, InFlight: 2}, first.Progress())
+	require.Equal(t, inflight.Progress{Messages: 4, Acked: 4, DedupedInFlight: 2}, first.Progress())
 	r.requireEmpty()
 }
 
@@ -157,7 +157,7 @@ func TestWithoutUUIDNothingIsJoined(t *testing.T) {
 	requireDelivered(t, token)
 	_, again := r.publish("-a")
 	require.Len(t, again, 1)
-	require.Zero(t, r.registry.Entries())
+	require.Zero(t, r.registry.DedupeEntries())
 }
 
 func TestJoinOffPublishesEverything(t *testing.T) {
@@ -170,7 +170,7 @@ func TestJoinOffPublishesEverything(t *testing.T) {
 	requireDelivered(t, retry)
 	_, third := r.publish("a")
 	require.Len(t, third, 1)
-	require.Zero(t, r.registry.Entries())
+	require.Zero(t, r.registry.DedupeEntries())
 }
 
 func TestTheSameUUIDWithOtherContentIsAnotherMessage(t *testing.T) {
@@ -209,7 +209,7 @@ func TestADroppedMessageFailsAllWhoWaitAndCanBePublishedAgain(t *testing.T) {
 		token.Withdraw()
 	}
 	r.requireEmpty()
-	require.Zero(t, r.registry.Entries())
+	require.Zero(t, r.registry.DedupeEntries())
 
 	retry, events := r.publish("a")
 	require.Len(t, events, 1)
@@ -226,13 +226,13 @@ func TestAMessageStaysInLineAsLongAsSomebodyWaitsForIt(t *testing.T) {
 	second.Publish()
 	third := r.claim("b")
 	third.Publish()
-	require.Equal(t, 2, r.registry.Queued(), "the third has nothing to publish")
+	require.Equal(t, 2, r.registry.QueueLength(), "the third has nothing to publish")
 
 	withdrawn, _ := first.Withdraw()
 	require.Equal(t, 2, withdrawn, "a and c")
 	require.EqualValues(t, size+size+64+64, r.admission.Used(), "b and d, and the two waits for b")
 	third.Withdraw()
-	require.Equal(t, 2, r.registry.Queued())
+	require.Equal(t, 2, r.registry.QueueLength())
 
 	require.Same(t, first, r.registry.Take())
 	events := handOver(first, 3)
@@ -249,26 +249,26 @@ func TestTheLastWaiterTakesAMessageBackThatAnotherBatchBrought(t *testing.T) {
 	first.Publish()
 	second := r.claim("a")
 	first.Withdraw()
-	require.Equal(t, 1, r.registry.Queued())
+	require.Equal(t, 1, r.registry.QueueLength())
 	withdrawn, _ := second.Withdraw()
 	require.Equal(t, 1, withdrawn)
-	require.Zero(t, r.registry.Entries())
+	require.Zero(t, r.registry.DedupeEntries())
 	r.requireEmpty()
 }
 
 func TestMemoryIsBounded(t *testing.T) {
 	r := newRig(t, func(s *inflight.Settings) { s.Dedupe.MaxEntries = 3 })
 	_, events := r.publish("a", "b", "c", "d")
-	require.Zero(t, r.registry.Entries(), "what is in flight is always known, and bounded by its bytes")
+	require.Zero(t, r.registry.DedupeEntries(), "what is in flight is always known, and bounded by its bytes")
 	r.ack(events...)
-	require.Equal(t, 3, r.registry.Entries())
+	require.Equal(t, 3, r.registry.DedupeEntries())
 	_, again := r.publish("a", "e", "f", "g")
 	require.Len(t, again, 4, "the oldest is forgotten first")
 	retry, none := r.publish("d", "c")
 	require.Empty(t, none, "what is in flight takes no place")
 	requireDelivered(t, retry)
 	r.ack(again...)
-	require.Equal(t, 3, r.registry.Entries())
+	require.Equal(t, 3, r.registry.DedupeEntries())
 	r.requireEmpty()
 }
 
@@ -278,7 +278,7 @@ func TestEntriesAreThoseWithinTheWindow(t *testing.T) {
 		_, events := r.publish("a")
 		r.ack(events...)
 		time.Sleep(10*time.Minute + time.Nanosecond)
-		require.Zero(t, r.registry.Entries())
+		require.Zero(t, r.registry.DedupeEntries())
 	})
 }
 
@@ -303,7 +303,7 @@ func TestWindowZeroJoinsWhatIsInFlightOnly(t *testing.T) {
 	require.Empty(t, none)
 	r.ack(events...)
 	requireDelivered(t, joined)
-	require.Zero(t, r.registry.Entries())
+	require.Zero(t, r.registry.DedupeEntries())
 	_, again := r.publish("a")
 	require.Len(t, again, 1)
 }
@@ -345,7 +345,7 @@ func TestAMessageHasItsKey(t *testing.T) {
 			r.ack(events...)
 			requireDelivered(t, token)
 			token.Withdraw()
-			require.Equal(t, map[bool]int{true: 1, false: 0}[tt.join], r.registry.Entries())
+			require.Equal(t, map[bool]int{true: 1, false: 0}[tt.join], r.registry.DedupeEntries())
 			again, events := r.publish("a")
 			require.Equal(t, tt.join, len(events) == 0)
 			r.ack(events...)

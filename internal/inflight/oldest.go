@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// oldest are the batches that have events in the pipeline, a heap by when they came in. Batches are not handed over in
-// that order: a large one is read and decoded for longer. It holds each batch once, however many events it has, so that a
-// batch costs a few comparisons, an event a number, and a look at the first nothing.
+// oldest is a heap of the batches that have events in the pipeline, by the time at which they came in. Batches are not published
+// in that order: a large one takes longer to read and decode. Each batch is in the heap once, however many events it has.
 type oldest []*BatchAck
 
 func (o oldest) Len() int           { return len(o) }
@@ -28,13 +27,13 @@ func (o *oldest) Push(x any) {
 func (o *oldest) Pop() any {
 	last := len(*o) - 1
 	t := (*o)[last]
-	(*o)[last] = nil // else it is kept from the garbage collector
+	(*o)[last] = nil // for the garbage collector
 	*o = (*o)[:last]
 	return t
 }
 
-// Oldest is how long ago the batch came in (Origin.Received) of which the pipeline has the oldest event that the output
-// has not acknowledged; 0 when there is none. It takes the same short time whatever is in flight.
+// Oldest is the age, since Origin.Received, of the oldest batch with events in the pipeline; 0 when there is none. It takes the
+// same short time whatever is in flight.
 func (r *Registry) Oldest() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -44,7 +43,7 @@ func (r *Registry) Oldest() time.Duration {
 	return r.now() - r.oldest[0].received
 }
 
-// receivedAt puts the time at which a batch came in on the registry's clock, which does not jump as that of the wall does.
+// receivedAt is the time at which a batch came in, on the registry's clock. The wall clock may jump.
 func (r *Registry) receivedAt(o Origin) time.Duration {
 	now := r.now()
 	if o.Received.IsZero() {
@@ -53,7 +52,7 @@ func (r *Registry) receivedAt(o Origin) time.Duration {
 	return now - max(time.Since(o.Received), 0)
 }
 
-// enterPipelineLocked says that the pipeline has one more event of the batch.
+// enterPipelineLocked counts an event of the batch that enters the pipeline.
 func (t *BatchAck) enterPipelineLocked() {
 	t.piped++
 	if t.piped == 1 {
@@ -61,7 +60,7 @@ func (t *BatchAck) enterPipelineLocked() {
 	}
 }
 
-// leavePipelineLocked says that it has one less. A sealed registry has forgotten them all.
+// leavePipelineLocked counts an event of the batch that leaves the pipeline.
 func (t *BatchAck) leavePipelineLocked() {
 	t.piped--
 	if t.piped == 0 {

@@ -137,10 +137,10 @@ func TestQueueWait(t *testing.T) {
 		require.True(t, told)
 		require.Equal(t, 700*time.Millisecond, wait)
 		require.Len(t, handOver(first, inflight.MaxRun), inflight.MaxRun)
-		require.Equal(t, 1, r.registry.Queued())
+		require.Equal(t, 1, r.registry.QueueLength())
 		_, _, ok := first.Next()
 		require.False(t, ok)
-		require.Equal(t, 2, r.registry.Queued(), "it is behind the other one")
+		require.Equal(t, 2, r.registry.QueueLength(), "it is behind the other one")
 		time.Sleep(100 * time.Millisecond)
 
 		require.Same(t, second, r.registry.Take())

@@ -114,7 +114,7 @@ func (r *run) publish(t *rapid.T) {
 }
 
 func (r *run) take(t *rapid.T) {
-	if r.rig.registry.Queued() == 0 {
+	if r.rig.registry.QueueLength() == 0 {
 		t.Skip("with an empty line Take would block")
 	}
 	token := r.rig.registry.Take()
@@ -250,14 +250,14 @@ func (r *run) same(t *rapid.T) {
 		}
 	}
 	require.EqualValues(t, bytes, r.rig.admission.Used(), "bytes in flight")
-	require.Equal(t, inLine, r.rig.registry.Queued(), "batches in line")
+	require.Equal(t, inLine, r.rig.registry.QueueLength(), "batches in line")
 	if r.model.sealed {
 		require.Zero(t, r.rig.registry.Events())
 		return
 	}
 	require.Equal(t, r.model.handedOver(), r.rig.registry.Events(), "events in flight")
 	r.model.expire()
-	require.Equal(t, len(r.model.delivered), r.rig.registry.Entries(), "entries")
+	require.Equal(t, len(r.model.delivered), r.rig.registry.DedupeEntries(), "entries")
 	_, stalled := r.rig.registry.Stalled()
 	require.Equal(t, r.model.stalled(), stalled)
 }

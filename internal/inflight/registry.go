@@ -10,29 +10,29 @@ import (
 	"github.com/txn2/rtbeat/internal/dedupe"
 )
 
-// Registry knows every token that is not settled, and every message that is in flight or was delivered lately. It is
-// what a stop drains and seals.
+// Registry has every token that is not settled, and the keys of the messages that are in flight or were delivered lately. A stop
+// drains and seals it.
 type Registry struct {
 	settings Settings
-	start    time.Time // what times are counted from
+	start    time.Time // times are counted from here
 
-	mu        sync.Mutex
-	open      map[*BatchAck]struct{}
-	known     map[batch.Key]*EventAck // in flight
-	delivered dedupe.Window
-	line      list.List // of *BatchAck, those that no worker took yet
-	lineReady sync.Cond
-	closed    bool // the line
-	sealed    bool
-	emptied   chan struct{} // made by WaitEmpty; closed when open becomes empty
+	mu         sync.Mutex
+	open       map[*BatchAck]struct{}
+	pending    map[batch.Key]*EventAck // in flight
+	delivered  dedupe.Window
+	queue      list.List // of *BatchAck, for the workers
+	queueReady sync.Cond
+	closed     bool // the queue
+	sealed     bool
+	emptied    chan struct{} // made by WaitEmpty; closed when open becomes empty
 
-	handedOver uint64        // messages, since the start
-	events     int           // handed over and not done
-	entered    int           // of those: past the processors, the output is to acknowledge them
-	progress   time.Duration // when the output last acknowledged something, or had nothing to acknowledge
-	oldest     oldest        // of the batches that have events in the pipeline
-	mostKnown  int           // the length of known at its longest
-	account    Account       // what Seal adds to
+	handedOver  uint64        // messages, since the start
+	events      int           // handed over and not done
+	entered     int           // of events: past the processors, for the output to acknowledge
+	progress    time.Duration // when the output last acknowledged something, or had nothing to acknowledge
+	oldest      oldest        // of the batches that have events in the pipeline
+	mostPending int           // the length of pending at its longest
+	account     Account       // until Seal
 }
 
 // Tally counts batches and events.
@@ -41,11 +41,11 @@ type Tally struct {
 	Events  int
 }
 
-// Account is what Seal found: the figures of the last log line.
+// Account is the result of Seal: the figures of the last log line.
 type Account struct {
-	Delivered      Tally // batches whose every message was done while they waited; all events done, filtered ones included
+	Delivered      Tally // batches that were delivered while they waited; all events done, filtered events included
 	Rejected       int   // events that the output gave up
-	Unacknowledged Tally // batches still open, and the events that the pipeline has
+	Unacknowledged Tally // open batches, and events in the pipeline
 }
 
 // NewRegistry returns an empty registry.
@@ -54,14 +54,14 @@ func NewRegistry(settings Settings) *Registry {
 		settings:  settings,
 		start:     time.Now(),
 		open:      make(map[*BatchAck]struct{}),
-		known:     make(map[batch.Key]*EventAck),
+		pending:   make(map[batch.Key]*EventAck),
 		delivered: dedupe.NewWindow(settings.Dedupe.Window, settings.Dedupe.MaxEntries),
 	}
-	r.lineReady.L = &r.mu
+	r.queueReady.L = &r.mu
 	return r
 }
 
-// now is the time since the registry was made; it never goes back.
+// now is the time since the registry was made. It never goes back.
 func (r *Registry) now() time.Duration { return time.Since(r.start) }
 
 // Events is the number of events that the pipeline has and the output has not acknowledged.
@@ -71,8 +71,8 @@ func (r *Registry) Events() int {
 	return r.events
 }
 
-// Underway is the number of batches that are not settled, that of their events that the pipeline has, and for how long
-// the output has acknowledged none of those; 0 where it has none.
+// Underway is the number of batches that are not settled, and of their events in the pipeline. silent is how long the output has
+// acknowledged none of those events; 0 when it has none.
 func (r *Registry) Underway() (batches, events int, silent time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,9 +80,8 @@ func (r *Registry) Underway() (batches, events int, silent time.Duration) {
 	return len(r.open), r.events, silent
 }
 
-// Entries is the number of delivered messages that are known. Those older than the window do not count, whether they are
-// forgotten yet or not.
-func (r *Registry) Entries() int {
+// DedupeEntries is the number of delivered messages that are deduped, without those older than the window.
+func (r *Registry) DedupeEntries() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.delivered.Len(r.now())
@@ -101,10 +100,10 @@ func (r *Registry) Delivered(messages []batch.Message) (indexes []int) {
 	return indexes
 }
 
-// Limit is the configured bound of Entries.
-func (r *Registry) Limit() int { return r.settings.Dedupe.MaxEntries }
+// DedupeLimit is the configured bound of DedupeEntries.
+func (r *Registry) DedupeLimit() int { return r.settings.Dedupe.MaxEntries }
 
-// Stalled tells for how long the output has acknowledged nothing of what it has, and whether that is longer than it may.
+// Stalled returns how long the output has acknowledged none of its events, and whether that is a stall.
 func (r *Registry) Stalled() (age time.Duration, stalled bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -153,22 +152,22 @@ func (r *Registry) Seal() Account {
 	for t := range r.open {
 		t.resolveLocked(ErrSealed)
 		t.reservation.Release()
-		r.leaveLineLocked(t)
+		r.dequeueLocked(t)
 		t.decodeSlot.leaveLocked()
 		r.forgetLocked(t)
 	}
-	clear(r.known)
+	clear(r.pending)
 	return account
 }
 
-// largeKnown is the number of messages beyond which the memory of known is worth giving back.
-const largeKnown = 1 << 16
+// manyPending is the number of messages beyond which the memory of pending is worth giving back.
+const manyPending = 1 << 16
 
-// forgetKeyLocked makes a message that was in flight unknown. A map keeps the memory of its largest size.
+// forgetKeyLocked removes a message from those in flight. A map keeps the memory of its largest size, so a large one is replaced.
 func (r *Registry) forgetKeyLocked(key batch.Key) {
-	delete(r.known, key)
-	if len(r.known) == 0 && r.mostKnown > largeKnown {
-		r.known, r.mostKnown = make(map[batch.Key]*EventAck), 0
+	delete(r.pending, key)
+	if len(r.pending) == 0 && r.mostPending > manyPending {
+		r.pending, r.mostPending = make(map[batch.Key]*EventAck), 0
 	}
 }
 

@@ -49,7 +49,7 @@ func TestSealedRegistryRefusesClaimsAndHandsNothingOver(t *testing.T) {
 	r.registry.Seal()
 	require.Empty(t, handOver(token, 1))
 	token.Publish()
-	require.Zero(t, r.registry.Queued())
+	require.Zero(t, r.registry.QueueLength())
 	_, err := r.tryClaim("b")
 	require.ErrorIs(t, err, inflight.ErrSealed)
 	r.requireEmpty()
@@ -87,16 +87,16 @@ func TestTakeGivesBatchesInTurnUntilTheLineIsClosed(t *testing.T) {
 		for _, token := range []*inflight.BatchAck{first, second, third} {
 			token.Publish()
 		}
-		require.Equal(t, 3, r.registry.Queued())
+		require.Equal(t, 3, r.registry.QueueLength())
 		require.Same(t, first, r.registry.Take())
 		second.Withdraw()
-		require.Equal(t, 1, r.registry.Queued(), "a withdrawn batch leaves the line wherever it stands")
+		require.Equal(t, 1, r.registry.QueueLength(), "a withdrawn batch leaves the line wherever it stands")
 		require.Same(t, third, r.registry.Take())
 
 		taken := make(chan *inflight.BatchAck)
 		go func() { taken <- r.registry.Take() }()
 		synctest.Wait()
-		r.registry.CloseLine()
+		r.registry.CloseQueue()
 		require.Nil(t, <-taken)
 		late := r.claim("d")
 		late.Publish()
@@ -117,7 +117,7 @@ func TestABatchGivesWayToThoseInLine(t *testing.T) {
 	require.False(t, long.GiveWay(), "nobody is in line")
 	other.Publish()
 	require.True(t, long.GiveWay())
-	require.Equal(t, 2, r.registry.Queued())
+	require.Equal(t, 2, r.registry.QueueLength())
 	require.Same(t, other, r.registry.Take())
 	require.Same(t, long, r.registry.Take())
 	m, second, ok := long.Next()
@@ -130,7 +130,7 @@ func TestABatchGivesWayToThoseInLine(t *testing.T) {
 	last.Publish()
 	require.True(t, long.GiveWay())
 	long.Withdraw()
-	require.Equal(t, 1, r.registry.Queued(), "it is withdrawn like any other")
+	require.Equal(t, 1, r.registry.QueueLength(), "it is withdrawn like any other")
 	require.False(t, long.GiveWay(), "nothing is left of it")
 	for _, token := range []*inflight.BatchAck{other, last} {
 		token.Withdraw()
@@ -142,7 +142,7 @@ func TestABatchGivesWayToThoseInLine(t *testing.T) {
 func TestASealedLineTakesNobodyBack(t *testing.T) {
 	for name, end := range map[string]func(*inflight.Registry){
 		"sealed": func(r *inflight.Registry) { r.Seal() },
-		"closed": (*inflight.Registry).CloseLine,
+		"closed": (*inflight.Registry).CloseQueue,
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

@@ -38,7 +38,7 @@ func TestWhatTheOutputGaveUpIsNotDelivered(t *testing.T) {
 	require.Len(t, again, 1, "b is published again, and nothing else")
 	r.ack(again...)
 	requireDelivered(t, retry)
-	require.Equal(t, inflight.Progress{Messages: 3, Acked: 3, Delivered: 2}, retry.Progress())
+	require.Equal(t, inflight.Progress{Messages: 3, Acked: 3, DedupedDelivered: 2}, retry.Progress())
 	r.requireEmpty()
 
 	account := r.registry.Seal()

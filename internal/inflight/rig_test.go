@@ -124,7 +124,7 @@ func (r *rig) requireEmpty() {
 	r.t.Helper()
 	require.Zero(r.t, r.admission.Used(), "bytes in flight")
 	require.Zero(r.t, r.registry.Events(), "events in flight")
-	require.Zero(r.t, r.registry.Queued(), "batches in line")
+	require.Zero(r.t, r.registry.QueueLength(), "batches in line")
 	require.NoError(r.t, r.waitEmpty(time.Millisecond), "registry empty")
 }
 

@@ -38,7 +38,7 @@ func TestEveryInterleavingEndsEmpty(t *testing.T) {
 	}
 	senders.Wait()
 	require.NoError(t, r.waitEmpty(time.Minute))
-	r.registry.CloseLine()
+	r.registry.CloseQueue()
 	workers.Wait()
 	r.requireEmpty()
 	require.Empty(t, p.twice)

@@ -36,7 +36,7 @@ func benchmarkHandler(b *testing.B, n int) {
 	var worker sync.WaitGroup
 	worker.Go(func() { acknowledge(registry) })
 	defer worker.Wait()
-	defer registry.CloseLine()
+	defer registry.CloseQueue()
 
 	messages := make([]string, n)
 	for i := range messages {

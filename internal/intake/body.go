@@ -86,10 +86,10 @@ func (p *post) read() (body []byte, err error) {
 	_ = control.SetReadDeadline(deadline) // not supported by a test's recorder
 
 	stop := func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }
-	p.requestSlot.Coming(stop)
-	p.reservation.Coming(stop)
+	p.requestSlot.BeginRead(stop)
+	p.reservation.BeginRead(stop)
 	defer func() {
-		if kept, reserved := p.requestSlot.HasCome(), p.reservation.HasCome(); !kept || !reserved {
+		if kept, reserved := p.requestSlot.EndRead(), p.reservation.EndRead(); !kept || !reserved {
 			body, err = nil, inflight.ErrFull
 		}
 	}()

@@ -70,7 +70,7 @@ func TestPipelinedRequestsAreAnsweredInTheirOrder(t *testing.T) {
 	first := r.take()
 	require.Equal(t, 1, first.Progress().Messages)
 	<-time.After(short / 5)
-	require.Zero(t, r.registry.Queued(), "the next is taken when the first is answered")
+	require.Zero(t, r.registry.QueueLength(), "the next is taken when the first is answered")
 	first.deliver()
 	w.requireAnswer(delivered)
 	w.requireAnswer(malformedJSON)

@@ -106,7 +106,7 @@ func (r *rig) work(with func(*taken)) {
 		}
 	})
 	r.t.Cleanup(func() {
-		r.registry.CloseLine()
+		r.registry.CloseQueue()
 		worker.Wait()
 	})
 }
@@ -117,7 +117,7 @@ func (r *rig) deliverAll() { r.work((*taken).deliver) }
 // requireUntouched checks that nothing was published.
 func (r *rig) requireUntouched() {
 	r.t.Helper()
-	require.Zero(r.t, r.registry.Queued(), "batches published")
+	require.Zero(r.t, r.registry.QueueLength(), "batches published")
 }
 
 // anyConnections bounds nothing.

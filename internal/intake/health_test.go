@@ -147,7 +147,7 @@ func occupy(done chan struct{}, registry *inflight.Registry, admission *inflight
 			return
 		default:
 		}
-		registry.Queued()
+		registry.QueueLength()
 		if r, err := admission.Open(100); err == nil {
 			_ = r.Grow(100)
 			r.Release()

@@ -24,7 +24,7 @@ func TestARetryAfterA504WaitsForTheFirstAttempt(t *testing.T) {
 
 		again := r.start(r.request(ab))
 		again.requireWaiting()
-		require.Zero(t, r.registry.Queued(), "nothing to publish")
+		require.Zero(t, r.registry.QueueLength(), "nothing to publish")
 		job.ack(1)
 		require.Contains(t, again.requireAnswer(ackTimeout), `"messages":2,"coalesced":2,"filtered":0,"acked":1`)
 

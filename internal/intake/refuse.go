@@ -106,7 +106,7 @@ func (h *handler) answer(progress inflight.Progress, err error) result {
 
 // delivered is the only maker of a 200 for a batch.
 func (h *handler) delivered(p inflight.Progress) result {
-	coalesced := p.Coalesced()
+	coalesced := p.Deduped()
 	return result{outcome: delivered, detail: detail{
 		Ack:       ackOf(h.Store),
 		Messages:  &p.Messages,
@@ -117,7 +117,7 @@ func (h *handler) delivered(p inflight.Progress) result {
 
 // partly is the detail of a batch that may be delivered in part.
 func partly(p inflight.Progress) detail {
-	coalesced := p.Coalesced()
+	coalesced := p.Deduped()
 	return detail{Messages: &p.Messages, Coalesced: &coalesced, Filtered: &p.Filtered, Acked: &p.Acked}
 }
 

@@ -16,7 +16,7 @@ func TestEveryErrorOfAStepHasItsAnswer(t *testing.T) {
 	require.NoError(t, err)
 	for file, prefix := range map[string]string{
 		"refuse.go": "",
-		filepath.Join("..", "inflight", "doc.go"):         "inflight.",
+		filepath.Join("..", "inflight", "errors.go"):      "inflight.",
 		filepath.Join("..", "contentcoding", "coding.go"): "contentcoding.",
 	} {
 		source, err := os.ReadFile(file)

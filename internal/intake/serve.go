@@ -197,8 +197,8 @@ func (p *post) claim(messages []batch.Message) error {
 		return err
 	}
 	p.token.Attach(p.decodeSlot)
-	known := p.token.Progress()
-	p.counters.deduped(known.InFlight, known.Delivered)
+	progress := p.token.Progress()
+	p.counters.deduped(progress.DedupedInFlight, progress.DedupedDelivered)
 	p.token.Publish()
 	return nil
 }
@@ -237,7 +237,7 @@ func (p *post) store(body []byte, messages []batch.Message) (inflight.Progress, 
 	if err != nil {
 		return progress, fmt.Errorf("%w: %w", errNotStored, err)
 	}
-	progress.Delivered = known
+	progress.DedupedDelivered = known
 	p.counters.deduped(0, known)
 	p.counters.ackDuration.Observe(time.Since(p.complete).Seconds())
 	return progress, nil

@@ -23,7 +23,7 @@ func TestFullQueueBlocksNoBatchThatIsWithdrawn(t *testing.T) {
 		tokens = append(tokens, r.publish(numbered(200)...))
 	}
 	// Two workers fill the queue and block; the other four batches stand in line.
-	require.Eventually(t, func() bool { return r.registry.Queued() == 4 && r.registry.Events() >= 32 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return r.registry.QueueLength() == 4 && r.registry.Events() >= 32 }, patience, time.Millisecond)
 
 	handed := 0
 	for _, token := range tokens {
@@ -31,7 +31,7 @@ func TestFullQueueBlocksNoBatchThatIsWithdrawn(t *testing.T) {
 		require.False(t, delivered)
 		handed += 200 - withdrawn
 	}
-	require.Zero(t, r.registry.Queued())
+	require.Zero(t, r.registry.QueueLength())
 	// The queue, its input channel (20, memqueue/broker.go), and one event for each worker.
 	require.LessOrEqual(t, handed, 32+20+2)
 	require.Equal(t, handed, r.registry.Events())
@@ -59,7 +59,7 @@ func TestRetriesAgainstADeadOutputPileNothingUp(t *testing.T) {
 	for range 500 {
 		r.publish(numbered(100)...).Withdraw()
 	}
-	require.Zero(t, r.registry.Queued())
+	require.Zero(t, r.registry.QueueLength())
 	one, err := batch.Decode([]byte(`[{"n":99}]`), batch.Options{})
 	require.NoError(t, err)
 	more := int64(2 * one.Messages[0].Weight) // each of the two workers may have handed over one more event

@@ -94,7 +94,7 @@ func (p *Publisher) clientConfig() beat.ClientConfig {
 // Close ends the line and closes the clients, without waiting. Seal the registry before: an event that is refused
 // from here on fails its batch. A worker that is blocked on a full queue goes on when the pipeline is closed.
 func (p *Publisher) Close() {
-	p.registry.CloseLine()
+	p.registry.CloseQueue()
 	for _, client := range p.clients {
 		_ = client.Close() // always nil (libbeat/publisher/pipeline/client.go)
 	}

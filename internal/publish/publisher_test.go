@@ -144,7 +144,7 @@ func (r *rig) requireEmpty() {
 	require.NoError(r.t, r.registry.WaitEmpty(ctx))
 	require.Zero(r.t, r.registry.Events())
 	require.Zero(r.t, r.admission.Used())
-	require.Zero(r.t, r.registry.Queued())
+	require.Zero(r.t, r.registry.QueueLength())
 }
 
 func numbered(n int) []string {
@@ -333,7 +333,7 @@ func TestAFilteredBatchNeedsNoAcknowledgement(t *testing.T) {
 		return weak.Make(token)
 	}()
 	require.Zero(t, r.count("rtbeat_events_acked_total"))
-	require.Zero(t, r.registry.Entries(), "what was filtered is not remembered")
+	require.Zero(t, r.registry.DedupeEntries(), "what was filtered is not remembered")
 	require.Eventually(t, func() bool {
 		runtime.GC()
 		return filtered.Value() == nil
@@ -431,12 +431,12 @@ func TestRetriesAreOneEvent(t *testing.T) {
 	require.Len(t, window.Events(), 2)
 	first.Withdraw()
 	retry := r.publish(`{"uuid":"b"}`, `{"uuid":"a"}`, `{"uuid":"b"}`)
-	require.Equal(t, 3, retry.Progress().Coalesced())
+	require.Equal(t, 3, retry.Progress().Deduped())
 	window.ACK()
 	ctx, cancel := r.patient()
 	defer cancel()
 	require.NoError(t, retry.Wait(ctx))
-	r.requireDelivered(r.publish(`{"uuid":"a"}`), inflight.Progress{Messages: 1, Acked: 1, Delivered: 1})
+	r.requireDelivered(r.publish(`{"uuid":"a"}`), inflight.Progress{Messages: 1, Acked: 1, DedupedDelivered: 1})
 	r.requireEmpty()
 	require.EqualValues(t, 2, r.count("rtbeat_events_acked_total"))
 }

@@ -55,6 +55,6 @@ func TestAJoinedMessageKeepsItsTrace(t *testing.T) {
 	window.ACK()
 	news.ACK()
 	r.requireDelivered(token, inflight.Progress{Messages: 1, Acked: 1})
-	r.requireDelivered(retry, inflight.Progress{Messages: 2, Acked: 2, InFlight: 1})
+	r.requireDelivered(retry, inflight.Progress{Messages: 2, Acked: 2, DedupedInFlight: 1})
 	r.requireEmpty()
 }

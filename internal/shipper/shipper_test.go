@@ -113,7 +113,7 @@ func (r *rig) close() (left int) {
 		r.stop()
 	}
 	r.registry.Seal()
-	r.registry.CloseLine()
+	r.registry.CloseQueue()
 	r.worker.Wait()
 	r.ran.Wait()
 	require.NoError(r.t, r.queue.Close())

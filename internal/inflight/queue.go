@@ -6,32 +6,32 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// Publish puts the batch in line for a worker and returns at once; what is not the batch's to publish is left out. It
-// leaves the line when nobody waits for any of its messages.
+// Publish puts the batch in the queue for the workers, and returns at once. Deduped messages are left out. The batch leaves the
+// queue when no batch waits for any of its messages.
 func (t *BatchAck) Publish() {
 	t.registry.mu.Lock()
 	defer t.registry.mu.Unlock()
-	t.enterLineLocked()
+	t.publishLocked()
 }
 
-func (t *BatchAck) enterLineLocked() {
+func (t *BatchAck) publishLocked() {
 	r := t.registry
 	switch {
-	case t.published || t.queued == 0 || r.sealed: // done already, nothing to do, or too late
+	case t.published || t.queued == 0 || r.sealed: // nothing to publish, or too late
 	case r.closed:
 		t.resolveLocked(ErrWithdrawn)
 	default:
 		t.entered = r.now()
-		t.standInLineLocked()
+		t.enqueueLocked()
 	}
 	t.published = true
 }
 
 const (
-	// MaxRun is how many messages of a batch a worker takes before other batches have their time: some milliseconds' work.
+	// MaxRun is how many messages of a batch a worker takes before the batch gives way: some milliseconds' work.
 	MaxRun = 500
-	// patience is how long a batch goes back into the queue at all. A batch of 30,000 messages would wait sixty times for the
-	// whole queue, and large batches would all be done at the same time, which is the latest: too late for all of them.
+	// patience is how long a batch gives way to others. A batch of 30,000 messages would wait for the whole queue sixty times,
+	// and large batches would all be done at the same time, which is too late for all of them.
 	patience = time.Second
 )
 
@@ -40,14 +40,14 @@ const (
 func (r *Registry) Take() *BatchAck {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for !r.closed && r.line.Len() == 0 {
-		r.lineReady.Wait()
+	for !r.closed && r.queue.Len() == 0 {
+		r.queueReady.Wait()
 	}
 	if r.closed {
 		return nil
 	}
-	t := r.line.Front().Value.(*BatchAck) //nolint:forcetypeassert // the list holds nothing else
-	r.leaveLineLocked(t)
+	t := r.queue.Front().Value.(*BatchAck) //nolint:forcetypeassert // the list holds nothing else
+	r.dequeueLocked(t)
 	t.run = 0
 	t.takes++
 	if t.takes == 1 {
@@ -64,8 +64,7 @@ func (t *BatchAck) QueueWait() (wait time.Duration, first bool) {
 }
 
 // Next hands the batch's next message over to the caller, who must publish it or Drop it. It returns false when no message is
-// left that somebody waits for, or when the batch has gone back into the queue, for the sake of others. Either way, the batch
-// is no longer the caller's.
+// left, or when the batch went back into the queue because others wait. Then the batch is no longer the caller's.
 func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 	r := t.registry
 	r.mu.Lock()
@@ -95,42 +94,41 @@ func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 	return batch.Message{}, nil, false
 }
 
-// Queued is the number of batches that wait for a worker.
-func (r *Registry) Queued() int {
+// QueueLength is the number of batches that wait for a worker.
+func (r *Registry) QueueLength() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.line.Len()
+	return r.queue.Len()
 }
 
-// CloseLine ends Take, for all workers and for good. Batches that are in line stay open until they are withdrawn or
-// sealed.
-func (r *Registry) CloseLine() {
+// CloseQueue ends Take, for all workers and for good. Batches in the queue stay open until they are withdrawn or sealed.
+func (r *Registry) CloseQueue() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
-	r.lineReady.Broadcast()
+	r.queueReady.Broadcast()
 }
 
 // giveWayLocked puts a batch that was taken, and has messages left, behind those in the queue, unless there are none or it has
 // given way for too long. It reports whether it did.
 func (t *BatchAck) giveWayLocked() bool {
 	r := t.registry
-	if t.queued == 0 || t.place != nil || r.line.Len() == 0 || r.sealed || r.closed || r.now()-t.entered > patience {
+	if t.queued == 0 || t.queueElem != nil || r.queue.Len() == 0 || r.sealed || r.closed || r.now()-t.entered > patience {
 		return false
 	}
-	t.standInLineLocked()
+	t.enqueueLocked()
 	return true
 }
 
-func (t *BatchAck) standInLineLocked() {
+func (t *BatchAck) enqueueLocked() {
 	r := t.registry
-	t.place = r.line.PushBack(t)
-	r.lineReady.Signal()
+	t.queueElem = r.queue.PushBack(t)
+	r.queueReady.Signal()
 }
 
-func (r *Registry) leaveLineLocked(t *BatchAck) {
-	if t.place != nil {
-		r.line.Remove(t.place)
-		t.place = nil
+func (r *Registry) dequeueLocked(t *BatchAck) {
+	if t.queueElem != nil {
+		r.queue.Remove(t.queueElem)
+		t.queueElem = nil
 	}
 }

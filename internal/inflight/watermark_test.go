@@ -48,7 +48,7 @@ func TestEvictionEndsHigh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := inflight.NewAdmission(100)
 		slow := open(t, a, 95)
-		slow.Coming(func() {})
+		slow.BeginRead(func() {})
 		require.NoError(t, slow.Grow(95))
 		time.Sleep(2 * time.Second)
 		_, _, high := a.High()
