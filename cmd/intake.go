@@ -1,14 +1,18 @@
 package cmd
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -60,7 +64,7 @@ rtbeat.ssl.certificate_authorities, or --ca.`,
 			cmd.SilenceErrors = true // what fails from here on has been told
 			driver := testing.NewConsoleDriverWithKiller(cmd.OutOrStdout(), func() {})
 			driver.Run("intake: "+target.URL.Redacted(), func(driver testing.Driver) {
-				err = target.Run(cmd.Context(), report{driver})
+				err = target.Run(cmd.Context(), driver)
 			})
 			return err //nolint:wrapcheck // it has been told, and makes the exit code 1; nobody reads its text
 		},
@@ -92,24 +96,17 @@ func loadConfig(settings instance.Settings) (config.Config, error) {
 	return c, nil
 }
 
-// report tells the steps in the form of libbeat's "test output".
-type report struct{ driver testing.Driver }
-
-func (r report) OK(step string)              { r.driver.Error(step, nil) }
-func (r report) Warn(step, reason string)    { r.driver.Warn(step, reason) }
-func (r report) Fail(step string, err error) { r.driver.Error(step, err) }
-
 type intakeOptions struct {
 	url, ca, certificate, key string
 	timeout                   time.Duration
 }
 
-// target is what the configuration and the flags say of a probe.
+// target maps the configuration and the flags.
 func (o *intakeOptions) target(c config.Config) (*probe.Target, error) {
 	if o.timeout <= 0 {
 		return nil, fmt.Errorf("--timeout must be positive, got %v", o.timeout)
 	}
-	t := &probe.Target{Timeout: o.timeout, Credentials: credentialsOf(c.Auth)}
+	t := &probe.Target{Timeout: o.timeout, Credentials: credentialsOf(c.Auth), AnyName: o.url == ""}
 	var err error
 	if t.URL, err = o.where(c); err != nil {
 		return nil, err
@@ -119,10 +116,15 @@ func (o *intakeOptions) target(c config.Config) (*probe.Target, error) {
 		if err != nil {
 			return nil, fmt.Errorf("rtbeat.trusted_proxies: %w", err)
 		}
-		t.Announces = func(local net.Addr) bool { return announces(trusted, local) }
+		t.Announce = func(local net.Addr) bool {
+			if tcp, is := local.(*net.TCPAddr); is {
+				return trusted.Has(tcp.AddrPort().Addr().Unmap().WithZone(""))
+			}
+			return trusted.Unix()
+		}
 	}
 	if t.URL.Scheme == "https" || t.URL.Scheme == "unix" && c.SSL.IsEnabled() {
-		t.TLS, err = o.tls(c)
+		t.TLS, err = o.tls(c, t.URL.Hostname())
 	}
 	return t, err
 }
@@ -130,7 +132,7 @@ func (o *intakeOptions) target(c config.Config) (*probe.Target, error) {
 // where is --url, or else the configured listener.
 func (o *intakeOptions) where(c config.Config) (*url.URL, error) {
 	if o.url != "" {
-		u, err := probe.ParseURL(o.url)
+		u, err := parseURL(o.url)
 		if err != nil {
 			return nil, fmt.Errorf("--url: %w", err)
 		}
@@ -142,64 +144,79 @@ func (o *intakeOptions) where(c config.Config) (*url.URL, error) {
 	if c.Port == 0 {
 		return nil, errors.New("rtbeat.port is 0, any free port: give the one of the log line \"listening on\" with --url")
 	}
-	scheme := "http"
+	scheme, host := "http", strings.Trim(c.Host, "[]")
 	if c.SSL.IsEnabled() {
 		scheme = "https"
 	}
-	return &url.URL{Scheme: scheme, Host: net.JoinHostPort(reachable(c.Host), strconv.Itoa(c.Port)), Path: "/in"}, nil
+	switch addr, err := netip.ParseAddr(host); { // 0.0.0.0 and :: are for listening only
+	case host == "", err == nil && addr == netip.IPv4Unspecified():
+		host = "127.0.0.1"
+	case err == nil && addr.IsUnspecified():
+		host = "::1"
+	}
+	return &url.URL{Scheme: scheme, Host: net.JoinHostPort(host, strconv.Itoa(c.Port)), Path: "/in"}, nil
 }
 
-// reachable is an address to connect to where host is one to listen on.
-func reachable(host string) string {
-	host = strings.Trim(host, "[]")
-	if host == "" {
-		return "127.0.0.1"
+// parseURL does not quote the URL in an error: it may hold a password.
+func parseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		u = &url.URL{}
 	}
-	addr, err := netip.ParseAddr(host)
+	port := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	isSocket := u.Scheme == "unix" && u.Host == "" && strings.HasPrefix(u.Path, "/")
 	switch {
-	case err != nil || !addr.IsUnspecified():
-		return host
-	case addr.Is4():
-		return "127.0.0.1"
-	default:
-		return "::1"
+	case u.User != nil:
+		return nil, errors.New("it has a user in it. Credentials come from the configuration: leave them out")
+	case !isSocket && (port == "" || u.Hostname() == ""):
+		return nil, errors.New("it is not http://host:port, https://host:port or unix:///path")
+	case isSocket:
+		return u, nil
 	}
+	if u.Port() == "" {
+		u.Host = net.JoinHostPort(u.Hostname(), port)
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = "/in"
+	}
+	return u, nil
 }
 
-// announces tells whether rtbeat wants a PROXY protocol header from here.
-func announces(trusted clientip.Trusted, local net.Addr) bool {
-	tcp, is := local.(*net.TCPAddr)
-	if !is {
-		return trusted.Unix()
-	}
-	return trusted.Has(tcp.AddrPort().Addr().Unmap().WithZone(""))
-}
-
-// credentialsOf are the first of each scheme.
+// credentialsOf returns the first secret of each scheme.
 func credentialsOf(a auth.Settings) (credentials []probe.Credential) {
-	if len(a.Bearer.Tokens) > 0 {
-		credentials = append(credentials, probe.Bearer(a.Bearer.Tokens[0]))
+	add := func(scheme string, set func(req *http.Request, body string)) {
+		credentials = append(credentials, probe.Credential{Name: "rtbeat.auth." + scheme, Set: set})
+	}
+	if tokens := a.Bearer.Tokens; len(tokens) > 0 {
+		add("bearer", func(req *http.Request, _ string) { req.Header.Set("Authorization", "Bearer "+tokens[0]) })
 	}
 	if a.Basic.Username != "" {
-		credentials = append(credentials, probe.Basic(a.Basic.Username, a.Basic.Password))
+		add("basic", func(req *http.Request, _ string) { req.SetBasicAuth(a.Basic.Username, a.Basic.Password) })
 	}
-	if len(a.HMAC.Keys) > 0 {
-		credentials = append(credentials, probe.Signature(a.HMAC.Keys[0], a.HMAC.Header, a.HMAC.Prefix, a.HMAC.TimestampHeader))
+	if h := a.HMAC; len(h.Keys) > 0 {
+		add("hmac", func(req *http.Request, body string) {
+			if h.TimestampHeader != "" {
+				now := strconv.FormatInt(time.Now().Unix(), 10)
+				req.Header.Set(h.TimestampHeader, now)
+				body = now + "." + body
+			}
+			mac := hmac.New(sha256.New, []byte(h.Keys[0]))
+			mac.Write([]byte(body))
+			req.Header.Set(h.Header, h.Prefix+hex.EncodeToString(mac.Sum(nil)))
+		})
 	}
 	return credentials
 }
 
-// tls reads the authorities that rtbeat's certificate may come from, and the client's certificate.
-func (o *intakeOptions) tls(c config.Config) (*probe.TLS, error) {
+// tls is for a server at host and reads the authorities and the client certificate.
+func (o *intakeOptions) tls(c config.Config, host string) (*tls.Config, error) {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool() // this machine has none
 	}
 	if c.SSL.IsEnabled() {
-		for _, ca := range c.SSL.CAs {
-			if err := addRoots(roots, ca); err != nil {
-				return nil, fmt.Errorf("rtbeat.ssl.certificate_authorities: %w", err)
-			}
+		if err := addRoots(roots, c.SSL.CAs...); err != nil {
+			return nil, fmt.Errorf("rtbeat.ssl.certificate_authorities: %w", err)
 		}
 	}
 	if o.ca != "" {
@@ -207,30 +224,34 @@ func (o *intakeOptions) tls(c config.Config) (*probe.TLS, error) {
 			return nil, fmt.Errorf("--ca: %w", err)
 		}
 	}
-	s := &probe.TLS{Roots: roots, LenientName: o.url == ""}
+	s := &tls.Config{
+		ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		InsecureSkipVerify: true, //nolint:gosec // the probe verifies
+	}
 	if o.certificate != "" {
 		pair, err := tls.LoadX509KeyPair(o.certificate, o.key)
 		if err != nil {
 			return nil, fmt.Errorf("--certificate and --key: %w", err)
 		}
-		s.Certificate = &pair
+		// Send it in any case, so that rtbeat says why it refuses it. With Certificates, crypto/tls may send none.
+		s.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	return s, nil
 }
 
-// addRoots adds what is in a file, or is PEM text itself, as libbeat's settings have it.
-func addRoots(roots *x509.CertPool, ca string) error {
-	reader, err := tlscommon.NewPEMReader(ca)
-	if err != nil {
-		return fmt.Errorf("opening it: %w", err)
-	}
-	defer func() { _ = reader.Close() }() // it was only read
-	data, err := io.ReadAll(reader)
-	if err != nil {
-		return fmt.Errorf("reading it: %w", err)
-	}
-	if !roots.AppendCertsFromPEM(data) {
-		return errors.New("there is no certificate in it")
+// addRoots adds files, or PEM text, as libbeat's settings have them.
+func addRoots(roots *x509.CertPool, authorities ...string) error {
+	for _, authority := range authorities {
+		text := []byte(authority)
+		if !tlscommon.IsPEMString(authority) {
+			var err error
+			if text, err = os.ReadFile(authority); err != nil {
+				return err
+			}
+		}
+		if !roots.AppendCertsFromPEM(text) {
+			return errors.New("there is no certificate in it")
+		}
 	}
 	return nil
 }

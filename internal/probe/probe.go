@@ -1,142 +1,178 @@
-// Package probe does what a sender does, one step after the other, and says how far it came: it connects to a running
-// rtbeat, speaks the PROXY protocol and TLS where they are configured, and posts a batch of no messages with the
-// credentials of the configuration. It knows nothing of libbeat, and what it says holds no secret.
+// Package probe is `rtbeat test intake`. It connects to a running rtbeat as a sender does, posts an empty batch with each
+// credential, and explains what failed. It is free of libbeat, and its reports hold no secret.
 package probe
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/url"
-	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	proxyproto "github.com/pires/go-proxyproto"
 )
 
-// Report is where the steps are told, as libbeat's "test output" tells its own.
+const maxAnswer = 16 << 10 // bytes, headers included; an answer of rtbeat has a few lines
+
+// Report takes the steps, as libbeat's testing.Driver does.
 type Report interface {
-	// OK, Warn and Fail tell how a step ended.
-	OK(step string)
+	Error(step string, err error) // err is nil for a step that succeeded
 	Warn(step, reason string)
-	Fail(step string, err error)
 }
 
-// Target is what is probed, and how.
+// Target says where to send, and how.
 type Target struct {
-	URL     *url.URL      // http, https or unix; the path of the first two is that of the request
-	Timeout time.Duration // for each attempt: connecting, and the answer
-
-	TLS         *TLS // nil for plain HTTP
+	URL         *url.URL      // http, https, or unix with the path of the socket
+	Timeout     time.Duration // for connecting, and then for the answer
+	TLS         *tls.Config   // nil for plain HTTP
+	AnyName     bool          // a certificate for another name is a warning, not an error
+	Announce    func(local net.Addr) bool
 	Credentials []Credential
-	// Announces tells whether a connection has to begin with a PROXY protocol header. nil is never.
-	Announces func(local net.Addr) bool
 }
 
-// Errors that end the probing have been told already; this is what is left to say to a shell.
-var errFailed = errors.New("the intake does not answer as it should")
+// Credential adds a scheme of rtbeat.auth to a request.
+type Credential struct {
+	Name string // the setting, such as "rtbeat.auth.bearer"
+	Set  func(req *http.Request, body string)
+}
 
-// Run goes through all steps until one fails. Each is told to report; the error says no more than that one failed.
+// The report has the reason.
+var errFailed = errors.New("rtbeat does not answer as it should")
+
+// Run posts an empty batch with each credential, over a connection of its own. It stops at the first step that fails.
 func (t *Target) Run(ctx context.Context, report Report) error {
+	credentials := t.Credentials
+	if len(credentials) == 0 {
+		credentials = []Credential{{}}
+	}
+	for i, credential := range credentials {
+		step, err := t.try(ctx, credential, func(step, warning string) {
+			switch {
+			case i > 0: // as before
+			case warning == "":
+				report.Error(step, nil)
+			default:
+				report.Warn(step, warning)
+			}
+		})
+		report.Error(step, t.explain(err))
+		if err != nil {
+			return errFailed
+		}
+	}
+	return nil
+}
+
+// try returns the last step and its error. It tells the steps before.
+func (t *Target) try(ctx context.Context, credential Credential, tell func(step, warning string)) (step string, err error) {
+	step = "dial up"
 	conn, err := t.dial(ctx)
 	if err != nil {
-		report.Fail("dial up", err)
-		return errFailed
+		return step, err
 	}
-	report.OK("dial up")
-	err = t.secure(ctx, conn, report)
-	_ = conn.Close() // nothing was sent over it
-	if err != nil {
-		return err
-	}
-	if len(t.Credentials) == 0 {
-		return t.tell(report, "talk to intake", t.talk(ctx, nil))
-	}
-	for _, credential := range t.Credentials {
-		if err := t.tell(report, "talk to intake with "+credential.Name, t.talk(ctx, &credential)); err != nil {
-			return err
+	defer func() { _ = conn.Close() }()             // the answer has been read
+	_ = conn.SetDeadline(time.Now().Add(t.Timeout)) // fails on a closed connection only, and so does the next use
+	tell(step, "")
+
+	step = "TLS"
+	warning := "secure connection disabled"
+	if t.TLS != nil {
+		secure := tls.Client(conn, t.TLS)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return step, err
 		}
+		warning, err = t.verify(secure.ConnectionState().PeerCertificates)
+		if err != nil {
+			return step, err
+		}
+		conn = secure
 	}
-	return nil
+	tell(step, warning)
+
+	step = "talk to intake"
+	if credential.Name != "" {
+		step += " with " + credential.Name
+	}
+	return step, t.post(ctx, conn, credential)
 }
 
-func (*Target) tell(report Report, step string, err error) error {
-	if err != nil {
-		report.Fail(step, err)
-		return errFailed
-	}
-	report.OK(step)
-	return nil
-}
-
-// isSocket tells whether the target is a Unix socket.
-func (t *Target) isSocket() bool { return t.URL.Scheme == "unix" }
-
-// dial connects, and announces nobody where that is wanted, as a load balancer's health check does.
+// dial connects. Its PROXY protocol header names no client, as that of a load balancer's health check.
 func (t *Target) dial(ctx context.Context) (net.Conn, error) {
 	network, address := "tcp", t.URL.Host
-	if t.isSocket() {
+	if t.URL.Scheme == "unix" {
 		network, address = "unix", t.URL.Path
 	}
-	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
-	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, explainDial(err, t.URL)
+	dialer := net.Dialer{Timeout: t.Timeout}
+	conn, err := dialer.DialContext(ctx, network, address)
+	if err == nil && t.Announce != nil && t.Announce(conn.LocalAddr()) {
+		local := proxyproto.Header{Version: 2, Command: proxyproto.LOCAL, TransportProtocol: proxyproto.UNSPEC}
+		if _, err = local.WriteTo(conn); err != nil {
+			_ = conn.Close()
+		}
 	}
-	_ = conn.SetDeadline(time.Now().Add(t.Timeout)) // fails only on a closed connection, which the next use of it tells
-	if t.Announces == nil || !t.Announces(conn.LocalAddr()) {
-		return conn, nil
-	}
-	local := proxyproto.Header{Version: 2, Command: proxyproto.LOCAL, TransportProtocol: proxyproto.UNSPEC} //nolint:mnd // the version of the protocol, which has no name
-	if _, err := local.WriteTo(conn); err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("writing the PROXY protocol header: %w", err)
-	}
-	return conn, nil
+	return conn, err
 }
 
-func explainDial(err error, at *url.URL) error {
-	var dns *net.DNSError
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%w. Nobody listens there: is rtbeat running, with this configuration?", err)
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("%w. There is no such socket: is rtbeat running, with this configuration?", err)
-	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("%w. rtbeat.socket_mode says who may connect: run this as its owner, or as one of its group", err)
-	case errors.As(err, &dns):
-		return fmt.Errorf("%w. The name is not known here: mend it, or give an address with --url", err)
-	case errors.Is(err, context.DeadlineExceeded), os.IsTimeout(err):
-		return fmt.Errorf("no connection to %s in time (--timeout): is a firewall in between, or does every place have a sender (rtbeat.max_connections)?", at.Redacted())
-	default:
+// verify stands in for crypto/tls, which cannot warn of a name, or do without one for a Unix socket.
+func (t *Target) verify(chain []*x509.Certificate) (warning string, err error) {
+	options := x509.VerifyOptions{Roots: t.TLS.RootCAs, Intermediates: x509.NewCertPool()}
+	for _, certificate := range chain[1:] {
+		options.Intermediates.AddCert(certificate)
+	}
+	leaf, host := chain[0], t.URL.Hostname()
+	if _, err := leaf.Verify(options); err != nil {
+		return "", err
+	}
+	if host == "" || leaf.VerifyHostname(host) == nil {
+		return "", nil
+	}
+	names := append([]string(nil), leaf.DNSNames...)
+	for _, ip := range leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	warning = fmt.Sprintf("the certificate has other names: it is for %s, and not for %s. Senders have to use one of its names: test it with --url",
+		strings.Join(names, ", "), host)
+	if !t.AnyName {
+		return "", errors.New(warning)
+	}
+	return warning, nil
+}
+
+// post does without http.Transport, which sends again by itself and logs what a server says first.
+func (t *Target) post(ctx context.Context, conn net.Conn, credential Credential) error {
+	const empty = `{"messages":[]}` // rtbeat answers 200 at once, and publishes nothing
+	at := t.URL.String()
+	if t.URL.Scheme == "unix" {
+		at = "http://localhost/in"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at, strings.NewReader(empty))
+	if err != nil {
 		return err
 	}
-}
-
-// ParseURL reads where to probe: http://host:port, https://host:port, or unix:///path.
-func ParseURL(text string) (*url.URL, error) {
-	u, err := url.Parse(text)
+	req.Close = true
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "rtbeat-test-intake")
+	if credential.Set != nil {
+		credential.Set(req, empty)
+	}
+	if err := req.Write(conn); err != nil {
+		return err
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, maxAnswer)), req)
 	if err != nil {
-		return nil, errors.New("it is no URL. Give http://host:port, https://host:port or unix:///path") // url's error quotes it, and it may hold a password
+		return err
 	}
-	switch {
-	case u.User != nil:
-		return nil, errors.New("it has a user in it. Credentials come from the configuration: leave them out")
-	case u.Scheme == "unix" && strings.HasPrefix(u.Path, "/") && u.Host == "":
-		return u, nil
-	case (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "":
-		if u.Port() == "" {
-			u.Host = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
-		}
-		if u.Path == "" || u.Path == "/" {
-			u.Path = "/in"
-		}
-		return u, nil
-	default:
-		return nil, fmt.Errorf("%s is not one of http://host:port, https://host:port and unix:///path", u.Redacted())
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
 	}
+	return judge(resp.StatusCode, body, credential.Name)
 }
