@@ -1,166 +1,145 @@
-// Command demo shows rtbeat at work: it starts build/rtbeat and a sink for it to
-// send to, posts examples/batch.json, and prints what was asked, what was
-// answered and what arrived. Both keep running until Ctrl-C. `make run` builds
-// rtbeat and runs this.
+// Command demo runs build/rtbeat with a stand-in for Logstash, posts examples/batch.json, and prints what arrives and the
+// answer. Both run until Ctrl-C. `make run` builds rtbeat and runs this.
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
-	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
 )
 
 const (
-	binary    = "build/rtbeat"
-	config    = "rtbeat.yml"
 	batchFile = "examples/batch.json"
-	workDir   = "build/demo"
+	logFile   = "build/demo/rtbeat.log"
 
-	startBudget  = 30 * time.Second
-	answerBudget = 60 * time.Second // as long as rxtx waits
-	eventBudget  = 10 * time.Second
-	stopBudget   = 45 * time.Second // more than rtbeat's own shutdown_timeout
+	startTimeout  = 30 * time.Second
+	answerTimeout = time.Minute
+	stopTimeout   = 45 * time.Second // more than rtbeat.shutdown_timeout
 )
 
 func main() {
-	if err := run(); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-// run is the whole show, in order.
-func run() (err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), stopSignals()...)
-	defer stop()
-
-	port, sinkPort := env("RTBEAT_PORT", "8081"), env("SINK_PORT", "5044")
-	if err := prepare(port, sinkPort); err != nil {
-		return err
-	}
-
-	events := &eventPrinter{out: os.Stdout, arrived: make(chan struct{}, 1)}
-	sink, err := start("the sink", "sink.log", events, "sink", "--listen", local(sinkPort))
+func run(ctx context.Context) error {
+	sink, err := lumbersink.Listen("127.0.0.1:"+cmp.Or(os.Getenv("SINK_PORT"), "5044"), lumbersink.WithDiscard(),
+		lumbersink.WithOnEvent(func(e lumbersink.Event) { sayf("\n--- an event arrives at the stand-in\n\n%s", indent(e.Raw)) }))
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, sink.stop()) }()
-	if err := sink.waitUntil(ctx, accepts(local(sinkPort))); err != nil {
-		return unlessStopped(ctx, err)
-	}
-	sayf("The sink listens on %s and acknowledges at once. It stands in for Logstash.", local(sinkPort))
+	defer sink.Close()
 
-	rtbeat, err := start("rtbeat", "rtbeat.log", nil,
-		"-e", "-c", config, "--strict.perms=false",
-		"--path.data", filepath.Join(workDir, "data"), "--path.logs", filepath.Join(workDir, "logs"),
-		"-E", "rtbeat.host=127.0.0.1", "-E", "rtbeat.port="+port,
-		"-E", `output.logstash.hosts=["`+local(sinkPort)+`"]`)
+	ctx, cancel := context.WithCancel(ctx)
+	base := "http://127.0.0.1:" + cmp.Or(os.Getenv("RTBEAT_PORT"), "8081")
+	rtbeat, err := start(ctx, base, sink.Addr())
 	if err != nil {
+		cancel()
 		return err
 	}
-	// Runs before the sink is stopped: rtbeat drains into it.
-	defer func() { err = errors.Join(err, rtbeat.stop()) }()
-	base, client := "http://"+local(port), &http.Client{Timeout: answerBudget}
-	if err := rtbeat.waitUntil(ctx, answers(client, base+"/readyz")); err != nil {
-		return unlessStopped(ctx, err)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- rtbeat.Wait()
+		cancel()
+	}()
+	if err = show(ctx, base, sink.Addr()); err == nil {
+		<-ctx.Done() // of Ctrl-C, or because rtbeat has ended
+		sayf("\nStopping.")
 	}
-	sayf("rtbeat is ready at %s. Its log is %s.", base, rtbeat.log)
-
-	if err := post(ctx, client, base+"/in", events); err != nil {
-		return unlessStopped(ctx, fmt.Errorf("%w\n%s", err, rtbeat.tail()))
+	cancel()
+	if stopped := <-ended; stopped != nil && !errors.Is(stopped, context.Canceled) {
+		return fmt.Errorf("rtbeat ended: %w. See %s", stopped, logFile)
 	}
-	hint(base)
-
-	select {
-	case <-ctx.Done():
-		sayf("\nStopping. Once more to stop at once.")
-		return nil
-	case <-rtbeat.done:
-		return rtbeat.ended()
-	case <-sink.done:
-		return sink.ended()
-	}
+	return err
 }
 
-// prepare looks for what would go wrong later in a less readable way.
-func prepare(port, sinkPort string) error {
-	for _, file := range []string{binary, config, batchFile} {
-		if _, err := os.Stat(file); err != nil {
-			return fmt.Errorf("%w: run `make run` in the top directory of rtbeat", err)
-		}
+// start runs rtbeat until ctx ends. It stops before the sink does: what it still has to deliver goes there.
+func start(ctx context.Context, base, sink string) (*exec.Cmd, error) {
+	if err := os.MkdirAll("build/demo", 0o755); err != nil {
+		return nil, err
 	}
-	for _, p := range []struct{ port, env, free string }{
-		{port, "RTBEAT_PORT", "18081"},
-		{sinkPort, "SINK_PORT", "15044"},
-	} {
-		var config net.ListenConfig
-		l, err := config.Listen(context.Background(), "tcp", local(p.port))
-		if err != nil {
-			return fmt.Errorf("port %s cannot be used: %w\nChoose another one: %s=%s make run", p.port, err, p.env, p.free)
-		}
-		if err := l.Close(); err != nil {
-			return err
-		}
+	log, err := os.Create(logFile)
+	if err != nil {
+		return nil, err
 	}
-	return os.MkdirAll(workDir, 0o755)
+	defer log.Close() // rtbeat writes to its own copy
+	rtbeat := exec.CommandContext(ctx, "build/rtbeat", "-e", "-c", "rtbeat.yml", "--strict.perms=false",
+		"--path.data", "build/demo/data", "--path.logs", "build/demo/logs",
+		"-E", "rtbeat.host=127.0.0.1", "-E", "rtbeat.port="+base[strings.LastIndex(base, ":")+1:], "-E", "output.logstash.hosts="+sink)
+	rtbeat.Stderr = log
+	rtbeat.Cancel = func() error { return rtbeat.Process.Signal(syscall.SIGTERM) }
+	rtbeat.WaitDelay = stopTimeout
+	return rtbeat, rtbeat.Start()
 }
 
-// post sends the example and prints the request, the answer and the events.
-func post(ctx context.Context, client *http.Client, url string, events *eventPrinter) error {
-	body, err := os.ReadFile(batchFile)
+// show sends the example once rtbeat is ready.
+func show(ctx context.Context, base, sink string) error {
+	starting, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for status := ""; !strings.HasPrefix(status, "200"); status, _, _ = do(starting, http.MethodGet, base+"/readyz", nil) {
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-starting.Done():
+			return errors.New("rtbeat is not ready. See " + logFile)
+		}
+	}
+	sayf("rtbeat is ready at %s. It sends to %s, a stand-in for Logstash. Its log is %s.", base, sink, logFile)
+
+	batch, err := os.ReadFile(batchFile)
 	if err != nil {
 		return err
 	}
-	var batch struct {
-		Messages []json.RawMessage `json:"messages"`
-	}
-	if err := json.Unmarshal(body, &batch); err != nil {
-		return fmt.Errorf("%s: %w", batchFile, err)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	sayf("\n--- POST %s/in, with %s", base, batchFile)
+	status, answer, err := do(ctx, http.MethodPost, base+"/in", batch)
 	if err != nil {
 		return err
+	}
+	sayf("\n--- the answer, once the stand-in has acknowledged\n\n%s\n\n%s", status, indent(answer))
+	if !strings.HasPrefix(status, "200") {
+		return errors.New("rtbeat did not answer 200")
+	}
+	sayf(hint, base, batchFile)
+	return nil
+}
+
+func do(ctx context.Context, method, url string, body []byte) (status string, answer []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return "", nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-
-	sayf("\n--- the request\n\nPOST %s\nContent-Type: application/json\n\n(%s: %d messages, %d bytes)",
-		url, batchFile, len(batch.Messages), len(body))
-	began := time.Now()
-	resp, err := client.Do(req)
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	sayf("\n--- the answer, after %v\n\n%s %s\n\n%s", time.Since(began).Round(time.Millisecond),
-		resp.Proto, resp.Status, pretty(answer))
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("rtbeat answered %s instead of 200", resp.Status)
-	}
-
-	sayf("\n--- the events as they arrived at the sink")
-	return events.show(ctx, len(batch.Messages))
+	answer, err = io.ReadAll(resp.Body)
+	return resp.Status, answer, err
 }
 
-func hint(base string) {
-	sayf(`
---- your turn
+const hint = `
+--- try it
 
-Both keep running, and what arrives at the sink is printed here. In another
-terminal, try:
+Both keep running, and events are printed here. In another terminal:
 
   curl -i %[1]s/in -H 'Content-Type: application/json' \
     -d '{"messages":[{"producer":"me","payload":{"hello":"world"}}]}'
@@ -168,69 +147,16 @@ terminal, try:
   curl -s %[1]s/readyz
   curl -s %[1]s/metrics
 
-The batch above once more is a retry: its messages were delivered, so that the
-answer is 200 with "coalesced":3, and nothing arrives a second time.
+The batch above once more is a retry. Its messages were delivered, so the
+answer is 200 with "coalesced":3, and no event arrives.
 
   curl -i %[1]s/in -H 'Content-Type: application/json' -d @%[2]s
 
-Ctrl-C stops both.`, base, batchFile)
-}
-
-// accepts is true once something listens on the address.
-func accepts(addr string) func(context.Context) bool {
-	return func(ctx context.Context) bool {
-		var d net.Dialer
-		conn, err := d.DialContext(ctx, "tcp", addr)
-		if err != nil {
-			return false
-		}
-		_ = conn.Close() // it was only a knock
-		return true
-	}
-}
-
-// answers is true once a GET of the URL is answered 200.
-func answers(client *http.Client, url string) func(context.Context) bool {
-	return func(ctx context.Context) bool {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-		if err != nil {
-			return false
-		}
-		resp, err := client.Do(req)
-		if err != nil {
-			return false
-		}
-		_ = resp.Body.Close() // only the status counts
-		return resp.StatusCode == http.StatusOK
-	}
-}
-
-// unlessStopped drops an error that is only the user's wish to stop.
-func unlessStopped(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
-		return err
-	}
-	return nil
-}
-
-// stopSignals are the ways in which a user ends the demo.
-func stopSignals() []os.Signal {
-	return []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
-}
-
-func env(name, otherwise string) string {
-	if v := os.Getenv(name); v != "" {
-		return v
-	}
-	return otherwise
-}
-
-func local(port string) string { return net.JoinHostPort("127.0.0.1", port) }
+Ctrl-C stops both.`
 
 func sayf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
-// pretty indents JSON, and leaves anything else as it is.
-func pretty(data []byte) string {
+func indent(data []byte) string {
 	var b bytes.Buffer
 	if err := json.Indent(&b, bytes.TrimSpace(data), "", "  "); err != nil {
 		return string(data)
