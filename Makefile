@@ -138,15 +138,15 @@ metrics-manual: ## Write the tables of docs/metrics.md from the declarations of 
 	go run ./tools/metrics
 
 .PHONY: mixin
-mixin: ## Write the rules for Prometheus and the dashboard for Grafana from deploy/mixin
-	go run ./deploy/mixin
+mixin: ## Copy the rules for Prometheus to the chart and the manifests
+	go run ./tools/rules
 
 .PHONY: generate-check
 generate-check: ## Fail when a generated file is out of date
 	go run ./internal/notice -check
 	go run ./tools/metrics -check
 	go run ./tools/settings -check
-	go run ./deploy/mixin -check
+	go run ./tools/rules -check
 
 # Where the report goes, beside the terminal: BENCH_OUT=docs/benchmarks. BENCH_FLAGS=-quick looks whether it works.
 BENCH_OUT ?=

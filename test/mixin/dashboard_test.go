@@ -1,7 +1,9 @@
-package main
+package mixin
 
 import (
 	"encoding/json"
+	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -93,7 +95,7 @@ func TestWhateverAsksAsksTheChosenSource(t *testing.T) {
 		}
 	}
 	walk(readDashboard(t))
-	require.Greater(t, sources, 2*len(rows()))
+	require.Greater(t, sources, 16)
 }
 
 func TestDashboardFollowsTheWalk(t *testing.T) {
@@ -109,9 +111,9 @@ func TestDashboardFollowsTheWalk(t *testing.T) {
 func TestPanelsSayWhatTheyShow(t *testing.T) {
 	known := exposed(t)
 	_, alerting := rulesOf(t)
-	runbooks := make(map[string]bool)
+	sections := make(map[string]bool)
 	for _, r := range alerting {
-		runbooks[r.Annotations.Runbook] = true
+		sections[r.Annotations.Runbook] = true
 	}
 	ids, linked := make(map[int]bool), make(map[string]bool)
 	for _, p := range dashboard(t).Panels {
@@ -125,7 +127,7 @@ func TestPanelsSayWhatTheyShow(t *testing.T) {
 		require.NotEmpty(t, p.FieldConfig.Defaults.Unit, p.Title)
 		require.Equal(t, "${datasource}", p.Datasource.UID, p.Title)
 		for _, link := range p.Links {
-			require.True(t, runbooks[link.URL], "%s links to %s, which is no alert's", p.Title, link.URL)
+			require.True(t, sections[link.URL], "%s links to %s, which is no alert's", p.Title, link.URL)
 			linked[link.URL] = true
 		}
 		require.NotEmpty(t, p.Targets, p.Title)
@@ -141,7 +143,7 @@ func TestPanelsSayWhatTheyShow(t *testing.T) {
 			}
 		}
 	}
-	for url := range runbooks {
+	for url := range sections {
 		require.True(t, linked[url], "no panel leads to %s", url)
 	}
 }
@@ -158,4 +160,28 @@ func TestPanelsDoNotOverlap(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestTheVerdictHasTheThresholdsOfTheAlerts holds the first panel to the rules: no alert without a verdict, and the reverse.
+func TestTheVerdictHasTheThresholdsOfTheAlerts(t *testing.T) {
+	_, alerting := rulesOf(t)
+	for _, p := range dashboard(t).Panels {
+		if p.Title != "Verdict" {
+			continue
+		}
+		verdict := p.Targets[0].Expr
+		for _, in := range []struct{ alert, severity, panel string }{
+			{"RtbeatAnswersFail", "warning", `> bool ([0-9.]+)\) \* 2, "why", "failing"`},
+			{"RtbeatInFlightNearLimit", "warning", `rtbeat_in_flight_bytes_limit\{[^}]*\} >= bool ([0-9.]+)\)`},
+			{"RtbeatQueueFull", "warning", `rtbeat_in_flight_events_limit\{[^}]*\} >= bool ([0-9.]+) unless`},
+		} {
+			shown := regexp.MustCompile(in.panel).FindStringSubmatch(verdict)
+			require.Len(t, shown, 2, in.alert)
+			i := slices.IndexFunc(alerting, func(r rule) bool { return r.Alert == in.alert && r.Labels["severity"] == in.severity })
+			require.GreaterOrEqual(t, i, 0, in.alert)
+			require.Regexp(t, `>=? `+regexp.QuoteMeta(shown[1])+`(\n|$)`, alerting[i].Expr, in.alert)
+		}
+		return
+	}
+	require.Fail(t, "no panel called Verdict")
 }

@@ -1,4 +1,5 @@
-package main
+// Package mixin checks the rules for Prometheus, the dashboard for Grafana and the runbooks against each other and the metrics.
+package mixin
 
 import (
 	"encoding/json"
@@ -18,20 +19,7 @@ import (
 // root is the folder of the module.
 const root = "../../"
 
-func TestWhatIsCommittedIsWhatIsGenerated(t *testing.T) {
-	require.NoError(t, run(defaults(), root+"deploy", true))
-}
-
-func TestTheJobIsNamedInOnePlace(t *testing.T) {
-	c := defaults()
-	c.Job = "another"
-	rules, err := renderRules(c)
-	require.NoError(t, err)
-	require.NotContains(t, string(rules), `job="rtbeat"`)
-	dashboard, err := renderDashboard(c)
-	require.NoError(t, err)
-	require.NotContains(t, string(dashboard), `job="`)
-}
+const runbooks = "https://github.com/txn2/rtbeat/blob/main/docs/runbooks.md"
 
 // exposed are the names that a scrape of rtbeat may have, with what Prometheus adds.
 func exposed(t *testing.T) map[string]bool {
@@ -89,11 +77,23 @@ func selectors(t *testing.T, expr string) []selector {
 	return found
 }
 
+// rule is a recording rule when it has Record, else an alert.
+type rule struct {
+	Record, Alert, Expr, For string
+	Labels                   map[string]string
+	Annotations              struct {
+		Summary, Description string
+		Runbook              string `yaml:"runbook_url"`
+	}
+}
+
 func rulesOf(t *testing.T) (records, alerting []rule) {
 	t.Helper()
 	text, err := os.ReadFile(root + "deploy/prometheus/rules.yml")
 	require.NoError(t, err)
-	var file ruleFile
+	var file struct {
+		Groups []struct{ Rules []rule }
+	}
 	require.NoError(t, yaml.Unmarshal(text, &file))
 	for _, g := range file.Groups {
 		for _, r := range g.Rules {
@@ -134,13 +134,13 @@ func TestAlertsAreNamedAndExplained(t *testing.T) {
 	_, alerting := rulesOf(t)
 	for _, r := range alerting {
 		require.Regexp(t, `^Rtbeat([A-Z]+[a-z0-9]+)+$`, r.Alert)
-		require.Contains(t, []string{critical, warning, info}, r.Labels["severity"], r.Alert)
+		require.Contains(t, []string{"critical", "warning", "info"}, r.Labels["severity"], r.Alert)
 		require.Len(t, r.Labels, 1, "%s: labels of a rule make it another alert", r.Alert)
 		require.Regexp(t, `^([5-9]|1[0-5])m$`, r.For, r.Alert)
 
 		require.Regexp(t, `^[A-Zr][^{]+\.$`, r.Annotations.Summary, "%s: a static sentence", r.Alert)
 		require.Contains(t, r.Annotations.Description, "{{ ", r.Alert)
-		require.Equal(t, defaults().runbook(r.Alert), r.Annotations.Runbook)
+		require.Equal(t, runbooks+"#"+strings.ToLower(r.Alert), r.Annotations.Runbook)
 	}
 }
 
