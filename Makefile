@@ -125,28 +125,14 @@ fmt: ## Format the code as lint wants it
 tidy-check: ## Fail when go.mod or go.sum is not tidy
 	go mod tidy -diff
 
-.PHONY: notice
-notice: ## Write NOTICE from the modules that the binary links
-	go run ./internal/notice
+# Each writes files that are committed, and compares them with -check.
+GENERATORS := ./tools/notice ./tools/rules ./tools/settings ./tools/metrics
 
-.PHONY: settings
-settings: ## Write the settings into rtbeat.reference.yml and docs/configuration.md from their declarations
-	go run ./tools/settings
-
-.PHONY: metrics-manual
-metrics-manual: ## Write the tables of docs/metrics.md from the declarations of the metrics
-	go run ./tools/metrics
-
-.PHONY: mixin
-mixin: ## Copy the rules for Prometheus to the chart and the manifests
-	go run ./tools/rules
-
-.PHONY: generate-check
+.PHONY: generate generate-check
+generate: ## Write the generated files: NOTICE, the tables of settings and metrics, the copies of the rules for Prometheus
+	@for tool in $(GENERATORS); do go run $$tool || exit 1; done
 generate-check: ## Fail when a generated file is out of date
-	go run ./internal/notice -check
-	go run ./tools/metrics -check
-	go run ./tools/settings -check
-	go run ./tools/rules -check
+	@for tool in $(GENERATORS); do go run $$tool -check || exit 1; done
 
 # Where the report goes, beside the terminal: BENCH_OUT=docs/benchmarks. BENCH_FLAGS=-quick looks whether it works.
 BENCH_OUT ?=

@@ -9,10 +9,10 @@ version=$(scripts/version.sh)
 date=$(scripts/committime.sh)
 arch=$(go env GOARCH)
 
-go run ./deploy/packages/extras -version "$version" -date "$date"
+go run ./tools/extras -version "$version" -date "$date"
 rm -rf build/packages
 mkdir -p build/packages
-go run ./deploy/packages/nfpm -version "$version" -date "$date" -arch "$arch" >build/packages/nfpm.yml
+go run ./tools/nfpm -version "$version" -date "$date" -arch "$arch" >build/packages/nfpm.yml
 for format in deb rpm apk; do
 	package=build/packages/rtbeat_${version}_$arch.$format
 	"$nfpm" package --config build/packages/nfpm.yml --packager $format --target "$package" >/dev/null

@@ -12,7 +12,7 @@ mkdir -p build/systemd
 nfpm=$(scripts/tool.sh nfpm)
 arch=$(go env GOARCH)
 cp build/packages/rtbeat_*_"$arch".deb build/systemd/current.deb
-go run ./deploy/packages/nfpm -version 0.0.1 -date "$(scripts/committime.sh)" -arch "$arch" >build/systemd/older.yml
+go run ./tools/nfpm -version 0.0.1 -date "$(scripts/committime.sh)" -arch "$arch" >build/systemd/older.yml
 "$nfpm" package --config build/systemd/older.yml --packager deb --target build/systemd/older.deb >/dev/null
 
 rootfs=build/systemd/rootfs.tar

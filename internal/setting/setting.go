@@ -1,7 +1,7 @@
 // Package setting has the value types of settings, and the rules that settings of several packages share.
 //
 // A package of rtbeat declares its settings as a struct with `config` tags. The doc comments of its fields are the text of
-// rtbeat.reference.yml and docs/configuration.md, in Markdown: `make settings` writes both. Its method Check applies the
+// rtbeat.reference.yml and docs/configuration.md, in Markdown: `make generate` writes both. Its method Check applies the
 // rules of the settings. The name is not Validate, because go-ucfg would call Validate while it reads, before defaults
 // replace a timeout of zero, and would put its own text around the error.
 //

@@ -41,7 +41,7 @@ func run(check bool) error {
 	case bytes.Equal(have, want):
 		return nil
 	case check:
-		return errors.New(page + " is not what the code declares: run `go run ./tools/metrics` and commit it")
+		return errors.New(page + " is not what the code declares: run `make generate` and commit it")
 	default:
 		return os.WriteFile(page, want, 0o644)
 	}

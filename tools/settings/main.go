@@ -1,5 +1,5 @@
 // Command settings writes the settings of rtbeat into rtbeat.reference.yml and docs/configuration.md, between marks, from
-// their declarations: the doc comments, the tags and the defaults. `make settings` runs it.
+// their declarations: the doc comments, the tags and the defaults. `make generate` runs it.
 package main
 
 import (
@@ -54,7 +54,7 @@ func run(check bool) error {
 		switch {
 		case string(have) == want:
 		case check:
-			return errors.New(file.path + " is not what the code declares: run `make settings` and commit it")
+			return errors.New(file.path + " is not what the code declares: run `make generate` and commit it")
 		default:
 			if err := os.WriteFile(file.path, []byte(want), 0o644); err != nil {
 				return err

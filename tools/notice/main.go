@@ -1,6 +1,6 @@
 // Command notice writes the NOTICE file: every module linked into the rtbeat binary with its version and licence,
 // the upstream notices that Apache-2.0 section 4(d) asks to pass on, and the licence texts that MIT, BSD and ISC
-// ask to keep with a binary. `make notice` runs it; `make generate-check` fails when NOTICE is out of date.
+// ask to keep with a binary. `make generate` runs it; `make generate-check` fails when NOTICE is out of date.
 //
 // What is linked is what the go command says, so modules that only tests or tools need are not listed. A licence
 // that is unknown here, or that nobody has looked at yet, is an error and never a guess.
@@ -68,7 +68,7 @@ func run(check bool) error {
 		return os.WriteFile("NOTICE", want, 0o644)
 	}
 	if have, err := os.ReadFile("NOTICE"); err != nil || !bytes.Equal(have, want) {
-		return errors.Join(err, errors.New("NOTICE is not what the binary links: run `make notice` and commit it"))
+		return errors.Join(err, errors.New("NOTICE is not what the binary links: run `make generate` and commit it"))
 	}
 	return nil
 }
