@@ -8,9 +8,9 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// Window is the messages that are remembered: a queue with the oldest first, and an index by key. No call works for longer
-// than a few entries take, because callers hold a lock. So an entry that is older than the window may still be there, and a
-// younger one of the same key behind it. Find and Len do not count the old one.
+// Window has the keys of delivered messages: a queue with the oldest first, and an index by key. Each call handles a few entries at
+// most, because callers hold a lock. So an entry that is older than the window may still be there, with a younger one of the
+// same key behind it. Find and Len do not count the old one.
 //
 // Neither the chunks nor the index hold pointers, so that the garbage collector passes them over. A Window is not safe for
 // use by several goroutines at a time.

@@ -1,9 +1,8 @@
-// Package pace lets a long computation give way to everything short.
+// Package pace lets a long computation yield to short ones.
 //
-// Where there is a single processor, the Go runtime looks at the network when no goroutine is ready to run, and otherwise
-// every 10 ms (findRunnable and sysmon in runtime/proc.go). So beside a goroutine that computes, every request and every
-// acknowledgement waits for that long, and calling runtime.Gosched does not help: that goroutine stays ready. Only
-// sleeping does.
+// On one processor, the Go runtime polls the network when no goroutine is ready to run, and otherwise every 10 ms (findRunnable and
+// sysmon in runtime/proc.go). Beside a goroutine that computes, every request and every acknowledgement waits for that long.
+// runtime.Gosched does not help, because that goroutine stays ready. Sleeping does.
 package pace
 
 import (
@@ -12,16 +11,15 @@ import (
 )
 
 const (
-	// head is how long a computation may take before it gives way at all: one of a usual size is to be over soon.
+	// head is how long a computation runs before its first rest: one of a usual size ends sooner.
 	head = 5 * time.Millisecond
-	// rest is for how long it sleeps from then on, between slices of work that are half as long as the last rest really
-	// was: never shorter, and often twice as long (netpoll_epoll.go counts in milliseconds), or longer where others work.
-	// shortest and longest bound the slice.
+	// rest is how long it sleeps after that. Then it works for half as long as the sleep took, and sleeps again. The runtime
+	// often makes 2 ms of a rest (netpoll_epoll.go counts in milliseconds). shortest and longest bound a slice of work.
 	rest              = time.Millisecond
 	shortest, longest = rest / 2, rest
 )
 
-// Pace is that of one computation. The zero value is ready for its first step. One goroutine may use it.
+// Pace is the state of one computation. The zero value is ready for its first step. One goroutine may use it.
 type Pace struct {
 	processors int           // 0 before the first step
 	resumed    time.Time     // after the last step, or rest
@@ -29,7 +27,7 @@ type Pace struct {
 	slice      time.Duration // 0 as long as head is not over
 }
 
-// Step is to be called every 100 µs or so of work, and costs nothing beside that. It may yield or sleep.
+// Step may yield or sleep. Call it about every 100 µs of work; its own cost is small beside that.
 func (p *Pace) Step() {
 	if p.processors == 0 {
 		p.begin(runtime.GOMAXPROCS(0))
@@ -44,7 +42,7 @@ func (p *Pace) Step() {
 		p.rest()
 	case p.processors > 1 || p.worked < p.slice:
 		runtime.Gosched()
-		p.resumed = time.Now() // what others did is not this one's work
+		p.resumed = time.Now() // the time of others does not count
 	default:
 		p.rest()
 	}
@@ -52,7 +50,7 @@ func (p *Pace) Step() {
 
 func (p *Pace) begin(processors int) { p.processors, p.resumed = processors, time.Now() }
 
-// rest sleeps, where that is of use to anybody, and begins a slice of work.
+// rest sleeps on one processor, and begins a slice of work.
 func (p *Pace) rest() {
 	if p.processors == 1 {
 		time.Sleep(rest) //nolint:forbidigo // it waits for nothing: it is idle so that others are not
