@@ -61,7 +61,7 @@ func (bt *Beater) shutdown(a *assembly) {
 			}
 			return a.publisher.Wait(ctx) // closing it ends a worker that was blocked on a full queue
 		}},
-		step{"admin", func(context.Context) error { a.server.Close(); return nil }},
+		step{"admin", func(context.Context) error { a.server.CloseAdmin(); return nil }},
 	)
 
 	bt.report(account, left, time.Since(start))

@@ -9,8 +9,8 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// clientIP is the address that a request comes from, as far as the proxies on its way are trusted; empty when it came over
-// a Unix socket and nobody says.
+// clientIP is the address of the sender, by the forwarding headers of trusted proxies. It is empty for a request over a Unix socket
+// without such a header.
 func (h *handler) clientIP(req *http.Request) string {
 	return h.Trusted.Of(req.RemoteAddr, overUnix(req), req.Header)
 }
@@ -37,14 +37,14 @@ func (p *post) chargeOrigin(messages []batch.Message) (inflight.Origin, error) {
 }
 
 const (
-	// headerWeight is what a header costs in each event beside its text: a place in a map.
+	// headerWeight is the cost of a header in each event beside its text: an entry of a map.
 	headerWeight = 16
-	// traceWeight is what a trace costs in each event: two maps, which take 700 bytes, a sixth of which counts as for
-	// everything that is decoded. The text is the header's, and the request has paid for it.
+	// traceWeight is the cost of a trace in each event: a sixth of two maps of 350 bytes each. Its text is part of the header,
+	// which counts with the request.
 	traceWeight = 128
 )
 
-// headers copies the headers that go into the events; nil when there are none of them.
+// headers copies the headers that go into the events. It returns nil when the request has none of them.
 func (h *handler) headers(req *http.Request) map[string]string {
 	var copied map[string]string
 	for _, name := range h.headerNames {

@@ -9,24 +9,24 @@ import (
 )
 
 const (
-	// farewell is how long, from the beginning of Drain, connections may stay open on which no request waits. A sender that
-	// uses one within that time is answered 503 and told to close it; HTTP/1 has no other way to tell.
-	farewell = 500 * time.Millisecond
-	// lastLooks bounds how long the last look at those that are left may take.
-	lastLooks = 50 * time.Millisecond
+	// closeAfter is how long idle connections stay open from the beginning of Drain. rtbeat answers a request within that time with
+	// 503 and Connection: close; HTTP/1 has no other way to tell the sender.
+	closeAfter = 500 * time.Millisecond
+	// lastCalls bounds how long the last calls may take.
+	lastCalls = 50 * time.Millisecond
 )
 
-// visitors are the connections that are open.
-type visitors struct {
+// openConns are the open connections.
+type openConns struct {
 	mu   sync.Mutex
 	open map[net.Conn]struct{}
 	none chan struct{} // made by await; closed when open becomes empty
 }
 
-func newVisitors() *visitors { return &visitors{open: make(map[net.Conn]struct{})} }
+func newOpenConns() *openConns { return &openConns{open: make(map[net.Conn]struct{})} }
 
-// note is told of each change of a connection, as http.Server.ConnState is.
-func (v *visitors) note(conn net.Conn, state http.ConnState) {
+// note is a hook of http.Server.ConnState.
+func (v *openConns) note(conn net.Conn, state http.ConnState) {
 	switch state { //nolint:exhaustive // the others are of requests
 	case http.StateNew:
 		v.mu.Lock()
@@ -44,7 +44,7 @@ func (v *visitors) note(conn net.Conn, state http.ConnState) {
 }
 
 // await waits until no connection is open, or ctx ends.
-func (v *visitors) await(ctx context.Context) {
+func (v *openConns) await(ctx context.Context) {
 	for {
 		v.mu.Lock()
 		if len(v.open) == 0 {
@@ -65,7 +65,7 @@ func (v *visitors) await(ctx context.Context) {
 }
 
 // each calls f for every connection that is open.
-func (v *visitors) each(f func(net.Conn)) {
+func (v *openConns) each(f func(net.Conn)) {
 	v.mu.Lock()
 	conns := make([]net.Conn, 0, len(v.open))
 	for conn := range v.open {
@@ -77,16 +77,15 @@ func (v *visitors) each(f func(net.Conn)) {
 	}
 }
 
-// sayGoodbye lets the senders on open connections learn of the stop: by an answer until the time is up, and by a last look at
-// each connection then. A request that comes between that look and the closing finds no answer; on HTTP/1 that
-// cannot be ruled out (RFC 9112, 9.5), only made rare.
-func (s *Server) sayGoodbye(ctx context.Context, until time.Time) {
+// closeIdle waits for the open connections to end, and closes those without a request when the time is up. A request that arrives
+// while its connection is closed gets no answer. On HTTP/1 that can be made rare, but not ruled out (RFC 9112, 9.5).
+func (s *Server) closeIdle(ctx context.Context, until time.Time) {
 	within, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	s.visitors.await(within)
+	s.conns.await(within)
 
-	s.visitors.each(s.connections.LastCall)
-	looks, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLooks)
+	s.conns.each(s.connections.LastCall)
+	calls, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCalls)
 	defer cancel()
-	s.visitors.await(looks)
+	s.conns.await(calls)
 }

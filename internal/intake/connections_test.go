@@ -25,7 +25,7 @@ func TestAnIdleConnectionIsAnsweredDuringTheFarewell(t *testing.T) {
 	require.NoError(t, within(t, drained))
 }
 
-// A stop waits for idle connections no longer than the farewell, and not at all where there are none.
+// A stop waits for idle connections no longer than the closeAfter, and not at all where there are none.
 func TestTheFarewellEnds(t *testing.T) {
 	r := newRig(t, quick, func(l *limits) { l.Connections = listen.NewBound(10) })
 	w := dial(t, r.serve())
@@ -34,12 +34,12 @@ func TestTheFarewellEnds(t *testing.T) {
 	w.requireAnswer(delivered)
 	start := time.Now()
 	require.NoError(t, within(t, r.drain(patience)))
-	require.GreaterOrEqual(t, time.Since(start), farewell)
+	require.GreaterOrEqual(t, time.Since(start), closeAfter)
 	w.requireClosed()
 
 	r = newRig(t, quick)
 	r.serve()
 	start = time.Now()
 	require.NoError(t, within(t, r.drain(patience)))
-	require.Less(t, time.Since(start), farewell)
+	require.Less(t, time.Since(start), closeAfter)
 }

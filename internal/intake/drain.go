@@ -7,29 +7,28 @@ import (
 	"time"
 )
 
-// abortGrace is how long connections may take to end once nothing is served any more: for answers that are on their
-// way, and for the requests that Drain cut short.
+// abortGrace is how long connections may take to end after the last request: for answers that are being written, and for the
+// requests that Drain cut short.
 const abortGrace = 250 * time.Millisecond
 
-// Drain closes the listener, refuses new batches on open connections, and waits for the requests to /in that are being
-// served. Connections that wait in the socket are not taken any more: where somebody else holds the socket too, they are
-// for the next process. Those that are open have until farewell to be used once more.
+// Drain closes the listener, refuses new batches on open connections, and waits for the requests to /in that are being served.
+// Connections that wait in the socket are not accepted any more: where another process holds the socket too, they are for that
+// process. Open connections may carry one more request until closeAfter.
 //
-// When ctx ends first, requests that still wait are answered 503, and what does not end by itself then is cut: that takes
-// abortGrace more at most, and the cause of ctx is returned. http.Server.Shutdown alone would close an open connection
-// under a sender that is writing to it, instead of telling it to go elsewhere.
+// When ctx ends first, Drain answers the waiting requests with 503, cuts what does not end within abortGrace, and returns the
+// cause of ctx. http.Server.Shutdown alone would close a connection on which a sender is writing, without an answer.
 func (s *Server) Drain(ctx context.Context) error {
 	s.advance(phaseDraining)
-	goodbye := time.Now().Add(farewell)
+	until := time.Now().Add(closeAfter)
 	s.mu.Lock()
 	s.drained = true
 	if s.listener != nil {
-		_ = s.listener.Close() // closed already by an earlier call, or failed: there is nothing to listen to either way
+		_ = s.listener.Close() // an error means that it is closed already
 	}
 	s.mu.Unlock()
 	err := s.serving.wait(ctx)
 	if err == nil {
-		s.sayGoodbye(ctx, goodbye)
+		s.closeIdle(ctx, until)
 	}
 	s.abort(errStopping)
 
@@ -41,7 +40,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	return err
 }
 
-// tracker knows how many requests are being served, until it is waited for: later ones do not count.
+// tracker counts the requests that are being served. Requests that begin after the first wait do not count.
 type tracker struct {
 	mu      sync.Mutex
 	n       int
@@ -71,7 +70,7 @@ func (t *tracker) enter() bool {
 	return true
 }
 
-// count is how many there are.
+// count is the number of requests.
 func (t *tracker) count() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -87,7 +86,7 @@ func (t *tracker) leave() {
 	}
 }
 
-// wait blocks until no request is being served that came before the first wait (nil), or ctx ends (its cause).
+// wait blocks until every request that began before the first wait has ended (nil), or ctx ends (its cause).
 func (t *tracker) wait(ctx context.Context) error {
 	t.mu.Lock()
 	if !t.waiting && t.n == 0 {

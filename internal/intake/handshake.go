@@ -8,15 +8,14 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// Why a TLS handshake failed. There are no others than these, for net/http tells of it in a line of text alone, and that
-// holds what the sender says.
+// Why a TLS handshake failed. net/http reports it as a line of text alone, which holds text of the sender. So it becomes one of these.
 const (
 	handshakeClosed         = "closed"           // the connection ended
 	handshakeTimeout        = "timeout"          // it took longer than read_timeout
 	handshakeNotTLS         = "not_tls"          // plain HTTP, or anything else
 	handshakeNoCertificate  = "no_certificate"   // the sender has none, and one is required
-	handshakeBadCertificate = "bad_certificate"  // the sender's is not one that is believed
-	handshakeRejected       = "rejected_by_peer" // the sender does not believe the certificate of this server
+	handshakeBadCertificate = "bad_certificate"  // the sender's certificate is not trusted
+	handshakeRejected       = "rejected_by_peer" // the sender does not trust the certificate of this server
 	handshakeProtocol       = "protocol"         // no version, cipher suite or protocol in common, or broken records
 	handshakeOther          = "other"
 )
@@ -27,8 +26,8 @@ var handshakeReasons = []string{
 	handshakeProtocol, handshakeOther,
 }
 
-// handshakeErrors tells the reasons apart by what crypto/tls and net/http say, in this order: the beginning of the error, as
-// more than that a sender could choose, or where the network is to blame its end, which it cannot.
+// handshakeErrors maps the errors of crypto/tls and net/http to reasons, in this order. It compares the beginning of an error,
+// because a sender can choose the rest. For errors of the network it compares the end as well, which no sender can choose.
 var handshakeErrors = []struct{ begins, ends, reason string }{
 	{"EOF", "", handshakeClosed},
 	{"client sent an HTTP request to an HTTPS server", "", handshakeNotTLS},
@@ -70,11 +69,11 @@ func handshakeFailure(line string) (reason string, failed bool) {
 // it: the path, that is, or more.
 const bogusGreeting = "bogus greeting"
 
-// maxErrorLine is how much of a complaint is logged: names in a certificate are the sender's words, and as many as it likes.
+// maxErrorLine is how many bytes of an error are logged: the names in a certificate come from the sender, without a limit.
 const maxErrorLine = 300
 
-// errorLog brings what net/http complains of, which is mostly senders, to the one logger. Handshakes that fail are worth
-// a warning: the sender sees little more than a closed connection.
+// errorLog writes the errors of net/http to rtbeat's logger. A failed handshake is a warning: its sender sees little more than a
+// closed connection.
 type errorLog struct {
 	log      Logger
 	failures metrics.CounterBy // of handshakes

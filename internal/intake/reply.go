@@ -23,27 +23,25 @@ const (
 	writeTimeout = 10 * time.Second
 	// lingerTimeout bounds how long a connection that is to be closed stays open for the rest of its request.
 	lingerTimeout = time.Second
-	// A refused sender is asked to come back after retryAfterMin to retryAfterMax seconds, at random, so that those
-	// refused together do not come back together.
+	// Retry-After is retryAfterMin to retryAfterMax seconds, at random: senders that were refused together retry apart.
 	retryAfterMin = 1
 	retryAfterMax = 5
-	// logInterval is how often each outcome is logged at most; the line says how many were left out.
+	// logInterval is how often each outcome is logged at most. The line has the number of suppressed ones.
 	logInterval = time.Second
 )
 
-// result is how a request ended, and what is to be told of it.
+// result is how a request ended, with the parts of its answer and its log line.
 type result struct {
 	outcome outcome
-	say     string // to the sender, behind the outcome's phrase; never holds bytes of the request
-	err     error  // to the log alone
+	say     string // for the sender, after the outcome's phrase; never holds bytes of the request
+	err     error  // for the log alone
 	detail  detail
 
 	challenge []string  // WWW-Authenticate
 	began     time.Time // when it was taken up; zero where there is no request yet
 }
 
-// detail is the part of an answer that differs from request to request. It holds numbers and fixed phrases, and
-// nothing of the body.
+// detail is the part of an answer that differs between requests. It holds numbers and fixed phrases, and nothing of the body.
 type detail struct {
 	Ack       Ack      `json:"ack,omitempty"`
 	Messages  *int     `json:"messages,omitempty"`
@@ -106,8 +104,7 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 
 	encoded := r.encode(res)
 	header := w.Header()
-	// net/http passes over the Transfer-Encoding of an HTTP/1.0 request, and what it takes for the next request may be the
-	// body of this one (RFC 9112, 6.1).
+	// net/http ignores the Transfer-Encoding of an HTTP/1.0 request. It may then read the body as the next request (RFC 9112, 6.1).
 	last := o.close || r.closing() || !req.ProtoAtLeast(1, 1)
 	writeHead(header, id, res, len(encoded), last)
 	control := http.NewResponseController(w) // a test's recorder knows no deadlines
@@ -119,7 +116,7 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	_, _ = w.Write(encoded) //nolint:gosec // numbers and fixed phrases, as JSON; the sender left, or does not read: there is nobody to tell
 }
 
-// replyTo answers a request of which there is no more than the connection, and which net/http closes next.
+// replyTo answers on a connection whose headers did not arrive in time. net/http closes the connection next.
 func (r *replier) replyTo(conn net.Conn, o outcome) {
 	res := result{outcome: o}
 	req := &http.Request{RemoteAddr: conn.RemoteAddr().String(), Header: http.Header{}}
@@ -171,7 +168,7 @@ func writeHead(header http.Header, id string, res result, length int, last bool)
 	advise(header, res)
 }
 
-// advise tells a sender in a header what it got wrong.
+// advise adds the header that says what rtbeat accepts.
 func advise(header http.Header, res result) {
 	switch res.outcome { //nolint:exhaustive // the others have no such header
 	case unsupportedType: // RFC 9110, 15.5.16
@@ -183,7 +180,7 @@ func advise(header http.Header, res result) {
 	}
 }
 
-// logResult writes a line for an outcome that somebody should look at, each outcome once in logInterval.
+// logResult writes a line for an outcome of level warn or failure, each outcome once in logInterval.
 func (r *replier) logResult(req *http.Request, id string, res result) {
 	o := outcomes[res.outcome]
 	if o.level == quiet {
@@ -208,8 +205,8 @@ func (r *replier) logResult(req *http.Request, id string, res result) {
 	}
 }
 
-// fields are the key-value pairs of a log line. The path and the headers are the sender's words and stay out, but for a
-// request id and a trace id, which are made of harmless characters.
+// fields are the key-value pairs of a log line. The path and the headers come from the sender and stay out, except a request id
+// and a trace id, which have harmless characters.
 func (r *replier) fields(req *http.Request, id string, res result) []any {
 	o := outcomes[res.outcome]
 	args := []any{"reason", o.reason, "http.response.status_code", o.status, "client.address", r.client(req), "http.request.id", id}

@@ -10,8 +10,8 @@ import (
 // maxRequestID is the longest request id that is taken from a sender, in bytes.
 const maxRequestID = 128
 
-// requestID is what an answer and its log line can be found by: the sender's X-Request-Id where that is made of letters,
-// digits and -_.:/+=@ alone, so that it cannot forge anything in a log or a terminal, else a new one.
+// requestID names a request in its answer and its log line. It is the sender's X-Request-Id if that has only letters, digits and
+// -_.:/+=@, which can forge nothing in a log or a terminal. Otherwise it is a new one.
 func requestID(req *http.Request) string {
 	id := req.Header.Get("X-Request-ID")
 	if plain(id) {

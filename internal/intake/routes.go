@@ -21,8 +21,8 @@ type route struct {
 	handler http.Handler
 }
 
-// routes are the tables of paths, of the one listener and of the other: health and metrics stand on either, and the status
-// page never beside /in.
+// routes returns the handlers of the main and the admin listener. Health and metrics are on one of them, the status page never
+// beside /in.
 func (s *Server) routes(h *handler, r *replier, parts Parts, separate bool) (in, admin http.Handler) {
 	serve := func(w http.ResponseWriter, req *http.Request) result {
 		h.counters.requests.Inc()
@@ -48,7 +48,7 @@ func (s *Server) routes(h *handler, r *replier, parts Parts, separate bool) (in,
 	return r.router(slices.Concat(intake, health)), r.router(nil)
 }
 
-// router is a table of paths at work. Any other path is a 404.
+// router serves a table of paths. Any other path is a 404.
 func (r *replier) router(routes []route) http.Handler {
 	router := mux.NewRouter().SkipClean(true) // else //in is a redirect, which makes a GET of a POST
 	for _, route := range routes {
@@ -62,8 +62,7 @@ func (r *replier) router(routes []route) http.Handler {
 	return router
 }
 
-// readiness is what /readyz answers. It takes the lock of the registry and that of admission, one after the other, each
-// for a few loads.
+// readiness is the answer of /readyz. It takes the locks of the registry and of admission, one after the other, for a short time.
 func (s *Server) readiness() result {
 	if s.at(phaseLeaving) {
 		return unready(leaving, time.Since(s.born)-time.Duration(s.leftAt.Load()))
@@ -91,13 +90,13 @@ func (s *Server) readiness() result {
 	return result{outcome: ready}
 }
 
-// unready is an answer of /readyz that names what decides about it, and since when it is so.
+// unready is an answer of /readyz with the setting that decides about it, and the age of the state.
 func unready(o outcome, age time.Duration) result {
 	return result{outcome: o, detail: detail{Setting: settingOf[o], Age: seconds(age)}}
 }
 
-// handle turns a function that returns how a request ended into a handler that replies. A panic becomes a 500:
-// no early return and no bug can become the 200 that net/http writes for a handler which writes nothing.
+// handle makes a handler that replies with the result of serve. A panic is a 500. net/http writes a 200 for a handler that writes
+// nothing: no early return and no bug can become that.
 func (r *replier) handle(serve func(http.ResponseWriter, *http.Request) result) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		began := time.Now()

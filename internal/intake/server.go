@@ -93,13 +93,13 @@ type Parts struct {
 	Log           Logger
 }
 
-// phase is where the server stands between start and end. It only grows.
+// phase is the state of the server between start and end. It only grows.
 type phase int32
 
 const (
 	phaseStarting phase = iota
 	phaseServing
-	phaseLeaving  // serves, but asks load balancers to go elsewhere
+	phaseLeaving  // serves, but is not ready for load balancers
 	phaseDraining // refuses new batches
 )
 
@@ -114,8 +114,8 @@ const (
 	maxAdminHeaderBytes = 16 << 10
 )
 
-// Server is the HTTP server. Make it with New, then Serve until Drain, and ServeAdmin until Close. Serve once; Drain and
-// Close may be repeated.
+// Server is the HTTP server. Make it with New, then Serve until Drain, and ServeAdmin until CloseAdmin. Serve once; Drain and
+// CloseAdmin may be repeated.
 type Server struct {
 	http      *http.Server
 	admin     *http.Server
@@ -130,7 +130,7 @@ type Server struct {
 	abort     context.CancelCauseFunc // ends the requests that wait
 
 	connections Connections
-	visitors    *visitors
+	conns       *openConns
 	handler     *handler
 
 	mu       sync.Mutex
@@ -144,7 +144,7 @@ func New(settings Settings, parts Parts) *Server {
 	s := &Server{
 		abort: abort, born: time.Now(), admission: parts.Admission, registry: parts.Registry, store: parts.Store, serving: newTracker(),
 		requests:    inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
-		connections: parts.Connections, visitors: newVisitors(),
+		connections: parts.Connections, conns: newOpenConns(),
 	}
 	h := &handler{
 		Settings:     settings,
@@ -165,9 +165,8 @@ func New(settings Settings, parts Parts) *Server {
 	complaints := log.New(&errorLog{log: parts.Log, failures: h.counters.handshakeFailures, once: rate.Sometimes{Interval: logInterval}}, "", 0)
 	s.http = &http.Server{
 		Handler: in,
-		// What is left of a refused request net/http reads, up to 256 KiB, before it lets the answer go: ReadTimeout bounds that. A
-		// body that is taken in gets a deadline of its own, which ends with it (post.read): none may run while a
-		// request waits for its acknowledgement.
+		// net/http reads up to 256 KiB of a refused request before it sends the answer. ReadTimeout bounds that. post.read sets a
+		// deadline of its own for a body, and ends it: none may run while a request waits for its acknowledgement.
 		ReadTimeout:       settings.ReadTimeout,
 		ReadHeaderTimeout: settings.ReadTimeout,
 		IdleTimeout:       settings.IdleTimeout,
@@ -187,7 +186,7 @@ func New(settings Settings, parts Parts) *Server {
 		BaseContext:                  func(net.Listener) context.Context { return base },
 		ConnContext:                  parts.Connections.ConnContext,
 		ConnState: func(conn net.Conn, state http.ConnState) {
-			s.visitors.note(conn, state)
+			s.conns.note(conn, state)
 			parts.Connections.ConnState(conn, state)
 			if state == http.StateActive && parts.Connections.HeadersTimedOut(conn) {
 				r.replyTo(conn, headerTimeout)
@@ -230,7 +229,7 @@ func (s *Server) Serve(listener net.Listener) error {
 	return nil
 }
 
-// ServeAdmin serves health and metrics until Close is called (nil) or the listener fails.
+// ServeAdmin serves health and metrics until CloseAdmin is called (nil) or the listener fails.
 func (s *Server) ServeAdmin(listener net.Listener) error {
 	if err := s.admin.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving the admin listener: %w", err)
@@ -238,14 +237,13 @@ func (s *Server) ServeAdmin(listener net.Listener) error {
 	return nil
 }
 
-// Close ends ServeAdmin, and the connections there.
-func (s *Server) Close() { _ = s.admin.Close() } // there is nobody to tell
+// CloseAdmin ends ServeAdmin, and its connections.
+func (s *Server) CloseAdmin() { _ = s.admin.Close() } // its errors are those of closing connections
 
 // Leave turns /readyz to 503, while batches are still taken.
 func (s *Server) Leave() { s.advance(phaseLeaving) }
 
-// Authenticate lets another Authenticator judge the requests from now on, on open connections as well. Those that were let
-// in go on. nil lets everybody in.
+// Authenticate sets the Authenticator for all later requests, on open connections as well. nil lets everybody in.
 func (s *Server) Authenticate(a *auth.Authenticator) { s.handler.authenticator.Store(a) }
 
 // Alive goes through the locks that are the server's own, which every request takes, and returns when it has had them.

@@ -18,10 +18,10 @@ const (
 	flagsStart, traceparentLen = 53, 53 + 2
 )
 
-// traceOf is the trace that a request belongs to, as its traceparent says; empty when it has none, several, or one that
-// is not as the specification has it. A version that is not known yet is read as far as it is like version 00, as the
-// specification asks for. It does not allocate for version 00, of which the ids are most of the header. Out of a longer one
-// they are copied: they live as long as the batch is in flight, and nothing counts the rest of the header by then.
+// traceOf is the trace of a request, by its traceparent. It is empty without one, with several, and with one that breaks the
+// specification. An unknown version is read as far as it is like version 00, as the specification asks. For version 00 the ids
+// are parts of the header, without an allocation. Out of a longer header they are copied: they live as long as the batch is in
+// flight, and nothing counts the rest of the header by then.
 func traceOf(lines []string) inflight.Trace {
 	if len(lines) != 1 {
 		return inflight.Trace{}
@@ -45,7 +45,7 @@ func traceOf(lines []string) inflight.Trace {
 	return inflight.Trace{ID: traceID, SpanID: spanID}
 }
 
-// appendTrace adds to the fields of a log line which trace its request belongs to, if any.
+// appendTrace adds the trace of a request, if it has one, to the fields of a log line.
 func appendTrace(fields []any, req *http.Request) []any {
 	if trace := traceOf(req.Header[traceparent]); trace.ID != "" {
 		fields = append(fields, "trace.id", trace.ID)
