@@ -31,14 +31,14 @@ func newDoor(c config.Config, log *logp.Logger) (*door, error) {
 	d := &door{connections: listen.NewBound(listen.Affordable(c.MaxConnections))}
 	var err error
 	if d.authenticator, err = auth.New(c.Auth); err != nil {
-		return nil, err //nolint:wrapcheck // its text is for the operator, and names the setting already
+		return nil, err
 	}
 	if d.trusted, err = clientip.ParseTrusted(c.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("rtbeat.trusted_proxies: %w", err)
 	}
 	if c.SSL.IsEnabled() {
 		if d.certificates, err = listen.TLS(c.SSL, log.Named("tls")); err != nil {
-			return nil, err //nolint:wrapcheck // its text is for the operator, and names the setting already
+			return nil, err
 		}
 	}
 	if limit := d.connections.Limit(); limit < c.MaxConnections {
@@ -51,14 +51,14 @@ func newDoor(c config.Config, log *logp.Logger) (*door, error) {
 func (d *door) open(c config.Config, log *logp.Logger) error {
 	inherited, err := systemd.Inherited()
 	if err != nil {
-		return err //nolint:wrapcheck // its text is for the operator, and says what to change
+		return err
 	}
 	intake := inherited.Intake
 	if intake != nil {
 		log.Infof("the service manager passes the socket of the intake, %s: rtbeat.host, rtbeat.port and rtbeat.socket_mode are not used", intake.Addr())
 	} else if intake, err = c.Listen.Bind(); err != nil {
 		inherited.Close()
-		return err //nolint:wrapcheck // its text is for the operator, and names the setting already
+		return err
 	}
 	admin := inherited.Admin
 	if admin != nil {
@@ -66,7 +66,7 @@ func (d *door) open(c config.Config, log *logp.Logger) error {
 	} else if c.Admin.Port != 0 {
 		if admin, err = c.Admin.Bind(); err != nil {
 			_ = intake.Close()
-			return err //nolint:wrapcheck // its text is for the operator, and names the setting already
+			return err
 		}
 	}
 

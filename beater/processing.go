@@ -28,7 +28,7 @@ func (o *Options) Processing(info beat.Info, log *logp.Logger, root *conf.C) (pr
 	o.processors = names
 	support, err := processing.MakeDefaultBeatSupport(true)(info, discreet(log), watched)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // libbeat's own error goes back to libbeat, which says what it was doing
+		return nil, err
 	}
 	return support, nil
 }

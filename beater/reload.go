@@ -99,7 +99,7 @@ func (bt *Beater) reload(a *assembly) error {
 		return errOpened
 	}
 	if err := bt.door.certificates.Reload(); err != nil {
-		return err //nolint:wrapcheck // its text is for the operator, and names the setting already
+		return err
 	}
 	bt.door.authenticator = authenticator
 	a.server.Authenticate(authenticator)

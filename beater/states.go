@@ -145,7 +145,7 @@ func crowdOf(connections doorway, log stateLogger) *state {
 			open, limit := connections.Open(), connections.Limit()
 			enough := limit
 			if was {
-				enough = limit - limit/10 //nolint:mnd // a tenth, as the doc comment says
+				enough = limit - limit/10
 			}
 			return sighting{is: limit > 0 && open >= enough, fields: []any{"connections", open, "limit", limit, "displaced", connections.Displaced()}}
 		},

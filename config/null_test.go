@@ -16,7 +16,7 @@ func load(t *testing.T, settings string) (config.Config, []string, error) {
 	require.NoError(t, err, settings)
 	section, err := file.Child("rtbeat", -1)
 	require.NoError(t, err, settings)
-	return config.Load(section) //nolint:wrapcheck // the tests compare the text that operators see
+	return config.Load(section)
 }
 
 // null as a text is the word, which is easy to guess, and an empty list or group lets everybody in.

@@ -7,8 +7,8 @@ import "time"
 type marks struct{ high, low int64 }
 
 func marksOf(limit int64) marks {
-	high := limit - limit/10                                  //nolint:mnd // nine tenths
-	return marks{high: high, low: min(limit-limit/4, high-1)} //nolint:mnd // three quarters
+	high := limit - limit/10
+	return marks{high: high, low: min(limit-limit/4, high-1)}
 }
 
 // watermark is whether the bytes in flight are high. The lock of the Admission guards it.

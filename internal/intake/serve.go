@@ -157,8 +157,8 @@ func (p *post) decode(wire []byte) (body []byte, messages []batch.Message, err e
 		return nil, nil, err
 	}
 	// Wait for at most half of the timeout. The other half is for decoding and publishing: a 400 or a 504 says more than a 503.
-	p.decodeSlot = p.gate.enter(ctx, p.complete.Add(p.Timeout/2), len(body)) //nolint:mnd // half, as the line above says
-	if ctx.Err() != nil {                                                    // batch.Decode looks every 32 KiB only
+	p.decodeSlot = p.gate.enter(ctx, p.complete.Add(p.Timeout/2), len(body))
+	if ctx.Err() != nil { // batch.Decode looks every 32 KiB only
 		return nil, nil, fmt.Errorf("waiting to be decoded: %w", context.Cause(ctx))
 	}
 	limits := p.limits

@@ -155,7 +155,7 @@ func New(settings Settings, parts Parts) *Server {
 		headerNames:  settings.headers(),
 		requests:     s.requests,
 		gate:         newGate(parts.Registry),
-		decompressor: contentcoding.New(max(1, runtime.GOMAXPROCS(0)/2)), //nolint:mnd // half of the cores: it bounds the memory of decoders
+		decompressor: contentcoding.New(max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 	h.authenticator.Store(parts.Authenticator)
 	s.handler = h

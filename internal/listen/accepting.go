@@ -42,5 +42,5 @@ func (l *Loop) Accept() (net.Conn, error) {
 	if err == nil {
 		l.away.Store(int64(max(time.Since(l.start), 1)))
 	}
-	return conn, err //nolint:wrapcheck // a decorator: net/http looks at the error of the listener itself
+	return conn, err
 }

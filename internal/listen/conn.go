@@ -24,7 +24,7 @@ type listener struct {
 func (l *listener) Accept() (net.Conn, error) {
 	accepted, err := l.Listener.Accept()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a decorator: net/http looks at the error of the listener itself
+		return nil, err
 	}
 	return l.bound.admit(l, accepted), nil
 }
@@ -35,7 +35,7 @@ func (l *listener) Close() error {
 	l.closed = true
 	l.bound.freed.Broadcast()
 	l.bound.mu.Unlock()
-	return l.Listener.Close() //nolint:wrapcheck // a decorator: net/http looks at the error of the listener itself
+	return l.Listener.Close()
 }
 
 // conn is a connection that the bound counts.
@@ -69,20 +69,20 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 	}
 	c.timedOut.Store(n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && !c.past.Load())
-	return n, err //nolint:wrapcheck // a decorator: net/http looks at the error of the connection itself
+	return n, err
 }
 
 // SetReadDeadline notes whether the deadline is in the past, which ends a read (aLongTimeAgo in net/http/server.go).
 func (c *conn) SetReadDeadline(t time.Time) error {
 	c.past.Store(!t.IsZero() && time.Until(t) < -time.Hour)
-	return c.Conn.SetReadDeadline(t) //nolint:wrapcheck // a decorator: net/http looks at the error of the connection itself
+	return c.Conn.SetReadDeadline(t)
 }
 
 // Close closes the connection. The bound stops counting it when its file is closed.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.bound.closed(c)
-	return err //nolint:wrapcheck // a decorator: net/http looks at the error of the connection itself
+	return err
 }
 
 // lastLook is how long the last read of LastCall takes. It finds a request that has already arrived.
@@ -115,7 +115,7 @@ func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
 // closeWrite half-closes conn if it can.
 func closeWrite(conn net.Conn) error {
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite() //nolint:wrapcheck // a decorator: net/http looks at the error of the connection itself
+		return half.CloseWrite()
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ type proxiedListener struct {
 func (l *proxiedListener) Accept() (net.Conn, error) {
 	peer, err := l.Listener.Accept()
 	if err != nil || !l.trusts(peer.RemoteAddr()) {
-		return peer, err //nolint:wrapcheck // a decorator: net/http looks at the error of the listener itself
+		return peer, err
 	}
 	return &proxiedConn{
 		Conn: proxyproto.NewConn(peer, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(l.headerTimeout)),

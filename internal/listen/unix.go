@@ -66,7 +66,7 @@ func socket() (int, error) {
 	if err == nil {
 		syscall.CloseOnExec(fd)
 	}
-	return fd, err //nolint:wrapcheck // the caller says what it was for
+	return fd, err
 }
 
 // open sets the mode of a bound socket and lets connections in.
@@ -146,5 +146,5 @@ func (l *unixListener) Close() error {
 			_ = os.Remove(l.path) // what is left is replaced at the next start
 		}
 	})
-	return l.Listener.Close() //nolint:wrapcheck // a decorator: net/http looks at the error of the listener itself
+	return l.Listener.Close()
 }

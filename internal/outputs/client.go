@@ -42,7 +42,7 @@ type networkClient struct {
 }
 
 func (c networkClient) Connect(ctx context.Context) error {
-	return c.network.Connect(ctx) //nolint:wrapcheck // libbeat logs it
+	return c.network.Connect(ctx)
 }
 
 func (c networkClient) Test(d testing.Driver) {

@@ -59,7 +59,7 @@ func (c *kafka) handOver(ctx context.Context, s *single) error {
 		s.Cancelled()
 		return nil
 	}
-	return c.Client.Publish(ctx, s) //nolint:wrapcheck // libbeat logs it
+	return c.Client.Publish(ctx, s)
 }
 
 // closeAfter is how long Close waits for the event that is being handed over.
@@ -74,7 +74,7 @@ func (c *kafka) Close() error {
 		defer func() { <-c.turn }()
 	case <-time.After(closeAfter):
 	}
-	return c.Client.Close() //nolint:wrapcheck // libbeat logs it
+	return c.Client.Close()
 }
 
 // round is one of libbeat's batches, until each of its events is ended.

@@ -49,7 +49,7 @@ func newConsole(inner outputs.Client, o *observer, _ *conf.C, _ beat.Info) (outp
 		if err != nil {
 			writer.Reset(os.Stdout)
 		}
-		return err //nolint:wrapcheck // it is only looked at
+		return err
 	}
 	return asNetwork(c, inner), nil
 }

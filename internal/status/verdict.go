@@ -324,7 +324,7 @@ func counted(n float64, one, many string) string {
 }
 
 func rateOf(perSecond float64) string {
-	if perSecond < 10 { //nolint:mnd // below it, a digit behind the point says something
+	if perSecond < 10 {
 		return fmt.Sprintf("%.1f events/s", perSecond)
 	}
 	return humanize.Comma(int64(perSecond)) + " events/s"
@@ -340,6 +340,6 @@ func about(d time.Duration) string {
 	case d < 48*time.Hour:
 		return fmt.Sprintf("%d h", int(d.Hours()))
 	default:
-		return fmt.Sprintf("%d days", int(d.Hours()/24)) //nolint:mnd // hours of a day
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
 	}
 }

@@ -139,14 +139,14 @@ func post(message string) error {
 	address := &net.UnixAddr{Name: os.Getenv("NOTIFY_SOCKET"), Net: "unixgram"} // @ begins an abstract one in both notations
 	conn, err := net.DialUnix(address.Net, nil, address)
 	if err != nil {
-		return err //nolint:wrapcheck // the caller says what it was for
+		return err
 	}
 	defer conn.Close() //nolint:errcheck // what was written has left
 	if err := conn.SetWriteDeadline(time.Now().Add(sendWithin)); err != nil {
-		return err //nolint:wrapcheck // the caller says what it was for
+		return err
 	}
 	_, err = conn.Write([]byte(message))
-	return err //nolint:wrapcheck // the caller says what it was for
+	return err
 }
 
 // statusOf is the line of a status, which a line break would end.
