@@ -73,7 +73,7 @@ func changes(prefix string, before, after reflect.Value) (lines []string) {
 			lines = append(lines, changes(key+".", was, is)...)
 		case field.Type.Kind() != is.Kind(), !reflect.DeepEqual(was.Interface(), is.Interface()): // the first is a pointer that is set
 			value := fmt.Sprint(is.Interface())
-			if mode, isMode := is.Interface().(setting.FileMode); isMode {
+			if mode, isMode := reflect.TypeAssert[setting.FileMode](is); isMode {
 				value = fmt.Sprintf("%#o", uint32(mode))
 			}
 			lines = append(lines, key+": "+cmp.Or(value, `""`))

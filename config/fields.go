@@ -3,6 +3,7 @@ package config
 import (
 	"iter"
 	"reflect"
+	"slices"
 )
 
 // Field is a setting, or a group of settings, in a struct with config tags.
@@ -20,7 +21,7 @@ func Fields(settings reflect.Type) iter.Seq[Field] {
 
 func fields(settings reflect.Type, index []int, yield func(Field) bool) bool {
 	for field := range settings.Fields() {
-		field.Index = append(index[:len(index):len(index)], field.Index...)
+		field.Index = append(slices.Clip(index), field.Index...)
 		switch key := field.Tag.Get("config"); key {
 		case ",ignore":
 		case ",inline":

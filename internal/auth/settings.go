@@ -62,16 +62,16 @@ type HMAC struct {
 	// full stop, and the body. Empty: the sender signs the body alone, and a signature is good for ever.
 	TimestampHeader string `config:"timestamp_header"`
 
-	// Window is how far the time of signing may be from the time of rtbeat, before or after. Within it, the same request is
-	// taken as often as it is sent.
+	// Window is how far the time of signing may be from the time of rtbeat, before or after. Within it, rtbeat accepts the same
+	// request as often as it is sent.
 	Window time.Duration `config:"window"`
 }
 
 // Certificate is which client certificates may send batches.
 type Certificate struct {
-	// Names are the names of which a [client certificate](#client-certificates) needs one: a DNS name, an e-mail address, a
-	// URI, or its common name. Other certificates are answered 403. `*.example.com` is every DNS name with one label more.
-	// Empty takes every certificate that `ssl.certificate_authorities` signed.
+	// Names are the accepted names of [client certificates](#client-certificates). A certificate needs one of them, as a DNS
+	// name, an e-mail address, a URI, or its common name. rtbeat answers other certificates with 403. `*.example.com` is every
+	// DNS name with one label more. Empty accepts every certificate that `ssl.certificate_authorities` signed.
 	Names []string `config:"names"`
 }
 

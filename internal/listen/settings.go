@@ -29,9 +29,9 @@ type Settings struct {
 	// SSL is [TLS](#tls) as in every Beat. nil is plain HTTP, and so is enabled: false.
 	SSL *tlscommon.ServerConfig `config:"ssl"`
 
-	// MaxConnections limits the open connections of senders, between 1 and 1048576. A further connection takes the place of
-	// the connection that has gone without a complete request for the longest time. rtbeat never cuts off a connection whose
-	// request has arrived in whole.
+	// MaxConnections limits the open connections of senders, between 1 and 1048576. A further connection displaces the
+	// connection that has waited longest without a complete request. rtbeat never closes a connection whose request has arrived
+	// in whole.
 	MaxConnections int `config:"max_connections"`
 }
 
