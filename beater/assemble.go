@@ -19,6 +19,7 @@ const maxWorkers = 4
 type assembly struct {
 	admission *inflight.Admission
 	registry  *inflight.Registry
+	metrics   *metrics.Registry
 	reloads   metrics.CounterBy // by result
 	publisher *publish.Publisher
 	server    *intake.Server
@@ -38,13 +39,15 @@ func (bt *Beater) assemble() (*assembly, error) {
 	registry := inflight.NewRegistry(bt.config.InFlight)
 	shipping := newShipping(bt.queue, registry, inFlight, bt.log)
 	m := metrics.NewRegistry()
-	registerInFlight(m, admission, registry, func() int64 { return admission.Used() + shipping.inFlight() }, int64(bt.config.MaxInFlight))
+	a := &assembly{admission: admission, registry: registry, metrics: m, reloads: registerReloads(m), shipping: shipping}
+	registerInFlight(m, admission, registry, a.inFlightBytes, int64(bt.config.MaxInFlight))
 	registerBuild(m, bt.build)
 	bt.door.register(m)
 	shipping.register(m)
 	bt.libbeat.Register(m)
 
-	publisher, err := publish.New(bt.pipeline, registry, publish.Settings{
+	var err error
+	a.publisher, err = publish.New(bt.pipeline, registry, publish.Settings{
 		Workers:    min(runtime.GOMAXPROCS(0), maxWorkers),
 		DocumentID: bt.config.DocumentID,
 		Processors: bt.processors,
@@ -68,17 +71,24 @@ func (bt *Beater) assemble() (*assembly, error) {
 	if shipping.shipper != nil {
 		parts.Store = shipping.shipper
 	}
-	var page *status.Status
 	if bt.door.admin != nil {
-		page = status.New(m, status.Settings{
+		a.status = status.New(status.Settings{
+			Snapshot:      func() status.Numbers { return bt.snapshot(a) },
+			Version:       bt.build.version,
+			Commit:        bt.build.commit,
+			Libbeat:       bt.build.libbeat,
+			Ack:           string(bt.ack()),
 			Timeout:       bt.config.Timeout,
 			Output:        bt.output,
 			Host:          bt.config.Admin.Host,
 			Configuration: bt.settings,
 		})
-		parts.Status, parts.StatusPaths = page, status.Paths
+		parts.Status, parts.StatusPaths = a.status, status.Paths
 	}
-	server := intake.New(bt.config.Intake, parts)
-	states := states{stallOf(registry, bt.queue != nil, bt.log), highOf(admission, bt.log), crowdOf(bt.door.connections, bt.log)}
-	return &assembly{admission: admission, registry: registry, reloads: registerReloads(m), publisher: publisher, server: server, shipping: shipping, states: states, status: page}, nil
+	a.server = intake.New(bt.config.Intake, parts)
+	a.states = states{stallOf(registry, bt.queue != nil, bt.log), highOf(admission, bt.log), crowdOf(bt.door.connections, bt.log)}
+	return a, nil
 }
+
+// inFlightBytes is what the intake and the shipper have in memory.
+func (a *assembly) inFlightBytes() int64 { return a.admission.Used() + a.shipping.inFlight() }

@@ -38,6 +38,10 @@ const (
 	sectionProcess  = "process"
 )
 
+// AckBounds are the upper bounds of the buckets of rtbeat_ack_duration_seconds. They are dense around the default timeout of
+// 5 s, where 200 turns into 504.
+var AckBounds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 15, 30, 60}
+
 func newCounters(r *metrics.Registry) *counters {
 	senders, intake := r.Section(sectionSenders), r.Section(sectionIntake)
 	c := &counters{
@@ -115,12 +119,11 @@ func newCounters(r *metrics.Registry) *counters {
 		}
 	}
 	c.ackDuration = intake.Histogram(metrics.Declaration{
-		Name:  "rtbeat_ack_duration_seconds",
-		Help:  "Time from the end of a body to the last acknowledgement of its batch, for batches answered 200.",
-		More:  "Empty ones are not in it. In durable mode it ends when the batch is on the disk.",
-		Moves: "When the upper quantiles come near `rtbeat.timeout`, 504s are next. Look at Logstash first, or at the disk in durable mode.",
-		// Dense around the default timeout of 5 s, where 200 turns into 504.
-		Bounds: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 7.5, 10, 15, 30, 60},
+		Name:   "rtbeat_ack_duration_seconds",
+		Help:   "Time from the end of a body to the last acknowledgement of its batch, for batches answered 200.",
+		More:   "Empty ones are not in it. In durable mode it ends when the batch is on the disk.",
+		Moves:  "When the upper quantiles come near `rtbeat.timeout`, 504s are next. Look at Logstash first, or at the disk in durable mode.",
+		Bounds: AckBounds,
 	})
 	intake.RenamedCounter(metrics.Declaration{
 		Name:  "rtbeat_batches_received",

@@ -47,3 +47,26 @@ func TestFormerNames(t *testing.T) {
 	}
 	require.Equal(t, 2, found)
 }
+
+// The status page gets the same numbers as a scrape. A 200 is no failure.
+func TestCounts(t *testing.T) {
+	r := newRig(t)
+	r.deliverAll()
+	r.do(r.request(messages(3))).requireAnswer(delivered)
+	r.do(r.request("{")).requireAnswer(malformedJSON)
+	r.metrics.authFailures.Inc("missing")
+	r.metrics.handshakeFailures.Inc("closed")
+	c := r.server.Counts()
+	require.Equal(t, []float64{float64(len(messages(3)) + 1), 1, 3, 0, 0}, []float64{c.Bytes, c.Batches, c.Messages, c.Requests, c.Withdrawn})
+	require.Len(t, c.AckDurations, len(AckBounds)+1)
+	require.EqualValues(t, 1, c.AckDurations[len(AckBounds)])
+	var failed []Failure
+	for _, f := range c.Failures {
+		if f.Total > 0 {
+			failed = append(failed, f)
+		}
+	}
+	require.Equal(t, []Failure{{"answer", "400", "malformed_json", 1}, {"auth", "", "missing", 1}, {"tls", "", "closed", 1}}, failed)
+	again := r.server.Counts().Failures
+	require.Equal(t, c.Failures, again, "in the same order")
+}

@@ -90,15 +90,16 @@ func (s *Stats) Register(r *metrics.Registry) {
 		if n.Type == metrics.Counter {
 			add = g.Counter
 		}
-		add(r.Section(n.section), n.Declaration, n.value)
+		add(r.Section(n.section), n.Declaration, func(s *Stats) float64 { return s.Number(n.path) })
 	}
 	r.MustRegister(g)
 }
 
-// value is NaN where libbeat has no such number. The limit of the queue is 0 until libbeat has made the queue.
-func (n number) value(s *Stats) float64 {
-	value, ok := s.Value(n.path)
-	if !ok || n.path == pathQueueLimit && value == 0 {
+// Number returns the number at path. It is NaN where libbeat has none. The limit of the queue is 0 until libbeat has made the
+// queue, which is none.
+func (s *Stats) Number(path string) float64 {
+	value, ok := s.Value(path)
+	if !ok || path == pathQueueLimit && value == 0 {
 		return math.NaN()
 	}
 	return value

@@ -3,6 +3,7 @@
 package metrics
 
 import (
+	"math"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,17 +14,28 @@ import (
 // Registry has the metrics of one instance of rtbeat. Register all of them before the first scrape.
 type Registry struct {
 	*prometheus.Registry
+	process  *prometheus.Registry // has the metrics of the process alone
 	sections []*Section
 }
 
 // NewRegistry returns a registry with the metrics of the Go runtime and the process.
 func NewRegistry() *Registry {
-	r := &Registry{Registry: prometheus.NewRegistry()}
-	r.MustRegister(
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
+	r := &Registry{Registry: prometheus.NewRegistry(), process: prometheus.NewRegistry()}
+	process := collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})
+	r.MustRegister(collectors.NewGoCollector(), process)
+	r.process.MustRegister(process)
 	return r
+}
+
+// ResidentBytes is the memory that the process has, as process_resident_memory_bytes says; NaN where that cannot be read.
+func (r *Registry) ResidentBytes() float64 {
+	families, _ := r.process.Gather() // a value that cannot be read is missing
+	for _, family := range families {
+		if family.GetName() == "process_resident_memory_bytes" {
+			return family.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	return math.NaN()
 }
 
 // Section returns the section of docs/metrics.md with this name. The first call makes it.

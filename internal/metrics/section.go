@@ -118,6 +118,20 @@ func Value(m prometheus.Metric) float64 {
 	return d.GetCounter().GetValue() + d.GetGauge().GetValue()
 }
 
+// Buckets returns the cumulative counts of a histogram's classic buckets, and last the number of all observations.
+func Buckets(h prometheus.Histogram) []uint64 {
+	var d dto.Metric
+	if h.Write(&d) != nil {
+		return nil
+	}
+	buckets := d.GetHistogram().GetBucket()
+	counts := make([]uint64, 0, len(buckets)+1)
+	for _, b := range buckets {
+		counts = append(counts, b.GetCumulativeCount())
+	}
+	return append(counts, d.GetHistogram().GetSampleCount())
+}
+
 // Bool returns the value of a gauge that says yes (1) or no (0).
 func Bool(is bool) float64 {
 	if is {

@@ -83,3 +83,15 @@ func (c *counters) ack(events int) {
 	c.lastAck.Set(float64(events))
 	c.lastAckTime.SetToCurrentTime()
 }
+
+// Counts are the values of the publisher's counters, for the status page.
+type Counts struct {
+	Acked, Filtered, Dropped float64 // events
+	LastAck                  float64 // in Unix time; 0 before the first
+}
+
+// Counts returns the values of the counters. It may be called from any goroutine.
+func (p *Publisher) Counts() Counts {
+	c := p.counters
+	return Counts{metrics.Value(c.acked), metrics.Value(c.filtered), metrics.Value(c.dropped), metrics.Value(c.lastAckTime)}
+}

@@ -60,15 +60,15 @@ func (f *facts) isRetrying() Verdict {
 func (f *facts) stored() string {
 	d := f.disk
 	text := fmt.Sprintf("%s in the queue on disk (%s), the oldest from %s ago. Its files take %.0f %% of rtbeat.durable.max_bytes",
-		counted(orZero(float64(d.Batches)), "batch is", "batches are"), humanize.IBytes(uint64(max(orZero(float64(d.Bytes)), 0))),
-		about(seconds(float64(d.OldestSeconds))), orZero(100*float64(d.FileBytes.Value/d.FileBytes.Limit)))
+		counted(orZero(d.Batches), "batch is", "batches are"), humanize.IBytes(uint64(max(orZero(d.Bytes), 0))),
+		about(seconds(d.OldestSeconds)), orZero(100*d.FileBytes.Value/d.FileBytes.Limit))
 	const most = 100 * 365 * 24 * time.Hour // more is no forecast, and no Duration
 	switch {
 	case f.queueFull > 0: // then there is no rate
 	case d.FullInSeconds < Number(most.Seconds()):
-		text += fmt.Sprintf(": at this rate it is full in %s", about(seconds(float64(d.FullInSeconds))))
+		text += fmt.Sprintf(": at this rate it is full in %s", about(seconds(d.FullInSeconds)))
 	case d.EmptyInSeconds < Number(most.Seconds()):
-		text += fmt.Sprintf(": at this rate it is empty in %s", about(seconds(float64(d.EmptyInSeconds))))
+		text += fmt.Sprintf(": at this rate it is empty in %s", about(seconds(d.EmptyInSeconds)))
 	}
 	return text + "."
 }

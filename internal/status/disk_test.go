@@ -10,10 +10,10 @@ import (
 
 // backlog puts batches on the disk, the oldest of them from ten minutes ago.
 func (r *rig) backlog() {
-	r.set("rtbeat_queue_batches", 42)
-	r.set("rtbeat_queue_bytes", 4096)
-	r.set("rtbeat_queue_oldest_seconds", 600)
-	r.set("rtbeat_queue_file_bytes", 5000)
+	r.set(&r.numbers.Disk.Batches, 42)
+	r.set(&r.numbers.Disk.Bytes, 4096)
+	r.set(&r.numbers.Disk.OldestSeconds, 600)
+	r.set(&r.numbers.Disk.Files.Value, 5000)
 }
 
 const backlogText = "42 batches are in the queue on disk (4.0 KiB), the oldest from 10 min ago. Its files take 50 % of rtbeat.durable.max_bytes"
@@ -28,42 +28,42 @@ func TestVerdictsOfDurableMode(t *testing.T) {
 		says    string
 		notes   string
 	}{
-		"an empty queue": {func(r *rig) { r.add("rtbeat_events_acked_total", 600) }, delivering, ok, nobody, "acknowledged by the output", ""},
+		"an empty queue": {func(r *rig) { r.add(&r.numbers.Acked, 600) }, delivering, ok, nobody, "acknowledged by the output", ""},
 		"a queue that drains": {func(r *rig) {
-			r.add("rtbeat_events_acked_total", 600)
-			r.add("rtbeat_queue_delivered_bytes_total", 1100) // in eleven seconds
+			r.add(&r.numbers.Acked, 600)
+			r.add(&r.numbers.Disk.Delivered, 1100) // in eleven seconds
 			r.backlog()
 		}, delivering, ok, nobody, "acknowledged by the output", backlogText + ": at this rate it is empty in 40 s."},
 		"senders that are faster than the output": {func(r *rig) {
-			r.add("rtbeat_events_acked_total", 600)
-			r.add("rtbeat_queue_stored_bytes_total", 1100)
+			r.add(&r.numbers.Acked, 600)
+			r.add(&r.numbers.Disk.Stored, 1100)
 			r.backlog()
 		}, delivering, ok, nobody, "acknowledged by the output", backlogText + ": at this rate it is full in 33 s."},
 		"an output that is slow to acknowledge": {func(r *rig) {
-			r.set("rtbeat_output_no_ack_seconds", 10)
+			r.set(&r.numbers.NoAckSeconds, 10)
 		}, slow, warn, byOutput, "nothing for 10 s. Batches are stored, and answered 200.", ""},
 		"an output that stalls": {func(r *rig) {
-			r.set("rtbeat_in_flight_events", 3)
-			r.set("rtbeat_output_stalled", 1)
-			r.set("rtbeat_output_no_ack_seconds", 190)
-			r.add("rtbeat_queue_stored_bytes_total", 1100)
+			r.set(&r.numbers.Events.Value, 3)
+			r.is(&r.numbers.IsStalled, true)
+			r.set(&r.numbers.NoAckSeconds, 190)
+			r.add(&r.numbers.Disk.Stored, 1100)
 			r.backlog()
 		}, degraded, warn, byOutput, "nothing for 3 min. Batches are stored, and answered 200. " + backlogText + ": at this rate it is full in 33 s.", ""},
 		"a full queue": {func(r *rig) {
-			r.set("rtbeat_queue_full", 1)
-			r.set("rtbeat_output_stalled", 1)
-			r.add("rtbeat_queue_stored_bytes_total", 1100)
+			r.is(&r.numbers.Disk.IsFull, true)
+			r.is(&r.numbers.IsStalled, true)
+			r.add(&r.numbers.Disk.Stored, 1100)
 			r.backlog()
 		}, fullQueue, bad, byOutput, "(503 queue_full). " + backlogText + ".", ""},
 		"a queue that is full again and again": {func(r *rig) {
 			r.answer("503", "queue_full", 1)
-			r.add("rtbeat_events_acked_total", 600)
+			r.add(&r.numbers.Acked, 600)
 		}, fullQueue, bad, byOutput, "(503 queue_full)", ""},
-		"a disk that fails":  {func(r *rig) { r.set("rtbeat_queue_failed", 1) }, failedQueue, bad, byRtbeat, "cannot be written", ""},
+		"a disk that fails":  {func(r *rig) { r.is(&r.numbers.Disk.HasFailed, true) }, failedQueue, bad, byRtbeat, "cannot be written", ""},
 		"a disk that failed": {func(r *rig) { r.answer("503", "queue_failed", 1) }, failedQueue, bad, byRtbeat, "cannot be written", ""},
 		"a slow disk":        {func(r *rig) { r.answer("504", "ack_timeout", 2) }, slow, warn, byRtbeat, "2 batches were not on the disk within 5s (504)", ""},
 		"requests that wait for the disk": {func(r *rig) {
-			r.set("rtbeat_in_flight_high", 1)
+			r.is(&r.numbers.IsHigh, true)
 		}, nearlyFull, warn, byRtbeat, "nearly 50 % of rtbeat.max_in_flight_bytes waits for the disk", ""},
 		"requests that do not fit": {func(r *rig) { r.answer("503", "in_flight_limit", 2) }, refusing, bad, byRtbeat, "as much waits for the disk as", ""},
 	}
@@ -100,17 +100,17 @@ func TestVerdictOfABatchThatCannotBeDelivered(t *testing.T) {
 		r.durable()
 		defer r.running()()
 		for range 20 {
-			r.add("rtbeat_events_acked_total", 10)
+			r.add(&r.numbers.Acked, 10)
 			time.Sleep(interval)
 		}
-		r.set("rtbeat_queue_retrying_batches", 2)
-		r.add("rtbeat_events_acked_total", 10)
+		r.set(&r.numbers.Disk.Retrying, 2)
+		r.add(&r.numbers.Acked, 10)
 		require.Equal(t, delivering, r.report().Verdict.State)
 		time.Sleep(lately + interval)
 		v := r.report().Verdict
 		require.Equal(t, retrying, v.State)
 		require.Contains(t, v.Text, "2 stored batches are tried again and again")
-		r.set("rtbeat_queue_retrying_batches", 0)
+		r.set(&r.numbers.Disk.Retrying, 0)
 		time.Sleep(freshFor)
 		require.NotEqual(t, retrying, r.report().Verdict.State)
 	})
@@ -125,8 +125,8 @@ func TestForecasts(t *testing.T) {
 		defer r.running()()
 		require.True(t, isUnknown(r.report().Durable.FullInSeconds))
 		for range 120 { // ten minutes
-			r.add("rtbeat_queue_stored_bytes_total", 60)
-			r.add("rtbeat_queue_delivered_bytes_total", 10)
+			r.add(&r.numbers.Disk.Stored, 60)
+			r.add(&r.numbers.Disk.Delivered, 10)
 			time.Sleep(interval)
 		}
 		d := r.report().Durable
@@ -134,9 +134,9 @@ func TestForecasts(t *testing.T) {
 		require.InDelta(t, 2, float64(d.DeliveredBytesPerSecond), 1)
 		require.InDelta(t, 660, float64(d.FullInSeconds), 20) // 9,900 bytes at 10 bytes a second, which take 15 in the files
 		require.True(t, isUnknown(d.EmptyInSeconds))
-		r.set("rtbeat_queue_bytes", 3000)
+		r.set(&r.numbers.Disk.Bytes, 3000)
 		for range 13 {
-			r.add("rtbeat_queue_delivered_bytes_total", 50)
+			r.add(&r.numbers.Disk.Delivered, 50)
 			time.Sleep(interval)
 		}
 		d = r.report().Durable

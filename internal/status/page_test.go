@@ -3,6 +3,7 @@ package status
 import (
 	"encoding/json"
 	"io/fs"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,8 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/stretchr/testify/require"
 )
 
@@ -73,9 +72,9 @@ func TestAssets(t *testing.T) {
 func TestTheVerdictIsOnThePage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.set("rtbeat_in_flight_events", 3)
-		r.set("rtbeat_output_stalled", 1)
-		r.set("rtbeat_output_no_ack_seconds", 600)
+		r.set(&r.numbers.Events.Value, 3)
+		r.is(&r.numbers.IsStalled, true)
+		r.set(&r.numbers.NoAckSeconds, 600)
 		page := r.get("/").Body.String()
 		require.Contains(t, page, `class="bad stalled"`)
 		require.Contains(t, page, `<span id="title">Stalled</span>`)
@@ -90,7 +89,7 @@ func TestTheVerdictIsOnThePage(t *testing.T) {
 func TestNames(t *testing.T) {
 	own, err := os.Hostname()
 	require.NoError(t, err)
-	s := New(prometheus.NewRegistry(), Settings{Host: "Status.Example", Configuration: newRig(t).status.recorder.settings.Configuration})
+	s := New(Settings{Snapshot: newRig(t).snapshot, Host: "Status.Example", Configuration: newRig(t).status.recorder.settings.Configuration})
 	for host, told := range map[string]bool{
 		"127.0.0.1:9090": true, "[::1]:9090": true, "192.0.2.7": true, "localhost:9090": true, "LOCALHOST": true, "a.localhost": true,
 		"rtbeat-0:9090": true, "rtbeat": true, own + ":9090": true, "status.example:9090": true, "rtbeat.prod.internal": true,
@@ -110,46 +109,32 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// Labels are fixed words. If one ever was not, it would still not show.
-func TestHostileLabels(t *testing.T) {
+// Text is no markup, even if it were of a sender.
+func TestHostileTextIsNoMarkup(t *testing.T) {
 	r := newRig(t)
 	hostile := `</script><script>alert("h0stile")</script>`
+	r.status.recorder.settings.Version = hostile
+	r.numbers.Failures[0].Reason = hostile
 	r.answer("400", hostile, 1)
-	r.answer(hostile, "x", 1)
-	r.answer("400", "h0stile\u2028x", 1)
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "rtbeat_build_info", Help: "as rtbeat has it"}, []string{"version", "commit"})
-	build.WithLabelValues(hostile, hostile).Set(1)
-	mode := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "rtbeat_ack_mode", Help: "as rtbeat has it"}, []string{"mode"})
-	mode.WithLabelValues("h0stile").Set(1)
-	auth := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rtbeat_auth_failures_total", Help: "as rtbeat has it"}, []string{"reason"})
-	auth.WithLabelValues(hostile).Add(1)
-	r.registry.MustRegister(build, mode, auth)
-	r.inPhase("serving")
-	r.phase.WithLabelValues("h0stile").Set(1)
+	r.inPhase(hostile)
 	for _, path := range []string{"/", "/status.json"} {
-		require.NotContains(t, r.get(path).Body.String(), "h0stile")
-		require.NotContains(t, r.get(path).Body.String(), "alert(")
+		require.NotContains(t, r.get(path).Body.String(), "<script>alert")
 	}
-	require.Len(t, r.report().Errors, 3, "all of them are counted, as other")
-	require.Equal(t, "other", r.report().Instance.Version)
+	require.Len(t, r.report().Errors, 1)
 }
 
-// What no metric says is null, and the page is there all the same.
+// A number that is not known is null.
 func TestUnknown(t *testing.T) {
-	s := New(prometheus.NewRegistry(), Settings{})
-	w := httptest.NewRecorder()
-	s.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/status.json", http.NoBody))
+	r := newRig(t)
+	r.numbers.Libbeat.QueueEvents = Bounded{Number(math.NaN()), Number(math.NaN())}
+	w := r.get("/status.json")
 	var report Report
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &report))
-	require.Equal(t, unknown, report.Verdict.State)
-	require.True(t, isUnknown(report.InFlight.Bytes.Value))
-	require.Nil(t, report.Output.Stalled)
+	require.True(t, isUnknown(report.Queue.Events.Value))
 	require.Nil(t, report.Acked.Last)
-	require.Contains(t, w.Body.String(), `"in_flight":{"bytes":{"value":null,"limit":null}`)
+	require.Nil(t, report.Instance.CertificateExpires)
+	require.Contains(t, w.Body.String(), `"queue":{"events":{"value":null,"limit":null}`)
 	require.NotContains(t, w.Body.String(), "NaN")
-	w = httptest.NewRecorder()
-	s.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
-	require.Contains(t, w.Body.String(), "Unknown")
 }
 
 // docs/status.md has every field, and no other.
@@ -185,24 +170,18 @@ func TestTheManualHasEveryState(t *testing.T) {
 		told = append(told, state(row[1]))
 	}
 	require.ElementsMatch(t, []state{
-		starting, delivering, idle, slow, nearlyFull, rejecting, refusing, stalling, degraded, fullQueue, failedQueue, retrying, failing, givingUp, stopping, unknown,
+		starting, delivering, idle, slow, nearlyFull, rejecting, refusing, stalling, degraded, fullQueue, failedQueue, retrying, failing, givingUp, stopping,
 	}, told)
 }
 
-// full is a rig with all the metrics that cost something, and 15 minutes behind it.
+// full is a page with 15 minutes behind it.
 func full(b *testing.B) *Status {
 	b.Helper()
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for name := range sources {
-		registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: strings.Replace(name, "process_", "proc_", 1)}))
+	var n Numbers
+	for i := range 56 {
+		n.Failures = append(n.Failures, Failure{"answer", "400", "reason_" + strings.Repeat("x", i+1), 1})
 	}
-	answers := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rtbeat_answers_total", Help: "as rtbeat has it"}, []string{"code", "reason"})
-	for i := range 40 {
-		answers.WithLabelValues("400", "reason_"+strings.Repeat("x", i+1)).Add(1)
-	}
-	registry.MustRegister(answers)
-	s := New(registry, Settings{})
+	s := New(Settings{Snapshot: func() Numbers { return n }})
 	for i := range points + 1 {
 		s.recorder.observe(time.Now().Add(time.Duration(i-points) * interval))
 		s.recorder.window.add(s.recorder.newest)

@@ -4,12 +4,10 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
-	// freshFor is how long a reading serves all who ask, so that many who watch cost no more than one.
+	// freshFor is how long a snapshot serves all requests, so that many watchers cost no more than one.
 	freshFor = time.Second
 	// maxChanges is how many changes of the verdict are kept.
 	maxChanges = 12
@@ -17,31 +15,35 @@ const (
 	lately = 30 * time.Second
 )
 
-// change is the moment at which the verdict became another one.
+// change is a moment at which the verdict changed.
 type change struct {
 	at    time.Time
 	state state
 }
 
-// recorder reads the metrics and remembers the last 15 minutes of them. Its methods are safe for use from any goroutine.
+// sample is a snapshot at a moment.
+type sample struct {
+	Numbers  // without Failures: their texts are always the same, and recorder has them
+	at       time.Time
+	failures []float64 // the totals of recorder.failures
+}
+
+// recorder keeps the snapshots of the last 15 minutes. Its methods are safe for use from any goroutine.
 type recorder struct {
-	gatherer prometheus.Gatherer
 	settings Settings
 	started  time.Time
 
-	mu      sync.Mutex
-	window  window
-	newest  *sample // may be newer than those of the window
-	kinds   []kind
-	seen    [maxErrors]time.Time // when a kind of error was last counted
-	bounds  []float64            // of ackHistogram, in seconds
-	words   words
-	verdict Verdict
-	changes []change // the newest last
+	mu       sync.Mutex
+	window   window
+	newest   *sample     // may be newer than those of the window
+	failures []Failure   // of the newest
+	seen     []time.Time // when each of failures was last counted
+	verdict  Verdict
+	changes  []change // the newest last
 }
 
-func newRecorder(gatherer prometheus.Gatherer, settings Settings) *recorder {
-	return &recorder{gatherer: gatherer, settings: settings, started: time.Now()}
+func newRecorder(settings Settings) *recorder {
+	return &recorder{settings: settings, started: time.Now()}
 }
 
 // run takes a sample at once and then every interval, until ctx ends.
@@ -61,20 +63,32 @@ func (r *recorder) run(ctx context.Context) {
 	}
 }
 
-// observe reads the metrics, and judges them. The caller holds the lock. Where some cannot be gathered, the others count.
+// observe takes a snapshot and makes the verdict. The caller holds the lock.
 func (r *recorder) observe(now time.Time) {
-	families, _ := r.gatherer.Gather() // what could be gathered comes beside the error, and the rest is unknown
-	last := r.newest
-	r.newest = r.read(families, now)
-	for i := range r.kinds {
-		if total := r.newest.errors[i]; last == nil && total > 0 || last != nil && total > last.errors[i] {
+	s := &sample{Numbers: r.settings.Snapshot(), at: now}
+	r.failures, s.Failures = s.Failures, nil
+	if r.seen == nil {
+		r.seen = make([]time.Time, len(r.failures))
+	}
+	for i, f := range r.failures {
+		s.failures = append(s.failures, f.Total)
+		if r.newest == nil && f.Total > 0 || r.newest != nil && f.Total > r.newest.failures[i] {
 			r.seen[i] = now
 		}
 	}
+	r.newest = s
 	r.judge(now)
 }
 
-// judge makes the verdict, and notes when it is another one than before.
+// before is the newest sample that is at least as old as age, or the oldest one.
+func (r *recorder) before(age time.Duration) *sample {
+	if s := r.window.before(r.newest.at, age); s != nil {
+		return s
+	}
+	return r.newest
+}
+
+// judge makes the verdict, and keeps a change of it.
 func (r *recorder) judge(now time.Time) {
 	v := r.facts(now).verdict()
 	if n := len(r.changes); n == 0 || r.changes[n-1].state != v.State {
@@ -89,7 +103,7 @@ func (r *recorder) judge(now time.Time) {
 	r.verdict = v
 }
 
-// report is what the page shows, read no longer than freshFor ago.
+// report returns what the page shows. It is no older than freshFor.
 func (r *recorder) report() *Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()

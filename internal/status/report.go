@@ -2,6 +2,7 @@ package status
 
 import (
 	"math"
+	"runtime"
 	"slices"
 	"time"
 
@@ -89,7 +90,7 @@ type Acked struct {
 
 // Output is how the output does.
 type Output struct {
-	Stalled                     *bool  `json:"stalled"`
+	Stalled                     bool   `json:"stalled"`
 	NoAckSeconds                Number `json:"no_ack_seconds"`
 	OldestUnacknowledgedSeconds Number `json:"oldest_unacknowledged_seconds"`
 	RetriedTotal                Number `json:"retried_total"`
@@ -160,55 +161,45 @@ const (
 
 // compose makes a report of the newest sample. The caller holds the lock.
 func (r *recorder) compose() *Report {
-	s := r.newest
-	from, fromMinute := r.window.before(s.at, forRates), r.window.before(s.at, forQuantiles)
-	n := func(i reading) Number { return Number(s.values[i]) }
-	perSecond := func(i reading) Number { return Number(rate(from, s, i)) }
+	s, from, fromMinute := r.newest, r.before(forRates), r.before(forQuantiles)
+	perSecond := func(was, is Number) Number { return rate(from, s, was, is) }
 	report := &Report{
 		Schema:  schema,
 		Now:     s.at.UTC(),
 		Verdict: r.verdict,
 		Instance: Instance{
-			Version: r.words.version, Commit: r.words.commit,
-			LibbeatVersion: r.words.libbeatVersion, GoVersion: r.words.runtime,
+			Version: r.settings.Version, Commit: r.settings.Commit,
+			LibbeatVersion: r.settings.Libbeat, GoVersion: runtime.Version(),
 			Started: r.started.UTC(), UptimeSeconds: s.at.Sub(r.started).Truncate(time.Second).Seconds(),
-			Phase: r.words.phase, AckMode: r.words.ackMode, MemoryBytes: n(memory),
-			CertificateExpires: timeOf(s.values[certificateExpiry]),
+			Phase: s.Phase, AckMode: r.settings.Ack, MemoryBytes: s.Memory,
+			CertificateExpires: timeOf(s.CertificateExpiry),
 		},
 		Received: Received{
-			n(receivedBytes), n(receivedBatches), n(receivedMessages),
-			perSecond(receivedBytes), perSecond(receivedBatches), perSecond(receivedMessages),
+			s.ReceivedBytes, s.ReceivedBatches, s.ReceivedMessages,
+			perSecond(from.ReceivedBytes, s.ReceivedBytes), perSecond(from.ReceivedBatches, s.ReceivedBatches), perSecond(from.ReceivedMessages, s.ReceivedMessages),
 		},
-		InFlight: InFlight{
-			Bytes: Bounded{n(bytesInFlight), n(bytesLimit)}, Events: Bounded{n(eventsInFlight), n(eventsLimit)},
-			Requests: Bounded{n(requests), n(requestsLimit)}, Connections: Bounded{n(connections), n(connectionsLimit)},
-		},
+		InFlight: InFlight{Bytes: s.Bytes, Events: s.Events, Requests: s.Requests, Connections: s.Connections},
 		Acked: Acked{
-			EventsTotal: n(acked), EventsPerSecond: perSecond(acked),
-			P50Seconds: Number(quantile(median, r.bounds, fromMinute, s)), P99Seconds: Number(quantile(slowest, r.bounds, fromMinute, s)),
-			Last: timeOf(s.values[lastAck]),
+			EventsTotal: s.Acked, EventsPerSecond: perSecond(from.Acked, s.Acked),
+			P50Seconds: quantile(median, fromMinute.AckDurations, s.AckDurations), P99Seconds: quantile(slowest, fromMinute.AckDurations, s.AckDurations),
+			Last: timeOf(s.LastAck),
 		},
 		Output: Output{
-			NoAckSeconds: n(noAckSeconds), OldestUnacknowledgedSeconds: n(oldestSeconds),
-			RetriedTotal: n(outputRetried), FailedTotal: n(outputFailed), DroppedTotal: n(outputDropped), WriteErrorsTotal: n(outputWriteErrors),
+			Stalled: s.IsStalled, NoAckSeconds: s.NoAckSeconds, OldestUnacknowledgedSeconds: s.OldestSeconds,
+			RetriedTotal: s.Libbeat.Retried, FailedTotal: s.Libbeat.Failed, DroppedTotal: s.Libbeat.Dropped, WriteErrorsTotal: s.Libbeat.WriteErrors,
 		},
-		Queue: Queue{Events: Bounded{n(queueEvents), n(queueLimit)}, BatchesWaiting: n(batchesWaiting)},
+		Queue: Queue{Events: s.Libbeat.QueueEvents, BatchesWaiting: s.BatchesWaiting},
 		Retries: Retries{
-			Bounded{n(dedupeEntries), n(dedupeLimit)},
-			n(joinedInFlight), n(joinedDelivered),
-			n(filtered), n(withdrawn), n(dropped),
+			s.DedupeEntries, s.DedupedInFlight, s.DedupedDelivered,
+			s.Filtered, s.Withdrawn, s.Dropped,
 		},
 		Errors:        r.composeErrors(),
 		History:       r.composeHistory(),
 		Configuration: r.settings.Configuration,
 	}
-	if r.words.ackMode == persisted {
+	if r.settings.Ack == persisted {
 		d := r.disk()
 		report.Durable = &d
-	}
-	if v := s.values[stalled]; !math.IsNaN(v) {
-		is := v == 1
-		report.Output.Stalled = &is
 	}
 	report.Verdict.Since = report.Verdict.Since.UTC()
 	report.Changes = make([]Change, 0, len(r.changes))
@@ -224,16 +215,14 @@ const filesByBatches = 1.5
 
 // disk is the queue on disk, as the newest sample has it.
 func (r *recorder) disk() Durable {
-	s := r.newest
-	n := func(i reading) Number { return Number(s.values[i]) }
-	from, fromLong := r.window.before(s.at, forRates), r.window.before(s.at, forForecasts)
+	s, from, fromLong := r.newest, r.before(forRates), r.before(forForecasts)
 	d := Durable{
-		Batches: n(diskBatches), Bytes: n(diskBytes), OldestSeconds: n(diskOldest),
-		FileBytes: Bounded{n(diskFiles), n(diskFilesLimit)}, RetryingBatches: n(diskRetrying),
-		StoredBytesPerSecond: Number(rate(from, s, diskStored)), DeliveredBytesPerSecond: Number(rate(from, s, diskDelivered)),
-		FullInSeconds: Number(math.NaN()), EmptyInSeconds: Number(math.NaN()),
+		Batches: s.Disk.Batches, Bytes: s.Disk.Bytes, OldestSeconds: s.Disk.OldestSeconds, FileBytes: s.Disk.Files, RetryingBatches: s.Disk.Retrying,
+		StoredBytesPerSecond:    rate(from, s, from.Disk.Stored, s.Disk.Stored),
+		DeliveredBytesPerSecond: rate(from, s, from.Disk.Delivered, s.Disk.Delivered),
+		FullInSeconds:           Number(math.NaN()), EmptyInSeconds: Number(math.NaN()),
 	}
-	fills := Number(rate(fromLong, s, diskStored) - rate(fromLong, s, diskDelivered))
+	fills := rate(fromLong, s, fromLong.Disk.Stored, s.Disk.Stored) - rate(fromLong, s, fromLong.Disk.Delivered, s.Disk.Delivered)
 	if fills > 0 {
 		d.FullInSeconds = max(d.FileBytes.Limit-d.FileBytes.Value, 0) / (fills * filesByBatches)
 	}
@@ -250,14 +239,14 @@ const (
 
 func (r *recorder) composeErrors() []Error {
 	oldest := r.window.at(r.window.n - 1)
-	errors := make([]Error, 0, len(r.kinds))
-	for i, k := range r.kinds {
-		e := Error{
-			What: k.what, Code: k.code, Reason: k.reason, Fault: faultOf(k),
-			Total: r.newest.errors[i], Recent: r.newest.errors[i], LastSeen: r.seen[i].UTC(),
+	errors := make([]Error, 0, len(r.failures))
+	for i, f := range r.failures {
+		if f.Total == 0 {
+			continue
 		}
+		e := Error{What: f.What, Code: f.Code, Reason: f.Reason, Fault: faultOf(f), Total: f.Total, Recent: f.Total, LastSeen: r.seen[i].UTC()}
 		if oldest != nil {
-			e.Recent -= oldest.errors[i]
+			e.Recent -= oldest.failures[i]
 		}
 		errors = append(errors, e)
 	}
@@ -275,17 +264,17 @@ func (r *recorder) composeHistory() History {
 	}
 	for back := n - 1; back >= 0; back-- {
 		from, to := r.window.at(back+1), r.window.at(back)
-		h.MessagesPerSecond = append(h.MessagesPerSecond, Number(rate(from, to, receivedMessages)))
-		h.AckedPerSecond = append(h.AckedPerSecond, Number(rate(from, to, acked)))
-		h.P50Seconds = append(h.P50Seconds, Number(quantile(median, r.bounds, from, to)))
-		h.P99Seconds = append(h.P99Seconds, Number(quantile(slowest, r.bounds, from, to)))
-		h.InFlightBytes = append(h.InFlightBytes, Number(to.values[bytesInFlight]))
-		h.InFlightEvents = append(h.InFlightEvents, Number(to.values[eventsInFlight]))
+		h.MessagesPerSecond = append(h.MessagesPerSecond, rate(from, to, from.ReceivedMessages, to.ReceivedMessages))
+		h.AckedPerSecond = append(h.AckedPerSecond, rate(from, to, from.Acked, to.Acked))
+		h.P50Seconds = append(h.P50Seconds, quantile(median, from.AckDurations, to.AckDurations))
+		h.P99Seconds = append(h.P99Seconds, quantile(slowest, from.AckDurations, to.AckDurations))
+		h.InFlightBytes = append(h.InFlightBytes, to.Bytes.Value)
+		h.InFlightEvents = append(h.InFlightEvents, to.Events.Value)
 	}
 	return h
 }
 
-func timeOf(unix float64) *time.Time {
+func timeOf(unix Number) *time.Time {
 	at := moment(unix)
 	if at.IsZero() {
 		return nil

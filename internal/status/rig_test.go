@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -21,86 +21,81 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// rig is a page over metrics that a test sets.
+// rig is a page over numbers that a test sets.
 type rig struct {
-	t        *testing.T
-	registry *prometheus.Registry
-	gathered atomic.Int64
-	gauges   map[string]prometheus.Gauge
-	answers  *prometheus.CounterVec
-	phase    *prometheus.GaugeVec
-	acks     prometheus.Histogram
-	status   *Status
-}
-
-// defaults are what an rtbeat at rest says.
-func defaults() map[string]float64 {
-	return map[string]float64{
-		"rtbeat_received_bytes_total": 0, "rtbeat_batches_total": 0, "rtbeat_messages_total": 0, "rtbeat_events_acked_total": 0,
-		"rtbeat_in_flight_bytes": 0, "rtbeat_in_flight_bytes_limit": 1000, "rtbeat_in_flight_events": 0,
-		"rtbeat_output_stalled": 0, "rtbeat_output_no_ack_seconds": 0, "rtbeat_output_window_repeats": 0, "rtbeat_last_ack_timestamp_seconds": 0,
-		"rtbeat_events_dropped_total": 0, "rtbeat_libbeat_output_write_errors_total": 0, "rtbeat_connections_displaced_total": 0,
-		"rtbeat_libbeat_output_events_dropped_total": 0,
-	}
+	t         *testing.T
+	snapshots atomic.Int64 // how many were taken
+	mu        sync.Mutex
+	numbers   Numbers
+	status    *Status
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, registry: prometheus.NewRegistry(), gauges: make(map[string]prometheus.Gauge)}
-	for name, value := range defaults() {
-		r.set(name, value)
+	r := &rig{t: t, numbers: Numbers{
+		Phase: "serving", Bytes: Bounded{Limit: 1000}, AckDurations: Histogram{Bounds: []float64{.1, 1, 10}, Counts: make([]uint64, 4)},
+		CertificateExpiry: Number(math.NaN()),
+	}}
+	for _, answer := range []string{
+		"400 malformed_json", "401 unauthorized", "413 body_too_large", "499 client_gone", "500 internal_error", "502 output_rejected", "503 in_flight_limit",
+		"503 output_stalled", "503 queue_failed", "503 queue_full", "503 stopping", "504 ack_timeout",
+	} {
+		code, reason, _ := strings.Cut(answer, " ")
+		r.numbers.Failures = append(r.numbers.Failures, Failure{What: "answer", Code: code, Reason: reason})
 	}
-	r.answers = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rtbeat_answers_total", Help: "as rtbeat has it"}, []string{"code", "reason"})
-	r.phase = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "rtbeat_phase", Help: "as rtbeat has it"}, []string{"phase"})
-	r.acks = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "rtbeat_ack_duration_seconds", Help: "as rtbeat has it", Buckets: []float64{.1, 1, 10}, NativeHistogramBucketFactor: 1.1,
+	r.status = New(Settings{
+		Snapshot: r.snapshot, Ack: "delivered", Timeout: 5 * time.Second, Configuration: []effective.Setting{{Key: "rtbeat.port", Value: "8081"}},
 	})
-	r.registry.MustRegister(r.answers, r.phase, r.acks)
-	r.inPhase("serving")
-	r.status = New(prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
-		r.gathered.Add(1)
-		return r.registry.Gather()
-	}), Settings{Timeout: 5 * time.Second, Configuration: []effective.Setting{{Key: "rtbeat.port", Value: "8081"}}})
 	return r
 }
 
-// set gives a metric without labels a value.
-func (r *rig) set(name string, value float64) {
-	r.t.Helper()
-	if r.gauges[name] == nil {
-		r.gauges[name] = prometheus.NewGauge(prometheus.GaugeOpts{Name: name})
-		require.NoError(r.t, r.registry.Register(r.gauges[name]))
-	}
-	r.gauges[name].Set(value)
+func (r *rig) snapshot() Numbers {
+	r.snapshots.Add(1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.numbers
+	n.Failures, n.AckDurations.Counts = slices.Clone(n.Failures), slices.Clone(n.AckDurations.Counts)
+	return n
 }
+
+func (r *rig) locked(change func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change()
+}
+
+func (r *rig) set(n *Number, value Number) { r.locked(func() { *n = value }) }
+func (r *rig) add(n *Number, value Number) { r.locked(func() { *n += value }) }
+func (r *rig) is(b *bool, value bool)      { r.locked(func() { *b = value }) }
+func (r *rig) inPhase(now string)          { r.locked(func() { r.numbers.Phase = now }) }
 
 // durable makes it one in durable mode, with an empty queue.
 func (r *rig) durable() {
-	mode := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "rtbeat_ack_mode", Help: "as rtbeat has it"}, []string{"mode"})
-	mode.WithLabelValues("persisted").Set(1)
-	r.registry.MustRegister(mode)
-	for name, value := range map[string]float64{
-		"rtbeat_queue_batches": 0, "rtbeat_queue_bytes": 0, "rtbeat_queue_oldest_seconds": 0, "rtbeat_queue_file_bytes": 100, "rtbeat_queue_file_bytes_limit": 10000,
-		"rtbeat_queue_stored_bytes_total": 0, "rtbeat_queue_delivered_bytes_total": 0, "rtbeat_queue_retrying_batches": 0,
-		"rtbeat_queue_full": 0, "rtbeat_queue_failed": 0,
-	} {
-		r.set(name, value)
-	}
+	r.status.recorder.settings.Ack = persisted
+	r.locked(func() { r.numbers.Disk.Files = Bounded{100, 10000} })
 }
 
-func (r *rig) add(name string, value float64) { r.gauges[name].Add(value) }
+// answer counts n answers.
+func (r *rig) answer(code, reason string, n float64) {
+	r.t.Helper()
+	r.locked(func() {
+		i := slices.IndexFunc(r.numbers.Failures, func(f Failure) bool { return f.Code == code && f.Reason == reason })
+		require.GreaterOrEqual(r.t, i, 0, reason)
+		r.numbers.Failures[i].Total += n
+	})
+}
 
-func (r *rig) inPhase(now string) {
-	for _, phase := range []string{"starting", "serving", "leaving", "draining"} {
-		value := 0.0
-		if phase == now {
-			value = 1
+// answered counts a batch that was answered 200 after so many seconds.
+func (r *rig) answered(after float64) {
+	r.locked(func() {
+		h := r.numbers.AckDurations
+		for i := range h.Counts {
+			if i == len(h.Bounds) || after <= h.Bounds[i] {
+				h.Counts[i]++
+			}
 		}
-		r.phase.WithLabelValues(phase).Set(value)
-	}
+	})
 }
-
-func (r *rig) answer(code, reason string, n float64) { r.answers.WithLabelValues(code, reason).Add(n) }
 
 func (r *rig) get(path string) *httptest.ResponseRecorder {
 	r.t.Helper()

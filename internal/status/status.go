@@ -1,9 +1,8 @@
-// Package status is the page for whoever is called at night: is it delivering; if not, since when; on whose side is the
-// cause; what to do. It reads the metrics, keeps 15 minutes of them, judges them, and serves the page and the same as
-// JSON. docs/status.md describes both.
+// Package status serves a page for an operator at night: does rtbeat deliver; if not, since when; on which side is the cause;
+// what to do. It takes a snapshot of rtbeat's numbers every 5 seconds, keeps 15 minutes of them, and serves the verdict and the
+// numbers as a page and as JSON. docs/status.md describes both.
 //
-// Nothing that a sender sends can show: the page has fixed words, numbers, and labels of metrics, which are fixed words
-// too and are checked again here. Of the configuration it has what package effective lets through.
+// The page has fixed texts and numbers. Nothing that a sender sends can appear on it.
 package status
 
 import (
@@ -11,16 +10,19 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/txn2/rtbeat/internal/effective"
 )
 
-// Settings are what is known at the start.
+// Settings do not change while the process lives.
 type Settings struct {
-	Timeout       time.Duration // rtbeat.timeout
-	Output        string        // the name of the output
-	Host          string        // rtbeat.admin.host: a name by which the page may be asked for
+	Snapshot      func() Numbers // called from one goroutine at a time
+	Version       string         // of rtbeat
+	Commit        string         // of rtbeat
+	Libbeat       string         // its version
+	Ack           string         // the meaning of a 200, as rtbeat_ack_mode has it
+	Timeout       time.Duration  // rtbeat.timeout
+	Output        string         // the name of the output
+	Host          string         // rtbeat.admin.host: a name by which the page may be asked for
 	Configuration []effective.Setting
 }
 
@@ -30,9 +32,9 @@ type Status struct {
 	handler  http.Handler
 }
 
-// New makes the page of what a registry gathers. It takes no samples before Run.
-func New(gatherer prometheus.Gatherer, settings Settings) *Status {
-	r := newRecorder(gatherer, settings)
+// New returns a page that takes no samples before Run.
+func New(settings Settings) *Status {
+	r := newRecorder(settings)
 	return &Status{recorder: r, handler: newPage(r, settings.Host)}
 }
 

@@ -12,21 +12,21 @@ const (
 	points = 180
 )
 
-// window is the newest samples, of the last 15 minutes.
+// window has the samples of the last 15 minutes.
 type window struct {
 	ring [points + 1]*sample // each point of a plot takes two samples
 	next int                 // where the next one goes
 	n    int
 }
 
-// add puts a sample behind the others; the oldest goes when there is no room.
+// add appends a sample. A full window drops the oldest.
 func (w *window) add(s *sample) {
 	w.ring[w.next] = s
 	w.next = (w.next + 1) % len(w.ring)
 	w.n = min(w.n+1, len(w.ring))
 }
 
-// at is the sample with so many newer ones behind it; nil when it is not kept.
+// at is the sample that is older than back others; nil when it is not kept.
 func (w *window) at(back int) *sample {
 	if back < 0 || back >= w.n {
 		return nil
@@ -44,44 +44,39 @@ func (w *window) before(now time.Time, age time.Duration) *sample {
 	return w.at(w.n - 1)
 }
 
-// increase is by how much a counter has grown between two samples; NaN when that is not known.
-func increase(from, to *sample, r reading) float64 {
-	if from == nil || to == nil {
-		return math.NaN()
+// increase is the growth of a counter.
+func increase(from, to Number) float64 { return math.Max(0, float64(to-from)) }
+
+// rate is the growth of a counter in a second; NaN when no time has passed between the samples.
+func rate(from, to *sample, was, is Number) Number {
+	if !to.at.After(from.at) {
+		return Number(math.NaN())
 	}
-	return math.Max(0, to.values[r]-from.values[r])
+	return Number(increase(was, is) / to.at.Sub(from.at).Seconds())
 }
 
-// rate is an increase by the second.
-func rate(from, to *sample, r reading) float64 {
-	if from == nil || to == nil || !to.at.After(from.at) {
-		return math.NaN()
+// quantile estimates a quantile of the observations between two snapshots of a histogram, as Prometheus does: they are evenly
+// spread within a bucket. It is NaN when there were none, and the last bound for a value beyond it.
+func quantile(q float64, from, to Histogram) Number {
+	if len(to.Bounds) == 0 {
+		return Number(math.NaN())
 	}
-	return increase(from, to, r) / to.at.Sub(from.at).Seconds()
-}
-
-// quantile estimates a quantile of what a histogram took in between two samples, as Prometheus does: evenly spread
-// within a bucket. NaN when there was nothing, and the last bound for what lies beyond it.
-func quantile(q float64, bounds []float64, from, to *sample) float64 {
-	if from == nil || to == nil || len(bounds) == 0 {
-		return math.NaN()
-	}
-	count := func(i int) float64 { return float64(to.ack[i] - min(from.ack[i], to.ack[i])) }
-	all := count(len(bounds))
+	count := func(i int) float64 { return float64(to.Counts[i] - min(from.Counts[i], to.Counts[i])) }
+	all := count(len(to.Bounds))
 	if all == 0 {
-		return math.NaN()
+		return Number(math.NaN())
 	}
 	rank := q * all
 	lower, below := 0.0, 0.0
-	for i, upper := range bounds {
+	for i, upper := range to.Bounds {
 		within := count(i)
 		if within >= rank {
 			if within == below {
-				return upper
+				return Number(upper)
 			}
-			return lower + (upper-lower)*(rank-below)/(within-below)
+			return Number(lower + (upper-lower)*(rank-below)/(within-below))
 		}
 		lower, below = upper, within
 	}
-	return bounds[len(bounds)-1]
+	return Number(to.Bounds[len(to.Bounds)-1])
 }

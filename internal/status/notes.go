@@ -1,0 +1,93 @@
+package status
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// notes are what is worth a look beside the verdict.
+func (f *facts) notes(s state) []string {
+	notes := []string{}
+	add := func(holds bool, format string, args ...any) {
+		if holds {
+			notes = append(notes, fmt.Sprintf(format, args...))
+		}
+	}
+	add(f.rejected > 0 && s != rejecting, "%s refused in the last 30 s: %s. That is for their sender to change.",
+		counted(f.rejected, "request was", "requests were"), f.reason)
+	add(f.repeats >= repeatsToTell, "The same window was sent again %s with no acknowledgement in between: one event may be unreadable for %s. rtbeat's log has the uuids of its first and its last event.",
+		counted(f.repeats, "time", "times"), f.receiver())
+	add(f.writeErrors > 0, "Sending to the output failed %s in the last 30 s; rtbeat's log says why.", counted(f.writeErrors, "time", "times"))
+	add(f.outputDropped > 0, "The output gave up %s in the last 15 minutes. The log says why.", counted(f.outputDropped, "event", "events"))
+	isTold := s == degraded || s == fullQueue || s == retrying
+	add(f.disk.OldestSeconds > Number(lately.Seconds()) && !isTold, "%s", f.stored())
+	add(f.displaced > 0, "%s closed in the last 30 s to make room for others (rtbeat.max_connections).", counted(f.displaced, "connection was", "connections were"))
+	if !f.certificate.IsZero() {
+		left := f.certificate.Sub(f.now)
+		add(left <= 0, "The certificate that senders see has expired (rtbeat.ssl.certificate).")
+		add(left > 0 && left < certificateWarning, "The certificate that senders see expires in %s (rtbeat.ssl.certificate).", about(left))
+	}
+	return notes
+}
+
+// repeatsToTell is how many repeats of a window are worth a note. A lost connection costs one or two.
+const repeatsToTell = 3
+
+// certificateWarning is how long before its end a certificate is worth a note.
+const certificateWarning = 14 * 24 * time.Hour
+
+// awaited is what an answer waits for, and on whose side it is.
+func (f *facts) awaited() (string, fault) {
+	if f.persisted {
+		return "the disk", byRtbeat
+	}
+	return "the output", byOutput
+}
+
+// receiver is what the output ships to.
+func (f *facts) receiver() string {
+	if name := f.settings.Output; name != "" && name != "logstash" {
+		return "what output." + name + " ships to"
+	}
+	return "Logstash"
+}
+
+func (f *facts) share() string {
+	if f.persisted {
+		return "nearly 50 %" // the rest is the shipper's
+	}
+	if f.bytesLimit <= 0 {
+		return "an unknown share"
+	}
+	return fmt.Sprintf("%.0f %%", 100*f.bytes/f.bytesLimit)
+}
+
+func counted(n float64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return humanize.Comma(int64(n)) + " " + many
+}
+
+func rateOf(perSecond float64) string {
+	if perSecond < 10 {
+		return fmt.Sprintf("%.1f events/s", perSecond)
+	}
+	return humanize.Comma(int64(perSecond)) + " events/s"
+}
+
+// about is a duration in the largest unit that says enough.
+func about(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
+	}
+}

@@ -1,0 +1,71 @@
+package status
+
+import "fmt"
+
+func (f *facts) isStopping() Verdict {
+	v := Verdict{State: stopping, Level: warn, Title: "Stopping", Text: "Nothing is in flight any more."}
+	if f.events > 0 {
+		v.Text = counted(f.events, "event waits", "events wait") + " for an acknowledgement. Senders are told to go elsewhere, or to come again."
+	}
+	return v
+}
+
+func (f *facts) isStalled() Verdict {
+	return Verdict{
+		State: stalling, Level: bad, Fault: byOutput, Title: "Stalled", Since: f.now.Add(-f.noAck),
+		Text: fmt.Sprintf("The output has acknowledged nothing for %s, although it has %s. New batches are refused (503 output_stalled).",
+			about(f.noAck), counted(f.events, "event", "events")),
+		Advice: []string{
+			"See whether " + f.receiver() + " is up, and whether something blocks it: an output of its own that hangs, a full queue, a full disk.",
+			"If " + f.receiver() + " is well, look for the output in rtbeat's log: a refused connection, a name that does not resolve, a certificate.",
+			"Senders are told to keep their batches and send them again. The first acknowledgement ends the stall; rtbeat needs no restart.",
+		},
+	}
+}
+
+func (f *facts) isRefusing() Verdict {
+	awaited, fault := f.awaited()
+	return Verdict{
+		State: refusing, Level: bad, Fault: fault, Title: "Refusing",
+		Text: fmt.Sprintf("%s refused in the last 30 s, because as much waits for %s as rtbeat.max_in_flight_bytes allows (%s now).",
+			counted(f.full, "batch was", "batches were"), awaited, f.share()),
+		Advice: []string{
+			"Senders are faster than " + awaited + ": see whether it is slower than usual, or more is sent than usual.",
+			"Senders keep their batches and send them again. Raise rtbeat.max_in_flight_bytes for short peaks only, and only where there is memory for it.",
+		},
+	}
+}
+
+func (f *facts) isNearlyFull() Verdict {
+	awaited, fault := f.awaited()
+	return Verdict{
+		State: nearlyFull, Level: warn, Fault: fault, Title: "Nearly full",
+		Text:   fmt.Sprintf("%s of rtbeat.max_in_flight_bytes waits for %s. At the limit, new batches are refused.", f.share(), awaited),
+		Advice: []string{"Senders are faster than " + awaited + ": see whether it is slower than usual, or more is sent than usual."},
+	}
+}
+
+func (f *facts) isSlow() Verdict {
+	v := Verdict{State: slow, Level: warn, Fault: byOutput, Title: "Slow"}
+	switch {
+	case f.persisted && f.timeouts > 0:
+		v.Fault = byRtbeat
+		v.Text = fmt.Sprintf("%s not on the disk within %s (504) in the last 30 s.", counted(f.timeouts, "batch was", "batches were"), f.settings.Timeout)
+		v.Advice = []string{"See whether the disk of rtbeat.durable.path is slow, or busy with something else. Senders keep these batches and send them again."}
+		return v
+	case f.persisted:
+		v.Text = fmt.Sprintf("The output has acknowledged nothing for %s. Batches are stored, and answered 200.", about(f.noAck))
+		v.Advice = []string{"See whether " + f.receiver() + " is up, and slower than usual: its pipeline, and what stands behind it."}
+		return v
+	case f.noAck > f.settings.Timeout:
+		v.Text = fmt.Sprintf("The output has acknowledged nothing for %s, and senders are told 504 after %s.", about(f.noAck), f.settings.Timeout)
+	default:
+		v.Text = fmt.Sprintf("%s not acknowledged within %s (504) in the last 30 s. The output takes longer than that.",
+			counted(f.timeouts, "batch was", "batches were"), f.settings.Timeout)
+	}
+	v.Advice = []string{
+		"See whether " + f.receiver() + " is slower than usual: its pipeline, and what stands behind it.",
+		"Senders keep these batches and send them again; what the output has of them is not published twice.",
+	}
+	return v
+}
