@@ -54,8 +54,8 @@ race: unit ## The same: the unit tests always run with the race detector
 
 .PHONY: e2e
 e2e: build ## Run the real binary against a real lumberjack server, and the other outputs against theirs
-	@scripts/outputs.sh || [ -z "$(STRICT)" ]
-	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_OUTPUTS=$(STRICT) go test -tags e2e -count=1 -timeout 15m -v ./test/harness ./test/e2e
+	@scripts/provide.sh e2e || [ -z "$(STRICT)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(STRICT) go test -tags e2e -count=1 -timeout 15m -v ./test/harness ./test/e2e
 
 # How long `make chaos` goes on. RTBEAT_CHAOS_SEED, in the environment, repeats a run.
 CHAOS_TIME ?= 30m
@@ -72,13 +72,13 @@ REQUIRE ?= 1
 
 .PHONY: senders
 senders: build ## Run curl, nginx, HAProxy, syslog-ng and an OpenTelemetry Collector against the real binary
-	@scripts/senders.sh || [ -z "$(REQUIRE)" ]
-	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_SENDERS=$(REQUIRE) go test -tags senders -count=1 -timeout 10m -v ./test/senders
+	@scripts/provide.sh senders || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) go test -tags senders -count=1 -timeout 10m -v ./test/senders
 
 .PHONY: monitoring
 monitoring: build ## Run a real Prometheus with the rules and the dashboard's queries against the real binary
-	@scripts/monitoring.sh || [ -z "$(REQUIRE)" ]
-	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MONITORING=$(REQUIRE) \
+	@scripts/provide.sh monitoring || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) \
 		go test -tags monitoring -count=1 -timeout 10m -v ./test/monitoring
 
 # UPDATE=1 writes the table in docs/runbooks.md.
@@ -86,8 +86,8 @@ UPDATE ?=
 
 .PHONY: drill
 drill: build ## Break rtbeat in six ways, and see what health, metrics, alerts, page and log say (five minutes)
-	@scripts/monitoring.sh
-	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MONITORING=1 \
+	@scripts/provide.sh monitoring
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=1 \
 		go test -tags drill -count=1 -timeout 20m -v -run TestDrill ./test/monitoring $(if $(UPDATE),-args -update)
 
 # SHOTS=docs/images writes pictures of the page, which takes ten minutes more.
@@ -95,13 +95,13 @@ SHOTS ?=
 
 .PHONY: browser
 browser: build ## Look at the status page with Chromium, against the real binary
-	@scripts/browser.sh || [ -z "$(REQUIRE)" ]
-	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_BROWSER=$(REQUIRE) go test -tags browser -count=1 -timeout 20m -parallel 3 -v ./test/browser \
+	@scripts/provide.sh browser || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) go test -tags browser -count=1 -timeout 20m -parallel 3 -v ./test/browser \
 		$(if $(SHOTS),-run 'TestIdle|TestBusy|TestStalled' -args -screenshots "$(abspath $(SHOTS))")
 
 .PHONY: abuse abuse-memory
 abuse: build ## Attack the real binary, and measure what good senders notice (Linux, root; ten minutes)
-	@scripts/abuse.sh
+	@scripts/provide.sh abuse
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags abuse -count=1 -timeout 30m -v -run TestAbuse ./test/abuse
 abuse-memory: build ## Measure what a byte in flight takes, for hostile and ordinary bodies
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags abuse -count=1 -timeout 20m -v -run TestMemory ./test/abuse
@@ -172,8 +172,8 @@ clean: ## Remove what was built and what a run left in the folder
 
 .PHONY: rolling
 rolling: build ## Restart three instances behind HAProxy in turn, ten times each, while senders post (a minute)
-	@scripts/rolling.sh || [ -z "$(REQUIRE)" ]
-	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_ROLLING=$(REQUIRE) go test -tags "e2e rolling" -count=1 -timeout 10m -parallel 4 -v ./test/rolling
+	@scripts/provide.sh rolling || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) go test -tags rolling -count=1 -timeout 10m -parallel 4 -v ./test/rolling
 
 .PHONY: packages
 packages: build ## Build the deb, rpm and apk of this machine's architecture into build/packages
@@ -181,14 +181,14 @@ packages: build ## Build the deb, rpm and apk of this machine's architecture int
 
 .PHONY: systemd
 systemd: packages ## Install the package in a booted systemd: sockets, restarts, watchdog, upgrade, purge (Linux, root; four minutes)
-	@scripts/systemd.sh || [ -z "$(REQUIRE)" ]
-	RTBEAT_DEB=$(OUT)/systemd/current.deb RTBEAT_DEB_OLDER=$(OUT)/systemd/older.deb RTBEAT_REQUIRE_SYSTEMD=$(REQUIRE) \
-		go test -tags "e2e systemd" -count=1 -timeout 20m -v ./test/systemd
+	@scripts/provide.sh systemd || [ -z "$(REQUIRE)" ]
+	RTBEAT_DEB=$(OUT)/systemd/current.deb RTBEAT_DEB_OLDER=$(OUT)/systemd/older.deb RTBEAT_REQUIRE=$(REQUIRE) \
+		go test -tags systemd -count=1 -timeout 20m -v ./test/systemd
 
 .PHONY: packages-test
 packages-test: packages ## Look into the packages: files, owners, scripts, unit, lintian, rpm
-	@scripts/packagetools.sh || [ -z "$(REQUIRE)" ]
-	RTBEAT_REQUIRE_PACKAGE_TOOLS=$(REQUIRE) go test -tags packages -count=1 -timeout 10m -v ./test/packages
+	@scripts/provide.sh packages-test || [ -z "$(REQUIRE)" ]
+	RTBEAT_REQUIRE=$(REQUIRE) go test -tags packages -count=1 -timeout 10m -v ./test/packages
 
 .PHONY: release-check
 release-check: ## Make a release without publishing it, twice, and look into everything (an hour from an empty cache)
@@ -196,8 +196,8 @@ release-check: ## Make a release without publishing it, twice, and look into eve
 
 .PHONY: workflows
 workflows: ## Run actionlint over the workflows, and shellcheck over all scripts
-	@scripts/workflows.sh || [ -z "$(REQUIRE)" ]
-	RTBEAT_ACTIONLINT="$$(scripts/tool.sh actionlint)" RTBEAT_REQUIRE_WORKFLOWS=$(REQUIRE) go test -tags workflows -count=1 -timeout 5m -v ./test/workflows
+	@scripts/provide.sh workflows || [ -z "$(REQUIRE)" ]
+	RTBEAT_ACTIONLINT="$$(scripts/tool.sh actionlint)" RTBEAT_REQUIRE=$(REQUIRE) go test -tags workflows -count=1 -timeout 5m -v ./test/workflows
 
 PLATFORMS ?= $$(grep -v '^\#' scripts/platforms.txt)
 
@@ -210,7 +210,7 @@ vulncheck: ## Look for known vulnerabilities in what the code calls (needs vuln.
 	@"$$(scripts/tool.sh govulncheck)" ./...
 
 # What the image is called and built for: IMAGE_PLATFORMS="linux/amd64 linux/arm64" makes a manifest list. The first build
-# for another architecture compiles libbeat once more. (The tag e2e in these tests is for test/harness.)
+# for another architecture compiles libbeat once more.
 IMAGE ?= rtbeat:dev
 IMAGE_PLATFORMS ?= linux/$(shell go env GOARCH)
 IMAGE_BINARIES = for p in $(IMAGE_PLATFORMS); do GOOS=$${p%/*} GOARCH=$${p\#*/} $(MAKE) build OUT=$(OUT)/image/$$p || exit 1; done
@@ -221,20 +221,20 @@ image: ## Build the container image with docker, podman or buildah, whichever is
 	@scripts/image-build.sh $(OUT)/image $(IMAGE) $(IMAGE_PLATFORMS)
 image-test: ## Build the image without Docker, look into it, and run it with nothing allowed (Linux, root)
 	@$(IMAGE_BINARIES)
-	@scripts/image.sh || [ -z "$(REQUIRE)" ]
-	RTBEAT_BINARY="$(CURDIR)/$(OUT)/image/$(firstword $(IMAGE_PLATFORMS))/rtbeat" RTBEAT_REQUIRE_IMAGE=$(REQUIRE) \
+	@scripts/provide.sh image-test || [ -z "$(REQUIRE)" ]
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/image/$(firstword $(IMAGE_PLATFORMS))/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) \
 		RTBEAT_IMAGE_FOLDER="$(CURDIR)/$(OUT)/image" RTBEAT_IMAGE_PLATFORMS="$(IMAGE_PLATFORMS)" \
-		go test -tags "e2e image" -count=1 -timeout 20m -v ./test/image
+		go test -tags image -count=1 -timeout 20m -v ./test/image
 
 .PHONY: manifests chart
 manifests: build ## Hold the manifests for Kubernetes against its schemas, its restricted profile and the real binary
 	@scripts/manifests.sh kustomize kubeconform || [ -z "$(REQUIRE)" ]
-	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MANIFESTS=$(REQUIRE) \
-		go test -tags "e2e manifests" -count=1 -timeout 20m -v -skip '^TestChart' ./test/manifests
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) \
+		go test -tags manifests -count=1 -timeout 20m -v -skip '^TestChart' ./test/manifests
 chart: build ## The same for the Helm chart, which has to say what the manifests say (helm takes minutes to build)
 	@scripts/manifests.sh kustomize kubeconform helm || [ -z "$(REQUIRE)" ]
-	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE_MANIFESTS=$(REQUIRE) \
-		go test -tags "e2e manifests" -count=1 -timeout 20m -v -run '^TestChart' ./test/manifests
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) \
+		go test -tags manifests -count=1 -timeout 20m -v -run '^TestChart' ./test/manifests
 
 .PHONY: ship-test ship-short
 ship-test: ship-short release-check ## Prove what `make test` has no time for: a booted system, the image, the chart, a whole release

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes sure that there is a C compiler with libc's headers, which Go's race detector links with. Installs them
-# where that takes no question: as root on Debian and its kin.
+# Makes sure that Go's race detector can link: it needs a C compiler and libc's headers.
 set -eu
+cd "$(dirname "$0")/.."
 
 works() {
 	# shellcheck disable=SC2046 # CC may carry flags
@@ -9,18 +9,8 @@ works() {
 }
 
 works && exit
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-	echo "Installing gcc and libc6-dev: the race detector needs a C compiler."
-	export DEBIAN_FRONTEND=noninteractive
-	if apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev >/dev/null; then
-		works && exit
-	fi
+scripts/provide.sh unit || :
+if ! works; then
+	echo "$(go env CC) does not build a program here, so the race detector does not work. Or test without it: make RACE= test" >&2
+	exit 1
 fi
-cat >&2 <<END
-The race detector needs a C compiler and libc's headers ($(go env CC) does not build a program here).
-  Debian, Ubuntu:  sudo apt-get install gcc libc6-dev
-  Fedora, RHEL:    sudo dnf install gcc glibc-devel
-  Alpine:          sudo apk add gcc musl-dev
-Or test without it: make RACE= test
-END
-exit 1

@@ -1,12 +1,9 @@
 #!/bin/sh
-# Makes sure of what `make systemd` boots: systemd-nspawn, and build/systemd/rootfs.tar, a small Debian with systemd as this
-# machine's own package sources have it. Made once; remove the file for a newer one. And of what it installs, beside it:
-# the package that `make packages` has built, and the same one under a lower version, to upgrade from.
+# Makes build/systemd/rootfs.tar, which `make systemd` boots: a small Debian with systemd, from this machine's own package
+# sources. It is made once; remove the file for a newer one. Beside it: the package of `make packages`, and the same package
+# under a lower version, to upgrade from.
 set -eu
 cd "$(dirname "$0")/.."
-. scripts/packages.sh
-
-provide "the tests that boot a system" systemd-nspawn:systemd-container mmdebstrap:mmdebstrap nsenter:util-linux
 
 mkdir -p build/systemd
 nfpm=$(scripts/tool.sh nfpm)

@@ -5,8 +5,6 @@ package browser
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -25,9 +23,6 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// requireEnv names the variable that makes a missing Chromium a failure.
-const requireEnv = "RTBEAT_REQUIRE_BROWSER"
-
 // Sizes of windows: a small phone, and a desktop.
 const (
 	phoneWidth, phoneHeight     = 360, 740
@@ -36,21 +31,6 @@ const (
 
 // patience bounds every wait for something on the page, which asks for news every three seconds.
 const patience = 20 * time.Second
-
-// chromium finds the browser, or skips the test and names the package that it comes with.
-func chromium(t testing.TB) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv(requireEnv) != "" {
-		require.FailNow(t, "no chromium here", "it comes with Debian's package chromium; scripts/browser.sh installs it")
-	}
-	t.Skip("no chromium here: it comes with Debian's package chromium; scripts/browser.sh installs it")
-	return ""
-}
 
 // tab is a window of the browser, and what went on in it.
 type tab struct {
@@ -66,7 +46,7 @@ type tab struct {
 func open(t testing.TB, width, height int64) *tab {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium(t)),
+		chromedp.ExecPath(harness.FindProgram(t, "chromium", "chromium-browser", "google-chrome")),
 		chromedp.UserDataDir(t.TempDir()),
 		chromedp.NoSandbox, // there is none for root
 	)

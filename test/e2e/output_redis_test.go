@@ -35,13 +35,7 @@ type redisServer struct {
 
 func startRedis(t testing.TB, args ...string) *redisServer {
 	t.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		if os.Getenv("RTBEAT_REQUIRE_OUTPUTS") != "" {
-			require.FailNow(t, "there is no redis-server", "Debian has it in redis-server")
-		}
-		t.Skip("there is no redis-server; Debian has it in the package redis-server")
-	}
+	program := harness.FindProgram(t, "redis-server")
 	s := &redisServer{t: t, program: program, addr: harness.DeadAddress(t), dir: t.TempDir(), args: args}
 	s.start()
 	t.Cleanup(s.kill)

@@ -1,5 +1,3 @@
-//go:build e2e || chaos || senders || abuse || monitoring || browser || drill
-
 package harness
 
 import (

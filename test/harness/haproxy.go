@@ -1,4 +1,4 @@
-//go:build e2e || chaos || senders || abuse || monitoring || browser || drill
+//go:build unix
 
 package harness
 
@@ -14,9 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
-
-// HAProxyPackage is where HAProxy comes from.
-const HAProxyPackage = "Debian's package haproxy"
 
 // HAProxy is one that runs beside a test, and the socket that tells its state.
 type HAProxy struct {

@@ -1,4 +1,4 @@
-//go:build e2e || chaos || senders || abuse || monitoring || browser || drill
+//go:build unix
 
 package harness
 
@@ -7,9 +7,6 @@ import (
 	"os"
 	"testing"
 )
-
-// NginxPackage is where nginx comes from.
-const NginxPackage = "Debian's package nginx-light"
 
 // nginxMain is what stands around a file of conf.d: everything in the test's own folder, and in the foreground.
 const nginxMain = `

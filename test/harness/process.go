@@ -1,5 +1,3 @@
-//go:build e2e || chaos || senders || abuse || monitoring || browser || drill
-
 // Package harness is what the tests with the real binary share: the process, its log, the senders, the sink, and the
 // ledger that compares what senders were told with what the sink has.
 package harness

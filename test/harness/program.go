@@ -1,4 +1,4 @@
-//go:build e2e || chaos || senders || abuse || monitoring || browser || drill
+//go:build unix
 
 package harness
 
@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -16,24 +15,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
-
-// FindProgram is where a program is. Debian keeps daemons in folders that are not in everybody's PATH, and what scripts
-// build is in build. A missing one skips the test, or fails it where the variable requireEnv is set; from says how to get it.
-func FindProgram(t testing.TB, requireEnv, name, from string) string {
-	t.Helper()
-	build, err := filepath.Abs(filepath.Join(RepoRoot, "build"))
-	require.NoError(t, err)
-	for _, place := range []string{name, "/usr/sbin/" + name, "/usr/local/sbin/" + name, filepath.Join(build, name)} {
-		if path, err := exec.LookPath(place); err == nil {
-			return path
-		}
-	}
-	if os.Getenv(requireEnv) != "" {
-		require.FailNow(t, "no "+name+" here", "it comes with %s", from)
-	}
-	t.Skipf("no %s here: it comes with %s", name, from)
-	return ""
-}
 
 // Program is one that runs beside a test.
 type Program struct {

@@ -23,8 +23,6 @@ import (
 )
 
 const (
-	// requireEnv turns missing programs from skipped tests into a failure.
-	requireEnv = "RTBEAT_REQUIRE_IMAGE"
 	// folderEnv is where the binary of each platform is, and platformsEnv which platforms those are.
 	folderEnv    = "RTBEAT_IMAGE_FOLDER"
 	platformsEnv = "RTBEAT_IMAGE_PLATFORMS"
@@ -53,7 +51,7 @@ func run(m *testing.M) int {
 			fmt.Fprintln(os.Stderr, "image:", err)
 			return 1
 		}
-	} else if os.Getenv(requireEnv) != "" {
+	} else if harness.IsRequired() {
 		fmt.Fprintln(os.Stderr, "image:", missing)
 		return 1
 	}
@@ -64,7 +62,7 @@ func run(m *testing.M) int {
 func lacking() string {
 	for _, program := range []string{"buildah", "skopeo", "umoci", "runc"} {
 		if _, err := exec.LookPath(program); err != nil {
-			return "no " + program + " here: it is Debian's package of that name; scripts/image.sh installs it"
+			return "no " + program + " here: scripts/provide.sh installs it"
 		}
 	}
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {

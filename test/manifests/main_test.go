@@ -22,19 +22,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// requireEnv turns what cannot be had from a skipped test into a failed one.
-const requireEnv = "RTBEAT_REQUIRE_MANIFESTS"
-
 func TestMain(m *testing.M) { os.Exit(harness.Run(m)) }
-
-// absent skips the test, or fails it where all of them are wanted.
-func absent(t testing.TB, why string, err error) {
-	t.Helper()
-	if os.Getenv(requireEnv) != "" {
-		require.NoError(t, err, why)
-	}
-	t.Skipf("%s: %v", why, err)
-}
 
 // repo is a path in the repository.
 func repo(t testing.TB, path string) string {
@@ -49,7 +37,7 @@ func tool(t testing.TB, name string) string {
 	t.Helper()
 	out, said, err := command(nil, repo(t, "scripts/tool.sh"), name)
 	if err != nil {
-		absent(t, name+" cannot be built: "+said, err)
+		harness.Missing(t, name+" cannot be built: "+said+": "+err.Error())
 	}
 	return strings.TrimSpace(out)
 }

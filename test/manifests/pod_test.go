@@ -99,7 +99,7 @@ func restricted(t testing.TB, templates ...any) string {
 	t.Helper()
 	binary := repo(t, "build/podsecurity")
 	if _, err := os.Stat(binary); err != nil {
-		absent(t, "scripts/manifests.sh builds build/podsecurity", err)
+		harness.Missing(t, "scripts/manifests.sh builds build/podsecurity"+": "+err.Error())
 	}
 	var in []byte
 	for _, template := range templates {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // The versions whose schemas the manifests are held against.
@@ -40,7 +42,7 @@ func module(t testing.TB, path string) string {
 	t.Helper()
 	out, said, err := command(nil, "go", "mod", "download", "-json", path)
 	if err != nil {
-		absent(t, path+" cannot be downloaded: "+out+said, err)
+		harness.Missing(t, path+" cannot be downloaded: "+out+said+": "+err.Error())
 	}
 	var m struct{ Dir string }
 	require.NoError(t, json.Unmarshal([]byte(out), &m))

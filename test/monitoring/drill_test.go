@@ -182,7 +182,7 @@ func (f *fault) row() string {
 // drill lets a fault happen, looks at it with all eyes, and sees it go.
 func (f *fault) drill(t *testing.T) {
 	t.Helper()
-	find(t, "prometheus")
+	harness.FindProgram(t, "prometheus")
 	w := newWorld(t, f.settings)
 	w.await("well", func() bool { return w.ready() == wellReady && w.page() == "delivering, nobody" && len(w.firing()) == 0 })
 	before := w.beat.Metrics()

@@ -32,7 +32,7 @@ const diskMaxBytes = 32 << 20
 
 func newDurable(t *testing.T, sink *lumbersink.Sink, processors ...any) *durable {
 	t.Helper()
-	find(t, "prometheus")
+	harness.FindProgram(t, "prometheus")
 	d := &durable{queue: filepath.Join(t.TempDir(), "queue"), ledger: harness.NewLedger(t)}
 	d.ledger.Stored()
 	d.beat = harness.StartBeat(t, harness.Settings{

@@ -40,7 +40,7 @@ type scrape struct{ name, addr string }
 // startPrometheus runs Prometheus until the test ends. All scrapes have the job that the rules select.
 func startPrometheus(t testing.TB, scrapes []scrape, ruleFiles []string, flags ...string) *prometheus {
 	t.Helper()
-	path, home := find(t, "prometheus"), t.TempDir()
+	path, home := harness.FindProgram(t, "prometheus"), t.TempDir()
 	var configs []map[string]any
 	for _, s := range scrapes {
 		configs = append(configs, map[string]any{

@@ -9,12 +9,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // promtool runs it to its end, which must be a good one. It says what it found on either of its outputs.
 func promtool(t testing.TB, stdin []byte, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), find(t, "promtool"), args...)
+	cmd := exec.CommandContext(t.Context(), harness.FindProgram(t, "promtool"), args...)
 	cmd.Stdin = bytes.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "promtool %v:\n%s", args, out)

@@ -69,7 +69,7 @@ func (s *story) alert(name string, state v1.AlertState) {
 }
 
 func TestEveryQueryShowsWhatHappens(t *testing.T) {
-	find(t, "prometheus")
+	harness.FindProgram(t, "prometheus")
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	cert, key, pool := certificate(t)
 	beat := harness.StartBeat(t, harness.Settings{

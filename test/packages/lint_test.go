@@ -9,12 +9,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // TestLintian has nothing to say of the deb but what deploy/packages/lintian-overrides argues.
 func TestLintian(t *testing.T) {
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), find(t, "lintian"), "--allow-root", "--display-info", "--fail-on", "error,warning", pkg(t, "deb"))
+	cmd := exec.CommandContext(t.Context(), harness.FindProgram(t, "lintian"), "--allow-root", "--display-info", "--fail-on", "error,warning", pkg(t, "deb"))
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.NotContains(t, string(out), "mismatched-override", "an override that overrides nothing has outlived its reason")

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 var update = flag.Bool("update", false, "write testdata/files.txt")
@@ -83,7 +85,7 @@ func TestTimes(t *testing.T) {
 
 func debFiles(t testing.TB) map[string]file {
 	t.Helper()
-	data, err := exec.CommandContext(t.Context(), find(t, "dpkg-deb"), "--fsys-tarfile", pkg(t, "deb")).Output()
+	data, err := exec.CommandContext(t.Context(), harness.FindProgram(t, "dpkg-deb"), "--fsys-tarfile", pkg(t, "deb")).Output()
 	require.NoError(t, err)
 	configs := strings.Fields(said(t, "dpkg-deb", "-I", pkg(t, "deb"), "conffiles"))
 	files := fromTar(t, bytes.NewReader(data))

@@ -14,13 +14,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 const (
 	// root is where the module starts; go test runs with the package's directory as its working directory.
 	root = "../.."
-	// requireEnv turns a missing program from a skipped test into a failed one.
-	requireEnv = "RTBEAT_REQUIRE_PACKAGE_TOOLS"
 )
 
 var formats = []string{"deb", "rpm", "apk"}
@@ -36,36 +36,19 @@ func pkg(t testing.TB, format string) string {
 	return path
 }
 
-// find is where a program is, which scripts/packagetools.sh installs.
-func find(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
-	}
-	if os.Getenv(requireEnv) != "" {
-		require.FailNow(t, "no "+name+" here", "scripts/packagetools.sh installs it")
-	}
-	t.Skipf("no %s here: scripts/packagetools.sh installs it", name)
-	return ""
-}
-
 // asRoot skips what only root can try: files of other users, another root folder.
 func asRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() == 0 {
 		return
 	}
-	if os.Getenv(requireEnv) != "" {
-		require.FailNow(t, "this test needs root")
-	}
-	t.Skip("this test needs root")
+	harness.Missing(t, "this test needs root")
 }
 
 // said is what a program printed, on both outputs, if it ended well.
 func said(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), find(t, name), args...)
+	cmd := exec.CommandContext(t.Context(), harness.FindProgram(t, name), args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

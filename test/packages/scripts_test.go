@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // names are what the formats call the scripts.
@@ -117,7 +119,7 @@ type system struct {
 func newSystem(t *testing.T, have []string, user, systemd bool) system {
 	t.Helper()
 	asRoot(t)
-	busybox, err := os.ReadFile(find(t, "busybox"))
+	busybox, err := os.ReadFile(harness.FindProgram(t, "busybox"))
 	require.NoError(t, err)
 	s := system{t: t, root: t.TempDir()}
 	s.write("bin/busybox", string(busybox))
@@ -153,7 +155,7 @@ func (s system) write(name, text string) {
 func (s system) run(script string, args ...string) string {
 	s.t.Helper()
 	s.write("script", read(s.t, root+"/deploy/packages/"+script))
-	cmd := exec.CommandContext(s.t.Context(), find(s.t, "chroot"), append([]string{s.root, "/script"}, args...)...)
+	cmd := exec.CommandContext(s.t.Context(), harness.FindProgram(s.t, "chroot"), append([]string{s.root, "/script"}, args...)...)
 	cmd.Env = []string{"PATH=/bin"}
 	out, err := cmd.CombinedOutput()
 	require.NoError(s.t, err, "%s", out)

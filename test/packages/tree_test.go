@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 const binary = "usr/share/rtbeat/bin/rtbeat"
@@ -94,7 +96,7 @@ func TestManPagesAreWhole(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, len(pages), 10)
 	for _, page := range pages {
-		cmd := exec.CommandContext(t.Context(), find(t, "man"), "--warnings", "--local-file", page)
+		cmd := exec.CommandContext(t.Context(), harness.FindProgram(t, "man"), "--warnings", "--local-file", page)
 		cmd.Env = append(os.Environ(), "MANWIDTH=80", "LC_ALL=C.UTF-8")
 		var complaints strings.Builder
 		cmd.Stderr = &complaints

@@ -13,15 +13,12 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// requireEnv turns a missing HAProxy from a skipped test into a failed one.
-const requireEnv = "RTBEAT_REQUIRE_ROLLING"
-
 // page is where the configurations are.
 var page = &harness.Page{File: "docs/scaling.md"}
 
 func TestMain(m *testing.M) {
 	code := harness.Run(m)
-	all := os.Getenv(requireEnv) != "" && flag.Lookup("test.run").Value.String() == ""
+	all := harness.IsRequired() && flag.Lookup("test.run").Value.String() == ""
 	if code == 0 && all {
 		if idle := page.NotRun(); len(idle) > 0 {
 			fmt.Fprintln(os.Stderr, "no test runs these blocks of", page.File+":", idle)

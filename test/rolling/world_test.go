@@ -65,11 +65,11 @@ type variant struct {
 // build starts everything but the senders.
 func build(t testing.TB, v variant) *world {
 	t.Helper()
-	program, from := "haproxy", harness.HAProxyPackage
+	program := "haproxy"
 	if v.nginx {
-		program, from = "nginx", harness.NginxPackage
+		program = "nginx"
 	}
-	path := harness.FindProgram(t, requireEnv, program, from+"; scripts/rolling.sh installs it")
+	path := harness.FindProgram(t, program)
 	if v.delay == "" {
 		v.delay = "700ms"
 	}

@@ -18,10 +18,9 @@ import (
 )
 
 const (
-	curlPackage = "Debian's package curl"
-	here        = "http://in.example.com:8081/in"
-	hereTLS     = "https://in.example.com:8081/in"
-	secret      = "7c1f0c0e2b4d5a69"
+	here    = "http://in.example.com:8081/in"
+	hereTLS = "https://in.example.com:8081/in"
+	secret  = "7c1f0c0e2b4d5a69"
 )
 
 // shell runs a recipe as it stands, in a folder that has the files it speaks of. curl tells by its own configuration
@@ -34,7 +33,7 @@ type shell struct {
 
 func newShell(t testing.TB, vars ...string) *shell {
 	t.Helper()
-	find(t, "curl", curlPackage)
+	harness.FindProgram(t, "curl")
 	s := &shell{t: t, dir: t.TempDir(), vars: vars}
 	s.file(".curlrc", []byte(`write-out = "\n%{http_code} HTTP/%{http_version}\n"`))
 	return s
@@ -86,7 +85,7 @@ func TestCurl(t *testing.T) {
 	for _, name := range []string{"curl", "curl-ndjson", "curl-gzip", "curl-zstd", "curl-chunked", "curl-expect", "curl-retry"} {
 		text := recipe(t, name, here, "http://"+b.Addr+"/in")
 		if strings.Contains(text, "zstd ") {
-			find(t, "zstd", "Debian's package zstd")
+			harness.FindProgram(t, "zstd")
 		}
 		batch := harness.NewBatch(name, messages)
 		s.batch(batch)
@@ -126,7 +125,7 @@ func TestCurlCredentials(t *testing.T) {
 			b := startWith(t, sink, "", tt.settings...)
 			text := recipe(t, name, here, "http://"+b.Addr+"/in")
 			if strings.Contains(text, "openssl") {
-				find(t, "openssl", "Debian's package openssl")
+				harness.FindProgram(t, "openssl")
 			}
 			batch := harness.NewBatch(name, 1)
 

@@ -54,7 +54,7 @@ func TestHAProxy(t *testing.T) {
 	t.Parallel()
 	block := recipe(t, "haproxy-rtbeat")
 	from, to, front := bind(t, "8080")
-	haproxy := find(t, "haproxy", harness.HAProxyPackage)
+	haproxy := harness.FindProgram(t, "haproxy")
 
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := startWith(t, sink, block, "rtbeat.port=0", promptTimeout)
@@ -67,7 +67,7 @@ func TestHAProxy(t *testing.T) {
 func TestHAProxyFollowsReadiness(t *testing.T) {
 	t.Parallel()
 	from, to, front := bind(t, "8080")
-	haproxy := find(t, "haproxy", harness.HAProxyPackage)
+	haproxy := harness.FindProgram(t, "haproxy")
 
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := startWith(t, sink, recipe(t, "haproxy-rtbeat"), "rtbeat.port=0", "rtbeat.shutdown_delay=20")
@@ -96,7 +96,7 @@ func TestHAProxyPassesTCPThrough(t *testing.T) {
 			t.Parallel()
 			block := recipe(t, "haproxy-tcp-rtbeat")
 			from, to, front := bind(t, "8080")
-			haproxy := find(t, "haproxy", harness.HAProxyPackage)
+			haproxy := harness.FindProgram(t, "haproxy")
 
 			sink := harness.StartSink(t, lumbersink.Immediate())
 			b := startWith(t, sink, block, "rtbeat.port=0", promptTimeout)
@@ -116,7 +116,7 @@ func TestHAProxyPassesTLSThrough(t *testing.T) {
 		"/etc/rtbeat/server.pem", certs.path(serverCert), "/etc/rtbeat/server.key", certs.path(serverKey),
 		"/etc/rtbeat/senders-ca.pem", certs.path(caFile), "port: 9090", "port: "+adminPort)
 	from, to, front := bind(t, "443")
-	haproxy := find(t, "haproxy", harness.HAProxyPackage)
+	haproxy := harness.FindProgram(t, "haproxy")
 
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := startWith(t, sink, block, "rtbeat.port=0", promptTimeout)
@@ -137,7 +137,7 @@ func TestHAProxyEndsTLS(t *testing.T) {
 		"/etc/rtbeat/server.pem", certs.path(serverCert), "/etc/rtbeat/server.key", certs.path(serverKey),
 		"/etc/rtbeat/proxies-ca.pem", certs.path(caFile), "haproxy.example.com", clientName)
 	from, to, front := bind(t, "443")
-	haproxy := find(t, "haproxy", harness.HAProxyPackage)
+	haproxy := harness.FindProgram(t, "haproxy")
 
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := startWith(t, sink, block, "rtbeat.port=0", promptTimeout)

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) {
 	code := harness.Run(m)
-	all := os.Getenv(requireEnv) != "" && flag.Lookup("test.run").Value.String() == ""
+	all := harness.IsRequired() && flag.Lookup("test.run").Value.String() == ""
 	if code == 0 && all {
 		// A recipe that is marked as run, and is not, is the kind of documentation that rots.
 		if idle := page.NotRun(); len(idle) > 0 {

@@ -13,7 +13,7 @@ func TestNginx(t *testing.T) {
 	t.Parallel()
 	block := recipe(t, "nginx-rtbeat")
 	front, port := harness.FreeAddress(t)
-	nginx := find(t, "nginx", harness.NginxPackage)
+	nginx := harness.FindProgram(t, "nginx")
 
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := startWith(t, sink, block, "rtbeat.port=0", promptTimeout)
@@ -32,7 +32,7 @@ func TestNginxTLSAndUnixSocket(t *testing.T) {
 		"listen 443", "listen 127.0.0.1:"+port,
 		"/etc/nginx/in.example.com.pem", certs.path(serverCert),
 		"/etc/nginx/in.example.com.key", certs.path(serverKey))
-	nginx := find(t, "nginx", harness.NginxPackage)
+	nginx := harness.FindProgram(t, "nginx")
 
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	_, adminPort := harness.FreeAddress(t)

@@ -28,7 +28,7 @@ func TestOpenTelemetryCollector(t *testing.T) {
 		"initial_interval: 1s", "initial_interval: 100ms")
 	// Its own metrics have a port, too, which the recipe leaves as it is.
 	text += "  telemetry:\n    metrics:\n      level: none\n"
-	otelcol := find(t, "otelcol", "test/senders/otelcol")
+	otelcol := harness.FindProgram(t, "otelcol")
 	dir := t.TempDir()
 	harness.StartProgram(t, dir, otelcol, "--config", harness.WriteRecipe(t, dir, "otelcol.yaml", text)).Listens(in)
 

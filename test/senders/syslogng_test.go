@@ -32,7 +32,7 @@ func startSyslogNG(t testing.TB, addr string) *syslogNG {
 	watched := filepath.Join(dir, "app.log")
 	text := recipe(t, "syslog-ng", here, "http://"+addr+"/in", "/var/log/app.log", watched, `dir("/var/lib/syslog-ng")`, fmt.Sprintf("dir(%q)", dir),
 		"time-reopen(5)", "time-reopen(1)")
-	path := find(t, "syslog-ng", "Debian's packages syslog-ng-core and syslog-ng-mod-http")
+	path := harness.FindProgram(t, "syslog-ng")
 	file, err := os.OpenFile(watched, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, file.Close()) })

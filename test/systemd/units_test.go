@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 const (
@@ -22,16 +23,10 @@ const (
 	exposure = "20"
 )
 
-// analyze is systemd-analyze; without it the test is skipped, which RTBEAT_REQUIRE_SYSTEMD forbids.
+// analyze runs systemd-analyze.
 func analyze(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		const why = "there is no systemd-analyze (package systemd)"
-		require.Empty(t, os.Getenv("RTBEAT_REQUIRE_SYSTEMD"), why)
-		t.Skip(why)
-	}
-	return exec.CommandContext(t.Context(), path, args...)
+	return exec.CommandContext(t.Context(), harness.FindProgram(t, "systemd-analyze"), args...)
 }
 
 // unit reads a unit, for a change on the way.

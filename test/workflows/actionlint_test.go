@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 func TestActionlint(t *testing.T) {
@@ -57,7 +59,7 @@ func TestShellcheck(t *testing.T) {
 			scripts = append(scripts, file)
 		}
 	}
-	require.Contains(t, scripts, "scripts/workflows.sh")
+	require.Contains(t, scripts, "scripts/provide.sh")
 	require.Contains(t, scripts, ".ci/run")
 	command := exec.CommandContext(t.Context(), "shellcheck", append([]string{"--external-sources"}, scripts...)...)
 	command.Dir = root
@@ -100,10 +102,5 @@ func actionlint(t *testing.T, dir string) (string, error) {
 
 func shellcheck(t *testing.T) {
 	t.Helper()
-	if _, err := exec.LookPath("shellcheck"); err != nil {
-		if os.Getenv("RTBEAT_REQUIRE_WORKFLOWS") != "" {
-			require.NoError(t, err)
-		}
-		t.Skip("shellcheck is not installed (Debian's package shellcheck)")
-	}
+	harness.FindProgram(t, "shellcheck")
 }
