@@ -25,35 +25,39 @@ MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 .PHONY: help
-help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: # List the targets. CONTRIBUTING.md and the pages of docs name the others.
+	@for group in work suite release; do echo "$$group:"; \
+		awk -F ":.*## $$group: " "/^[a-z0-9-]+:.*## $$group: / { printf \"  %-15s %s\\n\", \$$1, \$$2 }" $(MAKEFILE_LIST); done
 
 .PHONY: run
-run: build ## Build, then run the demo: rtbeat, a Logstash stand-in and a sender
+run: build ## work: Build, then run the demo: rtbeat, a Logstash stand-in and a sender
 	@go build -o $(OUT)/rtbeat-demo ./examples/demo
 	@$(OUT)/rtbeat-demo
 
 .PHONY: build
-build: ## Build build/rtbeat
+build: ## work: Build build/rtbeat
 	@mkdir -p $(OUT)
 	@$(BUILD_ENV) scripts/compile.sh . -buildvcs=false -ldflags "$$(scripts/ldflags.sh)" -o $(OUT)/rtbeat
 
-# STRICT=1 fails where a suite of `make test` cannot have the programs that it needs, instead of skipping it.
+# STRICT=1 fails where a suite cannot have the programs that it needs, instead of skipping it.
 STRICT ?=
+SUITES := chaos-short workflows packages-test manifests senders rolling monitoring browser
 
-.PHONY: test
-test: tidy-check generate-check unit fuzz e2e chaos-short lint ## Run all checks that are done in minutes: generated files, unit tests, fuzzing, e2e, chaos, lint, and those below
-	@for suite in workflows packages-test manifests senders rolling monitoring browser; do $(MAKE) $$suite REQUIRE=$(STRICT) || exit 1; done
+.PHONY: test test-all suites
+test: tidy-check generate-check unit e2e lint ## work: Run the checks of a change
+	@$(MAKE) fuzz FUZZTIME=3s
+test-all: test suites ## work: Run test, and the suites that need more programs or more time
+suites: # Run the suites that test leaves out
+	@for suite in $(SUITES); do $(MAKE) $$suite REQUIRE=$(STRICT) || exit 1; done
 
-.PHONY: unit race
-unit: deps ## Run the unit tests, with the race detector
+.PHONY: unit
+unit: deps ## work: Run the unit tests, with the race detector
 	@$(TEST_ENV) scripts/compile.sh "$(PACKAGES)"
 	$(TEST_ENV) go test -timeout 10m ./...
 	$(BUILD_ENV) go test -timeout 10m ./internal/batch
-race: unit ## The same: the unit tests always run with the race detector
 
 .PHONY: e2e
-e2e: build ## Run the real binary against a real lumberjack server, and the other outputs against theirs
+e2e: build ## suite: Run the real binary against a real lumberjack server, and the other outputs against theirs
 	@scripts/provide.sh e2e || [ -z "$(STRICT)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(STRICT) go test -tags e2e -count=1 -timeout 15m -v ./test/harness ./test/e2e
 
@@ -61,22 +65,22 @@ e2e: build ## Run the real binary against a real lumberjack server, and the othe
 CHAOS_TIME ?= 30m
 
 .PHONY: chaos chaos-short
-chaos: build ## Break connections, the sink and the process at random for CHAOS_TIME=30m
+chaos: build ## suite: Break connections, the sink and the process at random for CHAOS_TIME=30m
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_CHAOS_DURATION=$(CHAOS_TIME) \
 		go test -tags chaos -count=1 -timeout 2h -parallel 4 -v ./test/chaos
-chaos-short: ## The same in a minute: each fault once, then a few at random
+chaos-short: # The same in a minute: each fault once, then a few at random
 	@$(MAKE) chaos CHAOS_TIME=15s
 
 # Empty it to skip what cannot be installed.
 REQUIRE ?= 1
 
 .PHONY: senders
-senders: build ## Run curl, nginx, HAProxy, syslog-ng and an OpenTelemetry Collector against the real binary
+senders: build ## suite: Run curl, nginx, HAProxy, syslog-ng and an OpenTelemetry Collector against the real binary
 	@scripts/provide.sh senders || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) go test -tags senders -count=1 -timeout 10m -v ./test/senders
 
 .PHONY: monitoring
-monitoring: build ## Run a real Prometheus with the rules and the dashboard's queries against the real binary
+monitoring: build ## suite: Run a real Prometheus with the rules and the dashboard's queries against the real binary
 	@scripts/provide.sh monitoring || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) \
 		go test -tags monitoring -count=1 -timeout 10m -v ./test/monitoring
@@ -85,7 +89,7 @@ monitoring: build ## Run a real Prometheus with the rules and the dashboard's qu
 UPDATE ?=
 
 .PHONY: drill
-drill: build ## Break rtbeat in six ways, and see what health, metrics, alerts, page and log say (five minutes)
+drill: build # Break rtbeat in six ways, and see what health, metrics, alerts, page and log say (five minutes)
 	@scripts/provide.sh monitoring
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=1 \
 		go test -tags drill -count=1 -timeout 20m -v -run TestDrill ./test/monitoring $(if $(UPDATE),-args -update)
@@ -94,44 +98,44 @@ drill: build ## Break rtbeat in six ways, and see what health, metrics, alerts, 
 SHOTS ?=
 
 .PHONY: browser
-browser: build ## Look at the status page with Chromium, against the real binary
+browser: build ## suite: Look at the status page with Chromium, against the real binary
 	@scripts/provide.sh browser || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) go test -tags browser -count=1 -timeout 20m -parallel 3 -v ./test/browser \
 		$(if $(SHOTS),-run 'TestIdle|TestBusy|TestStalled' -args -screenshots "$(abspath $(SHOTS))")
 
 .PHONY: abuse abuse-memory
-abuse: build ## Attack the real binary, and measure what good senders notice (Linux, root; ten minutes)
+abuse: build ## suite: Attack the real binary, and measure what good senders notice (Linux, root; ten minutes)
 	@scripts/provide.sh abuse
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags abuse -count=1 -timeout 30m -v -run TestAbuse ./test/abuse
-abuse-memory: build ## Measure what a byte in flight takes, for hostile and ordinary bodies
+abuse-memory: build # Measure what a byte in flight takes, for hostile and ordinary bodies
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags abuse -count=1 -timeout 20m -v -run TestMemory ./test/abuse
 
 .PHONY: deps
-deps: ## Install what the race detector needs: a C compiler and libc's headers
+deps: # Install what the race detector needs: a C compiler and libc's headers
 	@[ -z "$(RACE)" ] || scripts/ccompiler.sh
 
 .PHONY: lint
-lint: ## Run golangci-lint, which includes go vet (the first run compiles the linter: two minutes)
+lint: ## work: Run golangci-lint, which includes go vet (the first run compiles the linter: two minutes)
 	@$(BUILD_ENV) scripts/compile.sh "$(PACKAGES)"
 	@$(LINT) run
 
 .PHONY: fmt
-fmt: ## Format the code as lint wants it
+fmt: ## work: Format the code as lint wants it
 	@$(LINT) fmt
 
 # go mod verify is left out: it looks for files changed in the module cache since their download, and what is
 # downloaded is checked against go.sum anyway.
 .PHONY: tidy-check
-tidy-check: ## Fail when go.mod or go.sum is not tidy
+tidy-check: # Fail when go.mod or go.sum is not tidy
 	go mod tidy -diff
 
 # Each writes files that are committed, and compares them with -check.
 GENERATORS := ./tools/notice ./tools/rules ./tools/settings ./tools/metrics
 
 .PHONY: generate generate-check
-generate: ## Write the generated files: NOTICE, the tables of settings and metrics, the copies of the rules for Prometheus
+generate: ## work: Write the generated files: NOTICE, the tables of settings and metrics, the copies of the rules for Prometheus
 	@for tool in $(GENERATORS); do go run $$tool || exit 1; done
-generate-check: ## Fail when a generated file is out of date
+generate-check: # Fail when a generated file is out of date
 	@for tool in $(GENERATORS); do go run $$tool -check || exit 1; done
 
 # Where the report goes, beside the terminal: BENCH_OUT=docs/benchmarks. BENCH_FLAGS=-quick looks whether it works.
@@ -139,18 +143,18 @@ BENCH_OUT ?=
 BENCH_FLAGS ?=
 
 .PHONY: bench bench-rooms
-bench: build ## Measure the real binary beside libbeat and lumberjack alone (Linux; two cores, ten minutes, nothing else running)
+bench: build # Measure the real binary beside libbeat and lumberjack alone (Linux; two cores, ten minutes, nothing else running)
 	@$(BUILD_ENV) go build -o $(OUT)/bench ./test/bench
 	@$(BUILD_ENV) scripts/compile.sh ./test/bench/ceiling -ldflags "-s -w" -o $(OUT)/bench-ceiling
 	@$(OUT)/bench -binary $(OUT)/rtbeat -ceiling $(OUT)/bench-ceiling -commit "$$(git describe --always --dirty 2>/dev/null)" \
 		-out "$(BENCH_OUT)" $(BENCH_FLAGS)
-bench-rooms: ## Run the micro-benchmarks of the rooms
+bench-rooms: # Run the micro-benchmarks of the rooms
 	$(BUILD_ENV) go test -run '^$$' -bench . -benchmem ./internal/...
 
 # Minimising is bounded, else it may take all of a short run. A find is left in testdata/fuzz: it fails `make unit` from then
 # on, and the second try here, which is for what go itself makes of a worker that is late to stop.
 .PHONY: fuzz
-fuzz: ## Fuzz whatever strangers send, FUZZTIME=20s for each fuzz test
+fuzz: ## work: Fuzz whatever strangers send, FUZZTIME=20s for each fuzz test
 	@grep -rl --include=*_test.go '^func Fuzz' internal | xargs -n1 dirname | sort -u | while read -r room; do \
 		for name in $$(go test -list '^Fuzz' ./$$room | grep '^Fuzz'); do \
 			echo "$$room $$name"; \
@@ -160,53 +164,53 @@ fuzz: ## Fuzz whatever strangers send, FUZZTIME=20s for each fuzz test
 	done
 
 .PHONY: cover
-cover: ## Measure the unit tests' coverage; build/cover.html shows it line by line
+cover: # Measure the unit tests' coverage; build/cover.html shows it line by line
 	@mkdir -p $(OUT)
 	$(BUILD_ENV) go test -timeout 10m -coverprofile=$(OUT)/cover.out ./...
 	go tool cover -html=$(OUT)/cover.out -o $(OUT)/cover.html
 	@go tool cover -func=$(OUT)/cover.out | tail -n 1
 
 .PHONY: clean
-clean: ## Remove what was built and what a run left in the folder
+clean: # Remove what was built and what a run left in the folder
 	rm -rf $(OUT) dist data logs
 
 .PHONY: rolling
-rolling: build ## Restart three instances behind HAProxy in turn, ten times each, while senders post (a minute)
+rolling: build ## suite: Restart three instances behind HAProxy in turn, ten times each, while senders post (a minute)
 	@scripts/provide.sh rolling || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) go test -tags rolling -count=1 -timeout 10m -parallel 4 -v ./test/rolling
 
 .PHONY: packages
-packages: build ## Build the deb, rpm and apk of this machine's architecture into build/packages
+packages: build ## release: Build the deb, rpm and apk of this machine's architecture into build/packages
 	@$(BUILD_ENV) scripts/linuxpackages.sh
 
 .PHONY: systemd
-systemd: packages ## Install the package in a booted systemd: sockets, restarts, watchdog, upgrade, purge (Linux, root; four minutes)
+systemd: packages # Install the package in a booted systemd: sockets, restarts, watchdog, upgrade, purge (Linux, root; four minutes)
 	@scripts/provide.sh systemd || [ -z "$(REQUIRE)" ]
 	RTBEAT_DEB=$(OUT)/systemd/current.deb RTBEAT_DEB_OLDER=$(OUT)/systemd/older.deb RTBEAT_REQUIRE=$(REQUIRE) \
 		go test -tags systemd -count=1 -timeout 20m -v ./test/systemd
 
 .PHONY: packages-test
-packages-test: packages ## Look into the packages: files, owners, scripts, unit, lintian, rpm
+packages-test: packages # Look into the packages: files, owners, scripts, unit, lintian, rpm
 	@scripts/provide.sh packages-test || [ -z "$(REQUIRE)" ]
 	RTBEAT_REQUIRE=$(REQUIRE) go test -tags packages -count=1 -timeout 10m -v ./test/packages
 
 .PHONY: release-check
-release-check: ## Make a release without publishing it, twice, and look into everything (an hour from an empty cache)
+release-check: ## release: Make a release without publishing it, twice, and look into everything (an hour from an empty cache)
 	go test -tags release -count=1 -timeout 2h -v ./test/release
 
 .PHONY: workflows
-workflows: ## Run actionlint over the workflows, and shellcheck over all scripts
+workflows: # Run actionlint over the workflows, and shellcheck over all scripts
 	@scripts/provide.sh workflows || [ -z "$(REQUIRE)" ]
 	RTBEAT_ACTIONLINT="$$(scripts/tool.sh actionlint)" RTBEAT_REQUIRE=$(REQUIRE) go test -tags workflows -count=1 -timeout 5m -v ./test/workflows
 
 PLATFORMS ?= $$(grep -v '^\#' scripts/platforms.txt)
 
 .PHONY: cross
-cross: ## Compile and vet everything for the other systems of a release (minutes for each)
+cross: # Compile and vet everything for the other systems of a release (minutes for each)
 	@for platform in $(PLATFORMS); do scripts/cross.sh "$$platform" || exit 1; done
 
 .PHONY: vulncheck
-vulncheck: ## Look for known vulnerabilities in what the code calls (needs vuln.go.dev)
+vulncheck: # Look for known vulnerabilities in what the code calls (needs vuln.go.dev)
 	@"$$(scripts/tool.sh govulncheck)" ./...
 
 # What the image is called and built for: IMAGE_PLATFORMS="linux/amd64 linux/arm64" makes a manifest list. The first build
@@ -216,10 +220,10 @@ IMAGE_PLATFORMS ?= linux/$(shell go env GOARCH)
 IMAGE_BINARIES = for p in $(IMAGE_PLATFORMS); do GOOS=$${p%/*} GOARCH=$${p\#*/} $(MAKE) build OUT=$(OUT)/image/$$p || exit 1; done
 
 .PHONY: image image-test
-image: ## Build the container image with docker, podman or buildah, whichever is here
+image: ## release: Build the container image with docker, podman or buildah, whichever is here
 	@$(IMAGE_BINARIES)
 	@scripts/image-build.sh $(OUT)/image $(IMAGE) $(IMAGE_PLATFORMS)
-image-test: ## Build the image without Docker, look into it, and run it with nothing allowed (Linux, root)
+image-test: # Build the image without Docker, look into it, and run it with nothing allowed (Linux, root)
 	@$(IMAGE_BINARIES)
 	@scripts/provide.sh image-test || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/image/$(firstword $(IMAGE_PLATFORMS))/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) \
@@ -227,16 +231,16 @@ image-test: ## Build the image without Docker, look into it, and run it with not
 		go test -tags image -count=1 -timeout 20m -v ./test/image
 
 .PHONY: manifests chart
-manifests: build ## Hold the manifests for Kubernetes against its schemas, its restricted profile and the real binary
+manifests: build # Hold the manifests for Kubernetes against its schemas, its restricted profile and the real binary
 	@scripts/manifests.sh kustomize kubeconform || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) \
 		go test -tags manifests -count=1 -timeout 20m -v -skip '^TestChart' ./test/manifests
-chart: build ## The same for the Helm chart, which has to say what the manifests say (helm takes minutes to build)
+chart: build # The same for the Helm chart, which has to say what the manifests say (helm takes minutes to build)
 	@scripts/manifests.sh kustomize kubeconform helm || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) \
 		go test -tags manifests -count=1 -timeout 20m -v -run '^TestChart' ./test/manifests
 
 .PHONY: ship-test ship-short
-ship-test: ship-short release-check ## Prove what `make test` has no time for: a booted system, the image, the chart, a whole release
-ship-short: ## The same without the release, which compiles libbeat for six platforms (ten minutes)
+ship-test: ship-short release-check ## release: Prove what `make test` has no time for: a booted system, the image, the chart, a whole release
+ship-short: # The same without the release, which compiles libbeat for six platforms (ten minutes)
 	@for suite in systemd image-test chart; do $(MAKE) $$suite REQUIRE=$(REQUIRE) || exit 1; done

@@ -36,7 +36,7 @@ func TestWhatWorkflowsCallIsThere(t *testing.T) {
 			}
 		}
 	}
-	for _, target := range []string{"test", "packages", "packages-test", "cross", "vulncheck", "ship-test"} {
+	for _, target := range []string{"test-all", "packages", "packages-test", "cross", "vulncheck", "ship-test"} {
 		require.Contains(t, called, target)
 	}
 }
