@@ -66,6 +66,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Admin:         bt.door.admin != nil,
 		Dedupe:        bt.config.Dedupe.Enabled,
 		Connections:   bt.door.connections,
+		Ack:           bt.ack(),
 		Log:           bt.log.Named("intake"),
 	}
 	if shipping.shipper != nil {

@@ -49,7 +49,8 @@ type Options struct {
 type Beater struct {
 	config        config.Config
 	log           *logp.Logger
-	output        string // its kind
+	output        string // its name
+	unconfirmed   bool   // the output does not say which events it gave up
 	door          *door
 	pipeline      beat.Pipeline
 	closePipeline func() error
@@ -79,26 +80,26 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	if err := judgeQueue(options.Root, c.Timeout); err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
+	output := ""
 	if b.Config != nil {
-		warnings, err := outputs.Judge(b.Config.Output.Name(), b.Config.Output.Config())
-		if err != nil {
-			return nil, fmt.Errorf("checking the configuration: %w", err)
-		}
-		for _, warning := range warnings {
-			log.Warnf("with this output a 200 says less than it may seem: %s", warning)
-		}
+		output = b.Config.Output.Name()
+	}
+	unconfirmed := output != "" && !outputs.Confirms(output)
+	if unconfirmed && !c.AllowUnconfirmedOutput {
+		return nil, fmt.Errorf("checking the configuration: output.%s does not say which events it gave up, and they would be lost. "+
+			"Use output.logstash, output.elasticsearch or output.file, or set rtbeat.allow_unconfirmed_output to true", output)
+	}
+	if unconfirmed {
+		log.Warnf("output.%s does not say which events it gave up, and rtbeat.allow_unconfirmed_output is true: such events are lost, and their senders are answered 200", output)
 	}
 	door, err := newDoor(c, log)
 	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	bt := &Beater{
-		config: c, log: log, door: door, reread: options.Reread, hangups: options.Hangups, processors: options.processors,
+		config: c, log: log, door: door, output: output, unconfirmed: unconfirmed, reread: options.Reread, hangups: options.Hangups, processors: options.processors,
 		libbeat: libbeatstats.New(b.Monitoring.StatsRegistry()),
 		build:   build{version: b.Info.Version, commit: version.Commit(), libbeat: version.GetDefaultVersion()},
-	}
-	if b.Config != nil {
-		bt.output = b.Config.Output.Name()
 	}
 	bt.stopped, bt.stop = context.WithCancel(context.Background())
 	if options.Check {

@@ -246,3 +246,30 @@ func TestQueueThatHoldsBatchesBackIsRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestUnconfirmedOutput(t *testing.T) {
+	const refusal = "does not say which events it gave up, and they would be lost. " +
+		"Use output.logstash, output.elasticsearch or output.file, or set rtbeat.allow_unconfirmed_output to true"
+	for output, isConfirmed := range map[string]bool{
+		"logstash": true, "elasticsearch": true, "file": true,
+		"kafka": false, "redis": false, "console": false, "discard": false, "of a later libbeat": false,
+	} {
+		t.Run(output, func(t *testing.T) {
+			logger, observed := logptest.NewTestingLoggerWithObserver(t, "")
+			b := &beat.Beat{Info: beat.Info{Logger: logger}, Config: &beat.BeatConfig{}}
+			require.NoError(t, conf.MustNewConfigFrom(map[string]any{output: map[string]any{}}).Unpack(&b.Config.Output))
+			options := beater.Options{Root: section(t, "queue.mem.flush.timeout: 0s"), Check: true}
+
+			_, err := beater.New(b, section(t, "port: 0"), options)
+			if isConfirmed {
+				require.NoError(t, err)
+			} else {
+				require.EqualError(t, err, "checking the configuration: output."+output+" "+refusal)
+			}
+			_, err = beater.New(b, section(t, "{port: 0, allow_unconfirmed_output: true}"), options)
+			require.NoError(t, err)
+			warned := observed.FilterMessageSnippet("allow_unconfirmed_output is true: such events are lost, and their senders are answered 200").Len()
+			require.Equal(t, isConfirmed, warned == 0)
+		})
+	}
+}

@@ -48,12 +48,16 @@ func holdsBatches(path string) bool {
 	return errors.Is(err, errFound)
 }
 
-// ack is what a 200 is worth.
+// ack is what a 200 means. In durable mode that is the disk, whatever the output.
 func (bt *Beater) ack() intake.Ack {
-	if bt.queue != nil {
+	switch {
+	case bt.queue != nil:
 		return intake.Persisted
+	case bt.unconfirmed:
+		return intake.Processed
+	default:
+		return intake.Delivered
 	}
-	return intake.Delivered
 }
 
 // shipping is what delivers from the queue. The zero value is memory mode: there is nothing to do.

@@ -56,7 +56,7 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 		"rtbeat_events_filtered_total", "rtbeat_events_dropped_total", "rtbeat_events_rejected_total", "rtbeat_events_acked_total", "rtbeat_acks_received",
 		"rtbeat_current_acks", "rtbeat_last_ack_timestamp_seconds", "rtbeat_output_stalled", "rtbeat_output_no_ack_seconds", "rtbeat_output_window_repeats",
 		"rtbeat_reloads_total result=done", "rtbeat_reloads_total result=failed",
-		"rtbeat_ack_mode mode=delivered", "rtbeat_ack_mode mode=persisted", "rtbeat_phase phase=starting", "rtbeat_phase phase=draining",
+		"rtbeat_ack_mode mode=delivered", "rtbeat_ack_mode mode=processed", "rtbeat_ack_mode mode=persisted", "rtbeat_phase phase=starting", "rtbeat_phase phase=draining",
 	} {
 		require.Contains(t, values, name)
 	}

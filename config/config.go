@@ -47,6 +47,11 @@ type Config struct {
 	// afterwards. It is for senders that cannot keep a batch through an outage of the output. Read docs/durable.md first.
 	Durable diskqueue.Settings `config:"durable"`
 
+	// AllowUnconfirmedOutput is whether rtbeat starts with an output that does not say which events it gave up: any output but
+	// logstash, elasticsearch and file. A 200 then says `"ack":"processed"`, and events that the output gave up are lost: see
+	// [outputs.md](outputs.md#unconfirmed-outputs).
+	AllowUnconfirmedOutput bool `config:"allow_unconfirmed_output"`
+
 	Shutdown `config:",inline"`
 
 	// Admin is a listener for /metrics, /livez, /readyz and the status page, in plain HTTP without authentication.

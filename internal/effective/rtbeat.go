@@ -56,6 +56,7 @@ func ofRtbeat(c rtbeat.Config, written tree) []Setting {
 		Setting{"rtbeat.durable.enabled", fmt.Sprint(c.Durable.Enabled)},
 		text("rtbeat.durable.path", c.Durable.Path, oneOf(rtbeat.Default().Durable.Path)),
 		Setting{"rtbeat.durable.max_bytes", bytesOf(c.Durable.MaxBytes)},
+		Setting{"rtbeat.allow_unconfirmed_output", fmt.Sprint(c.AllowUnconfirmedOutput)},
 		text("rtbeat.document_id", string(c.DocumentID), oneOf("content", "uuid", "none")),
 		text("rtbeat.trusted_proxies", anyOf(c.TrustedProxies), networks),
 		Setting{"rtbeat.proxy_protocol", fmt.Sprint(c.ProxyProtocol)},

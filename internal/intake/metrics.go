@@ -159,9 +159,9 @@ func (s *Server) registerGauges(r *metrics.Registry, settings Settings, ack Ack)
 	}).Set(settings.Timeout.Seconds())
 	r.Section(sectionOutput).OneOf(metrics.Declaration{
 		Name: "rtbeat_ack_mode", Labels: []string{"mode"},
-		Help:  "1 for what a 200 means: delivered, or persisted in the queue on disk (durable mode).",
+		Help:  "1 for what a 200 means: delivered by the output, processed by an output that does not say which events it gave up, or persisted in the queue on disk (durable mode).",
 		Moves: "Never while the process lives.",
-	}, []string{string(Delivered), string(Persisted)}, func() string { return string(ack) })
+	}, []string{string(Delivered), string(Processed), string(Persisted)}, func() string { return string(ack) })
 	r.Section(sectionProcess).OneOf(metrics.Declaration{
 		Name: "rtbeat_phase", Labels: []string{"phase"},
 		Help:  "1 for where rtbeat stands between start and end: starting, serving, leaving, draining.",

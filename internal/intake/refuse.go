@@ -108,7 +108,7 @@ func (h *handler) answer(progress inflight.Progress, err error) result {
 func (h *handler) delivered(p inflight.Progress) result {
 	coalesced := p.Deduped()
 	return result{outcome: delivered, detail: detail{
-		Ack:       ackOf(h.Store),
+		Ack:       h.Ack,
 		Messages:  &p.Messages,
 		Coalesced: &coalesced,
 		Filtered:  &p.Filtered,

@@ -50,6 +50,7 @@ type limits struct {
 	Authenticator *auth.Authenticator
 	Connections   Connections
 	Store         Store
+	Ack           Ack
 	Trusted       clientip.Trusted
 	Admin, Dedupe bool
 
@@ -66,6 +67,7 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 			MaxMessages: 100, MaxDepth: 20, MaxHeader: 8 << 10,
 		},
 		Connections: anyConnections{},
+		Ack:         Delivered,
 		InFlight:    10_000,
 		Registry:    inflight.Settings{Dedupe: dedupe.Settings{Enabled: true, Window: 10 * time.Minute, MaxEntries: 1000}, StallAfter: 30 * time.Second},
 	}
@@ -84,6 +86,7 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 		Admission:     r.admission,
 		Registry:      r.registry,
 		Store:         l.Store,
+		Ack:           l.Ack,
 		Metrics:       metrics.NewRegistry(),
 		Authenticator: l.Authenticator,
 		Trusted:       l.Trusted,

@@ -28,22 +28,17 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// Ack is what a 200 is worth.
+// Ack is what a 200 means.
 type Ack string
 
 const (
 	// Delivered says that the output has delivered every event.
 	Delivered Ack = "delivered"
+	// Processed says that the output is done with every event. It does not say which events it gave up.
+	Processed Ack = "processed"
 	// Persisted says that the batch is on the local disk, to be delivered.
 	Persisted Ack = "persisted"
 )
-
-func ackOf(store Store) Ack {
-	if store != nil {
-		return Persisted
-	}
-	return Delivered
-}
 
 // Store is where batches are kept until they are delivered.
 type Store interface {
@@ -88,6 +83,7 @@ type Parts struct {
 	Trusted       clientip.Trusted
 	TLS           *tls.Config // nil for plain HTTP
 	Connections   Connections
+	Ack           Ack  // in every 200
 	Admin         bool // health and metrics are served by ServeAdmin, and not beside /in
 	Dedupe        bool // Store is told which messages it may know already
 	Log           Logger
@@ -159,7 +155,7 @@ func New(settings Settings, parts Parts) *Server {
 	}
 	h.authenticator.Store(parts.Authenticator)
 	s.handler = h
-	s.registerGauges(parts.Metrics, settings, ackOf(parts.Store))
+	s.registerGauges(parts.Metrics, settings, parts.Ack)
 	r := newReplier(parts.Log, h)
 	in, admin := s.routes(h, r, parts, parts.Admin)
 	complaints := log.New(&errorLog{log: parts.Log, failures: h.counters.handshakeFailures, once: rate.Sometimes{Interval: logInterval}}, "", 0)

@@ -45,7 +45,7 @@ func (q *fakeStore) Trouble() (time.Duration, error) { return 2 * time.Second, q
 
 func TestABatchIsStoredAsItCame(t *testing.T) {
 	q := &fakeStore{known: 1}
-	r := newRig(t, func(l *limits) { l.Store, l.Dedupe, l.IncludeHeaders = q, true, []string{"x-tenant"} })
+	r := newRig(t, func(l *limits) { l.Store, l.Ack, l.Dedupe, l.IncludeHeaders = q, Persisted, true, []string{"x-tenant"} })
 	body := "{\"uuid\":\"a\",\"n\":1.50}\n{\"n\":2}\n"
 	req := r.request(body)
 	req.Header.Set("Content-Type", "application/x-ndjson")
@@ -69,21 +69,21 @@ func TestABatchIsStoredAsItCame(t *testing.T) {
 
 func TestWithoutDedupeTheQueueIsToldNoKeys(t *testing.T) {
 	q := &fakeStore{}
-	r := newRig(t, func(l *limits) { l.Store = q })
+	r := newRig(t, func(l *limits) { l.Store, l.Ack = q, Persisted })
 	r.do(r.request(`[{"uuid":"a"}]`)).requireAnswer(delivered)
 	require.Nil(t, q.keys[0])
 }
 
 func TestAnEmptyBatchIsNotStored(t *testing.T) {
 	q := &fakeStore{}
-	r := newRig(t, func(l *limits) { l.Store = q })
+	r := newRig(t, func(l *limits) { l.Store, l.Ack = q, Persisted })
 	require.Contains(t, r.do(r.request(`[]`)).requireAnswer(delivered), `"ack":"persisted"`)
 	require.Empty(t, q.records)
 }
 
 func TestAMalformedBatchIsNotStored(t *testing.T) {
 	q := &fakeStore{}
-	r := newRig(t, func(l *limits) { l.Store = q })
+	r := newRig(t, func(l *limits) { l.Store, l.Ack = q, Persisted })
 	r.do(r.request(`[{"a":1},{"a":}]`)).requireAnswer(malformedJSON)
 	require.Empty(t, q.records)
 }
@@ -92,7 +92,7 @@ func TestAMalformedBatchIsNotStored(t *testing.T) {
 func TestTheAnswerWaitsForTheDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &fakeStore{release: make(chan struct{})}
-		r := newRig(t, func(l *limits) { l.Store = q })
+		r := newRig(t, func(l *limits) { l.Store, l.Ack = q, Persisted })
 		c := r.start(r.request(`[{"a":1}]`))
 		time.Sleep(4 * time.Second)
 		c.requireWaiting()

@@ -42,11 +42,8 @@ type wrapper func(client outputs.Client, o *observer, config *conf.C, info beat.
 
 // wrappers has no logstash: that output drops nothing. It is wrapped by reconnecting.
 var wrappers = map[string]wrapper{
-	"console":       newConsole,
 	"elasticsearch": newElasticsearch,
 	"file":          newOneByOne,
-	"kafka":         newKafka,
-	"redis":         newRedis,
 }
 
 // Watch puts the wrappers in libbeat's table. Call it before libbeat makes its pipeline. It is an error when that table is
@@ -60,7 +57,7 @@ var Watch = sync.OnceValue(func() error {
 		if made == nil {
 			return fmt.Errorf("libbeat has no output %s", name)
 		}
-		with := watched(name, made, wrap)
+		with := watched(made, wrap)
 		if name == "elasticsearch" {
 			with = marking(with)
 		}
@@ -85,14 +82,10 @@ func replace(name string, made, with outputs.Factory) error {
 
 // watched makes the clients of an output and wraps each of them, with an observer of its own: several clients publish at
 // the same time, and what one of them reports must not be taken for another's.
-func watched(name string, made outputs.Factory, wrap wrapper) outputs.Factory {
+func watched(made outputs.Factory, wrap wrapper) outputs.Factory {
 	one := func(im outputs.IndexManager, info beat.Info, stats outputs.Observer, config *conf.C) (outputs.Group, error) {
 		o := &observer{Observer: stats}
-		forOutput := info
-		if name == "kafka" {
-			forOutput.Logger = quiet(info.Logger)
-		}
-		group, err := made(im, forOutput, o, config)
+		group, err := made(im, info, o, config)
 		if err != nil || len(group.Clients) != 1 {
 			return group, err
 		}

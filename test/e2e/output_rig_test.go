@@ -57,12 +57,3 @@ func requireRejected(t testing.TB, a harness.Answer, messages, rejected int) {
 	require.Equal(t, []int{messages, messages - rejected, rejected}, []int{a.Body.Messages, a.Body.Acked, a.Body.Rejected}, "%s", a)
 	require.NotEmpty(t, a.Header.Get("Retry-After"), "%s", a)
 }
-
-// refusesToStart starts rtbeat with an output that it does not take, and returns what it says.
-func refusesToStart(t testing.TB, s harness.Settings) string {
-	t.Helper()
-	home := t.TempDir()
-	result := harness.Command(t, home, "", "-e", "-c", s.WriteConfig(t, home))
-	require.Equal(t, 1, result.Code, result.Stderr)
-	return result.Stderr
-}

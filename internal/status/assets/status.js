@@ -179,7 +179,7 @@
       i.libbeat_version && ['libbeat', i.libbeat_version],
       ['up for', span(i.uptime_seconds)],
       ['phase', i.phase || unknown],
-      ['a 200 means', i.ack_mode === 'persisted' ? 'on the disk' : i.ack_mode === 'delivered' ? 'delivered' : unknown],
+      ['a 200 means', { persisted: 'on the disk', processed: 'processed, may be lost', delivered: 'delivered' }[i.ack_mode] || unknown],
       ['memory', bytes(i.memory_bytes)],
       i.certificate_expires && ['certificate until', i.certificate_expires.slice(0, 10)],
     ]);
