@@ -57,8 +57,7 @@ unit: deps ## work: Run the unit tests, with the race detector
 	$(BUILD_ENV) go test -timeout 10m ./internal/batch
 
 .PHONY: e2e
-e2e: build ## suite: Run the real binary against a real lumberjack server, and the other outputs against theirs
-	@scripts/provide.sh e2e || [ -z "$(STRICT)" ]
+e2e: build ## suite: Run the real binary against a real lumberjack server, Elasticsearch and files
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(STRICT) go test -tags e2e -count=1 -timeout 15m -v ./test/harness ./test/e2e
 
 # How long `make chaos` goes on. RTBEAT_CHAOS_SEED, in the environment, repeats a run.
