@@ -44,8 +44,8 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	if err := allowSyscalls(); err != nil {
 		return nil, err
 	}
-	if err := outputs.Watch(); err != nil {
-		return nil, fmt.Errorf("watching the outputs: %w", err)
+	if err := outputs.Wrap(); err != nil {
+		return nil, fmt.Errorf("wrapping the outputs: %w", err)
 	}
 	var options beater.Options
 	defaults := queueDefaults(func(key string) { options.DiskQueue = key })

@@ -13,7 +13,7 @@ import (
 
 // A setting of an output may name one elsewhere in the configuration, also where rtbeat changes other settings of the output.
 func TestVariablesOfTheConfiguration(t *testing.T) {
-	require.NoError(t, Watch())
+	require.NoError(t, Wrap())
 	for name, yaml := range map[string]string{
 		"logstash, one host":    "output.logstash: {hosts: ['${one}'], proxy_url: '${proxy}'}",
 		"logstash, loadbalance": "output.logstash: {hosts: ['${one}', '${two}'], loadbalance: true, worker: 2, proxy_url: '${proxy}'}",

@@ -11,7 +11,8 @@ import (
 	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
-// encoded is libbeat's encodedEvent (libbeat/outputs/elasticsearch/event_encoder.go), whose fields are not exported.
+// encoded reads libbeat's encodedEvent (libbeat/outputs/elasticsearch/event_encoder.go). Its fields are private, and libbeat
+// tells in no other way which event Elasticsearch refused. checkEncoder refuses a libbeat with other fields.
 type encoded struct{ reflect.Value }
 
 func encodedOf(event *publisher.Event) (e encoded, ok bool) {
@@ -22,7 +23,7 @@ func encodedOf(event *publisher.Event) (e encoded, ok bool) {
 	return encoded{v.Elem()}, true
 }
 
-// isMarked tells whether the store refused the event, and the output means to send it to the dead letter index.
+// isMarked tells whether Elasticsearch refused the event, and the output means to send it to the dead letter index.
 func (e encoded) isMarked() bool { return e.FieldByName("deadLetter").Bool() }
 
 // isSendable tells whether the output can put the event in a request (createEventBulkMeta in client.go).
@@ -33,22 +34,44 @@ func (e encoded) isSendable() bool {
 
 // checkEncoder returns an error when encoded cannot read the output's events.
 func checkEncoder(factory queue.EncoderFactory) error {
-	outOfReach := errors.New("libbeat's mark for events that Elasticsearch refused is out of reach")
+	unreadable := errors.New("libbeat's mark for events that Elasticsearch refused cannot be read: rtbeat needs another libbeat")
 	if factory == nil {
-		return outOfReach
+		return unreadable
 	}
 	entry, _ := factory().EncodeEntry(publisher.Event{Content: beat.Event{Fields: mapstr.M{}}})
 	event, _ := entry.(publisher.Event)
 	e, ok := encodedOf(&event)
 	if !ok {
-		return outOfReach
+		return unreadable
 	}
 	for name, kind := range map[string]reflect.Kind{
 		"deadLetter": reflect.Bool, "err": reflect.Interface, "opType": reflect.Int, "id": reflect.String,
 	} {
 		if field := e.FieldByName(name); !field.IsValid() || field.Kind() != kind {
-			return outOfReach
+			return unreadable
 		}
 	}
 	return nil
+}
+
+// keepContent keeps Private and Meta of an event. The output encodes an event when it enters the queue, and then removes its
+// content.
+func keepContent(made queue.EncoderFactory) queue.EncoderFactory {
+	if made == nil {
+		return nil
+	}
+	return func() queue.Encoder { return &encoder{made()} }
+}
+
+type encoder struct{ inner queue.Encoder }
+
+func (e *encoder) EncodeEntry(entry queue.Entry) (queue.Entry, int) {
+	before, _ := entry.(publisher.Event)
+	entry, size := e.inner.EncodeEntry(entry)
+	after, ok := entry.(publisher.Event)
+	if !ok {
+		return entry, size
+	}
+	after.Content.Private, after.Content.Meta = before.Content.Private, before.Content.Meta // the encoded event shares Meta
+	return after, size
 }

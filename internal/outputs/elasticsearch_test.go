@@ -55,7 +55,7 @@ type esRig struct {
 
 func newESRig(t *testing.T, settings map[string]any) *esRig {
 	t.Helper()
-	require.NoError(t, Watch())
+	require.NoError(t, Wrap())
 	r := &esRig{t: t, stats: &tally{Observer: outputs.NewNilObserver()}}
 	store := api.NewDeterministicAPIHandler(uuid.Must(uuid.NewV4()), "", nil, time.Now().Add(time.Hour), 0, 0, func(action api.Action, doc []byte) int {
 		var meta struct {
@@ -105,7 +105,7 @@ func TestElasticsearchPresetStaysInTheConfiguration(t *testing.T) {
 	} {
 		config := conf.MustNewConfigFrom(map[string]any{"hosts": []string{"127.0.0.1:1"}})
 		require.NoError(t, config.Merge(settings))
-		require.NoError(t, Watch())
+		require.NoError(t, Wrap())
 		before, err := outputs.ReadHostList(config)
 		require.NoError(t, err, name)
 		_, err = outputs.Load(mainIndex{}, beat.Info{Beat: "rtbeat", Version: "9.9.9", Logger: logp.NewNopLogger()}, outputs.NewNilObserver(), "elasticsearch", config)
@@ -190,7 +190,7 @@ func TestElasticsearchNamesRefusedEvents(t *testing.T) {
 			require.Equal(t, tally{r.stats.Observer, 3, 0, 2, 1, 0, 1}, *r.stats)
 			require.Equal(t, 2, strings.Count(r.log.String(), "Cannot index event"), "%s", r.log)
 			require.NotContains(t, r.log.String(), "dead")
-			require.NotContains(t, r.log.String(), noIndex)
+			require.NotContains(t, r.log.String(), ownIndex)
 		})
 	}
 }
@@ -312,26 +312,26 @@ func TestElasticsearchLeavesDeadLetterIndexAlone(t *testing.T) {
 }
 
 // The user's configuration is not changed. A policy other than "drop" is left to libbeat.
-func TestMarkRefused(t *testing.T) {
+func TestSetDeadLetterIndex(t *testing.T) {
 	t.Parallel()
 	info := beat.Info{Logger: logp.NewNopLogger()}
 	for written, want := range map[string]string{
-		"index: main":                      noIndex,
-		"non_indexable_policy.drop: ~":     noIndex,
-		"non_indexable_policy.drop: {}":    noIndex,
-		"non_indexable_policy: {drop: {}}": noIndex,
+		"index: main":                      ownIndex,
+		"non_indexable_policy.drop: ~":     ownIndex,
+		"non_indexable_policy.drop: {}":    ownIndex,
+		"non_indexable_policy: {drop: {}}": ownIndex,
 
 		"non_indexable_policy.dead_letter_index.index: dead": "dead",
 	} {
 		config, err := conf.NewConfigWithYAML([]byte("hosts: [localhost]\n"+written), "")
 		require.NoError(t, err)
-		marking, _, err := markRefused(config, info)
+		changed, _, err := setDeadLetterIndex(config, info)
 		require.NoError(t, err, written)
-		index, err := marking.String(deadLetterKey, -1)
+		index, err := changed.String(deadLetterKey, -1)
 		require.NoError(t, err, written)
 		require.Equal(t, want, index, written)
 		inUser, _ := config.String(deadLetterKey, -1)
-		require.NotEqual(t, noIndex, inUser, written)
+		require.NotEqual(t, ownIndex, inUser, written)
 		_, err = outputs.Load(mainIndex{}, info, nil, "elasticsearch", config)
 		require.NoError(t, err, written)
 	}

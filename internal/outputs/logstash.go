@@ -2,6 +2,9 @@ package outputs
 
 import (
 	"context"
+	"errors"
+	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -13,17 +16,17 @@ import (
 	"github.com/elastic/elastic-agent-libs/transport"
 )
 
-// logstash connects a client of the Logstash output. It takes the place of libbeat's worker for that (netClientWorker in
-// libbeat/publisher/pipeline/client_worker.go) and of libbeat's backoff (libbeat/outputs/backoff.go). It differs in this:
+// logstashClient connects a client of the Logstash output. It replaces libbeat's worker for that (netClientWorker in
+// libbeat/publisher/pipeline/client_worker.go) and libbeat's backoff (libbeat/outputs/backoff.go), and differs from both:
 //
-//   - The first broken connection after an acknowledgement is replaced at once, and logged at info. This is normal:
-//     Logstash closes each connection that was idle for 60 s, and the next window finds out.
-//   - After any other failure it waits, from backoff.init up to backoff.max. Only an acknowledgement ends the doubling. In
-//     libbeat a connection ends it, so that a host that accepts connections and cuts them is tried at backoff.init for ever.
-//   - A failure that goes on is logged once a minute.
+//   - The first connection that breaks after an acknowledgement is replaced at once, and logged at info. This is normal:
+//     Logstash closes a connection that was idle for 60 s, and the next window finds it closed.
+//   - After any other failure it waits, from backoff.init up to backoff.max. Only an acknowledgement resets the backoff. In
+//     libbeat a new connection resets it, so a host that accepts connections and cuts them is tried at backoff.init for ever.
+//   - A failure that lasts is logged once a minute.
 //
-// It is no NetworkClient, so that libbeat's worker only calls Publish, from one goroutine, and Close.
-type logstash struct {
+// It is no NetworkClient: libbeat's worker only calls Publish, from one goroutine, and Close.
+type logstashClient struct {
 	client  outputs.NetworkClient
 	hosts   []string
 	log     *logp.Logger
@@ -34,21 +37,21 @@ type logstash struct {
 
 	connected bool // for Publish alone
 
-	mu       sync.Mutex
-	awaits   bool      // a window was sent on this connection since the last acknowledgement
-	failures int       // since the last acknowledgement
-	since    time.Time // of the first of them
-	told     bool      // at error, since the last acknowledgement
-	cause    string    // why the connection broke first, as far as the output has said so and no line has it yet
-	normal   limiter
-	trouble  limiter
+	mu         sync.Mutex
+	unacked    bool      // a window was sent on this connection since the last acknowledgement
+	failures   int       // since the last acknowledgement
+	since      time.Time // of the first failure
+	isLogged   bool      // at error, since the last acknowledgement
+	cause      string    // the first reason why the connection broke, until a line has it
+	infoLimit  lineLimit
+	errorLimit lineLimit
 }
 
 // Publish hands the batch to the client if there is a connection. Otherwise it gives the batch back, so that another worker
 // may have it, and connects. It returns nil: libbeat's worker would end at an error.
-func (c *logstash) Publish(ctx context.Context, batch publisher.Batch) error {
+func (c *logstashClient) Publish(ctx context.Context, batch publisher.Batch) error {
 	if c.connected {
-		if c.isFirst() {
+		if c.markSent() {
 			c.repeats.sent(batch.Events())
 		}
 		err := c.client.Publish(ctx, batch)
@@ -56,7 +59,7 @@ func (c *logstash) Publish(ctx context.Context, batch publisher.Batch) error {
 			return nil
 		}
 		c.connected = false // the client has closed it, and has given the batch back
-		if ctx.Err() == nil && c.broken(err) {
+		if ctx.Err() == nil && c.countBroken(err) {
 			c.waits.Wait()
 		}
 		return nil
@@ -66,16 +69,16 @@ func (c *logstash) Publish(ctx context.Context, batch publisher.Batch) error {
 	c.connected = err == nil
 	switch {
 	case err == nil:
-		c.established()
+		c.begin()
 	case ctx.Err() == nil:
-		c.unreachable(err)
+		c.countUnreachable(err)
 		c.waits.Wait()
 	}
 	return nil
 }
 
-// Close ends a wait, and closes the client. It does so once: libbeat's client panics at the second time.
-func (c *logstash) Close() (err error) {
+// Close ends a wait, and closes the client once: libbeat's client panics at the second time.
+func (c *logstashClient) Close() (err error) {
 	c.once.Do(func() {
 		close(c.closing)
 		err = c.client.Close()
@@ -83,23 +86,32 @@ func (c *logstash) Close() (err error) {
 	return err
 }
 
-func (c *logstash) String() string { return c.client.String() }
+func (c *logstashClient) String() string { return c.client.String() }
 
-// Test is `rtbeat test output`.
-func (c *logstash) Test(d testing.Driver) { client{Client: c.client}.Test(d) }
+func (c *logstashClient) Test(d testing.Driver) { testOutput(c.client, d) }
 
-// isFirst tells whether nothing was sent on this connection since the last acknowledgement, and notes that something is sent
-// now. Logstash reads in order: a window behind another is not to blame when the connection ends.
-func (c *logstash) isFirst() bool {
+// markSent notes that a window is sent. It returns whether this is the first window on the connection since the last
+// acknowledgement. Logstash reads in order: a window behind another one did not end the connection.
+func (c *logstashClient) markSent() (isFirst bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	first := !c.awaits
-	c.awaits = true
-	return first
+	isFirst = !c.unacked
+	c.unacked = true
+	return isFirst
 }
 
-// broken records and logs that a connection broke. It returns whether to wait before the next attempt.
-func (c *logstash) broken(err error) (wait bool) {
+// begin starts the records of a new connection.
+func (c *logstashClient) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cause, c.unacked = "", false
+	if c.failures == 0 {
+		c.log.Infow("connected to Logstash", "hosts", c.hosts)
+	}
+}
+
+// countBroken counts and logs a connection that broke. It returns whether to wait before the next attempt.
+func (c *logstashClient) countBroken(err error) (wait bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.countLocked()
@@ -108,32 +120,32 @@ func (c *logstash) broken(err error) (wait bool) {
 		reason = err.Error()
 	}
 	c.cause = ""
-	if c.failures == 1 {
-		if suppressed, ok := c.normal.allow(time.Now()); ok {
-			c.log.Infow("the connection to Logstash was closed, sending again over a new one", "hosts", c.hosts, "error.message", reason, "suppressed", suppressed)
+	if c.failures > 1 {
+		if suppressed, ok := c.errorLimit.allow(time.Now()); ok {
+			c.log.Errorw("connections to Logstash break before an acknowledgement", c.fieldsLocked(reason, suppressed)...)
+			c.isLogged = true
 		}
-		return false
+		return true
 	}
-	if suppressed, ok := c.trouble.allow(time.Now()); ok {
-		c.log.Errorw("connections to Logstash break before an acknowledgement", c.fieldsLocked(reason, suppressed)...)
-		c.told = true
+	if suppressed, ok := c.infoLimit.allow(time.Now()); ok {
+		c.log.Infow("the connection to Logstash was closed, sending again over a new one", "hosts", c.hosts, "error.message", reason, "suppressed", suppressed)
 	}
-	return true
+	return false
 }
 
-// unreachable records and logs that no connection could be made.
-func (c *logstash) unreachable(err error) {
+// countUnreachable counts and logs an attempt to connect that failed.
+func (c *logstashClient) countUnreachable(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.countLocked()
 	c.cause = ""
-	if suppressed, ok := c.trouble.allow(time.Now()); ok {
+	if suppressed, ok := c.errorLimit.allow(time.Now()); ok {
 		c.log.Errorw("cannot connect to Logstash", c.fieldsLocked(err.Error(), suppressed)...)
-		c.told = true
+		c.isLogged = true
 	}
 }
 
-func (c *logstash) countLocked() {
+func (c *logstashClient) countLocked() {
 	if c.failures == 0 {
 		c.waits.Reset() // here, and not in acked, because this is the goroutine that waits
 		c.since = time.Now()
@@ -141,40 +153,30 @@ func (c *logstash) countLocked() {
 	c.failures++
 }
 
-func (c *logstash) fieldsLocked(reason string, suppressed int) []any {
+func (c *logstashClient) fieldsLocked(reason string, suppressed int) []any {
 	return []any{
 		"hosts", c.hosts, "error.message", reason, "failures", c.failures, "suppressed", suppressed,
 		"event.duration", time.Since(c.since).Nanoseconds(),
 	}
 }
 
-// established logs the first connection.
-func (c *logstash) established() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.cause, c.awaits = "", false // those of the connection before
-	if c.failures == 0 {
-		c.log.Infow("connected to Logstash", "hosts", c.hosts)
-	}
-}
-
 // acked ends the failures. The output's goroutines call it.
-func (c *logstash) acked() {
+func (c *logstashClient) acked() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.awaits = false
+	c.unacked = false
 	if c.failures == 0 {
 		return
 	}
-	if c.told {
+	if c.isLogged {
 		c.log.Infow("Logstash acknowledges again", "hosts", c.hosts, "failures", c.failures, "event.duration", time.Since(c.since).Nanoseconds())
 	}
-	c.failures, c.told, c.cause = 0, false, ""
+	c.failures, c.isLogged, c.cause = 0, false, ""
 }
 
-// caused keeps why the connection broke: the first reason. A window that comes to the connection later fails because it is
-// closed, which is no reason. The output's goroutines call it.
-func (c *logstash) caused(reason string) {
+// keepCause keeps the first reason why the connection broke. A later window finds the connection closed, which is no reason.
+// The output's goroutines call it.
+func (c *logstashClient) keepCause(reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.cause == "" && reason != transport.ErrNotConnected.Error() {
@@ -182,18 +184,36 @@ func (c *logstash) caused(reason string) {
 	}
 }
 
-// limiter lets a line through once a minute, and counts the others.
-type limiter struct {
-	last       time.Time
-	suppressed int
+// logstashObserver tells a client of acknowledgements, and of the reason why a connection broke. The output reports the reason
+// before it gives the window back. Its log line comes after that, and may be too late for the client's line.
+type logstashObserver struct {
+	outputs.Observer
+	client *logstashClient
 }
 
-func (l *limiter) allow(now time.Time) (suppressed int, ok bool) {
-	if !l.last.IsZero() && now.Sub(l.last) < time.Minute {
-		l.suppressed++
-		return 0, false
+func (o logstashObserver) AckedEvents(n int) {
+	if n > 0 {
+		o.client.acked()
+		o.client.repeats.reset()
 	}
-	suppressed = l.suppressed
-	l.last, l.suppressed = now, 0
-	return suppressed, true
+	o.Observer.AckedEvents(n)
+}
+
+func (o logstashObserver) ReadError(err error) {
+	o.connectionFailed(err)
+	o.Observer.ReadError(err)
+}
+
+func (o logstashObserver) WriteError(err error) {
+	o.connectionFailed(err)
+	o.Observer.WriteError(err)
+}
+
+func (o logstashObserver) connectionFailed(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		o.client.repeats.reset()
+	}
+	if !errors.Is(err, net.ErrClosed) { // the client closed it
+		o.client.keepCause(err.Error())
+	}
 }

@@ -70,15 +70,15 @@ func (s *scripted) String() string { return "scripted" }
 func works() error { return nil }
 func fails() error { return errors.New("down") }
 
-func newScripted(s *scripted, initial, limit time.Duration) (*logstash, *logged.ObservedLogs) {
+func newScripted(s *scripted, initial, limit time.Duration) (*logstashClient, *logged.ObservedLogs) {
 	log, lines := recorded()
-	c := &logstash{client: s, hosts: []string{"a:5044"}, log: log, repeats: newRepeats(log), closing: make(chan struct{})}
+	c := &logstashClient{client: s, hosts: []string{"a:5044"}, log: log, repeats: newRepeats(log), closing: make(chan struct{})}
 	c.waits = backoff.NewEqualJitterBackoff(c.closing, initial, limit)
 	return c, lines
 }
 
 // work takes the part of libbeat's worker until the time is over.
-func work(t *testing.T, c *logstash, forThis time.Duration) {
+func work(t *testing.T, c *logstashClient, forThis time.Duration) {
 	t.Helper()
 	for begun := time.Now(); time.Since(begun) < forThis; {
 		require.NoError(t, c.Publish(t.Context(), outest.NewBatch()), "libbeat's worker would end")
@@ -244,7 +244,7 @@ func TestLogstashGivesTheBatchBackToConnect(t *testing.T) {
 // loadLogstash makes the real output, as libbeat does.
 func loadLogstash(t *testing.T, settings map[string]any) (outputs.Group, *logged.ObservedLogs) {
 	t.Helper()
-	require.NoError(t, Watch())
+	require.NoError(t, Wrap())
 	log, lines := recorded()
 	group, err := outputs.Load(nil, beat.Info{Beat: "rtbeat", Version: "9.9.9", Logger: log}, nil, "logstash", conf.MustNewConfigFrom(settings))
 	require.NoError(t, err)
@@ -339,7 +339,7 @@ func TestLogstashClients(t *testing.T) {
 			require.Equal(t, 77, group.BatchSize)
 			var hosts [][]string
 			for _, c := range group.Clients {
-				hosts = append(hosts, c.(*logstash).hosts)
+				hosts = append(hosts, c.(*logstashClient).hosts)
 				_, network := c.(outputs.NetworkClient)
 				require.False(t, network, "libbeat would connect it, and wait")
 			}
@@ -349,7 +349,7 @@ func TestLogstashClients(t *testing.T) {
 }
 
 func TestLogstashSettingsAreRefusedByLibbeat(t *testing.T) {
-	require.NoError(t, Watch())
+	require.NoError(t, Wrap())
 	for _, settings := range []map[string]any{{}, {"hosts": []string{"a"}, "pipelining": -1}} {
 		_, err := outputs.Load(nil, beat.Info{Logger: logp.NewNopLogger()}, nil, "logstash", conf.MustNewConfigFrom(settings))
 		require.Error(t, err)
@@ -364,11 +364,11 @@ func TestLogstashFirstCause(t *testing.T) {
 	publish := func() { require.NoError(t, c.Publish(t.Context(), outest.NewBatch())) }
 	publish() // connects
 	publish()
-	c.caused("of the connection before")
+	c.keepCause("of the connection before")
 	publish() // connects
-	c.caused(transport.ErrNotConnected.Error())
-	c.caused("i/o timeout")
-	c.caused("broken pipe")
+	c.keepCause(transport.ErrNotConnected.Error())
+	c.keepCause("i/o timeout")
+	c.keepCause("broken pipe")
 	publish()
 	told := lines.FilterLevelExact(zapcore.ErrorLevel).All()
 	require.Len(t, told, 1)

@@ -11,12 +11,12 @@ import (
 // An output that a new version of libbeat brings confirms nothing.
 func TestOutputsThatConfirm(t *testing.T) {
 	var confirm []string
-	for name := range registered {
+	for name := range factories {
 		if Confirms(name) {
 			confirm = append(confirm, name)
 		}
 	}
 	require.ElementsMatch(t, []string{"elasticsearch", "file", "logstash"}, confirm)
-	require.NoError(t, Watch())
-	require.NoError(t, Watch(), "once")
+	require.NoError(t, Wrap())
+	require.NoError(t, Wrap(), "once")
 }

@@ -1,45 +1,42 @@
 package outputs
 
 import (
-	"errors"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 	"weak"
 
-	"github.com/elastic/beats/v7/libbeat/outputs"
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
 const (
-	// repeatsToReport is after how many repeats of a window it is worth a line. A Logstash that restarts costs one or two.
+	// repeatsToReport is the number of repeats that is worth a line. A Logstash that restarts costs one or two.
 	repeatsToReport = 3
-	// reportEvery is how often that line is written at most.
+	// reportEvery is the shortest time between two such lines.
 	reportEvery = time.Minute
-	// maxIDBytes is how much of an id is logged: a uuid is as long as its sender makes it.
+	// maxIDBytes is the part of an id that is logged: a uuid is as long as its sender makes it.
 	maxIDBytes = 128
 )
 
 // repeats counts how often an output sends the same window with nothing acknowledged in between. Logstash closes the
 // connection, without an acknowledgement, when it cannot read an event, and libbeat sends the window again for ever.
 //
-// A Logstash that is down is sent nothing, so nothing is counted. A Logstash that stalls lets output.logstash.timeout pass,
-// and the count begins anew at a timeout. What accepts connections and closes them, as a proxy does whose Logstash is down,
-// looks the same as an event that cannot be read.
+// Nothing is sent to a Logstash that is down, so nothing is counted. A Logstash that stalls lets output.logstash.timeout pass,
+// and a timeout resets the count. A proxy that accepts connections and closes them, because its Logstash is down, looks the
+// same as an unreadable event.
 type repeats struct {
 	log errorLogger
 	now func() time.Time
 
-	// marks counts acknowledgements and timeouts. The count begins anew at each.
-	marks atomic.Uint64
+	// resets counts acknowledgements and timeouts. Each resets the count of repeats.
+	resets atomic.Uint64
 
 	mu sync.Mutex
-	at uint64 // marks, when windows was emptied
-	// windows has, by its first event, how often each window was sent again. There are no more than libbeat's queue has
-	// windows, for it takes nothing while nothing is acknowledged.
+	at uint64 // the value of resets when windows was cleared
+	// windows has the repeats of each window, by its first event. It has at most the windows of libbeat's queue, which takes
+	// nothing while nothing is acknowledged.
 	windows  map[weak.Pointer[publisher.Event]]int
 	most     int // of windows
 	reported time.Time
@@ -54,8 +51,10 @@ func newRepeats(log errorLogger) *repeats {
 	return &repeats{log: log, now: time.Now, windows: make(map[weak.Pointer[publisher.Event]]int)}
 }
 
-// sent notes that a window is sent. It is called by the output's workers, for each window that is the first on its connection
-// since the last acknowledgement.
+func (r *repeats) reset() { r.resets.Add(1) }
+
+// sent counts a window. The output's workers call it for a window that is the first on its connection since the last
+// acknowledgement.
 func (r *repeats) sent(events []publisher.Event) {
 	if len(events) == 0 {
 		return
@@ -63,12 +62,12 @@ func (r *repeats) sent(events []publisher.Event) {
 	first := weak.Make(&events[0])
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if marks := r.marks.Load(); marks != r.at {
+	if resets := r.resets.Load(); resets != r.at {
 		clear(r.windows)
-		r.at, r.most = marks, 0
+		r.at, r.most = resets, 0
 	}
-	times, again := r.windows[first]
-	if again {
+	times, isKnown := r.windows[first]
+	if isKnown {
 		times++
 	}
 	r.windows[first] = times
@@ -83,18 +82,17 @@ func (r *repeats) sent(events []publisher.Event) {
 	}
 }
 
-// count returns how often the window was sent again that was sent most often, since the last acknowledgement.
+// count returns the repeats of the window that was sent most often since the last reset.
 func (r *repeats) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.marks.Load() != r.at {
+	if r.resets.Load() != r.at {
 		return 0
 	}
 	return r.most
 }
 
-// idOf returns the uuid of an event's message; where there is none, its _id; else "none". It returns nothing else of what
-// the sender sent.
+// idOf returns the uuid of an event's message, else its _id, else "none". Nothing else that a sender sent is logged.
 func idOf(event *publisher.Event) string {
 	var message map[string]any
 	switch m := event.Content.Fields["rxtxMsg"].(type) {
@@ -111,7 +109,7 @@ func idOf(event *publisher.Event) string {
 	return "none"
 }
 
-// current is the output's, if it is Logstash.
+// current belongs to the Logstash output; nil with any other output.
 var current atomic.Pointer[repeats]
 
 // WindowRepeats returns how often the Logstash output has sent the same window again with no acknowledgement in between. It
@@ -121,33 +119,4 @@ func WindowRepeats() int {
 		return r.count()
 	}
 	return 0
-}
-
-// markingObserver counts the acknowledgements and timeouts that end a count of repeats.
-type markingObserver struct {
-	outputs.Observer
-	repeats *repeats
-}
-
-func (o *markingObserver) AckedEvents(n int) {
-	if n > 0 {
-		o.repeats.marks.Add(1)
-	}
-	o.Observer.AckedEvents(n)
-}
-
-func (o *markingObserver) ReadError(err error) {
-	o.markTimeout(err)
-	o.Observer.ReadError(err)
-}
-
-func (o *markingObserver) WriteError(err error) {
-	o.markTimeout(err)
-	o.Observer.WriteError(err)
-}
-
-func (o *markingObserver) markTimeout(err error) {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		o.repeats.marks.Add(1)
-	}
 }

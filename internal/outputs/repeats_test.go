@@ -39,7 +39,7 @@ func TestAWindowThatIsSentAgainAndAgainIsReported(t *testing.T) {
 	now := time.Now()
 	r := newRepeats(log)
 	r.now = func() time.Time { return now }
-	o := &markingObserver{outputs.NewNilObserver(), r}
+	o := logstashObserver{outputs.NewNilObserver(), &logstashClient{repeats: r}}
 	bad, other := windowOf("first", "middle", "last"), windowOf("other")
 
 	for i := range repeatsToReport {
@@ -193,6 +193,6 @@ func BenchmarkSent(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		r.sent(windows[i%len(windows)])
-		r.marks.Add(1)
+		r.reset()
 	}
 }
