@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"maps"
 	"math"
 	"strings"
 	"testing"
@@ -83,9 +84,7 @@ func TestMetricsAreDeclaredRegisteredAndMove(t *testing.T) {
 		{func() { histogram.Observe(3) }, series{"rtbeat_wait_seconds": 1}},
 	} {
 		step.do()
-		for name, value := range step.want {
-			want[name] = value
-		}
+		maps.Copy(want, step.want)
 		require.Equal(t, want, gather(t, r))
 	}
 	for m, value := range map[prometheus.Metric]float64{counter: 2, gauge: 1, histogram: 1} {

@@ -126,7 +126,7 @@ func TestAProcessorThatPanicsFailsItsBatchOnly(t *testing.T) {
 	for _, token := range []*inflight.BatchAck{before, after} {
 		r.requireDelivered(token, inflight.Progress{Messages: 5, Acked: 5})
 	}
-	require.EqualValues(t, 1, r.count("rtbeat_events_dropped_total"))
+	require.Equal(t, 1, r.count("rtbeat_events_dropped_total"))
 	r.requireEmpty()
 }
 

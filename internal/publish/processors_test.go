@@ -68,7 +68,7 @@ func TestAProcessorThatFailsIsNoDrop(t *testing.T) {
 				token := r.publish(`{"uuid":"a","label":"bad"}`)
 				require.Equal(t, &inflight.ProcessorError{Processor: "test_fails"}, r.end(token))
 				token.Withdraw()
-				require.EqualValues(t, n+1, r.count("rtbeat_processor_failures_total", "test_fails"))
+				require.Equal(t, n+1, r.count("rtbeat_processor_failures_total", "test_fails"))
 			}
 			require.Zero(t, r.count("rtbeat_events_filtered_total"))
 			require.Zero(t, r.count("rtbeat_events_dropped_total"))

@@ -216,7 +216,7 @@ func TestFragmentedAcksMakeOneDelivery(t *testing.T) {
 	require.Less(t, token.Progress().Acked, 20)
 	last.ACK()
 	r.requireDelivered(token, inflight.Progress{Messages: 20, Acked: 20})
-	require.EqualValues(t, 20, r.count("rtbeat_events_acked_total"))
+	require.Equal(t, 20, r.count("rtbeat_events_acked_total"))
 	r.requireEmpty()
 }
 
@@ -281,7 +281,7 @@ func TestRetriedSplitAndCancelledWindowsAreAckedOnce(t *testing.T) {
 	r := newRig(t, output, 1, 16, "")
 	token := r.publish(numbered(50)...)
 	r.requireDelivered(token, inflight.Progress{Messages: 50, Acked: 50})
-	require.EqualValues(t, 50, r.count("rtbeat_events_acked_total"))
+	require.Equal(t, 50, r.count("rtbeat_events_acked_total"))
 	r.requireEmpty()
 }
 
@@ -315,7 +315,7 @@ func TestFilteredEventsAreCountedWhereverTheyStand(t *testing.T) {
 				`processors: [{drop_event.when.equals.rxtxMsg.label: drop}]`)
 			filtered := strings.Count(strings.Join(messages, ""), "drop")
 			r.requireDelivered(r.publish(messages...), inflight.Progress{Messages: len(messages), Acked: len(messages), Filtered: filtered})
-			require.EqualValues(t, filtered, r.count("rtbeat_events_filtered_total"))
+			require.Equal(t, filtered, r.count("rtbeat_events_filtered_total"))
 			r.requireEmpty()
 		})
 	}
@@ -340,8 +340,8 @@ func TestAFilteredBatchNeedsNoAcknowledgement(t *testing.T) {
 	}, patience, time.Millisecond, "libbeat keeps the batch")
 	window.ACK()
 	r.requireDelivered(kept, inflight.Progress{Messages: 1, Acked: 1})
-	require.EqualValues(t, 1, r.count("rtbeat_events_acked_total"))
-	require.EqualValues(t, 2, r.count("rtbeat_events_filtered_total"))
+	require.Equal(t, 1, r.count("rtbeat_events_acked_total"))
+	require.Equal(t, 2, r.count("rtbeat_events_filtered_total"))
 	r.requireEmpty()
 }
 
@@ -438,7 +438,7 @@ func TestRetriesAreOneEvent(t *testing.T) {
 	require.NoError(t, retry.Wait(ctx))
 	r.requireDelivered(r.publish(`{"uuid":"a"}`), inflight.Progress{Messages: 1, Acked: 1, DedupedDelivered: 1})
 	r.requireEmpty()
-	require.EqualValues(t, 2, r.count("rtbeat_events_acked_total"))
+	require.Equal(t, 2, r.count("rtbeat_events_acked_total"))
 }
 
 // The wait of a batch is told once, however often it is taken.
@@ -454,6 +454,6 @@ func TestTheWaitOfABatchIsToldOnce(t *testing.T) {
 	for _, token := range tokens {
 		r.requireDelivered(token, inflight.Progress{Messages: 2 * inflight.MaxRun, Acked: 2 * inflight.MaxRun})
 	}
-	require.EqualValues(t, 3, r.count("rtbeat_publish_wait_seconds"))
+	require.Equal(t, 3, r.count("rtbeat_publish_wait_seconds"))
 	r.requireEmpty()
 }
