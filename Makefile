@@ -129,10 +129,10 @@ tidy-check: # Fail when go.mod or go.sum is not tidy
 	go mod tidy -diff
 
 # Each writes files that are committed, and compares them with -check.
-GENERATORS := ./tools/notice ./tools/rules ./tools/settings ./tools/metrics
+GENERATORS := ./tools/notice ./tools/rules ./tools/settings ./tools/metrics ./tools/answers
 
 .PHONY: generate generate-check
-generate: ## work: Write the generated files: NOTICE, the tables of settings and metrics, the copies of the rules for Prometheus
+generate: ## work: Write the generated files: NOTICE, the tables of settings, metrics and answers, the copies of the rules for Prometheus
 	@for tool in $(GENERATORS); do go run $$tool || exit 1; done
 generate-check: # Fail when a generated file is out of date
 	@for tool in $(GENERATORS); do go run $$tool -check || exit 1; done

@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"internal/libbeatstats":  {"internal/metrics"},
 	"internal/shipper":       {"internal/batch", "internal/diskqueue", "internal/inflight", "internal/metrics"},
 	"internal/effective":     {"config", "internal/setting"},
+	"tools/answers":          {"internal/intake"},
 	"tools/extras":           {"cmd"},
 	"tools/metrics":          {"beater", "internal/metrics"},
 	"tools/settings":         {"config", "internal/setting"},

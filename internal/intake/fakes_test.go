@@ -153,7 +153,7 @@ func (c counted) failedTimes() map[string]int {
 // answered is how many answers there were, by "code reason".
 func (c counted) answered() map[string]int {
 	answers := make(map[string]int)
-	for i, counter := range c.answers {
+	for i, counter := range &c.answers {
 		if counter != nil && number(counter) > 0 {
 			answers[labels(outcome(i))] = number(counter)
 		}
@@ -171,7 +171,7 @@ func (h hooked) Inc()          { h.before(); h.Counter.Inc() }
 func (h hooked) Add(n float64) { h.before(); h.Counter.Add(n) }
 
 // hook calls before ahead of each change of a counter, until unhook.
-func hook(c *prometheus.Counter, before func()) (unhook func()) {
+func hook(c *prometheus.Counter, before func()) (unhook func()) { //nolint:gocritic // it replaces the counter
 	inner := *c
 	*c = hooked{inner, before}
 	return func() { *c = inner }

@@ -1,7 +1,9 @@
 package intake
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -76,7 +78,7 @@ func newCounters(r *metrics.Registry) *counters {
 		decodeFailures: intake.CounterBy(metrics.Declaration{
 			Name: "rtbeat_decode_failures_total", Labels: []string{"reason"},
 			Help:  "Bodies that are no batch, by reason.",
-			More:  "`corrupt_encoding`, `empty_body`, `key_too_long`, `malformed_json`, `size_mismatch`, `string_too_long`, `too_deep`, `too_many_messages`, `wrong_shape`: [http-api.md](http-api.md) says what each means.",
+			More:  "`" + strings.Join(decodeReasons(), "`, `") + "`: [http-api.md](http-api.md) says what each means.",
 			Moves: "A sender is stuck: the same bytes will be refused for ever. The log says who.",
 		}, decodeReasons()),
 		batches: intake.Counter(metrics.Declaration{
@@ -113,7 +115,7 @@ func newCounters(r *metrics.Registry) *counters {
 			"`/livez`, `/readyz` and `/metrics` are not counted.",
 		Moves: "See [operations.md](operations.md#when-senders-are-refused), by reason.",
 	})
-	for i, o := range outcomes {
+	for i, o := range &outcomes {
 		if !outcome(i).health() {
 			c.answers[i] = answers.WithLabelValues(strconv.Itoa(o.status), o.reason)
 		}
@@ -168,6 +170,16 @@ func (s *Server) registerGauges(r *metrics.Registry, settings Settings, ack Ack)
 		More:  "`leaving` still takes batches for `shutdown_delay`, `draining` refuses them.",
 		Moves: "`leaving` and `draining` after a signal to stop. With `admin.port` set, the scrape shows them to the end.",
 	}, phases[:], s.Phase)
+}
+
+// decodeReasons are the label values of rtbeat_decode_failures_total: the reasons of the decoder, and the one of decompressing.
+func decodeReasons() []string {
+	reasons := []string{outcomes[corruptEncoding].reason}
+	for reason := range bodyRefusals {
+		reasons = append(reasons, string(reason))
+	}
+	slices.Sort(reasons)
+	return reasons
 }
 
 // authReasons are the reasons of authFailures.

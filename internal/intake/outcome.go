@@ -1,9 +1,12 @@
 package intake
 
 import (
-	"slices"
+	"context"
+	"errors"
 
-	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/contentcoding"
+	"github.com/txn2/rtbeat/internal/diskqueue"
+	"github.com/txn2/rtbeat/internal/inflight"
 )
 
 // outcome is one way in which a request can end.
@@ -65,15 +68,16 @@ const (
 	failure // error
 )
 
-// outcomes is the one table of answers; docs/http-api.md shows it. Nothing else writes a status.
+// outcomes is the table of all answers. `make generate` writes it into the documentation (AnswerDocs). Only reply writes a status.
 //
 //   - status: the HTTP status code
 //   - word: the field "status" of the answer
 //   - reason: the metric's label, and the field "reason" (answerReason)
-//   - phrase: the field "message"; a fixed text that never holds bytes of the request
-//   - retry: the same request may succeed later, so the answer carries Retry-After
+//   - phrase: the field "message"; a fixed text without bytes of the request
+//   - retry: the same request may succeed later, so the answer has Retry-After
 //   - close: the connection ends with the answer, because the rest of the request was not read, or to move the
 //     sender away
+//   - situation: when rtbeat answers so, for docs/http-api.md; Markdown
 var outcomes = [...]struct {
 	status int
 	word   string
@@ -82,48 +86,173 @@ var outcomes = [...]struct {
 	level  level
 	retry  bool
 	close  bool
+
+	situation string
 }{
-	panicked:            {500, fail, "internal_error", "rtbeat failed on this request; its log says how. Send the batch again", failure, false, true},
-	delivered:           {200, ok, "delivered", "", quiet, false, false},
-	ackTimeout:          {504, "TIMEOUT", "ack_timeout", "the batch was not acknowledged in time. Keep it and send it again", warn, true, false},
-	outputRejected:      {502, fail, "output_rejected", "the output gave messages of this batch up; the log says why. Keep the batch and send it again: what was delivered is not published twice", failure, true, false},
-	processorFailed:     {500, fail, "processor_failed", "a processor of rtbeat's configuration failed on a message of this batch; the log says more. Keep the batch and send it again when the configuration is mended", failure, false, false},
-	emptyBody:           {400, fail, "empty_body", "there is no body. Send a JSON object with a messages array, a JSON array of objects, or NDJSON", warn, false, false},
-	malformedJSON:       {400, fail, "malformed_json", "the body is not valid JSON", warn, false, false},
-	tooDeep:             {400, fail, "too_deep", "the body is nested more deeply than rtbeat.max_depth", warn, false, false},
-	keyTooLong:          {400, fail, "key_too_long", "a message has an object key that is longer than rtbeat.max_key_bytes", warn, false, false},
-	stringTooLong:       {400, fail, "string_too_long", "a message has a string of more than 20,000,000 bytes, which Logstash may be unable to read", warn, false, false},
-	wrongShape:          {400, fail, "wrong_shape", "the body is no batch. Send a JSON object with a messages array of objects, a JSON array of objects, or NDJSON", warn, false, false},
-	sizeMismatch:        {400, fail, "size_mismatch", "size is not the number of messages", warn, false, false},
-	bodyTruncated:       {400, fail, "body_truncated", "the body ended before it was complete. Send it again", warn, false, true},
-	corruptEncoding:     {400, fail, "corrupt_encoding", "the body is not what its Content-Encoding says, or is not complete", warn, false, false},
-	unauthorized:        {401, fail, "unauthorized", "there are no credentials, or they are wrong. The WWW-Authenticate header says which are wanted", warn, false, false},
-	forbidden:           {403, fail, "forbidden", "the client certificate is valid, but its names are not among those that may send here (rtbeat.auth.certificate.names)", warn, false, false},
-	notFound:            {404, fail, "not_found", "there is nothing here. Batches go to POST /in", quiet, false, false},
-	methodNotAllowed:    {405, fail, "method_not_allowed", "this path does not take this method; see the Allow header", quiet, false, false},
-	headerTimeout:       {408, fail, "header_timeout", "the headers came too slowly (rtbeat.read_timeout). Send the request again", warn, false, true},
-	bodyTimeout:         {408, fail, "body_timeout", "the body came too slowly (rtbeat.read_timeout). Send it again", warn, false, true},
-	bodyTooLarge:        {413, fail, "body_too_large", "the body, or what it decompresses to, is larger than rtbeat.max_body_bytes. Send smaller batches or raise the limit", failure, false, true},
-	tooManyMessages:     {413, fail, "too_many_messages", "the batch has more messages than rtbeat.max_messages. Send smaller batches or raise the limit", failure, false, false},
-	batchTooLarge:       {413, fail, "batch_too_large", "decoded, the batch takes more than the whole of rtbeat.max_in_flight_bytes. Send smaller batches or raise the limit", failure, false, true},
-	unsupportedType:     {415, fail, "unsupported_media_type", "the content type is neither application/json nor application/x-ndjson, or its charset is not UTF-8", warn, false, false},
-	unsupportedEncoding: {415, fail, "unsupported_encoding", "the content encoding is not one of those in Accept-Encoding, or there are several, or it needs a dictionary or a window of more than 8 MiB. Send one of them, or the body as it is", warn, false, false},
-	inFlightLimit:       {503, fail, "in_flight_limit", "as much as rtbeat.max_in_flight_bytes allows waits for the output. Nothing of this batch was taken; send it again", warn, true, false},
-	outputStalled:       {503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after. Nothing of this batch was taken; send it again", warn, true, false},
-	joinedFiltered:      {503, fail, "joined_filtered", "a message of this batch was in flight for another request, and a processor dropped it there. Send the batch again: the processors will look at this request", quiet, true, false},
-	queueFull:           {503, fail, "queue_full", "the queue on disk is full: rtbeat.durable.max_bytes is reached, or the disk is full. Nothing of this batch was taken; send it again", warn, true, false},
-	queueFailed:         {503, fail, "queue_failed", "rtbeat failed to write this batch to the queue on disk; the log says why. Keep the batch and send it again", failure, true, false},
-	stopping:            {503, fail, "stopping", "rtbeat is stopping. Send the batch again, to another instance or later", quiet, true, true},
-	clientGone:          {statusClientGone, "", "client_gone", "", quiet, false, true},
-	alive:               {200, ok, "alive", "", quiet, false, false},
-	ready:               {200, ok, "ready", "", quiet, false, false},
-	degraded:            {200, ok, "degraded", "the output has acknowledged nothing for rtbeat.stall_after. rtbeat takes batches and keeps them on disk", quiet, false, false},
-	starting:            {503, fail, "starting", "rtbeat is starting", quiet, false, false},
-	stalled:             {503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after, although it has events to acknowledge", quiet, false, false},
-	high:                {503, fail, "in_flight_high", "nine tenths of rtbeat.max_in_flight_bytes waited for the output, and it has not been down to three quarters since", quiet, false, false},
-	full:                {503, fail, "queue_full", "the queue on disk is full: rtbeat.durable.max_bytes is reached, or the disk is full", quiet, false, false},
-	failed:              {503, fail, "queue_failed", "rtbeat fails to write to the queue on disk; the log says why", quiet, false, false},
-	leaving:             {503, fail, "stopping", "rtbeat is stopping", quiet, false, false},
+	panicked: {
+		500, fail, "internal_error", "rtbeat failed on this request; its log says how. Send the batch again", failure, false, true,
+		"A defect in rtbeat, or a processor that panics on an event; never load.",
+	},
+	delivered: {
+		200, ok, "delivered", "", quiet, false, false,
+		"Every event of the batch is acknowledged, or `messages` is empty. In [durable mode](durable.md): the batch is on the local disk. `reason` is not in the body.",
+	},
+	ackTimeout: {
+		504, "TIMEOUT", "ack_timeout", "the batch was not acknowledged in time. Keep it and send it again", warn, true, false,
+		"Not acknowledged within `timeout`: by the output or, in durable mode, by the disk.",
+	},
+	outputRejected: {
+		502, fail, "output_rejected", "the output gave messages of this batch up; the log says why. Keep the batch and send it again: what was delivered is not published twice", failure, true, false,
+		"Memory mode only. The output is done with every event of the batch, and gave some of them up.",
+	},
+	processorFailed: {
+		500, fail, "processor_failed", "a processor of rtbeat's configuration failed on a message of this batch; the log says more. Keep the batch and send it again when the configuration is mended", failure, false, false,
+		"Memory mode only. A processor of the configuration failed on a message of the batch. `processor` names it. Other messages of the batch may be delivered.",
+	},
+	emptyBody: {
+		400, fail, "empty_body", "there is no body. Send a JSON object with a messages array, a JSON array of objects, or NDJSON", warn, false, false,
+		"No body, or nothing but white space.",
+	},
+	malformedJSON: {
+		400, fail, "malformed_json", "the body is not valid JSON", warn, false, false,
+		"Not JSON, or not strict.",
+	},
+	tooDeep: {
+		400, fail, "too_deep", "the body is nested more deeply than rtbeat.max_depth", warn, false, false,
+		"A message, or another value, of more than `max_depth` levels.",
+	},
+	keyTooLong: {
+		400, fail, "key_too_long", "a message has an object key that is longer than rtbeat.max_key_bytes", warn, false, false,
+		"A message with an object key of more than `max_key_bytes`.",
+	},
+	stringTooLong: {
+		400, fail, "string_too_long", "a message has a string of more than 20,000,000 bytes, which Logstash may be unable to read", warn, false, false,
+		"A string of a message of more than 20,000,000 bytes, or a number of as many digits that [becomes a string](#the-event).",
+	},
+	wrongShape: {
+		400, fail, "wrong_shape", "the body is no batch. Send a JSON object with a messages array of objects, a JSON array of objects, or NDJSON", warn, false, false,
+		"JSON, but no batch: neither object nor array, an object without `messages`, a message that is no object.",
+	},
+	sizeMismatch: {
+		400, fail, "size_mismatch", "size is not the number of messages", warn, false, false,
+		"`size` is not the number of messages.",
+	},
+	bodyTruncated: {
+		400, fail, "body_truncated", "the body ended before it was complete. Send it again", warn, false, true,
+		"The body ended before its length, or its chunks are broken.",
+	},
+	corruptEncoding: {
+		400, fail, "corrupt_encoding", "the body is not what its Content-Encoding says, or is not complete", warn, false, false,
+		"The body is not what its `Content-Encoding` says: broken, cut off, or followed by something else.",
+	},
+	unauthorized: {
+		401, fail, "unauthorized", "there are no credentials, or they are wrong. The WWW-Authenticate header says which are wanted", warn, false, false,
+		"No credentials, or wrong ones. `WWW-Authenticate` says which are wanted.",
+	},
+	forbidden: {
+		403, fail, "forbidden", "the client certificate is valid, but its names are not among those that may send here (rtbeat.auth.certificate.names)", warn, false, false,
+		"The client certificate is valid, but has none of `auth.certificate.names`.",
+	},
+	notFound: {
+		404, fail, "not_found", "there is nothing here. Batches go to POST /in", quiet, false, false,
+		"Another path.",
+	},
+	methodNotAllowed: {
+		405, fail, "method_not_allowed", "this path does not take this method; see the Allow header", quiet, false, false,
+		"Another method; `Allow` has the right ones.",
+	},
+	headerTimeout: {
+		408, fail, "header_timeout", "the headers came too slowly (rtbeat.read_timeout). Send the request again", warn, false, true,
+		"A new connection, on which the headers took longer than `read_timeout`. HTTP/1 only.",
+	},
+	bodyTimeout: {
+		408, fail, "body_timeout", "the body came too slowly (rtbeat.read_timeout). Send it again", warn, false, true,
+		"The body took longer than `read_timeout`.",
+	},
+	bodyTooLarge: {
+		413, fail, "body_too_large", "the body, or what it decompresses to, is larger than rtbeat.max_body_bytes. Send smaller batches or raise the limit", failure, false, true,
+		"More than `max_body_bytes`, on the wire or decompressed. Read no further.",
+	},
+	tooManyMessages: {
+		413, fail, "too_many_messages", "the batch has more messages than rtbeat.max_messages. Send smaller batches or raise the limit", failure, false, false,
+		"More than `max_messages`.",
+	},
+	batchTooLarge: {
+		413, fail, "batch_too_large", "decoded, the batch takes more than the whole of rtbeat.max_in_flight_bytes. Send smaller batches or raise the limit", failure, false, true,
+		"More than the whole of `max_in_flight_bytes` (half of it in durable mode), which [tiny values](operations.md#memory) can be when they are decoded.",
+	},
+	unsupportedType: {
+		415, fail, "unsupported_media_type", "the content type is neither application/json nor application/x-ndjson, or its charset is not UTF-8", warn, false, false,
+		"Another content type or charset. `Accept` has the right ones.",
+	},
+	unsupportedEncoding: {
+		415, fail, "unsupported_encoding", "the content encoding is not one of those in Accept-Encoding, or there are several, or it needs a dictionary or a window of more than 8 MiB. Send one of them, or the body as it is", warn, false, false,
+		"Another content encoding, or several, or a dictionary or a window of more than 8 MiB. `Accept-Encoding` has the right ones.",
+	},
+	inFlightLimit: {
+		503, fail, "in_flight_limit", "as much as rtbeat.max_in_flight_bytes allows waits for the output. Nothing of this batch was taken; send it again", warn, true, false,
+		"`max_in_flight_bytes` (half of it in durable mode) is reached, or was and an eighth of it is not free again yet; or the body came slowly and had to [make room](operations.md#abuse). Nothing was taken.",
+	},
+	outputStalled: {
+		503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after. Nothing of this batch was taken; send it again", warn, true, false,
+		"Memory mode only. The output has acknowledged nothing for `stall_after`, and the batch has messages that are not in flight yet. Nothing was taken.",
+	},
+	joinedFiltered: {
+		503, fail, "joined_filtered", "a message of this batch was in flight for another request, and a processor dropped it there. Send the batch again: the processors will look at this request", quiet, true, false,
+		"Memory mode only. A message of the batch was in flight for another request, and a processor dropped it there. Other messages of the batch may be delivered. The next attempt [runs the processors](delivery.md#filtered-messages) for this request.",
+	},
+	queueFull: {
+		503, fail, "queue_full", "the queue on disk is full: rtbeat.durable.max_bytes is reached, or the disk is full. Nothing of this batch was taken; send it again", warn, true, false,
+		"[Durable mode](durable.md) only. The queue on disk has `durable.max_bytes`, or the disk is full. Nothing was taken.",
+	},
+	queueFailed: {
+		503, fail, "queue_failed", "rtbeat failed to write this batch to the queue on disk; the log says why. Keep the batch and send it again", failure, true, false,
+		"Durable mode only. rtbeat failed to write the batch to the queue on disk. The log has the error. The batch may be delivered all the same after a restart.",
+	},
+	stopping: {
+		503, fail, "stopping", "rtbeat is stopping. Send the batch again, to another instance or later", quiet, true, true,
+		"rtbeat is stopping.",
+	},
+	clientGone: {
+		statusClientGone, "", "client_gone", "", quiet, false, true,
+		"The sender left before its answer, or its connection had to make room for another one before the body was complete (`max_connections`). Nothing is sent; the number is for the metric.",
+	},
+	alive: {
+		200, ok, "alive", "", quiet, false, false,
+		"always",
+	},
+	ready: {
+		200, ok, "ready", "", quiet, false, false,
+		"batches are taken",
+	},
+	degraded: {
+		200, ok, "degraded", "the output has acknowledged nothing for rtbeat.stall_after. rtbeat takes batches and keeps them on disk", quiet, false, false,
+		"[durable mode](durable.md): batches are taken and stored, while the output has acknowledged nothing for `stall_after`",
+	},
+	starting: {
+		503, fail, "starting", "rtbeat is starting", quiet, false, false,
+		"not serving yet; the port does not answer before that, so nobody sees it but for a moment on the admin listener",
+	},
+	stalled: {
+		503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after, although it has events to acknowledge", quiet, false, false,
+		"memory mode: the output has acknowledged nothing for `stall_after`, although it has something to acknowledge",
+	},
+	high: {
+		503, fail, "in_flight_high", "nine tenths of rtbeat.max_in_flight_bytes waited for the output, and it has not been down to three quarters since", quiet, false, false,
+		"nine tenths of `max_in_flight_bytes` (of half of it in durable mode) were in flight, and it has not been down to three quarters since",
+	},
+	full: {
+		503, fail, "queue_full", "the queue on disk is full: rtbeat.durable.max_bytes is reached, or the disk is full", quiet, false, false,
+		"durable mode: the queue on disk has no room, and rtbeat found none since. rtbeat looks each second",
+	},
+	failed: {
+		503, fail, "queue_failed", "rtbeat fails to write to the queue on disk; the log says why", quiet, false, false,
+		"durable mode: rtbeat failed to write to the queue on disk, and did not succeed since",
+	},
+	leaving: {
+		503, fail, "stopping", "rtbeat is stopping", quiet, false, false,
+		"from the signal on, while `shutdown_delay` lasts; then the port is closed, and only the admin listener still says so",
+	},
 }
 
 const (
@@ -146,36 +275,57 @@ func (o outcome) answerReason() string {
 // health tells whether an outcome is an answer of /livez or /readyz.
 func (o outcome) health() bool { return o >= alive }
 
-// decodeReasons are the label values of rtbeat_decode_failures_total: the reasons of the decoder, and the one of decompressing.
-func decodeReasons() []string {
-	reasons := []string{outcomes[corruptEncoding].reason}
-	for reason := range bodyRefusals {
-		reasons = append(reasons, string(reason))
+// Errors of the steps, beside those of the packages that they call.
+var (
+	errAckTimeout    = errors.New("not acknowledged within timeout")
+	errNotDecoded    = errors.New("not decoded within timeout")
+	errStopping      = errors.New("stopping")
+	errDisplaced     = errors.New("the connection had to make room for another one")
+	errBodyTooLarge  = errors.New("the body is larger than max_body_bytes")
+	errBodyTimeout   = errors.New("the body was not complete within read_timeout")
+	errBodyTruncated = errors.New("the body was cut off")
+	errBadTrailer    = errors.New("malformed trailer after the body")
+	errType          = errors.New("unsupported content type")
+	errNotStored     = errors.New("storing the batch")
+)
+
+// refusals lists the errors of the steps and their answers. The first row that matches counts.
+var refusals = [...]struct {
+	err     error
+	outcome outcome
+}{
+	{errStopping, stopping},
+	{errDisplaced, clientGone},
+	{errType, unsupportedType},
+	{contentcoding.ErrUnsupported, unsupportedEncoding},
+	{contentcoding.ErrCorrupt, corruptEncoding},
+	{contentcoding.ErrTooLarge, bodyTooLarge},
+	{errBodyTooLarge, bodyTooLarge},
+	{errBodyTimeout, bodyTimeout},
+	{errBodyTruncated, bodyTruncated},
+	{errBadTrailer, bodyTruncated},
+	{errNotDecoded, inFlightLimit},
+	{inflight.ErrFull, inFlightLimit},
+	{inflight.ErrTooLarge, batchTooLarge},
+	{errAckTimeout, ackTimeout},
+	{inflight.ErrRejected, outputRejected},
+	{inflight.ErrJoinedFiltered, joinedFiltered},
+	{inflight.ErrUnpublishable, panicked},
+	{inflight.ErrDropped, stopping},   // the pipeline is closing
+	{inflight.ErrWithdrawn, stopping}, // the queue is closed
+	{inflight.ErrSealed, stopping},
+	{diskqueue.ErrClosed, stopping},
+	{diskqueue.ErrFull, queueFull},
+	{context.Canceled, clientGone},
+	{errNotStored, queueFailed},
+}
+
+// outcomeOf is panicked for an error without a row.
+func outcomeOf(err error) outcome {
+	for _, row := range &refusals {
+		if errors.Is(err, row.err) {
+			return row.outcome
+		}
 	}
-	slices.Sort(reasons)
-	return reasons
-}
-
-// settingOf are the keys of the configuration that decide about an answer of /readyz.
-var settingOf = map[outcome]string{
-	starting: "rtbeat.port",
-	stalled:  "rtbeat.stall_after",
-	degraded: "rtbeat.stall_after",
-	high:     "rtbeat.max_in_flight_bytes",
-	full:     "rtbeat.durable.max_bytes",
-	failed:   "rtbeat.durable.path",
-	leaving:  "rtbeat.shutdown_delay",
-}
-
-// bodyRefusals maps the reasons of the decoder.
-var bodyRefusals = map[batch.Reason]outcome{
-	batch.EmptyBody:     emptyBody,
-	batch.MalformedJSON: malformedJSON,
-	batch.TooDeep:       tooDeep,
-	batch.KeyTooLong:    keyTooLong,
-	batch.StringTooLong: stringTooLong,
-	batch.WrongShape:    wrongShape,
-	batch.SizeMismatch:  sizeMismatch,
-
-	batch.TooManyMessages: tooManyMessages,
+	return panicked
 }

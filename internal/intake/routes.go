@@ -90,6 +90,17 @@ func (s *Server) readiness() result {
 	return result{outcome: ready}
 }
 
+// settingOf has the setting that decides about an answer of /readyz.
+var settingOf = map[outcome]string{
+	starting: "rtbeat.port",
+	stalled:  "rtbeat.stall_after",
+	degraded: "rtbeat.stall_after",
+	high:     "rtbeat.max_in_flight_bytes",
+	full:     "rtbeat.durable.max_bytes",
+	failed:   "rtbeat.durable.path",
+	leaving:  "rtbeat.shutdown_delay",
+}
+
 // unready is an answer of /readyz with the setting that decides about it, and the age of the state.
 func unready(o outcome, age time.Duration) result {
 	return result{outcome: o, detail: detail{Setting: settingOf[o], Age: seconds(age)}}
