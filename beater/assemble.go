@@ -26,7 +26,6 @@ type assembly struct {
 	shipping  shipping // nothing, unless in durable mode
 	states    states
 	status    *status.Status // nil without an admin listener
-	unwatch   func()         // ends the watch of states, and waits for its end; made by Run
 }
 
 // assemble builds the rooms along the walk, straight down the page.

@@ -147,39 +147,32 @@ func (bt *Beater) Run(*beat.Beat) error {
 	if bt.door.admin != nil {
 		server.Go(func() { served <- a.server.ServeAdmin(bt.door.admin) })
 		bt.log.Infow("health and metrics on " + bt.door.admin.Addr().String())
-		sampling, endSampling := context.WithCancel(context.Background())
-		var sampler sync.WaitGroup
-		sampler.Go(func() { a.status.Run(sampling) })
-		defer sampler.Wait()
-		defer endSampling()
+		defer background(a.status.Run)()
 	}
 	defer server.Wait()
 	bt.announce()
 
-	watching, endWatch := context.WithCancel(context.Background())
-	var watch sync.WaitGroup
-	watch.Go(func() { a.states.watch(watching) })
-	a.unwatch = func() { endWatch(); watch.Wait() }
-	defer a.unwatch()
+	stopWatch := background(a.states.watch)
+	defer stopWatch()
 
 	manager := bt.newManager(a)
 	select { // a signal can come first
 	case <-bt.door.listener.Begun():
 	case <-bt.stopped.Done():
 	}
-	endReloads := bt.reloadAtHangup(a, manager)
-	defer endReloads()
+	stopReloads := background(func(ctx context.Context) { bt.reloads(ctx, a, manager) })
+	defer stopReloads()
 	manager.ready()
-	defer manager.run()()
+	defer background(manager.run)()
 
 	select {
 	case <-bt.stopped.Done():
 	case err = <-served: // the listener broke; what is in flight still gets its chance
 		bt.log.Errorw("serving failed, stopping", "error.message", err.Error())
 	}
-	endReloads()
+	stopReloads()
 	manager.stop(bt.config.ShutdownTimeout)
-	bt.shutdown(a)
+	bt.shutdown(a, stopWatch)
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/paths"
@@ -65,8 +64,7 @@ type shipping struct {
 	queue     *diskqueue.Queue
 	admission *inflight.Admission
 	shipper   *shipper.Shipper
-	run       *sync.WaitGroup
-	stop      context.CancelFunc
+	stop      func() // ends the shipper and waits for the batches under way; set by start
 }
 
 // newShipping makes the shipper of a queue. inFlight is the limit of its messages in memory, in bytes. queue may be nil.
@@ -74,7 +72,7 @@ func newShipping(queue *diskqueue.Queue, registry *inflight.Registry, inFlight i
 	if queue == nil {
 		return shipping{}
 	}
-	s := shipping{queue: queue, admission: inflight.NewAdmission(inFlight), run: new(sync.WaitGroup)}
+	s := shipping{queue: queue, admission: inflight.NewAdmission(inFlight)}
 	s.shipper = shipper.New(shipper.Parts{Queue: queue, Registry: registry, Admission: s.admission, Log: log.Named("shipper")})
 	return s
 }
@@ -83,9 +81,7 @@ func (s *shipping) start() {
 	if s.queue == nil {
 		return
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	s.run.Go(func() { s.shipper.Run(ctx) })
+	s.stop = background(s.shipper.Run)
 }
 
 // finish takes no more batches, and waits for those that are under way.
@@ -93,8 +89,7 @@ func (s *shipping) finish(ctx context.Context) error {
 	if s.queue == nil {
 		return nil
 	}
-	s.stop()
-	return within(ctx, func() error { s.run.Wait(); return nil })
+	return within(ctx, func() error { s.stop(); return nil })
 }
 
 // close closes the queue, when nothing is under way any more: the registry is sealed. It returns what stays on the disk,
@@ -104,7 +99,7 @@ func (s *shipping) close(ctx context.Context) (left diskqueue.Stats, err error) 
 		return left, nil
 	}
 	err = within(ctx, func() error {
-		s.run.Wait()
+		s.stop()
 		return s.queue.Close() // deletes what was delivered
 	})
 	return s.queue.Counts(), err

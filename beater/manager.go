@@ -47,16 +47,13 @@ func (bt *Beater) newManager(a *assembly) *manager {
 // ready says that rtbeat serves.
 func (m *manager) ready() { m.notify.Ready("ready: " + m.look()) }
 
-// run begins to tell. end ends that, and waits for it.
-func (m *manager) run() (end func()) {
+// run tells the service manager how things stand, and feeds its watchdog, until ctx ends.
+func (m *manager) run(ctx context.Context) {
 	if m.notify == nil {
-		return func() {}
+		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { m.tell(ctx) })
-	running.Go(func() { m.notify.Feed(ctx, m.watchdog, m.alive) })
-	return func() { cancel(); running.Wait() }
+	defer background(func(ctx context.Context) { m.notify.Feed(ctx, m.watchdog, m.alive) })()
+	m.tell(ctx)
 }
 
 // stop says that rtbeat ends, within budget and what closing takes.

@@ -61,7 +61,7 @@ func TestADeadlockEndsTheFeedingOfTheWatchdog(t *testing.T) {
 	}()
 	m := bt.newManager(a)
 	require.Equal(t, 200*time.Millisecond, m.watchdog)
-	defer m.run()()
+	defer background(m.run)()
 
 	fed := func(within time.Duration) bool {
 		require.NoError(t, conn.SetReadDeadline(time.Now().Add(within)))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os/signal"
 	"strings"
-	"sync"
 	"syscall"
 
 	conf "github.com/elastic/elastic-agent-libs/config"
@@ -29,22 +28,10 @@ func (bt *Beater) takeHangups() {
 	signal.Notify(bt.hangups, syscall.SIGHUP)
 }
 
-// reloadAtHangup begins to reload at each SIGHUP. end leaves the signal ignored: one that comes during the stop means
-// nothing. It may be called again. A reload that is under way then is left to itself: its files may be where reading takes
-// for ever.
-func (bt *Beater) reloadAtHangup(a *assembly, m *manager) (end func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { bt.reloads(ctx, a, m) })
-	return func() {
-		signal.Ignore(syscall.SIGHUP)
-		cancel()
-		running.Wait()
-	}
-}
-
-// reloads reads certificates and secrets again at each signal, until ctx ends.
+// reloads reads certificates and secrets again at each SIGHUP, until ctx ends. From then on the signal is ignored: during a stop
+// it means nothing. reloads does not wait for a reload under way: reading a file may block for ever.
 func (bt *Beater) reloads(ctx context.Context, a *assembly, m *manager) {
+	defer signal.Ignore(syscall.SIGHUP)
 	for {
 		select {
 		case <-ctx.Done():

@@ -21,7 +21,7 @@ func TestACloseOfTheQueueThatIsCutShortCountsWhatIsLeft(t *testing.T) {
 	require.NoError(t, err)
 	s := newShipping(queue, inflight.NewRegistry(inflight.Settings{}), 1<<20, logptest.NewTestingLogger(t, ""))
 	end := make(chan struct{})
-	s.run.Go(func() { <-end }) // a batch under way
+	s.stop = background(func(context.Context) { <-end }) // a batch under way
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	left, err := s.close(ctx)

@@ -29,7 +29,7 @@ type step struct {
 // shutdown stops in order. The order is the promise: every sender has its answer before anything can look like an
 // acknowledgement that is none, and the registry is sealed before the pipeline is closed. The steps up to "acks"
 // share shutdown_timeout; those from "seal" on run in any case, within closeTimeout.
-func (bt *Beater) shutdown(a *assembly) {
+func (bt *Beater) shutdown(a *assembly, stopWatch func()) {
 	start := time.Now()
 	var account inflight.Account
 	var left diskqueue.Stats
@@ -46,7 +46,7 @@ func (bt *Beater) shutdown(a *assembly) {
 	defer cancel()
 	bt.take(closing,
 		step{"seal", func(context.Context) error {
-			a.unwatch() // a sealed registry owes nothing, which looks like the end of a stall
+			stopWatch() // a sealed registry owes nothing, which looks like the end of a stall
 			account = a.registry.Seal()
 			return nil
 		}},
