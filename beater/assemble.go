@@ -81,7 +81,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 			Timeout:       bt.config.Timeout,
 			Output:        bt.output,
 			Host:          bt.config.Admin.Host,
-			Configuration: bt.settings,
+			Configuration: bt.config.Shown(),
 		})
 		parts.Status, parts.StatusPaths = a.status, status.Paths
 	}

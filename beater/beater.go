@@ -17,7 +17,6 @@ import (
 
 	"github.com/txn2/rtbeat/config"
 	"github.com/txn2/rtbeat/internal/diskqueue"
-	"github.com/txn2/rtbeat/internal/effective"
 	"github.com/txn2/rtbeat/internal/libbeatstats"
 	"github.com/txn2/rtbeat/internal/outputs"
 )
@@ -57,8 +56,7 @@ type Beater struct {
 	queue         *diskqueue.Queue // nil in memory mode
 	libbeat       *libbeatstats.Stats
 	build         build
-	processors    []string            // the names of the processors in the configuration
-	settings      []effective.Setting // in effect, without secrets
+	processors    []string // the names of the processors in the configuration
 	reread        func() (root *conf.C, diskQueue string, err error)
 	hangups       chan os.Signal
 
@@ -115,7 +113,6 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 		bt.stop()
 		return nil, err
 	}
-	bt.settings = effective.New(options.Root, c)
 	if bt.queue, err = openQueue(c, log); err != nil {
 		bt.door.close()
 		bt.stop()

@@ -11,7 +11,6 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 
 	"github.com/txn2/rtbeat/internal/auth"
-	"github.com/txn2/rtbeat/internal/effective"
 )
 
 // errOpened refuses what is a file that is empty, or written half, more often than meant: it would let everybody in.
@@ -54,7 +53,7 @@ func (bt *Beater) reloads(ctx context.Context, a *assembly, m *manager) {
 }
 
 // reload reads the configuration again and puts its auth section, and what the files of rtbeat.ssl hold, in force: all of
-// it or nothing. What else has changed is named in the log.
+// it or nothing. The log names other settings of the rtbeat section that have changed.
 func (bt *Beater) reload(a *assembly) error {
 	if bt.reread == nil {
 		return errors.New("this process cannot read its configuration again")
@@ -94,30 +93,8 @@ func (bt *Beater) reload(a *assembly) error {
 		bt.log.Warn(warning)
 	}
 	bt.log.Infow("reloaded: certificates, tokens, passwords and keys are those of the files now", "tls", bt.door.certificates != nil, "auth", schemesOf(authenticator))
-	keys := bt.config.Changed(read)
-	keys = append(keys, changedOfLibbeat(bt.settings, effective.New(root, read))...)
-	if len(keys) > 0 {
+	if keys := bt.config.Changed(read); len(keys) > 0 {
 		bt.log.Warnw("reloaded, but other settings have changed as well: a restart applies them", "settings", strings.Join(keys, ", "))
 	}
 	return nil
-}
-
-// changedOfLibbeat names the settings outside of the rtbeat section that differ, as far as they may be shown.
-func changedOfLibbeat(before, after []effective.Setting) (keys []string) {
-	was := make(map[string]string)
-	for _, s := range before {
-		was[s.Key] = s.Value
-	}
-	for _, s := range after {
-		if value, known := was[s.Key]; !strings.HasPrefix(s.Key, "rtbeat.") && (!known || value != s.Value) {
-			keys = append(keys, s.Key)
-		}
-		delete(was, s.Key)
-	}
-	for _, s := range before {
-		if _, gone := was[s.Key]; gone && !strings.HasPrefix(s.Key, "rtbeat.") {
-			keys = append(keys, s.Key)
-		}
-	}
-	return keys
 }

@@ -17,7 +17,7 @@ const module = "github.com/txn2/rtbeat"
 var mayImport = map[string][]string{
 	"":                       {"cmd"},
 	"cmd":                    {"beater", "config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/lumbersink", "internal/outputs", "internal/probe"},
-	"beater":                 {"config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatcheck", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/setting", "internal/shipper", "internal/status", "internal/systemd"},
+	"beater":                 {"config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/inflight", "internal/intake", "internal/libbeatcheck", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/setting", "internal/shipper", "internal/status", "internal/systemd"},
 	"config":                 {"internal/auth", "internal/clientip", "internal/diskqueue", "internal/inflight", "internal/intake", "internal/listen", "internal/setting"},
 	"internal/auth":          {"internal/setting"},
 	"internal/clientip":      {"internal/setting"},
@@ -31,18 +31,17 @@ var mayImport = map[string][]string{
 	"internal/diskqueue":     {"internal/batch", "internal/dedupe", "internal/inflight", "internal/metrics", "internal/setting"},
 	"internal/libbeatstats":  {"internal/metrics"},
 	"internal/shipper":       {"internal/batch", "internal/diskqueue", "internal/inflight", "internal/metrics"},
-	"internal/effective":     {"config", "internal/setting"},
 	"tools/answers":          {"internal/intake"},
 	"tools/extras":           {"cmd"},
 	"tools/metrics":          {"beater", "internal/metrics"},
 	"tools/settings":         {"config", "internal/setting"},
 	"internal/outputs":       {},
 	"internal/pipelinetest":  {},
-	"internal/status":        {"internal/effective"},
+	"internal/status":        {"config"},
 }
 
 // freeOfLibbeat are the rooms that build and test in a second, because they do not pull in libbeat.
-var freeOfLibbeat = []string{"internal/batch", "internal/effective", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/dedupe", "internal/diskqueue", "internal/pace", "internal/probe", "internal/shipper", "internal/systemd"}
+var freeOfLibbeat = []string{"config", "internal/batch", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/dedupe", "internal/diskqueue", "internal/pace", "internal/probe", "internal/shipper", "internal/systemd"}
 
 // stdlibAnd are the rooms that use nothing but the standard library, this module and what is named.
 var stdlibAnd = map[string][]string{

@@ -12,7 +12,7 @@ type Settings struct {
 	// TrustedProxies are the [proxies](#behind-a-proxy) whose `Forwarded` and `X-Forwarded-For` headers rtbeat believes:
 	// addresses, networks such as `10.0.0.0/8`, or `unix` for everybody who connects to the Unix socket. rtbeat ignores these
 	// headers of others.
-	TrustedProxies []string `config:"trusted_proxies"`
+	TrustedProxies []string `config:"trusted_proxies" show:"text"`
 
 	// ProxyProtocol is whether the `trusted_proxies` have to begin each connection with a [PROXY protocol](#proxy-protocol)
 	// header, version 1 or 2. Such a header of others is refused.

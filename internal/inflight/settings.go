@@ -33,7 +33,7 @@ type Settings struct {
 	// uuids are unique over all senders, and an equal uuid means an equal message. Otherwise the store loses messages. `none`
 	// is no id. A message without a uuid has an id in durable mode only, with `content`. The elasticsearch output of Logstash
 	// needs `document_id => "%{[@metadata][_id]}"`.
-	DocumentID DocumentID `config:"document_id"`
+	DocumentID DocumentID `config:"document_id" show:"text"`
 }
 
 // DefaultSettings are the settings where the file says nothing.

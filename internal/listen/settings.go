@@ -18,7 +18,7 @@ type Settings struct {
 	// Host is the address to listen on: a name or an IP address. Empty is every address of the machine, and so are `::` and
 	// `0.0.0.0`, of IPv6 too where the machine has it. `unix://` and an absolute path, such as `unix:///run/rtbeat/in.sock`,
 	// is a [Unix socket](#unix-socket), which has no port.
-	Host string `config:"host"`
+	Host string `config:"host" show:"text"`
 
 	// Port is the TCP port to listen on. `0` takes any free port; the log line `listening on` has its number.
 	Port int `config:"port"`
@@ -39,7 +39,7 @@ type Settings struct {
 type Admin struct {
 	// Host is the address of the [admin listener](#admin-listener): a name or an IP address. Empty is every address of the
 	// machine.
-	Host string `config:"host"`
+	Host string `config:"host" show:"text"`
 
 	// Port is the TCP port of the admin listener. `0` is none: `/metrics`, `/livez` and `/readyz` are then beside `/in`, and
 	// there is no [status page](status.md).

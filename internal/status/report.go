@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/txn2/rtbeat/internal/effective"
+	"github.com/txn2/rtbeat/config"
 )
 
 // schema is the version of the shape of Report. Fields may be added under the same one.
@@ -31,7 +31,7 @@ type Report struct {
 	Errors   []Error  `json:"errors"`
 	History  History  `json:"history"`
 
-	Configuration []effective.Setting `json:"configuration"` // null where it is withheld
+	Configuration []config.Setting `json:"configuration"` // null where it is withheld
 }
 
 // Change is a moment at which the verdict became another one, the newest first.

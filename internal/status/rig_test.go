@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/txn2/rtbeat/internal/effective"
+	"github.com/txn2/rtbeat/config"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,7 +44,7 @@ func newRig(t *testing.T) *rig {
 		r.numbers.Failures = append(r.numbers.Failures, Failure{What: "answer", Code: code, Reason: reason})
 	}
 	r.status = New(Settings{
-		Snapshot: r.snapshot, Ack: "delivered", Timeout: 5 * time.Second, Configuration: []effective.Setting{{Key: "rtbeat.port", Value: "8081"}},
+		Snapshot: r.snapshot, Ack: "delivered", Timeout: 5 * time.Second, Configuration: []config.Setting{{Key: "rtbeat.port", Value: "8081"}},
 	})
 	return r
 }

@@ -10,20 +10,20 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/txn2/rtbeat/internal/effective"
+	"github.com/txn2/rtbeat/config"
 )
 
 // Settings do not change while the process lives.
 type Settings struct {
-	Snapshot      func() Numbers // called from one goroutine at a time
-	Version       string         // of rtbeat
-	Commit        string         // of rtbeat
-	Libbeat       string         // its version
-	Ack           string         // the meaning of a 200, as rtbeat_ack_mode has it
-	Timeout       time.Duration  // rtbeat.timeout
-	Output        string         // the name of the output
-	Host          string         // rtbeat.admin.host: a name by which the page may be asked for
-	Configuration []effective.Setting
+	Snapshot      func() Numbers   // called from one goroutine at a time
+	Version       string           // of rtbeat
+	Commit        string           // of rtbeat
+	Libbeat       string           // its version
+	Ack           string           // the meaning of a 200, as rtbeat_ack_mode has it
+	Timeout       time.Duration    // rtbeat.timeout
+	Output        string           // the name of the output
+	Host          string           // rtbeat.admin.host: a name by which the page may be asked for
+	Configuration []config.Setting // without secrets
 }
 
 // Status is the page and what it shows.
