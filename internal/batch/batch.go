@@ -1,8 +1,7 @@
 // Package batch turns the body of a request into messages.
 //
-// It is the only code of the daemon that is fed by strangers, so it is pure (no I/O, no clock, no globals
-// that change), bounded (time and memory grow linearly with the body, memory is charged for, nesting is limited) and
-// fuzzed. It knows nothing of HTTP or of libbeat.
+// It reads bytes that anybody may send. So it is pure (no I/O, no clock, no globals that change), bounded (time and memory
+// grow linearly with the body, memory is charged, nesting is limited) and fuzzed. It knows nothing of HTTP or of libbeat.
 //
 // # What is accepted
 //
@@ -11,10 +10,10 @@
 //	{"uuid": "…", "size": 2, "messages": [{…}, {…}]}
 //
 // messages is required: an array of objects, or null, which means none. size is optional, and so is a size
-// of null; when it is given it must be a number equal to the number of messages, because the sender removes
+// of null. Any other size must be a number equal to the number of messages, because the sender removes
 // that many from its queue on success. JSON has one kind of number, so 2, 2.0 and 2e0 are the same size; the
-// string "2" is none. Every other key is passed over, the uuid of the batch too, which rxtx makes anew for each attempt.
-// Their values must be well-formed all the same.
+// string "2" is none. Decode ignores every other key, but its value must be well-formed. The uuid of the batch is one of
+// them: rxtx makes a new one for each attempt.
 //
 // The second is an array of messages, which may be empty:
 //
@@ -25,8 +24,8 @@
 //	{…}
 //	{…}
 //
-// Lines end with a newline, which the last one may lack. A line that holds only white space is passed over; any other
-// holds one message, whole, and nothing else but white space around it, which a carriage return is as well.
+// Lines end with a newline; the last one may end without it. Decode skips a line of white space. Every other line holds one
+// whole message, with white space around it. A carriage return is white space.
 //
 // # What is refused
 //
@@ -36,23 +35,21 @@
 //
 // # Numbers
 //
-// What reads the messages afterwards knows int64, uint64 and float64 and nothing else. A number becomes one of
-// these only if the same decimal value comes out when it is written again. Any other number becomes a string of
-// its exact digits, and is counted. No number is ever rounded.
+// The pipeline knows int64, uint64 and float64 only. A number becomes one of them if writing it gives the same decimal value.
+// Any other number becomes a string of its exact digits, and is counted. No number is rounded.
 //
-// # What a message weighs
+// # Weight
 //
-// A decoded message is larger than its text, by a factor that depends on what is in it: three for those of rxtx, sixty
-// for objects within objects that hold next to nothing. Whoever limits memory by the bytes of bodies would be off by as
-// much. So each message has a weight, in bytes: those of its text, or a sixth of what it takes on the heap, together with
-// what it is going to take when it is carried further, whichever is more. What is on the heap is reckoned from what
-// the decoder makes, by the sizes that Go's maps and allocations have. Six times the weights of all messages that are
-// somewhere in the process is therefore a bound for the memory that they take.
+// A decoded message takes more memory than its text: three times for messages of rxtx, sixty times for nested objects that
+// hold almost nothing. A limit on the bytes of bodies would be wrong by that factor. So each message has a weight in bytes:
+// the length of its text, or a sixth of its memory if that is more. Its memory is its values on the heap, plus perMessage
+// for the rest of the process. The values are added up from the sizes of Go's maps and allocations. Six times the weights of all
+// messages in the process is therefore a bound for their memory.
 //
-// Options.Charge is told while a body is being decoded by how much it turns out to be heavier than it is long.
+// Options.Charge is called during decoding for the weight beyond the length of the body.
 package batch
 
-// Batch is a decoded request body. It shares no memory with the body, but for Message.Raw.
+// Batch is a decoded request body. Only Message.Raw shares memory with the body.
 type Batch struct {
 	// Messages are in the order of the body. There may be none.
 	Messages []Message
@@ -61,7 +58,7 @@ type Batch struct {
 	NumbersAsStrings int
 }
 
-// Message is one message of a batch: the whole JSON object as sent, every key it had.
+// Message is one message of a batch: the JSON object as sent, with every key.
 type Message struct {
 	// Fields is never nil. A value is a string, bool, nil, int64, uint64, float64, []any or map[string]any,
 	// and so are the values within. A number that no Go number holds exactly is a string of its digits as sent.
@@ -70,13 +67,13 @@ type Message struct {
 	// UUID is the value of the message's own key "uuid" when that is a string, else "".
 	UUID string
 
-	// Weight is what the message counts for where memory is limited, in bytes, at least the length of Raw.
+	// Weight is the share of the message in a limit on memory, in bytes. It is at least the length of Raw.
 	Weight int
 
 	// StoredKey, where it is not zero, is what Key returns. Decode leaves it zero. It spares hashing a message twice, and
 	// tells a stored message without a uuid from others.
 	StoredKey Key
 
-	// Raw is the message as it was sent, a part of the body. Let go of it soon: it keeps the whole body in memory.
+	// Raw is the message as it was sent, a part of the body. Set it to nil soon: it keeps the whole body in memory.
 	Raw []byte
 }

@@ -10,12 +10,12 @@ import (
 
 // Decode reads a batch from a request body, as the options say.
 //
-// The body must not be changed meanwhile, nor as long as Message.Raw is needed, which points into it; nothing else that
-// is returned does. Every error is an *Error, but for those of Options.Charge and Options.Interrupted, and comes with a
-// zero Batch: there are no half-read batches. Decode keeps no state, so any number of goroutines may call it at once.
+// The body must not change during Decode, nor while Message.Raw is in use, which points into it. Nothing else in the batch
+// points into the body. Every error is an *Error, or the error of Options.Charge or Options.Interrupted. It comes with a zero
+// Batch. Decode keeps no state, so any number of goroutines may call it at once.
 //
-// Decode does not limit the length of the body, its caller does. What it makes takes at most six times the memory of the
-// body and of what it has charged for, and of one step of charging, give or take the text of one value and some 32 KiB.
+// The caller limits the length of the body. Decode takes at most six times the memory of the body, of its charges and of one
+// chargeStep, plus the text of one value and some 32 KiB.
 func Decode(body []byte, o Options) (Batch, error) {
 	d := newDecoder(body, o)
 	if len(bytes.TrimLeft(body, whitespace)) == 0 {
@@ -31,7 +31,7 @@ func Decode(body []byte, o Options) (Batch, error) {
 	return Batch{Messages: messages, NumbersAsStrings: d.asStrings}, nil
 }
 
-// whitespace is what JSON allows between tokens; delimiters is that and what jsontext passes over by itself.
+// whitespace is what JSON allows between tokens. delimiters adds what jsontext skips by itself.
 const (
 	whitespace = " \t\r\n"
 	delimiters = whitespace + ",:"
@@ -66,8 +66,8 @@ type decoder struct {
 	texts   texts
 }
 
-// strict is how jsontext has to read. Repeated keys are found while the maps are filled, which costs less than having
-// jsontext remember every key a second time.
+// strict are the options of jsontext. Decode finds repeated keys while it fills the maps: jsontext would remember every key a
+// second time.
 var strict = jsontext.AllowDuplicateNames(true)
 
 func newDecoder(body []byte, o Options) *decoder {
@@ -114,7 +114,7 @@ func (d *decoder) read() int64 {
 	return d.start + d.text.InputOffset()
 }
 
-// offset returns where the next token starts. It looks for it again, so it is for the rare places that need it.
+// offset returns where the next token starts. It searches for it, so it is for rare calls.
 func (d *decoder) offset() int64 {
 	rest := d.body[d.read():d.end]
 	return d.end - int64(len(bytes.TrimLeft(rest, delimiters)))

@@ -47,27 +47,27 @@ func (d *decoder) envelope() ([]Message, error) {
 	if !seen.has("messages") {
 		return nil, d.fail(WrongShape, start, "there is no key messages")
 	}
-	if !size.fits(len(list)) {
+	if !size.matches(len(list)) {
 		return nil, d.fail(SizeMismatch, size.at, fmt.Sprintf("size is %s, but the number of messages is %d",
 			size, len(list)))
 	}
 	return list, nil
 }
 
-// messagesOrNull reads the value of the key messages. room is how many messages to expect, 0 if that is not known.
-func (d *decoder) messagesOrNull(room int64) ([]Message, error) {
+// messagesOrNull reads the value of the key messages. expected is the announced number of messages, 0 if unknown.
+func (d *decoder) messagesOrNull(expected int64) ([]Message, error) {
 	switch d.text.PeekKind() {
 	case 'n':
 		return nil, d.ignored()
 	case '[':
-		return d.messages(room)
+		return d.messages(expected)
 	default:
 		return nil, d.wrong(d.offset(), "messages is no array")
 	}
 }
 
-// wrong returns the error for the next value, which starts at offset and has the wrong shape, unless it has a
-// problem of its own.
+// wrong returns the error for the next value, which starts at offset and has the wrong shape. A problem within the value comes
+// first.
 func (d *decoder) wrong(offset int64, msg string) error {
 	if err := d.ignored(); err != nil {
 		return err
@@ -75,9 +75,9 @@ func (d *decoder) wrong(offset int64, msg string) error {
 	return d.fail(WrongShape, offset, msg)
 }
 
-// size is what a batch says about its number of messages. The zero value says nothing.
+// size is the number of messages that a batch announces. The zero value announces none.
 type size struct {
-	number any // int64, uint64, float64; a string for one that is none of these
+	number any // int64, uint64 or float64; a string for any other number
 	at     int64
 }
 
@@ -99,14 +99,14 @@ func (d *decoder) size() (size, error) {
 	return size{number: n, at: at}, nil
 }
 
-// announced returns how many messages to expect, 0 if the size does not say.
+// announced returns the number of messages as an integer, 0 if it is none.
 func (s size) announced() int64 {
 	n, _ := s.number.(int64)
 	return max(n, 0)
 }
 
-// fits reports whether a batch of n messages may have this size.
-func (s size) fits(n int) bool {
+// matches reports whether a batch of n messages may have this size.
+func (s size) matches(n int) bool {
 	switch v := s.number.(type) {
 	case nil:
 		return true
@@ -119,7 +119,7 @@ func (s size) fits(n int) bool {
 	}
 }
 
-// String returns the number in short, not the digits of the body.
+// String returns the number in its shortest form, not the digits of the body.
 func (s size) String() string {
 	switch v := s.number.(type) {
 	case int64:

@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Reason is a stable word for why a body was refused, fit for a metric label.
+// Reason says why a body was refused. It is a fixed text, fit for a metric label.
 type Reason string
 
 // The reasons. All of them mean that sending the same bytes again will fail again.
@@ -27,31 +27,30 @@ const (
 	TooManyMessages Reason = "too_many_messages" // more than Options.MaxMessages
 )
 
-// Error is the only kind of error that Decode makes. It never holds bytes of the body, so that it may be
-// shown to a client and logged. The one thing it repeats is a size that is a number, written anew.
+// Error is the only kind of error that Decode makes. It never holds bytes of the body, so a sender and the log may get it.
+// The only value that it repeats is a size that is a number, written anew.
 //
-// A body is judged in reading order and the first problem is reported, with two exceptions: a value that is
-// wrong as a whole (its shape, or its key, which was there before) is read to its end first, so that text which
-// is not even JSON is called malformed; and what only the body as a whole can show (no messages, another size)
-// comes last.
+// Decode reports the first problem in reading order, with two exceptions. A value of the wrong shape, or of a repeated key,
+// is read to its end first: text that is not JSON is always called malformed. Problems of the whole body (no messages,
+// another size) come last.
 type Error struct {
 	// Reason says what kind of problem it is.
 	Reason Reason
 
-	// Offset counts the bytes of the body before the offending one: the byte that cannot stand there, the
+	// Offset counts the bytes of the body before the wrong one: the byte that JSON does not allow there, the
 	// backslash of a bad escape, the quote that opens a repeated or too long key, the bracket that nests too deep, the
-	// first byte of a value that has the wrong shape or is too long, or of a message too many. It is the length of the
-	// body when the body ends too soon or is empty, and that of the newline when a line ends too soon.
+	// first byte of a value that has the wrong shape or is too long, or of the first message beyond the limit. It is the length
+	// of the body when the body ends too soon or is empty, and the offset of the newline when a line ends too soon.
 	Offset int64
 
-	// Index is the message the problem lies in, counting from 0; -1 if it lies outside of any message. In NDJSON each
-	// line that is not blank is a message, be it one or not.
+	// Index is the message with the problem, counting from 0; -1 for a problem outside of all messages. In NDJSON each
+	// line that is not blank counts as a message, valid or not.
 	Index int
 
-	// Line is the line of the body that Offset lies in, counting from 1, when the body is NDJSON; otherwise 0.
+	// Line is the line of Offset, counting from 1, when the body is NDJSON; otherwise 0.
 	Line int
 
-	// Msg says in a few words what is wrong, without saying where.
+	// Msg says what is wrong, without the position.
 	Msg string
 }
 
@@ -67,7 +66,7 @@ const (
 	msgTrailing  = "data after the end of the JSON value"
 	msgCharacter = "unexpected character"
 
-	// The same two, where a hint helps.
+	// With a hint for the sender.
 	msgTrailingLine = msgTrailing + " (one message a line is application/x-ndjson)"
 	msgLineEnds     = "the line ends before its message does, which takes exactly one"
 	msgLineMore     = "data after the end of the message, which has a line for itself"
@@ -96,9 +95,8 @@ func (d *decoder) fail(reason Reason, offset int64, msg string) error {
 	return e
 }
 
-// malformed translates an error of jsontext. That error quotes the input, characters as well as object keys,
-// so nothing but its position is taken from it: the phrase comes from the byte found there. Each phrase is
-// true of its byte wherever that stands, in a string or between values.
+// malformed translates an error of jsontext. That error quotes the body, so malformed takes only its position. The phrase
+// comes from the byte at that position. Each phrase is true of its byte, both in a string and between values.
 func (d *decoder) malformed(err error) error {
 	offset := d.end
 	var syntax *jsontext.SyntacticError

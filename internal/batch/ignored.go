@@ -1,7 +1,6 @@
 package batch
 
-// ignored reads a value that nobody needs, to see that it is well-formed. It makes nothing but the sets of keys that
-// tell whether one comes twice, and lets go of them as the objects end.
+// ignored reads a value only to check that it is well-formed. It keeps the keys of each open object, to find a repeated key.
 func (d *decoder) ignored() error {
 	if err := d.yield(); err != nil {
 		return err
@@ -56,10 +55,10 @@ func (d *decoder) ignoredArray() error {
 	return d.close()
 }
 
-// keySet is the keys of an object whose values are not kept. The zero value has none.
+// keySet holds the keys of an object whose values are not kept. The zero value is empty.
 type keySet struct {
 	keys    map[string]struct{}
-	entries int // that it has slots for
+	entries int // number of keys that the slots hold
 }
 
 // has reports whether the key was added.
@@ -68,7 +67,7 @@ func (s *keySet) has(key string) bool {
 	return ok
 }
 
-// addKey adds a key that stands at offset at. The same key twice is an error.
+// addKey adds the key at the offset at. A repeated key is an error.
 func (d *decoder) addKey(s *keySet, key string, at int64) error {
 	n := len(s.keys)
 	if s.keys == nil {

@@ -5,12 +5,12 @@ import (
 	"encoding/base64"
 )
 
-// Key tells messages apart: equal keys mean equal bytes. It is the first half of a SHA-256. Nobody can make a message
-// with the key of another's, and have it taken for a retry; making two of his own that are alike takes 2^64 attempts.
+// Key identifies a message: equal keys mean equal bytes. It is the first half of a SHA-256. A sender cannot make a message with
+// the key of another sender's message. Two different messages of its own with one key take 2^64 attempts.
 type Key [16]byte
 
-// Key returns the StoredKey, or the key of the message as it was sent, and false when the message has no uuid: such a message is never
-// taken for a retry, because two of them may be alike and both be meant. Valid as long as Raw is.
+// Key returns StoredKey, or else the hash of Raw, which has to be there. It is false for a message without a uuid. Such a message
+// is never a retry: two of them may be equal, and both be meant.
 func (m Message) Key() (key Key, ok bool) {
 	if m.StoredKey != (Key{}) {
 		return m.StoredKey, true

@@ -4,8 +4,8 @@ import "bytes"
 
 // lineByLine reads NDJSON, the whole body.
 //
-// Each line is read by itself, so that a message that was cut off does not swallow the next one, and the error names
-// the line that is to blame. No string of JSON holds a newline, so that looking for newlines is enough.
+// It decodes each line alone: a message that was cut off does not take in the next one, and the error names the right
+// line. A newline always ends a line, because no string of JSON holds one.
 func (d *decoder) lineByLine() ([]Message, error) {
 	var list []Message
 	for from := int64(0); d.nextLine(from); from = d.end {

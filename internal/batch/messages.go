@@ -7,20 +7,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// minMessage is the fewest bytes a message is taken to have when room is made for as many messages as size
-// announces. A body of smaller messages only grows its slice later; a body that lies about its size gets no
-// more memory than half its own.
+// minMessage is the length in bytes that each announced message must have left in the body for its slot to be preallocated.
+// For smaller messages the slice grows later. A body with a false size gets at most half of its own length in memory.
 const minMessage = 2 * messageBytes
 
-// messages reads an array of messages. room is how many to expect, 0 if that is not known.
-func (d *decoder) messages(room int64) ([]Message, error) {
+// messages reads an array of messages. expected is the announced number of messages, 0 if unknown.
+func (d *decoder) messages(expected int64) ([]Message, error) {
 	if _, err := d.text.ReadToken(); err != nil {
 		return nil, d.malformed(err)
 	}
 	if d.most > 0 {
-		room = min(room, int64(d.most))
+		expected = min(expected, int64(d.most))
 	}
-	list := make([]Message, 0, min(room, (d.end-d.read())/minMessage))
+	list := make([]Message, 0, min(expected, (d.end-d.read())/minMessage))
 	for kind := d.text.PeekKind(); kind != ']'; kind = d.text.PeekKind() {
 		if kind != jsontext.KindInvalid {
 			d.index = len(list)
@@ -67,7 +66,7 @@ func (d *decoder) message() (Message, error) {
 	return m, d.settle(end)
 }
 
-// hasStringUUID looks at the text of a message, which is well-formed, for the kind of its uuid.
+// hasStringUUID reports whether the uuid of a well-formed message is a string in its text.
 func hasStringUUID(raw []byte) bool {
 	text := jsontext.NewDecoder(bytes.NewBuffer(raw), strict)
 	for _, err := text.ReadToken(); err == nil; err = text.SkipValue() {

@@ -3,15 +3,14 @@ package batch
 // maxInterned is the longest object key that is kept for reuse, in bytes.
 const maxInterned = 64
 
-// names holds object keys already seen in a batch, so that a key that stands in every message is allocated once.
-// Keys that meet in a slot displace each other: that costs an allocation and nothing else, so that a sender who
-// looks for collisions gains nothing.
+// names holds object keys of the batch, so that a key of every message is allocated once. Two keys of one slot displace each
+// other. That costs an allocation and nothing else, so collisions are no attack.
 type names struct {
 	slots [256]string
 }
 
-// intern returns the string of key. It is the object's own, and not the batch's, if it had to be made because the key is
-// long or has displaced another. What the first key in each slot takes, 16 KiB at most, is left out of the books.
+// intern returns the string of key. own is whether the string is charged to the object, because the key is long or has
+// displaced another. The first key of each slot is not charged: they take 16 KiB at most.
 func (n *names) intern(key []byte) (name string, own bool) {
 	if len(key) > maxInterned {
 		return string(key), true

@@ -7,9 +7,9 @@ import (
 )
 
 // number returns the value of a JSON number literal that is already known to keep the grammar. An integer becomes
-// an int64, else a uint64; a number with a fraction or an exponent becomes a float64. It is exact: when the value
-// is written in its shortest form, as libbeat's encoders do, the same decimal value comes out. Where that cannot
-// be had, number returns the literal itself as a string and reports false.
+// an int64, else a uint64; a number with a fraction or an exponent becomes a float64. It is exact: writing it in its
+// shortest form, as libbeat's encoders do, gives the same decimal value. Otherwise number returns the literal as a
+// string, and false.
 //
 // The work is linear in the length of the literal, whatever its exponent.
 func number(literal []byte) (v any, exact bool) {
@@ -66,12 +66,11 @@ func integer(literal []byte) (any, bool) {
 	}
 }
 
-// maxDigits is how many significant digits the shortest form of a float64 has at most. A number with more of them
-// is therefore never the shortest form of any.
+// maxDigits is the most significant digits that the shortest form of a float64 has. A number with more is no shortest form.
 const maxDigits = 17
 
-// decimal is the number ±mantissa × 10^exponent. The mantissa does not end in a zero, so that two decimals are
-// equal in value exactly if they are equal; zero has no exponent.
+// decimal is the number ±mantissa × 10^exponent. The mantissa does not end in a zero, and zero has no exponent: decimals of
+// equal value are equal.
 type decimal struct {
 	negative bool
 	mantissa uint64
@@ -127,7 +126,7 @@ func parseDecimal(literal []byte) (decimal, bool) {
 	return d, true
 }
 
-// parseExponent reads what follows the e. It stops at a size that no number of digits in a body can make up for.
+// parseExponent reads the text after the e. It stops at a size that no number of digits in a body can offset.
 func parseExponent(text []byte) int64 {
 	const enough = 1 << 50
 	var n int64
@@ -147,7 +146,7 @@ func parseExponent(text []byte) int64 {
 }
 
 const (
-	// safeDigits is how many significant digits survive the way from decimal to float64 and back in any case.
+	// safeDigits is how many significant digits always survive the conversion to float64 and back.
 	safeDigits = 15
 	// safeExponent is the largest power of ten that a float64 holds exactly.
 	safeExponent = 22
@@ -181,8 +180,8 @@ func (d decimal) magnitude() (float64, bool) {
 		return 0, false
 	}
 
-	// strconv reads no more than a few digits of an exponent, so it is given the normalised number and not the
-	// literal. The rest is what the promise says: write it, and see whether the same value comes out.
+	// strconv reads only a few digits of an exponent, so it gets the normalised number and not the literal. Writing the result
+	// shows whether it is exact.
 	var buf [32]byte
 	text := strconv.AppendUint(buf[:0], d.mantissa, 10)
 	text = strconv.AppendInt(append(text, 'e'), d.exponent, 10)

@@ -1,17 +1,16 @@
 package batch
 
 // DefaultMaxDepth is how many levels of objects and arrays a message may have unless Options say otherwise, counting the
-// message itself as the first. The values of keys that are passed over have the same limit.
+// message itself as the first. The values of ignored keys have the same limit.
 //
-// Real messages have fewer than ten levels. What reads them afterwards walks them recursively and has limits
-// of its own: 20 levels for a field in Elasticsearch by default, 1,000 for the JSON parser of Logstash. 128 is
-// above any sane message.
+// Real messages have fewer than ten levels. Later readers are recursive and have their own limits: by default 20 levels
+// for a field in Elasticsearch, 1,000 for the JSON parser of Logstash.
 const DefaultMaxDepth = 128
 
 // HighestMaxDepth is the most that Options.MaxDepth may ask for. Logstash's JSON parser reads 1,000 levels. It closes the
 // connection at an event with more, and libbeat sends that event again for ever. The event adds one level to the message; the
 // other nine are for processors. Here, 1,000 levels take a quarter of a megabyte of stack, and twice that while the stack
-// grows. Options.Charge is told.
+// grows. Options.Charge is called for it.
 const HighestMaxDepth = 990
 
 // Limits on the length of keys and strings, in bytes of UTF-8 without escapes. Logstash's JSON parser closes the connection
@@ -33,7 +32,7 @@ const (
 // Options say how to read a body. The zero value reads a JSON text of any number of messages, with DefaultMaxDepth,
 // DefaultMaxKeyBytes and HighestMaxStringBytes.
 type Options struct {
-	// Lines is whether the body is NDJSON, one message a line, instead of one JSON text.
+	// Lines says that the body is NDJSON, one message a line, instead of one JSON text.
 	Lines bool
 
 	// MaxMessages is how many messages a batch may have; 0 means any number. Decode stops where one more begins.
@@ -51,19 +50,18 @@ type Options struct {
 	// a number that becomes a string, too. 0 means HighestMaxStringBytes, and so does more.
 	MaxStringBytes int
 
-	// Charge, if there is one, is asked for memory while it is being used: bytes is by how much the weight of what has been
-	// decoded goes further beyond the bytes it was decoded from. That the body itself has been paid for is taken for
-	// granted. Ordinary messages weigh no more than their bytes, and then it is never called.
+	// Charge, unless nil, is called for the weight of the decoded values beyond the bytes that they were decoded from. bytes
+	// is the growth since the last call. The caller has reserved the body itself. Ordinary messages weigh no more than
+	// their bytes: for them Charge is never called.
 	//
-	// It is called in steps of at least 32 KiB, and once more at the end for what is left. When Decode succeeds, the length
-	// of the body and all charges together are no less than the weights of the messages. They may be more, because
-	// memory that is needed only for a while is charged for as well.
+	// Each call is for at least 32 KiB, except for the last one. When Decode succeeds, the length of the body and all charges
+	// together are at least the weights of the messages. They may be more: memory in use for a while is charged as well.
 	//
-	// When it returns an error, Decode stops and returns that error as it is.
+	// When it returns an error, Decode stops and returns that error unchanged.
 	Charge func(bytes int64) error
 
-	// Interrupted, if there is one, is looked at every 32 KiB or so: nobody may want the batch any more. When it returns
-	// an error, Decode stops and returns that error as it is.
+	// Interrupted, unless nil, is called every 32 KiB or so, to stop when nobody waits for the batch. When it returns an
+	// error, Decode stops and returns that error unchanged.
 	Interrupted func() error
 }
 

@@ -5,19 +5,19 @@ import "strings"
 const (
 	// maxPacked is the longest string that shares an allocation with others, in bytes.
 	maxPacked = 512
-	// firstChunk is such an allocation where nothing is known, and maxChunk the largest.
+	// firstChunk is the size of such an allocation in the first message, and maxChunk the largest.
 	firstChunk, maxChunk = 160, 4 << 10
 )
 
-// texts makes the strings of a message, short ones in few allocations. Those of two messages share none: the one would
-// keep the memory of the other.
+// texts makes the strings of a message, short ones in few allocations. Two messages never share an allocation: one would keep
+// the memory of the other.
 type texts struct {
-	chunk strings.Builder // what was taken from it stays: it is only appended to, and never grows
+	chunk strings.Builder // only appended to, and never grown: strings point into it
 	next  int             // the size of the next chunk
 	used  int             // bytes of short strings in the message
 }
 
-// begin begins a message, which is likely to have as much text as the one before.
+// begin begins a message. It expects as much text as in the message before.
 func (t *texts) begin() {
 	t.chunk.Reset()
 	t.next = firstChunk
@@ -31,7 +31,7 @@ func (t *texts) begin() {
 func (t *texts) make(plain []byte) (s string, allocated int64) {
 	n := len(plain)
 	switch {
-	case n <= 1: // those are the runtime's own
+	case n <= 1: // the runtime allocates none
 		return string(plain), 0
 	case n > maxPacked:
 		return string(plain), charBytes(n)

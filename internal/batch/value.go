@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// value reads the next value, whatever it is.
+// value reads the next value, of any kind.
 func (d *decoder) value() (any, error) {
 	if err := d.yield(); err != nil {
 		return nil, err
@@ -42,12 +42,12 @@ func (d *decoder) literal() (any, error) {
 	}
 }
 
-// widest is for how many entries a map is made at most before it has any: those of 128 slots. A narrow object after a wide one
-// wastes no more.
+// widest is the most entries that a map is preallocated for: those of 128 slots. A narrow object after a wide one wastes at
+// most that.
 const widest = 104
 
-// object reads an object. The maps are made as wide as the object before at the same depth, since the messages
-// of a batch look alike.
+// object reads an object. The map is preallocated for the number of keys of the last object at this depth, since the messages of
+// a batch look alike.
 func (d *decoder) object() (map[string]any, error) {
 	if err := d.open(); err != nil {
 		return nil, err
@@ -115,8 +115,8 @@ func (d *decoder) array() ([]any, error) {
 	return list, d.close()
 }
 
-// push puts an element on the stack. Growing the stack is paid for before it is done, since it may be large. The element
-// itself need not be looked at: a scalar takes less than it may, beside its slot, and whatever holds others has paid.
+// push puts an element on the stack. It pays for a larger stack before it allocates it, since that may be large. It does not
+// pay for the element: a scalar is small, and an object or array has paid.
 func (d *decoder) push(v any) error {
 	if n := cap(d.stack); len(d.stack) == n {
 		larger := max(16, n+n/2)
@@ -161,7 +161,7 @@ func (d *decoder) close() error {
 // name reads an object key and returns it with its offset.
 func (d *decoder) name() (string, int64, error) {
 	if d.text.PeekKind() != '"' {
-		// A key that is no string is not worth reading: taking its first token is enough for the error.
+		// The first token of a key that is no string is enough for the error.
 		_, err := d.text.ReadToken()
 		return "", 0, d.malformed(err)
 	}
@@ -206,8 +206,7 @@ func (d *decoder) stringTooLong(length int) error {
 	return d.fail(StringTooLong, d.read()-int64(length), fmt.Sprintf("a string is longer than %d bytes", d.maxString))
 }
 
-// maxScratch is the largest buffer that is kept for the next string with escapes. It is small enough to stay out of the
-// books.
+// maxScratch is the largest buffer that is kept for the next string with escapes. It is too small to be charged.
 const maxScratch = 8 << 10
 
 // unquote takes quotes and escapes from a string. The result is valid until the next call.

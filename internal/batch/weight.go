@@ -5,16 +5,16 @@ import "math"
 // What a byte of weight stands for.
 const (
 	// heapFactor is how many bytes of the heap one byte of weight stands for. Messages like those of rxtx, some 370 bytes
-	// long, take three times their length once decoded, and perMessage on top makes that six: they weigh what they are
-	// long. Only what is denser, many small values in few bytes, weighs more than it is long.
+	// long, take three times their length once decoded, and perMessage on top makes that six: their weight is their
+	// length. Only denser messages, many small values in few bytes, weigh more than their length.
 	heapFactor = 6
 
-	// perMessage is what a message costs whoever carries it further, in bytes of the heap and whatever is in it: the
-	// event with its own maps, the entry in a queue, the place in a ledger. None of it is there yet while decoding, which
-	// is why the list of messages, which takes up to 168 bytes for each while it grows, needs no account of its own.
+	// perMessage is the memory of a message after decoding, in bytes of the heap, whatever it holds: the event with its maps,
+	// the entry in a queue, the entry in the registry. While decoding, the list of messages takes up to 168 bytes of it for
+	// each, and is not charged on its own.
 	perMessage = 1024
 
-	// chargeStep is the least that Options.Charge is asked for at a time, but for the last time.
+	// chargeStep is the least number of bytes of a call of Options.Charge, except for the last one.
 	chargeStep = 32 << 10
 )
 
@@ -24,7 +24,7 @@ const (
 	messageBytes = 56  // a Message
 	listBytes    = 24  // an array without its elements
 	textBytes    = 16  // a string without its bytes
-	numberBytes  = 8   // a number that is not among the few that the runtime has at hand
+	numberBytes  = 8   // a number; the runtime allocates none for small ones
 	mapBytes     = 48  // a map without entries
 	groupBytes   = 288 // the first eight slots of a map
 	slotBytes    = 41  // each slot of a larger map: 33 for an entry, the rest for control bytes, tables and rounding
@@ -32,7 +32,7 @@ const (
 )
 
 // A map has 8 slots, or a power of two of which 13 of 16 are in use at most. Go fills 14 of 16. It splits a large map in parts,
-// some earlier than others, which the 13 makes up for.
+// some earlier than others; 13 allows for that.
 const (
 	groupEntries = 8
 	nextEntries  = 13 // in 16 slots
@@ -46,7 +46,7 @@ func growEntries(entries int) int {
 	return 2 * entries
 }
 
-// slotsBytes is what the slots of a map with space for so many entries take. A map without values takes less, and is charged the
+// slotsBytes is the memory of the slots of a map for this many entries. A map without values takes less and is charged the
 // same: it lives shortly.
 func slotsBytes(entries int) int64 {
 	if entries <= groupEntries {
@@ -55,7 +55,7 @@ func slotsBytes(entries int) int64 {
 	return int64(entries) / nextEntries * 16 * slotBytes
 }
 
-// allocated is about what an allocation of n bytes takes, given the sizes that the runtime has.
+// allocated is about the memory of an allocation of n bytes, by the size classes of the runtime.
 func allocated(n int64) int64 {
 	switch {
 	case n <= 32:
@@ -69,7 +69,7 @@ func allocated(n int64) int64 {
 	}
 }
 
-// charBytes is what the bytes of a string of length n take. Those of one byte are the runtime's own.
+// charBytes is the memory of the bytes of a string of length n. The runtime allocates none for one byte.
 func charBytes(n int) int64 {
 	if n <= 1 {
 		return 0
@@ -80,13 +80,13 @@ func charBytes(n int) int64 {
 // weight is heap bytes in bytes of weight.
 func weight(heap int64) int64 { return (heap + heapFactor - 1) / heapFactor }
 
-// account keeps the books of what decoding makes.
+// account adds up the memory that decoding takes.
 type account struct {
 	charge func(int64) error // may be nil
 
-	// made is what the values take that are being read, those of finished messages left out; held is what the decoder
-	// itself takes and will let go of. limit is the sum of both at which charge may have to be called: until then one
-	// comparison is all that an element costs.
+	// made is the memory of the values being read, without finished messages. held is the decoder's own memory, which it
+	// frees at the end. limit is the sum of both from which on a charge may be due: below it, an element costs one
+	// comparison.
 	made, held, limit int64
 
 	rawDone int64 // bytes of the body that are finished messages
@@ -97,12 +97,12 @@ type account struct {
 func newAccount(charge func(int64) error) account {
 	a := account{charge: charge, limit: math.MaxInt64}
 	if charge != nil {
-		a.limit = 0 // so that the first look at it finds the right one
+		a.limit = 0 // the first call of settle computes it
 	}
 	return a
 }
 
-// finish takes a message of raw bytes, which made heap bytes, into the books and returns its weight.
+// finish adds a message of raw bytes, which took heap bytes, and returns its weight.
 func (a *account) finish(raw int, heap int64) int {
 	w := max(int64(raw), weight(heap))
 	a.made -= heap
@@ -111,7 +111,7 @@ func (a *account) finish(raw int, heap int64) int {
 	return int(w)
 }
 
-// settle charges for what has been made, of which read bytes of the body have been seen, if that is worth a call.
+// settle charges for the memory taken after read bytes of the body, if that is at least one chargeStep.
 func (a *account) settle(read int64) error {
 	if a.charge == nil {
 		return nil
@@ -144,7 +144,7 @@ func (a *account) chargeTo(need, step int64) error {
 	return nil
 }
 
-// pay is settle where it may be due. It stands wherever something was made, or is about to be if that is large.
+// pay calls settle when a charge may be due. Call it after memory was taken, or before, where it may be large.
 func (d *decoder) pay() error {
 	if d.made+d.held < d.limit {
 		return nil
@@ -155,7 +155,7 @@ func (d *decoder) pay() error {
 // yieldEvery is how many bytes are read, or charged for, between two steps of the pace: a fifth of a millisecond's work.
 const yieldEvery = 32 << 10
 
-// yield lets others run every 32 KiB, and stops a decoding that nobody wants any more. It is called before each value.
+// yield lets other goroutines run every 32 KiB, and stops when Interrupted says so. Call it before each value.
 func (d *decoder) yield() error {
 	at := d.read()
 	if at-d.yieldedAt < yieldEvery && d.charged-d.yieldedCharged < yieldEvery {
