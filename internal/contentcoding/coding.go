@@ -1,31 +1,30 @@
 // Package contentcoding turns the body of a request, as it came over the wire, into its plain bytes.
 //
 // It undoes the content codings of HTTP (RFC 9110, section 8.4.1): gzip (RFC 1952), deflate (RFC 1950) and zstd
-// (RFC 8878, RFC 9659). It owns what makes that dangerous when the bytes come from strangers: a body that is a
-// thousand times larger when it is unpacked, decoders whose own memory is larger than the body, data that is cut off
-// or altered. It knows nothing of HTTP but the value of one header field, and nothing of what the bytes mean.
+// (RFC 8878, RFC 9659). It handles the dangers of bytes that anybody may send: a body that is a thousand times larger when it is
+// unpacked, decoders whose own memory is larger than the body, data that is cut off or altered. Of HTTP it knows only the
+// value of one header field. It does not know what the bytes mean.
 //
-// The body is in memory when it is unpacked, so nothing here ever waits for a sender.
+// The whole compressed body is in memory before, so this package never waits for a sender.
 //
 // # What is bounded
 //
-// Output: nothing beyond the limit is kept, and a decoder is asked for one byte more at the most. Size fields in a
-// header are promises and buy nothing: the buffer grows with what was really unpacked.
+// Output: it keeps nothing beyond the limit, and reads at most one byte more. It ignores the sizes that a header announces:
+// the buffer grows with the unpacked bytes.
 //
 // Memory beside the output: a decompression holds a buffer of 256 KiB, and a decoder for each coding that it has met:
-// 50 KiB for gzip, the same for each form of deflate, and for zstd what the sender chose as its window, 8 MiB at the
-// most, and up to 3 MiB for one block. They are kept for the next body, and there are never more of them than the number
-// given to New: however many requests there are, the whole is at most 12 MiB times that number. A process keeps as
-// many as ever ran at once.
+// 50 KiB for gzip, the same for each form of deflate, and for zstd the window that the sender chose, 8 MiB at the
+// most, and up to 3 MiB for one block. They are kept for the next body: as many as ever ran at once, and never more than
+// the number given to New. The total is at most 12 MiB times that number.
 //
-// Time: linear in wire and output together, and it ends early with the context, also where a body has
-// millions of parts that unpack to nothing.
+// Time: linear in wire and output together. It ends early with the context, even for a body of millions of parts that unpack
+// to nothing.
 //
 // # What is refused
 //
-// A body must be complete and nothing else: cut off, a wrong checksum, bytes after its end, all these are
-// ErrCorrupt. Where a coding allows a body in several parts (the members of gzip, the frames of zstd), they are all
-// read. Half a body is never returned, since it could well be JSON.
+// A body that is cut off, has a wrong checksum or has bytes after its end is ErrCorrupt. Where a coding allows a body in several
+// parts (the members of gzip, the frames of zstd), all of them are read. A part of a body is never returned, since it may
+// be valid JSON.
 package contentcoding
 
 import (
@@ -37,14 +36,14 @@ import (
 // (RFC 9110, section 12.5.3).
 const Accepted = "gzip, deflate, zstd, identity"
 
-// The errors of this package. Their texts are fixed, and so is whatever they are wrapped in but for counts: no byte of a
-// request is in them.
+// The errors of this package. Their texts, and those of errors that wrap them, are fixed except for counts. They hold no byte of a
+// request.
 var (
-	// ErrUnsupported means that the body may be fine, but is coded in a way that is not undone here: by an unknown
-	// coding, by several in turn, with a zstd window beyond 8 MiB, or with a dictionary.
+	// ErrUnsupported means that the body may be valid, but this package cannot unpack it: an unknown coding, several codings,
+	// a zstd window beyond 8 MiB, or a dictionary.
 	ErrUnsupported = errors.New("unsupported content coding")
 
-	// ErrTooLarge means that the plain bytes are more than the limit.
+	// ErrTooLarge means more plain bytes than the limit.
 	ErrTooLarge = errors.New("the body is too large once it is decompressed")
 
 	// ErrCorrupt means that the body is not what its coding says: cut off, altered, or followed by something else.
@@ -62,8 +61,8 @@ const (
 	Zstd                   // RFC 8878
 )
 
-// String returns the name of the coding as HTTP registers it, "unknown" for a value that is none. There are few of them,
-// and none comes from a sender, so it is fit for a metric label.
+// String returns the name of the coding as HTTP registers it, "unknown" for any other value. It is fit for a metric label: the
+// names are fixed.
 func (c Coding) String() string {
 	switch c {
 	case Identity:
@@ -80,11 +79,11 @@ func (c Coding) String() string {
 }
 
 // Parse reads the values of all Content-Encoding fields of a request (RFC 9110, section 8.4), in any case and with
-// white space around them; x-gzip is gzip. No field, an empty one and "identity" are all Identity. Strictly
-// "identity" should not be sent at all; beside another coding it changes nothing and is passed over.
+// white space around them; x-gzip is gzip. No field, an empty one and "identity" are all Identity. Parse ignores "identity"
+// beside another coding.
 //
-// Any other coding, and two in turn even if they are the same, is ErrUnsupported: each round would multiply what a
-// body can grow to, and nobody sends it.
+// Any other coding, and two codings even if they are the same, are ErrUnsupported: each would multiply the size of the
+// unpacked body, and nobody sends two.
 func Parse(values []string) (Coding, error) {
 	coding := Identity
 	for _, value := range values {
@@ -119,7 +118,7 @@ func parseOne(name string) (Coding, error) {
 	return Identity, ErrUnsupported
 }
 
-// equal compares in any case of ASCII. EqualFold alone also knows letters beyond ASCII that fold into it, all of them longer.
+// equal compares ASCII in any case. EqualFold also folds longer letters beyond ASCII, which the lengths exclude.
 func equal(a, b string) bool {
 	return len(a) == len(b) && strings.EqualFold(a, b)
 }

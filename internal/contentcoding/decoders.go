@@ -14,7 +14,7 @@ import (
 // maxWindow is the largest window of zstd that a sender may use with HTTP (RFC 9659, section 3).
 const maxWindow = 8 << 20
 
-// unsupported reports whether a decoder refused a body that may be well-formed. A damaged body can look like that too.
+// unsupported reports whether a decoder refused a body that may be well-formed. A damaged body can give the same error.
 func unsupported(err error) bool {
 	for _, target := range []error{
 		zlib.ErrDictionary, zstd.ErrUnknownDictionary, zstd.ErrWindowSizeExceeded, zstd.ErrDecoderSizeExceeded,
@@ -26,8 +26,8 @@ func unsupported(err error) bool {
 	return false
 }
 
-// decoders are what one decompression needs, to be used for another one afterwards. Each is made when a body needs
-// it first. They are reset before they read, so nothing of a body can be seen by the next.
+// decoders are the decoders and buffers of one decompression, kept for the next one. Each is made when a body needs it first,
+// and reset before it reads, so no body gets bytes of another.
 type decoders struct {
 	wire     source
 	buffered *bufio.Reader // over wire, for the decoders that read single bytes
@@ -37,13 +37,12 @@ type decoders struct {
 	raw  io.ReadCloser
 	zstd *zstd.Decoder
 
-	// scratch takes the output as long as it fits. The length is known afterwards, so that most bodies need one
-	// buffer, of the right size, instead of some that were too small and one that is too large.
+	// scratch holds the output while it fits. The length is known afterwards, so most bodies need one buffer of the right size.
 	scratch [256 << 10]byte
 }
 
-// open returns the decoder for the wire, which is in one of the three real codings. Its Read returns io.EOF only after the last part of the body and all
-// checksums were right, but it may leave bytes unread.
+// open returns the decoder for the wire; coding is not Identity. Its Read returns io.EOF only after the last part of the body and
+// all checksums were right. It may leave bytes unread.
 func (s *decoders) open(coding Coding) (io.Reader, error) {
 	switch coding {
 	case Gzip:
@@ -69,7 +68,7 @@ func (s *decoders) rebuffer() {
 	s.buffered.Reset(&s.wire)
 }
 
-// unread is how many bytes of the wire no decoder has taken yet.
+// unread is the number of bytes of the wire that no decoder has read yet.
 func (s *decoders) unread() int {
 	n := len(s.wire.rest)
 	if s.buffered != nil {
@@ -78,7 +77,7 @@ func (s *decoders) unread() int {
 	return n
 }
 
-// release lets go of the body. That of a decoder's input is enough: what decoders keep besides is what they copied.
+// release drops all references to the body. Decoders keep only copies beside their input.
 func (s *decoders) release() {
 	s.wire = source{}
 	if s.buffered != nil {
@@ -123,7 +122,7 @@ func (s *decoders) openZstd() (io.Reader, error) {
 			zstd.WithDecoderConcurrency(1), // no goroutines
 			zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(maxWindow),
-			zstd.WithDecodeBuffersBelow(0), // would unpack the whole of a small body before its size is known
+			zstd.WithDecodeBuffersBelow(0), // otherwise a small body is unpacked whole, before its size is known
 		)
 		if err != nil {
 			return nil, err
@@ -133,8 +132,8 @@ func (s *decoders) openZstd() (io.Reader, error) {
 	return s.zstd, s.zstd.Reset(&s.wire)
 }
 
-// members reads the members of a gzip body one after the other as one text (RFC 1952, section 2.2). The decoder could
-// do so by itself, but takes a last member that breaks off in the name of its file for the end of the body.
+// members reads the members of a gzip body one after the other as one text (RFC 1952, section 2.2). The decoder can do that
+// too, but takes a last member that is cut off in its file name for the end of the body.
 type members decoders
 
 func (m *members) Read(p []byte) (int, error) {
@@ -144,7 +143,7 @@ func (m *members) Read(p []byte) (int, error) {
 		case !errors.Is(err, io.EOF):
 			return n, err
 		case n > 0:
-			return n, nil // the end comes again
+			return n, nil // the next Read returns io.EOF again
 		case (*decoders)(m).unread() == 0:
 			return 0, io.EOF
 		}
@@ -154,7 +153,7 @@ func (m *members) Read(p []byte) (int, error) {
 	}
 }
 
-// nextMember reads the header of a member that has to be there.
+// nextMember reads the header of the next member. Its absence is an error.
 func (s *decoders) nextMember() error {
 	err := s.gzip.Reset(s.buffered)
 	s.gzip.Multistream(false)

@@ -10,44 +10,42 @@ import (
 	"sync"
 )
 
-// readMost is how much is unpacked between two looks at the context and two calls of grow.
+// readMost is how many bytes are unpacked between two checks of the context and two calls of grow.
 const readMost = 64 << 10
 
-// Decompressor unpacks bodies, a limited number at a time. Any number of goroutines may use it at once; it starts
-// none itself. It is made by New and has nothing to be closed.
+// Decompressor unpacks bodies, a limited number at a time. Make it with New. Any number of goroutines may use it at once. It
+// starts no goroutine and needs no closing.
 type Decompressor struct {
-	permits chan struct{} // one is in it for each decompression that is running
+	permits chan struct{} // holds one for each running decompression
 
 	mu   sync.Mutex
-	idle []*decoders // those used last are used next, so that few of them grow
+	idle []*decoders // a stack: the last used are used next, so that few grow
 }
 
-// New returns a Decompressor that runs at most concurrent decompressions at a time; less than one means one. Unpacking
-// does nothing but compute, so more than there are processors only costs memory.
+// New returns a Decompressor that runs at most concurrent decompressions at a time; less than one means one. Unpacking only
+// computes, so more than one for each processor only costs memory.
 func New(concurrent int) *Decompressor {
 	return &Decompressor{permits: make(chan struct{}, max(concurrent, 1))}
 }
 
-// Decompress returns the plain bytes of wire, the whole of a body in this coding.
+// Decompress returns the plain bytes of wire, a whole body in this coding.
 //
-// It reads until limit bytes are exceeded, by at most one; then it returns ErrTooLarge. A limit below zero is one of zero. grow is
-// called with the number of bytes that are about to be kept, again and again until all are counted; when it returns an
-// error, that is returned as it is. After an error grow is not called again, and what it counted is not kept. What is
-// returned has no more capacity than it needs up to 256 KiB, and at most twice as much beyond.
+// It returns ErrTooLarge after limit bytes and at most one more. A limit below zero means zero. It calls grow with each number of
+// bytes before it keeps them. When grow returns an error, Decompress returns that error unchanged. After an error it keeps no
+// bytes and does not call grow again. The result has no spare capacity up to 256 KiB, and at most twice its length beyond.
 //
-// The other errors are ErrCorrupt, ErrUnsupported, each wrapped in a few words for the log, and context.Cause(ctx) once
-// ctx has ended, be it in the queue for a decoder or while it unpacks. A body that fails comes without any bytes.
+// The other errors are ErrCorrupt and ErrUnsupported, each wrapped in a text for the log, and context.Cause(ctx) when ctx
+// ends, also while it waits for a decoder. An error comes without bytes.
 //
-// Deflate means the zlib format (RFC 9110, section 8.4.1.2), but many senders leave its wrapping out and send the
-// compressed data alone (RFC 1951). Both are read. They are told apart by the two bytes of a zlib header, the compression
-// method and a check by 31; raw data begins like that only if padding that every compressor fills with zeros is not zero.
+// Deflate means the zlib format (RFC 9110, section 8.4.1.2), but many senders omit its header and checksum and send the
+// compressed data alone (RFC 1951). Decompress reads both. It looks for the two bytes of a zlib header: the compression method
+// and a check by 31. Raw data begins with them only if padding is not zero, and every compressor fills it with zeros.
 //
-// With Identity nothing is copied: what is returned is wire, grow is not called, and only the limit counts. An empty wire
-// unpacks to nothing in every coding: it is the empty body that is at fault then, not its coding. Whoever reads the
-// plain bytes will say so.
+// Identity copies nothing: the result is wire, grow is not called, and the limit counts. An empty wire gives an empty result in
+// every coding, so that the caller refuses the empty body and not its coding.
 //
-// Of wire nothing is kept after the return. Decoders keep some of what they made of it until they are used again; it
-// is never to be seen in another body.
+// Nothing refers to wire after the return. Decoders keep some unpacked bytes until they are used again; no other body gets
+// them.
 func (d *Decompressor) Decompress(
 	ctx context.Context, coding Coding, wire []byte, limit int64, grow func(int64) error,
 ) ([]byte, error) {
@@ -75,7 +73,7 @@ func (d *Decompressor) Decompress(
 
 	set := d.take()
 	plain, err := set.decompress(ctx, coding, wire, limit, grow)
-	d.put(set) // not deferred: a decoder that panicked is not trusted with another body
+	d.put(set) // not deferred: a decoder that panicked is not used again
 	return plain, err
 }
 
@@ -114,15 +112,15 @@ func (s *decoders) decompress(
 			return nil, err
 		}
 		s.wire.pace.Step()
-		room := limit - int64(len(plain)) // never negative
-		plain = withSpace(plain, room)
+		free := limit - int64(len(plain)) // never negative
+		plain = withSpace(plain, free)
 		into := plain[len(plain):min(cap(plain), len(plain)+readMost)]
-		if room < int64(len(into)) {
-			into = into[:room+1] // the one byte that shows that there are too many
+		if free < int64(len(into)) {
+			into = into[:free+1] // one more byte shows that there are too many
 		}
 
 		n, err := decoder.Read(into)
-		if int64(n) > room {
+		if int64(n) > free {
 			return nil, ErrTooLarge
 		}
 		if n > 0 {
@@ -141,10 +139,10 @@ func (s *decoders) decompress(
 	}
 }
 
-// explain translates an error of a decoder, or an end where the body has not ended. The texts of the
-// decoders are left out: some tell more of the data than where it is wrong.
+// explain translates an error of a decoder, or an end before the end of the wire. It leaves out the texts of the decoders: some
+// quote the data.
 func (s *decoders) explain(err error, coding Coding, length int) error {
-	if interrupted := s.wire.interrupted(); interrupted != nil { // a decoder may have made another error of it
+	if interrupted := s.wire.interrupted(); interrupted != nil { // a decoder may have replaced it
 		return interrupted
 	}
 	if unsupported(err) {
@@ -153,20 +151,20 @@ func (s *decoders) explain(err error, coding Coding, length int) error {
 	return fmt.Errorf("%v, after %d of %d bytes: %w", coding, length-s.unread(), length, ErrCorrupt)
 }
 
-// withSpace makes sure that at least one byte can be appended to plain without moving it. It doubles what has to
-// grow, but not beyond what may come: room bytes, and the one too many.
-func withSpace(plain []byte, room int64) []byte {
+// withSpace returns plain with space for at least one byte more. It doubles a full buffer, but adds no more than free bytes and the
+// one beyond the limit.
+func withSpace(plain []byte, free int64) []byte {
 	if len(plain) < cap(plain) {
 		return plain
 	}
-	more := int64(len(plain)) // at least that of scratch
-	if room < more {
-		more = room + 1
+	more := int64(len(plain)) // at least the length of scratch
+	if free < more {
+		more = free + 1
 	}
-	return append(make([]byte, 0, int64(len(plain))+more), plain...) // slices.Grow would add some more
+	return append(make([]byte, 0, int64(len(plain))+more), plain...) // slices.Grow would add more
 }
 
-// outOfScratch returns plain, or a copy of it as long as it never had to leave scratch.
+// outOfScratch returns plain, or a copy of it if it is in scratch.
 func (s *decoders) outOfScratch(plain []byte) []byte {
 	if len(plain) > len(s.scratch) {
 		return plain

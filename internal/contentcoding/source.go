@@ -6,11 +6,11 @@ import (
 	"github.com/txn2/rtbeat/internal/pace"
 )
 
-// source is the wire as the decoders read it. They ask for a few KiB at a time, so this is where a body
-// that keeps a decoder busy without unpacking to anything is interrupted, and gives way.
+// source is the wire for the decoders. They read a few KiB at a time. So Read can interrupt a body that unpacks to nothing for
+// long, and lets other goroutines run.
 type source struct {
 	rest        []byte
-	interrupted func() error // why to stop reading, nil as long as there is no reason
+	interrupted func() error // an error stops the reading
 	pace        pace.Pace
 }
 
