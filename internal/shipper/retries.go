@@ -20,10 +20,10 @@ const (
 type attempt struct {
 	ref      diskqueue.Ref
 	failures int
-	at       time.Time // when it is to be tried again
+	at       time.Time // of the next attempt
 }
 
-// retries are the batches that wait to be tried again, a heap by when.
+// retries are the batches that wait to be tried again, a heap by time.
 type retries struct {
 	due chan struct{} // has a value when a batch was added
 
@@ -42,7 +42,7 @@ func (r *retries) add(a attempt, now time.Time) {
 	}
 }
 
-// take returns the batch that is to be tried again now, if there is one.
+// take removes and returns a batch that is due, if there is one.
 func (r *retries) take(now time.Time) (attempt, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -52,7 +52,7 @@ func (r *retries) take(now time.Time) (attempt, bool) {
 	return heap.Pop(&r.list).(attempt), true //nolint:forcetypeassert // the heap holds nothing else
 }
 
-// nextIn is how long it takes until take has a batch; an hour where none waits.
+// nextIn is the time until a batch is due; an hour if none waits.
 func (r *retries) nextIn(now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,19 +70,19 @@ func (r *retries) len() int {
 
 func (r *retries) isFull() bool { return r.len() >= maxRetries }
 
-// attempts is for container/heap.
+// attempts implements heap.Interface.
 type attempts []attempt
 
 func (a attempts) Len() int           { return len(a) }
 func (a attempts) Less(i, j int) bool { return a[i].at.Before(a[j].at) }
 func (a attempts) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
 
-// Push is for container/heap.
+// Push implements heap.Interface.
 func (a *attempts) Push(x any) {
 	*a = append(*a, x.(attempt)) //nolint:forcetypeassert // the heap holds nothing else
 }
 
-// Pop is for container/heap.
+// Pop implements heap.Interface.
 func (a *attempts) Pop() any {
 	last := len(*a) - 1
 	x := (*a)[last]

@@ -19,8 +19,8 @@ import (
 type shipment struct {
 	attempt
 	origin   inflight.Origin
-	messages []batch.Message // all of the batch
-	known    []int           // the indexes of those that are not to be published again
+	messages []batch.Message // of the whole batch
+	known    []int           // indexes of messages that are not published again
 }
 
 // newShipment gives each message its key.
@@ -37,8 +37,8 @@ func newShipment(a attempt, origin inflight.Origin, messages []batch.Message, kn
 	return &shipment{attempt: a, origin: origin, messages: messages, known: known}
 }
 
-// decode makes a shipment of what was stored. The limits of the configuration were looked at when the batch came in. They may be
-// others now.
+// decode makes a shipment of a stored batch. The intake checked the limits of the configuration when it stored the batch; they
+// may differ now.
 func decode(a attempt, record diskqueue.Record) (sh *shipment, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -56,18 +56,18 @@ func decode(a attempt, record diskqueue.Record) (sh *shipment, err error) {
 // message has it.
 func storedKey(number uint64, index int, received time.Time, raw []byte) (key batch.Key) {
 	h := sha256.New()
-	var place [24]byte
-	binary.BigEndian.PutUint64(place[:], number)
-	binary.BigEndian.PutUint64(place[8:], uint64(index)) //nolint:gosec // not negative
-	binary.BigEndian.PutUint64(place[16:], uint64(received.UnixNano()))
-	_, _ = h.Write(place[:]) // never fails
+	var id [24]byte
+	binary.BigEndian.PutUint64(id[:], number)
+	binary.BigEndian.PutUint64(id[8:], uint64(index)) //nolint:gosec // not negative
+	binary.BigEndian.PutUint64(id[16:], uint64(received.UnixNano()))
+	_, _ = h.Write(id[:]) // never fails
 	_, _ = h.Write(raw)
 	copy(key[:], h.Sum(nil))
 	return key
 }
 
-// ship ends with the batch deleted, or to be tried again. The reservation is released then, or when the output is done with what
-// it has of the batch.
+// ship delivers a batch, and deletes it or tries it again later. The reservation is released then, or when the output is done
+// with all messages that it has.
 func (s *Shipper) ship(sh *shipment, slot *inflight.DecodeSlot, reservation *inflight.Reservation) {
 	err := s.deliver(sh, slot, reservation)
 	switch {
@@ -96,7 +96,7 @@ func (s *Shipper) deliver(sh *shipment, slot *inflight.DecodeSlot, reservation *
 		return err
 	}
 	for i := range sh.messages {
-		sh.messages[i].Fields = nil // the pipeline's now
+		sh.messages[i].Fields = nil // the pipeline owns them
 	}
 	token.Attach(slot)
 	token.Publish()
@@ -104,8 +104,8 @@ func (s *Shipper) deliver(sh *shipment, slot *inflight.DecodeSlot, reservation *
 	return err
 }
 
-// noteDelivered notes on the disk which messages were delivered, although the batch as a whole was not. They are not published
-// again, however long the batch is tried, and not by the next process.
+// noteDelivered stores which messages of an undelivered batch were delivered. They are not published again, not even by the next
+// process.
 func (s *Shipper) noteDelivered(sh *shipment) {
 	known := slices.Concat(sh.known, s.Registry.Delivered(sh.messages))
 	slices.Sort(known)
@@ -115,7 +115,7 @@ func (s *Shipper) noteDelivered(sh *shipment) {
 	}
 }
 
-// without leaves the messages with these indexes out.
+// without returns the messages except those with the indexes in known.
 func without(messages []batch.Message, known []int) []batch.Message {
 	if len(known) == 0 {
 		return messages

@@ -23,7 +23,7 @@ const (
 	maxUnderway = 64
 	// maxDecoded is how many bytes of messages may be decoded and not handed over to the pipeline, beside one batch.
 	maxDecoded = 2 << 20
-	// lookEvery is how often the shipper looks whether the output acknowledges again, or there is room for a batch.
+	// lookEvery is how often the shipper looks whether the output acknowledges again, or a batch fits in memory.
 	lookEvery = 10 * time.Millisecond
 	// readAgainAfter is how long the shipper waits after the queue could not be read.
 	readAgainAfter = time.Second
@@ -40,7 +40,7 @@ type Logger interface {
 type Parts struct {
 	Queue     *diskqueue.Queue
 	Registry  *inflight.Registry
-	Admission *inflight.Admission // of what the shipper has in memory; nobody else's
+	Admission *inflight.Admission // of the batches that the shipper has in memory, and of no others
 	Log       Logger
 }
 
@@ -53,7 +53,7 @@ type Shipper struct {
 	logged  rate.Sometimes
 	behind  atomic.Bool // batches wait on the disk
 
-	isRetryFirst bool         // Run's alone
+	isRetryFirst bool         // only Run uses it
 	failing      atomic.Int64 // batches that failed and are not delivered
 
 	mu       sync.Mutex
@@ -73,7 +73,7 @@ func New(parts Parts) *Shipper {
 }
 
 // Store stores a batch of these messages, and returns when it is on the disk; keys and errors are those of
-// diskqueue.Queue.Append. The messages are the Shipper's from here on. It may be called from any goroutine.
+// diskqueue.Queue.Append. The Shipper owns the messages afterwards. It may be called from any goroutine.
 func (s *Shipper) Store(ctx context.Context, r diskqueue.Record, messages []batch.Message, keys []batch.Key) (known int, err error) {
 	reservation := s.reserveNow(r.Weight)
 	ref, indexes, err := s.Queue.Append(ctx, r, keys, reservation != nil)
@@ -92,8 +92,8 @@ func (s *Shipper) Store(ctx context.Context, r diskqueue.Record, messages []batc
 	return len(indexes), nil
 }
 
-// reserveNow takes a slot and a reservation for a batch that is shipped as soon as it is stored; nil where batches that were
-// stored before wait, there is no room, or the retries are at their limit. done ends it.
+// reserveNow takes a slot and a reservation for a batch that is shipped as soon as it is stored. It returns nil while stored
+// batches wait, no slot or memory is free, or the retries are at their limit. done gives the slot back.
 func (s *Shipper) reserveNow(weight int64) *inflight.Reservation {
 	if _, isStalled := s.Registry.Stalled(); isStalled || s.behind.Load() || s.retries.isFull() {
 		return nil
@@ -123,14 +123,14 @@ func (s *Shipper) done() {
 	s.batches.Done()
 }
 
-// Trouble is that of the queue.
+// Trouble returns the trouble of the queue.
 func (s *Shipper) Trouble() (age time.Duration, err error) { return s.Queue.Trouble() }
 
-// Retrying is the number of batches that failed and are not delivered yet, those under way included. A stall of the output is
+// Retrying is the number of batches that failed and are not delivered yet, including those under way. A stall of the output is
 // no failure. It may be called from any goroutine.
 func (s *Shipper) Retrying() int { return int(s.failing.Load()) }
 
-// Run takes batches until ctx ends, and returns when the batches under way are done. What is not delivered stays in the queue.
+// Run takes batches until ctx ends, and returns when the batches under way are done. Other batches stay in the queue.
 // A batch under way ends when the output is done with it, or when the registry is sealed.
 func (s *Shipper) Run(ctx context.Context) {
 	defer func() {
@@ -191,9 +191,9 @@ func (s *Shipper) next(ctx context.Context) (attempt, bool) {
 	return attempt{}, false
 }
 
-// tryNext returns the batch that is to be delivered now, or how long to wait at most until it is worth another try.
+// tryNext returns the batch to deliver now, or the longest time to wait before the next call.
 //
-// Batches that failed and batches that were never tried take turns: neither holds the others up.
+// It alternates between batches that failed and new ones, so that neither delays the others.
 func (s *Shipper) tryNext() (a attempt, ok bool, wait time.Duration) {
 	if _, isStalled := s.Registry.Stalled(); isStalled {
 		return attempt{}, false, lookEvery
@@ -221,8 +221,8 @@ func (s *Shipper) tryNext() (a attempt, ok bool, wait time.Duration) {
 	return a, ok, s.retries.nextIn(time.Now())
 }
 
-// reserve waits until there is a slot, and room for the messages of a batch. A batch that weighs more than the whole limit
-// takes all of it. done ends it. It is false when ctx has ended.
+// reserve waits for a slot, and for the memory of a batch. A batch that weighs more than the limit takes all of it. done gives
+// the slot back. It is false when ctx has ended.
 func (s *Shipper) reserve(ctx context.Context, weight int64) (*inflight.Reservation, bool) {
 	select {
 	case s.slots <- struct{}{}:
@@ -238,7 +238,7 @@ func (s *Shipper) reserve(ctx context.Context, weight int64) (*inflight.Reservat
 			}
 			r.Release()
 		}
-		s.behind.Store(true) // until next looks: else batches that are stored meanwhile keep the room taken
+		s.behind.Store(true) // until tryNext sets it: reserveNow must not take the memory meanwhile
 		select {
 		case <-ctx.Done():
 		case <-time.After(lookEvery):
@@ -248,7 +248,7 @@ func (s *Shipper) reserve(ctx context.Context, weight int64) (*inflight.Reservat
 	return nil, false
 }
 
-// fail lets a batch be tried again.
+// fail adds a batch to the retries. A stall of the output does not count as a failure.
 func (s *Shipper) fail(a attempt, err error) {
 	if !errors.As(err, new(*inflight.StalledError)) {
 		a.failures++
