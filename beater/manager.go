@@ -110,7 +110,7 @@ func (a *assembly) underway() string {
 // back for a whole interval of the watchdog. The output is not among them: a Logstash that stalls is no fault that a
 // restart would mend, and a restart would cost the senders their answers.
 func (a *assembly) alive(d *door, interval time.Duration) bool {
-	a.server.Alive()
+	a.server.TouchLocks()
 	d.connections.Open()
 	a.admission.Used()
 	a.registry.Underway()

@@ -18,7 +18,7 @@ const (
 	gateShare = 4
 )
 
-// gate is where bodies wait that could only be decoded to wait as messages, which take much more memory.
+// gate holds back bodies while the workers have enough decoded messages, which take much more memory than bodies.
 type gate struct {
 	*inflight.Gate
 	largest int64 // bytes that a body counts for at most
@@ -29,8 +29,8 @@ func newGate(registry *inflight.Registry) gate {
 	return gate{registry.NewGate(limit), limit / gateShare}
 }
 
-// enter waits until a body of so many bytes may be decoded, but not beyond the deadline or the end of ctx. The caller must
-// leave the slot, which is nil for a small body.
+// enter waits until a body of this many bytes may be decoded, at most until the deadline or the end of ctx. The caller must leave
+// the slot, which is nil for a small body.
 func (g gate) enter(ctx context.Context, deadline time.Time, body int) *inflight.DecodeSlot {
 	if body <= smallBody {
 		return nil

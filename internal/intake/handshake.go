@@ -65,8 +65,8 @@ func handshakeFailure(line string) (reason string, failed bool) {
 	return handshakeOther, true
 }
 
-// bogusGreeting is what net/http says before it quotes the beginning of a request that is no HTTP/2 although the handshake agreed on
-// it: the path, that is, or more.
+// bogusGreeting begins net/http's line about a request that is not HTTP/2 although the handshake agreed on HTTP/2. The rest of the
+// line quotes the request, at least its path.
 const bogusGreeting = "bogus greeting"
 
 // maxErrorLine is how many bytes of an error are logged: the names in a certificate come from the sender, without a limit.

@@ -12,7 +12,7 @@ import (
 // outcome is one way in which a request can end.
 type outcome int
 
-// Every way in which a request can end. The zero value is a bug, never a success.
+// Every outcome. The zero value is a bug, never a success.
 const (
 	panicked outcome = iota
 	delivered
@@ -47,7 +47,7 @@ const (
 	stopping
 	clientGone
 
-	// What health answers, which is not counted with the answers to senders.
+	// Answers of /livez and /readyz. They are not counted with the answers to senders.
 	alive
 	ready
 	degraded
@@ -59,7 +59,7 @@ const (
 	leaving
 )
 
-// level says who should look at it: nobody, somebody, or somebody must.
+// level is the level of the log line of an outcome.
 type level int
 
 const (
@@ -259,8 +259,7 @@ const (
 	ok   = "OK"
 	fail = "FAIL"
 
-	// statusClientGone is what a request is counted as when its sender left before the answer; nothing is sent. The
-	// number is nginx's.
+	// statusClientGone counts a request whose sender left before the answer; nothing is sent. nginx uses the same number.
 	statusClientGone = 499
 )
 

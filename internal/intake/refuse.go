@@ -46,7 +46,7 @@ func (h *handler) answer(progress inflight.Progress, err error) result {
 	return res
 }
 
-// delivered is the only maker of a 200 for a batch.
+// delivered returns the result of a delivered batch. Nothing else makes a 200 for a batch.
 func (h *handler) delivered(p inflight.Progress) result {
 	coalesced := p.Deduped()
 	return result{outcome: delivered, detail: detail{
@@ -71,7 +71,7 @@ func (e *authError) result() result {
 	return res
 }
 
-// bodyRefusals maps the reasons of the decoder.
+// bodyRefusals has the outcome of each reason of the decoder.
 var bodyRefusals = map[batch.Reason]outcome{
 	batch.EmptyBody:     emptyBody,
 	batch.MalformedJSON: malformedJSON,
@@ -84,7 +84,7 @@ var bodyRefusals = map[batch.Reason]outcome{
 	batch.TooManyMessages: tooManyMessages,
 }
 
-// refuseBody is the answer to a body that is no batch. The text of the decoder holds nothing of the body, so the sender may see it.
+// refuseBody is the answer to a body that is no batch. The text of the decoder holds no byte of the body, so the sender may see it.
 func refuseBody(e *batch.Error) result {
 	res := result{outcome: bodyRefusals[e.Reason], say: e.Error(), err: e, detail: detail{Offset: &e.Offset}}
 	if e.Index >= 0 {

@@ -38,10 +38,10 @@ type result struct {
 	detail  detail
 
 	challenge []string  // WWW-Authenticate
-	began     time.Time // when it was taken up; zero where there is no request yet
+	began     time.Time // start of the request; zero before its headers
 }
 
-// detail is the part of an answer that differs between requests. It holds numbers and fixed phrases, and nothing of the body.
+// detail is the part of an answer that differs between requests. It holds numbers and fixed phrases, and no byte of the body.
 type detail struct {
 	Ack       Ack      `json:"ack,omitempty"`
 	Messages  *int     `json:"messages,omitempty"`
@@ -52,7 +52,7 @@ type detail struct {
 	Processor string   `json:"processor,omitempty"` // its name in the configuration
 	Offset    *int64   `json:"offset,omitempty"`
 	Index     *int     `json:"index,omitempty"`
-	Setting   string   `json:"setting,omitempty"`     // the key of the configuration that decides
+	Setting   string   `json:"setting,omitempty"`     // the setting that decides
 	Age       *float64 `json:"age_seconds,omitempty"` // of the state that is the reason
 }
 
@@ -184,7 +184,7 @@ func advise(header http.Header, res result) {
 func (r *replier) logResult(req *http.Request, id string, res result) {
 	o := outcomes[res.outcome]
 	if o.level == quiet {
-		if r.log.IsDebug() { // else the fields are made for nothing
+		if r.log.IsDebug() { // spares making the fields
 			r.log.Debugw("request ended", r.fields(req, id, res)...)
 		}
 		return

@@ -21,7 +21,7 @@ type handler struct {
 	counters      *counters
 	limits        batch.Options       // of a body
 	headerNames   []string            // of the headers that go into the events, in lower case
-	requests      *inflight.Admission // bounds what requests take beside their batches
+	requests      *inflight.Admission // bounds the memory of requests beside their batches
 	gate          gate
 	decompressor  *contentcoding.Decompressor
 	authenticator atomic.Pointer[auth.Authenticator] // nil lets everybody in
@@ -59,25 +59,25 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) (inflight.Prog
 	return p.await()
 }
 
-// post is a request to /in, and everything that it holds.
+// post is a request to /in, with all that it must release.
 type post struct {
 	*handler
 	w        http.ResponseWriter
 	req      *http.Request
 	received time.Time
-	complete time.Time // when the body was; the timeout counts from here
+	complete time.Time // end of the body; the timeout counts from here
 	form     form
 
 	signature   auth.Pending          // to be compared with the body
 	requestSlot *inflight.Reservation // of the request
-	reservation *inflight.Reservation // of its batch; the token's, once there is one
+	reservation *inflight.Reservation // of its batch, until the token has it
 	unpin       func()                // lets the connection be closed again
 	decodeSlot  *inflight.DecodeSlot
 	token       *inflight.BatchAck
 }
 
-// release gives back what the request holds. After a panic nobody waits for the batch, so what no worker has taken is withdrawn;
-// otherwise nothing is left to withdraw.
+// release gives back everything that the request holds. After a panic nobody waits for the batch, so it withdraws the messages
+// that no worker has taken. Otherwise there are none.
 func (p *post) release() {
 	switch {
 	case p.token != nil:
@@ -115,7 +115,7 @@ func (p *post) admit() (err error) {
 }
 
 // requestWeight is the part of the in-flight limit that a request takes for its goroutine and its headers. Over HTTP/2 a sender
-// can have a hundred requests for the price of a connection.
+// can have many requests on one connection.
 func requestWeight(header http.Header) (weight int64) {
 	weight = 2 << 10
 	for name, values := range header {
@@ -134,7 +134,7 @@ func (p *post) verify(wire []byte) error {
 	return nil
 }
 
-// pin keeps the connection open until the answer. It fails when the connection had to make room for another one already.
+// pin keeps the connection open until the answer. It fails if the connection was closed for another one.
 func (p *post) pin() error {
 	unpin, ok := p.Connections.Complete(p.req.Context())
 	if !ok {
@@ -149,7 +149,7 @@ func (p *post) within(cause error) (context.Context, context.CancelFunc) {
 	return context.WithDeadlineCause(p.req.Context(), p.complete.Add(p.Timeout), cause)
 }
 
-// decode turns the bytes from the wire into a body and its messages. The memory that they take is reserved as it is made.
+// decode turns the bytes from the wire into a body and its messages. It reserves their memory while it makes them.
 func (p *post) decode(wire []byte) (body []byte, messages []batch.Message, err error) {
 	ctx, cancel := p.within(errNotDecoded)
 	defer cancel()
@@ -158,7 +158,7 @@ func (p *post) decode(wire []byte) (body []byte, messages []batch.Message, err e
 	}
 	// Wait for at most half of the timeout. The other half is for decoding and publishing: a 400 or a 504 says more than a 503.
 	p.decodeSlot = p.gate.enter(ctx, p.complete.Add(p.Timeout/2), len(body))
-	if ctx.Err() != nil { // batch.Decode looks every 32 KiB only
+	if ctx.Err() != nil { // batch.Decode checks every 32 KiB only
 		return nil, nil, fmt.Errorf("waiting to be decoded: %w", context.Cause(ctx))
 	}
 	limits := p.limits
@@ -215,7 +215,7 @@ func (p *post) await() (inflight.Progress, error) {
 	return p.token.Progress(), err
 }
 
-// store writes the batch to the disk, which takes the place of claim and await.
+// store writes the batch to the disk, instead of claim and await.
 func (p *post) store(body []byte, messages []batch.Message) (inflight.Progress, error) {
 	progress := inflight.Progress{Messages: len(messages)}
 	origin, err := p.chargeOrigin(messages)

@@ -1,7 +1,7 @@
 // Package intake is the HTTP side: the server, its routes, the limits on a request, the steps of a batch (admit, read, verify,
-// decode, claim, publish, await, reply), health, and the one table of answers.
+// decode, claim, publish, await, reply), health, and the table of all answers.
 //
-// It knows nothing of libbeat: what publishes takes batches from the registry.
+// It knows nothing of libbeat: the publisher takes batches from the registry.
 package intake
 
 import (
@@ -40,24 +40,24 @@ const (
 	Persisted Ack = "persisted"
 )
 
-// Store is where batches are kept until they are delivered.
+// Store keeps batches until they are delivered.
 type Store interface {
-	// Store returns when the batch is on the disk. It has the messages from here on. keys are those of the messages, and nil
-	// where none are to be compared. known is how many of the messages were there before.
+	// Store returns when the batch is on the disk. It owns the messages afterwards. keys are the keys of the messages, and nil
+	// without dedupe. known is the number of messages that it had before.
 	Store(ctx context.Context, r diskqueue.Record, messages []batch.Message, keys []batch.Key) (known int, err error)
 	// Trouble says why batches are not stored now, and for how long; nil when they are.
 	Trouble() (age time.Duration, err error)
 }
 
-// Connections is what bounds the connections.
+// Connections limits the connections.
 type Connections interface {
 	// ConnState and ConnContext are hooks of http.Server.
 	ConnState(conn net.Conn, state http.ConnState)
 	ConnContext(ctx context.Context, conn net.Conn) context.Context
 	// HeadersTimedOut tells, in ConnState, that the headers of a request did not come in time.
 	HeadersTimedOut(conn net.Conn) bool
-	// Complete says that a request has come in whole: its connection is not closed to make room for another one until
-	// done is called. It fails when that has happened already.
+	// Complete says that a request is complete: until done is called, its connection is not closed for another one. It fails
+	// if the connection was closed already.
 	Complete(ctx context.Context) (done func(), ok bool)
 	// LastCall ends the connection, unless a request is on it or has just come in.
 	LastCall(conn net.Conn)
@@ -242,8 +242,8 @@ func (s *Server) Leave() { s.advance(phaseLeaving) }
 // Authenticate sets the Authenticator for all later requests, on open connections as well. nil lets everybody in.
 func (s *Server) Authenticate(a *auth.Authenticator) { s.handler.authenticator.Store(a) }
 
-// Alive goes through the locks that are the server's own, which every request takes, and returns when it has had them.
-func (s *Server) Alive() {
+// TouchLocks takes and releases each lock of the server that every request takes. It blocks while one of them is held.
+func (s *Server) TouchLocks() {
 	s.serving.count()
 	s.requests.Used()
 }

@@ -21,7 +21,7 @@ const (
 // traceOf is the trace of a request, by its traceparent. It is empty without one, with several, and with one that breaks the
 // specification. An unknown version is read as far as it is like version 00, as the specification asks. For version 00 the ids
 // are parts of the header, without an allocation. Out of a longer header they are copied: they live as long as the batch is in
-// flight, and nothing counts the rest of the header by then.
+// flight, and the rest of the header is not reserved for that long.
 func traceOf(lines []string) inflight.Trace {
 	if len(lines) != 1 {
 		return inflight.Trace{}
