@@ -28,7 +28,7 @@ func (s *Server) Counts() Counts {
 		DedupedInFlight: metrics.Value(c.dedupedInFlight), DedupedDelivered: metrics.Value(c.dedupedDelivered), Withdrawn: metrics.Value(c.withdrawn),
 		AckDurations: metrics.Buckets(c.ackDuration),
 	}
-	for i, answered := range c.answers {
+	for i, answered := range &c.answers {
 		if o := outcomes[i]; answered != nil && o.word != ok {
 			counts.Failures = append(counts.Failures, Failure{"answer", strconv.Itoa(o.status), o.reason, metrics.Value(answered)})
 		}
