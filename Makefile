@@ -39,12 +39,16 @@ build: ## work: Build build/rtbeat
 	@mkdir -p $(OUT)
 	@$(BUILD_ENV) scripts/compile.sh . -buildvcs=false -ldflags "$$(scripts/ldflags.sh)" -o $(OUT)/rtbeat
 
+# -short leaves out the tests of many seconds.
+SHORT ?=
 # STRICT=1 fails where a suite cannot have the programs that it needs, instead of skipping it.
 STRICT ?=
-SUITES := chaos-short workflows packages-test manifests senders rolling monitoring browser
+SUITES := unit e2e chaos-short workflows packages-test manifests senders rolling monitoring browser
 
 .PHONY: test test-all suites
-test: tidy-check generate-check unit e2e lint ## work: Run the checks of a change
+test: tidy-check generate-check ## work: Run the checks of a change, without what takes long
+	@$(MAKE) unit e2e SHORT=-short
+	@$(MAKE) lint
 	@$(MAKE) fuzz FUZZTIME=3s
 test-all: test suites ## work: Run test, and the suites that need more programs or more time
 suites: # Run the suites that test leaves out
@@ -53,12 +57,12 @@ suites: # Run the suites that test leaves out
 .PHONY: unit
 unit: deps ## work: Run the unit tests, with the race detector
 	@$(TEST_ENV) scripts/compile.sh "$(PACKAGES)"
-	$(TEST_ENV) go test -timeout 10m ./...
-	$(BUILD_ENV) go test -timeout 10m ./internal/batch
+	$(TEST_ENV) go test $(SHORT) -timeout 10m ./...
+	$(BUILD_ENV) go test $(SHORT) -timeout 10m ./internal/batch
 
 .PHONY: e2e
 e2e: build ## suite: Run the real binary against a real lumberjack server, Elasticsearch and files
-	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(STRICT) go test -tags e2e -count=1 -timeout 15m -v ./test/harness ./test/e2e
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(STRICT) go test -tags e2e -count=1 -parallel 4 -timeout 15m -v $(SHORT) ./test/e2e
 
 # How long `make chaos` goes on. RTBEAT_CHAOS_SEED, in the environment, repeats a run.
 CHAOS_TIME ?= 30m

@@ -89,6 +89,7 @@ func TestDurableReadOnly(t *testing.T) {
 
 // However much is on the disk, the memory stays below a bound: while it comes, after a start, and while it is delivered.
 func TestDurableBacklogIsNotInMemory(t *testing.T) {
+	harness.Long(t)
 	const backlog, bound = 200, 160 // MiB
 	addr := harness.DeadAddress(t)
 	s := durably(t, harness.Settings{Sink: addr, Rtbeat: map[string]any{"durable.max_bytes": "1GiB", "max_in_flight_bytes": "16MiB", "shutdown_timeout": "1s"}})

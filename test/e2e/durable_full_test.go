@@ -58,6 +58,7 @@ func TestDurableQueueFull(t *testing.T) {
 }
 
 func TestDurableSIGTERMWithAFullQueue(t *testing.T) {
+	harness.Long(t)
 	t.Parallel()
 	addr := harness.DeadAddress(t)
 	s := durably(t, harness.Settings{Sink: addr, Rtbeat: map[string]any{"shutdown_timeout": "1s"}})

@@ -62,6 +62,7 @@ func (l *level) sample(m map[string]float64) {
 
 // The sink stalls and every sender retries: the process must come to rest, and recover without help.
 func TestLongStallIsBounded(t *testing.T) {
+	harness.Long(t)
 	stall := stallTime(t)
 	batches := make([]harness.Batch, stallSenders)
 	for i := range batches {

@@ -65,6 +65,7 @@ func TestOutputElasticsearchRejectsWithOneRequest(t *testing.T) {
 // A sender whose batches are refused in part stops no other sender, and rtbeat stays ready. The log has the throughput of the good
 // senders alone and beside it.
 func TestOutputElasticsearchBadNeighbor(t *testing.T) {
+	harness.Long(t)
 	keep := func(int) string { return "keep" }
 	for _, tt := range []struct {
 		name  string

@@ -20,8 +20,12 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// The kinds of values that settings are tried with. The first ones are tried always, all of them with RTBEAT_SETTINGS=all.
-const alwaysTried = 4
+// The kinds of values that settings are tried with: the first ones of each, only the very first with -short, and all of them with
+// RTBEAT_SETTINGS=all.
+const (
+	triedOften = 4
+	triedShort = 1
+)
 
 var (
 	counts    = []any{0, -1, nil, 2147483648, 1, "", "many", []any{1}, settings{"a": 1}}
@@ -77,7 +81,7 @@ func allTriedSettings(t testing.TB) (all []triedSetting) {
 		for i, value := range triedSettings[key] {
 			text, err := json.Marshal(value)
 			require.NoError(t, err)
-			tried := triedSetting{key: key, value: string(text), often: i < alwaysTried, settings: settings{key: value}}
+			tried := triedSetting{key: key, value: string(text), often: i < triedOften && (i < triedShort || !testing.Short()), settings: settings{key: value}}
 			maps.Copy(tried.settings, besides[key])
 			all = append(all, tried)
 		}

@@ -90,6 +90,7 @@ func TestInheritedSocketsByAnyOtherName(t *testing.T) {
 // request has an answer, which is 200 or 503, and nothing is lost. A third of the senders makes a connection for each
 // request, a third keeps it busy, a third keeps it idle for most of the time.
 func TestTwentyRestartsOnAnInheritedSocket(t *testing.T) {
+	harness.Long(t)
 	const restarts, senders = 20, 9
 	sink := harness.StartSink(t, lumbersink.Delay(10*time.Millisecond))
 	in, addr := heldPort(t, "in")

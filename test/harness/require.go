@@ -21,6 +21,14 @@ func Missing(t testing.TB, why string) {
 	t.Skip(why)
 }
 
+// Long skips a test of many seconds where only the short ones are wanted.
+func Long(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes many seconds, and runs without -short: make e2e")
+	}
+}
+
 // FindProgram returns the path of the first of these programs that is here. Debian keeps daemons in folders that are not in
 // every PATH. What scripts build is in build.
 func FindProgram(t testing.TB, names ...string) string {

@@ -2,7 +2,6 @@ package harness
 
 import (
 	"context"
-	"net"
 	"testing"
 	"time"
 
@@ -72,11 +71,10 @@ func EventsOf(sinks ...*lumbersink.Sink) []lumbersink.Event {
 	return events
 }
 
-// DeadAddress is one at which nobody listens.
+// DeadAddress returns an address at which nobody listens. No other test of this process gets it: a sink that another test starts
+// there would take the events.
 func DeadAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
+	addr, _ := FreeAddress(t)
+	return addr
 }
