@@ -28,7 +28,7 @@ const Name = "rtbeat"
 // version is rtbeat's own, beside libbeat's. The Makefile sets it at link time.
 var version = "0.0.0-dev"
 
-// New returns the root command. fieldsYML describes rtbeat's fields for "export template" and "setup".
+// New returns the root command. fieldsYML has rtbeat's fields, for "export template" and "setup".
 func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	err := asset.SetFields(Name, "fields.yml", asset.BeatFieldsPri, func() string {
 		encoded, err := asset.EncodeData(fieldsYML)
@@ -49,7 +49,7 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	}
 	var options beater.Options
 	defaults := queueDefaults(func(key string) { options.DiskQueue = key })
-	options.Hangups = make(chan os.Signal, 1) // one that comes during a reload asks for another
+	options.Hangups = make(chan os.Signal, 1) // a SIGHUP during a reload causes another reload
 	options.Reread = func() (*conf.C, string, error) {
 		options.DiskQueue = ""
 		root, err := reread(defaults)
@@ -66,7 +66,7 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 			if publishingDisabled() {
 				return nil, errPublishingDisabled
 			}
-			if b.InSetupCmd { // libbeat puts settings of Filebeat's modules there, whatever the Beat
+			if b.InSetupCmd { // libbeat adds settings of Filebeat's modules for every Beat
 				if _, err := section.Remove("config", -1); err != nil {
 					return nil, fmt.Errorf("leaving out what \"setup\" adds: %w", err)
 				}
@@ -81,7 +81,7 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	for _, c := range []*cobra.Command{&root.Command, root.RunCmd} { // the root command is an alias of run
 		c.PreRun = func(*cobra.Command, []string) {
 			options.Run = true
-			signal.Notify(options.Hangups, syscall.SIGHUP) // else one would end a start, which takes its time where a queue is read
+			signal.Notify(options.Hangups, syscall.SIGHUP) // otherwise a SIGHUP would end the process while it reads the queue at its start
 		}
 	}
 	for _, c := range checkOnly(root) {
@@ -93,8 +93,8 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	return root, nil
 }
 
-// errPublishingDisabled refuses libbeat's -N: it drops every event as if a processor had, and senders would be
-// answered 200 for batches that went nowhere.
+// errPublishingDisabled refuses libbeat's -N. It drops every event as a processor does, and rtbeat would answer 200 for batches
+// that were not delivered.
 var errPublishingDisabled = errors.New("-N (--N) disables publishing, and rtbeat answers for delivery; to try it without Logstash, run \"rtbeat sink\"")
 
 func publishingDisabled() bool {
@@ -102,8 +102,8 @@ func publishingDisabled() bool {
 	return f != nil && f.Value.String() == "true"
 }
 
-// exportForCurrentElasticsearch makes libbeat's version the default of --es.version. libbeat takes the Beat's own for
-// it, which other Beats share with Elasticsearch and rtbeat does not.
+// exportForCurrentElasticsearch makes libbeat's version the default of --es.version. libbeat's default is the version of the
+// Beat, and rtbeat's versions are not those of Elasticsearch.
 func exportForCurrentElasticsearch(export *cobra.Command) error {
 	for _, c := range export.Commands() {
 		f := c.Flags().Lookup("es.version")

@@ -120,7 +120,7 @@ func (b *bench) measureCeiling(ctx context.Context) (s sample, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(home)) }()
 	p, err := startLibbeat(ctx, b.cores.measured, b.options.ceiling, home, b.sink.Addr(),
-		"queue.mem.flush.timeout: 0s\nlogging.metrics.enabled: false\n") // rtbeat's own default is in cmd/queue.go
+		"queue.mem.flush.timeout: 0s\nlogging.metrics.enabled: false\n") // rtbeat's own default is in cmd/queuedefaults.go
 	if err != nil {
 		return sample{}, err
 	}

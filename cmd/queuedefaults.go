@@ -9,15 +9,15 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 )
 
-// outputNames are the outputs that libbeat brings. Each may have the queue in its own section.
+// outputNames are the outputs of libbeat. Each may have the queue in its own section.
 var outputNames = []string{"logstash", "elasticsearch", "kafka", "redis", "file", "console", "discard"}
 
-// queueDefaults makes 0s the default of the memory queue's flush.timeout, wherever that queue stands. libbeat's own
-// default holds a small batch back for 10 s (libbeat/publisher/queue/memqueue/config.go), longer than its sender
-// waits. These settings lie under the user's, who may still choose another value.
+// queueDefaults makes 0s the default of the memory queue's flush.timeout, at the top level and in each output. libbeat's default
+// delays a small batch by 10 s (libbeat/publisher/queue/memqueue/config.go), longer than its sender waits. A value in the
+// configuration comes first.
 //
 // libbeat's disk queue is never used: its settings ask for durable mode. These defaults disable it and configure the memory
-// queue. found is called with the key of its settings.
+// queue. found is called with the key of the settings of the disk queue.
 func queueDefaults(found func(key string)) []cfgfile.ConditionalOverride {
 	defaults := []cfgfile.ConditionalOverride{{
 		Check:  func(file *conf.C) bool { return !hasOtherQueue(withFlags(file)) },
@@ -51,8 +51,8 @@ func queueDefaults(found func(key string)) []cfgfile.ConditionalOverride {
 	return defaults
 }
 
-// hasOtherQueue tells whether a default under queue.mem would clash: beside another queue at the top level, or
-// beside one in the output's section.
+// hasOtherQueue tells whether a default under queue.mem would conflict with another queue, at the top level or in the output's
+// section.
 func hasOtherQueue(c *conf.C) bool {
 	for _, output := range outputNames {
 		if queue := "output." + output + ".queue"; isInForce(c, queue) && choosesQueue(c, queue) {
@@ -62,14 +62,13 @@ func hasOtherQueue(c *conf.C) bool {
 	return !has(c, "queue.mem") && choosesQueue(c, "queue")
 }
 
-// isInForce tells whether a section with a queue is not that of an output which is disabled.
+// isInForce tells whether the section of a queue is at the top level or in an enabled output.
 func isInForce(c *conf.C, queue string) bool {
 	output, err := c.Child(strings.TrimSuffix(queue, ".queue"), -1)
 	return queue == "queue" || err == nil && output.Enabled()
 }
 
-// choosesQueue tells whether there is a queue in a section. "queue:" with nothing under it chooses nothing, and neither does
-// a queue with enabled: false.
+// choosesQueue tells whether a section has an enabled queue. An empty "queue:" has none.
 func choosesQueue(c *conf.C, path string) bool {
 	section, err := c.Child(path, -1)
 	if err != nil {
@@ -81,7 +80,7 @@ func choosesQueue(c *conf.C, path string) bool {
 	})
 }
 
-// withFlags is the configuration file with the -E settings over it, which libbeat merges only later.
+// withFlags returns the configuration file with the -E settings applied. libbeat applies them later.
 func withFlags(file *conf.C) *conf.C {
 	if f := flag.Lookup("E"); f != nil {
 		if settings, ok := f.Value.(*conf.SettingsFlag); ok {
