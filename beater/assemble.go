@@ -11,24 +11,24 @@ import (
 	"github.com/txn2/rtbeat/internal/status"
 )
 
-// maxWorkers bounds the publishing workers. Each runs the processors for the batch it holds, so that more of them
-// than cores bring nothing; and each may stay blocked on one event while the output is dead, so that there are few.
+// maxWorkers limits the publishing workers. Each runs the processors for its batch, so more workers than cores gain nothing.
+// Each may hold one event more than the queue while the output is stalled.
 const maxWorkers = 4
 
-// assembly is what is built for one run.
+// assembly has the parts of one run.
 type assembly struct {
-	admission *inflight.Admission
-	registry  *inflight.Registry
-	metrics   *metrics.Registry
-	reloads   metrics.CounterBy // by result
-	publisher *publish.Publisher
-	server    *intake.Server
-	shipping  shipping // nothing, unless in durable mode
-	states    states
-	status    *status.Status // nil without an admin listener
+	admission  *inflight.Admission
+	registry   *inflight.Registry
+	metrics    *metrics.Registry
+	reloads    metrics.CounterBy // by result
+	publisher  *publish.Publisher
+	server     *intake.Server
+	shipping   shipping // the zero value in memory mode
+	conditions conditions
+	status     *status.Status // nil without an admin listener
 }
 
-// assemble builds the rooms along the walk, straight down the page.
+// assemble builds the packages in the order in which a request passes through them.
 func (bt *Beater) assemble() (*assembly, error) {
 	inFlight := int64(bt.config.MaxInFlight)
 	if bt.queue != nil {
@@ -41,7 +41,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 	a := &assembly{admission: admission, registry: registry, metrics: m, reloads: registerReloads(m), shipping: shipping}
 	registerInFlight(m, admission, registry, a.inFlightBytes, int64(bt.config.MaxInFlight))
 	registerBuild(m, bt.build)
-	bt.door.register(m)
+	bt.listeners.register(m)
 	shipping.register(m)
 	bt.libbeat.Register(m)
 
@@ -59,19 +59,19 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Admission:     admission,
 		Registry:      registry,
 		Metrics:       m,
-		Authenticator: bt.door.authenticator,
-		Trusted:       bt.door.trusted,
-		TLS:           bt.door.certificates.Config(),
-		Admin:         bt.door.admin != nil,
+		Authenticator: bt.listeners.authenticator,
+		Trusted:       bt.listeners.trusted,
+		TLS:           bt.listeners.certificates.Config(),
+		Admin:         bt.listeners.admin != nil,
 		Dedupe:        bt.config.Dedupe.Enabled,
-		Connections:   bt.door.connections,
+		Connections:   bt.listeners.connections,
 		Ack:           bt.ack(),
 		Log:           bt.log.Named("intake"),
 	}
 	if shipping.shipper != nil {
 		parts.Store = shipping.shipper
 	}
-	if bt.door.admin != nil {
+	if bt.listeners.admin != nil {
 		a.status = status.New(status.Settings{
 			Snapshot:      func() status.Numbers { return bt.snapshot(a) },
 			Version:       bt.build.version,
@@ -86,9 +86,13 @@ func (bt *Beater) assemble() (*assembly, error) {
 		parts.Status, parts.StatusPaths = a.status, status.Paths
 	}
 	a.server = intake.New(bt.config.Intake, parts)
-	a.states = states{stallOf(registry, bt.queue != nil, bt.log), highOf(admission, bt.log), crowdOf(bt.door.connections, bt.log)}
+	a.conditions = conditions{
+		outputStalled(registry.Stalled, registry.Events, bt.queue != nil, bt.log),
+		inFlightHigh(admission, bt.log),
+		connectionsFull(bt.listeners.connections.Open, bt.listeners.connections.Limit, bt.listeners.connections.Displaced, bt.log),
+	}
 	return a, nil
 }
 
-// inFlightBytes is what the intake and the shipper have in memory.
+// inFlightBytes is the sum of the bytes in flight of the intake and of the shipper.
 func (a *assembly) inFlightBytes() int64 { return a.admission.Used() + a.shipping.inFlight() }

@@ -1,5 +1,4 @@
-// Package beater is wiring and order: what is built at the start, and in which order it stops. It decides nothing
-// about a batch.
+// Package beater builds rtbeat from its packages at the start, and stops them in order. It decides nothing about a batch.
 package beater
 
 import (
@@ -21,36 +20,36 @@ import (
 	"github.com/txn2/rtbeat/internal/outputs"
 )
 
-// Options are what the command line knows and libbeat does not hand to a Beater.
+// Options carry values of the command line that libbeat does not hand to a Beater.
 type Options struct {
-	// Root is the whole configuration, command line settings applied. New gets only the rtbeat section, and must
-	// judge the queue too.
+	// Root is the whole configuration, with the settings of the command line. New needs it to check the queue: libbeat
+	// hands it the rtbeat section only.
 	Root *conf.C
-	// Check is set by commands that only build the Beater, such as "test config": nothing is bound, so that they
+	// Check is set by commands that only build the Beater, such as "test config". New binds nothing then, so that they
 	// work beside a running rtbeat.
 	Check bool
-	// Run is set by the command that runs.
+	// Run is set by the command "run".
 	Run bool
 
-	// DiskQueue is where the settings of libbeat's disk queue stand, "queue.disk" or below the output; empty where there are none.
-	// They ask for durable mode.
+	// DiskQueue is the key of the settings of libbeat's disk queue: "queue.disk", there or below the output. They ask for
+	// durable mode. It is empty without such settings.
 	DiskQueue string
 
-	// Reread reads the whole configuration again, for a reload, and tells what DiskQueue would be.
+	// Reread reads the whole configuration again, for a reload. It returns it with its DiskQueue.
 	Reread func() (root *conf.C, diskQueue string, err error)
-	// Hangups has a place for one SIGHUP, and gets those that come during the start. Run reloads at each.
+	// Hangups has a buffer of one. SIGHUPs during the start are in it already. Run reloads at each.
 	Hangups chan os.Signal
 
 	processors []string // the names of the processors that Processing found in the configuration
 }
 
-// Beater takes batches in over HTTP and answers for their delivery. libbeat runs it.
+// Beater receives batches over HTTP and answers 200 once they are delivered. libbeat runs it.
 type Beater struct {
 	config        config.Config
 	log           *logp.Logger
 	output        string // its name
-	unconfirmed   bool   // the output does not say which events it gave up
-	door          *door
+	unconfirmed   bool   // the output does not say which events it dropped
+	listeners     *listeners
 	pipeline      beat.Pipeline
 	closePipeline func() error
 	queue         *diskqueue.Queue // nil in memory mode
@@ -64,8 +63,8 @@ type Beater struct {
 	stopped context.Context //nolint:containedctx // the stop signal: libbeat's Stop takes no context, and may come before Run
 }
 
-// New reads the configuration, binds the listener and guards the pipeline. A configuration that is wrong and a port
-// that is taken are errors here, on the command line.
+// New reads the configuration, binds the listeners and guards the pipeline. A wrong configuration and a port in use are
+// errors of New, so that they appear on the command line.
 func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	c, warnings, err := LoadConfig(section, options.Root, options.DiskQueue)
 	if err != nil {
@@ -75,7 +74,7 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	for _, warning := range warnings {
 		log.Warn(warning)
 	}
-	if err := judgeQueue(options.Root, c.Timeout); err != nil {
+	if err := checkMemoryQueue(options.Root, c.Timeout); err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	output := ""
@@ -90,12 +89,12 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	if unconfirmed {
 		log.Warnf("output.%s does not say which events it gave up, and rtbeat.allow_unconfirmed_output is true: such events are lost, and their senders are answered 200", output)
 	}
-	door, err := newDoor(c, log)
+	listeners, err := newListeners(c, log)
 	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	bt := &Beater{
-		config: c, log: log, door: door, output: output, unconfirmed: unconfirmed, reread: options.Reread, hangups: options.Hangups, processors: options.processors,
+		config: c, log: log, listeners: listeners, output: output, unconfirmed: unconfirmed, reread: options.Reread, hangups: options.Hangups, processors: options.processors,
 		libbeat: libbeatstats.New(b.Monitoring.StatsRegistry()),
 		build:   build{version: b.Info.Version, commit: version.Commit(), libbeat: version.GetDefaultVersion()},
 	}
@@ -109,12 +108,12 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	}
 	limitMemory(c, memlimit.FromCgroup, log)
 	raiseHeap()
-	if err := door.open(c, log); err != nil {
+	if err := listeners.open(c, log); err != nil {
 		bt.stop()
 		return nil, err
 	}
 	if bt.queue, err = openQueue(c, log); err != nil {
-		bt.door.close()
+		bt.listeners.close()
 		bt.stop()
 		return nil, err
 	}
@@ -122,14 +121,14 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	return bt, nil
 }
 
-// Run serves until Stop is called or the listener fails, then stops in order. It returns nil after a Stop, however
-// much of the budget the stop took.
+// Run serves until Stop is called or a listener fails, then stops in order. After a Stop it returns nil, even if the stop
+// took longer than its budget.
 func (bt *Beater) Run(*beat.Beat) error {
 	defer bt.stop()
 	bt.takeHangups()
 	a, err := bt.assemble()
 	if err != nil {
-		bt.door.close()
+		bt.listeners.close()
 		_ = bt.closePipeline()
 		if bt.queue != nil {
 			_ = bt.queue.Close()
@@ -140,51 +139,51 @@ func (bt *Beater) Run(*beat.Beat) error {
 	a.shipping.start()
 	served := make(chan error, 2) // one from each listener
 	var server sync.WaitGroup
-	server.Go(func() { served <- a.server.Serve(bt.door.listener) })
-	if bt.door.admin != nil {
-		server.Go(func() { served <- a.server.ServeAdmin(bt.door.admin) })
-		bt.log.Infow("health and metrics on " + bt.door.admin.Addr().String())
+	server.Go(func() { served <- a.server.Serve(bt.listeners.intake) })
+	if bt.listeners.admin != nil {
+		server.Go(func() { served <- a.server.ServeAdmin(bt.listeners.admin) })
+		bt.log.Infow("health and metrics on " + bt.listeners.admin.Addr().String())
 		defer background(a.status.Run)()
 	}
 	defer server.Wait()
 	bt.announce()
 
-	stopWatch := background(a.states.watch)
+	stopWatch := background(a.conditions.watch)
 	defer stopWatch()
 
-	manager := bt.newManager(a)
-	select { // a signal can come first
-	case <-bt.door.listener.Begun():
+	notifier := bt.newSdNotifier(a)
+	select { // the stop may be asked for before the first Accept
+	case <-bt.listeners.intake.Begun():
 	case <-bt.stopped.Done():
 	}
-	stopReloads := background(func(ctx context.Context) { bt.reloads(ctx, a, manager) })
+	stopReloads := background(func(ctx context.Context) { bt.reloads(ctx, a, notifier) })
 	defer stopReloads()
-	manager.ready()
-	defer background(manager.run)()
+	notifier.ready()
+	defer background(notifier.run)()
 
 	select {
 	case <-bt.stopped.Done():
-	case err = <-served: // the listener broke; what is in flight still gets its chance
+	case err = <-served: // requests in flight still get their answers
 		bt.log.Errorw("serving failed, stopping", "error.message", err.Error())
 	}
 	stopReloads()
-	manager.stop(bt.config.ShutdownTimeout)
+	notifier.stop(bt.config.ShutdownTimeout)
 	bt.shutdown(a, stopWatch)
 	return err
 }
 
-// announce is the one line that says what runs here. Tests and tools read the address behind its first words.
+// announce logs the address and the settings in force. Tests and tools read the address after "listening on".
 func (bt *Beater) announce() {
 	c := bt.config
 	bt.log.Infow("listening on "+bt.Address(),
-		"service.version", bt.build.version, "tls", bt.door.certificates != nil, "auth", schemesOf(bt.door.authenticator), "output", bt.output, "ack", string(bt.ack()),
+		"service.version", bt.build.version, "tls", bt.listeners.certificates != nil, "auth", schemesOf(bt.listeners.authenticator), "output", bt.output, "ack", string(bt.ack()),
 		"timeout", c.Timeout.String(), "stall_after", c.StallAfter.String(), "shutdown_timeout", c.ShutdownTimeout.String(),
 		"max_body_bytes", int64(c.MaxBody), "max_messages", c.MaxMessages, "max_in_flight_bytes", int64(c.MaxInFlight),
-		"max_connections", bt.door.connections.Limit())
+		"max_connections", bt.listeners.connections.Limit())
 }
 
-// Address is the address that New bound, with the port in force where the configuration says 0.
-func (bt *Beater) Address() string { return bt.door.listener.Addr().String() }
+// Address is the address that New bound. Where the configuration has port 0, it has the port that the kernel chose.
+func (bt *Beater) Address() string { return bt.listeners.intake.Addr().String() }
 
 // Stop asks Run to stop. It returns at once, and may be called from any goroutine, more than once, and before Run.
 func (bt *Beater) Stop() { bt.stop() }

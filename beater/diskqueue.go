@@ -19,8 +19,8 @@ import (
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
-// LoadConfig reads the rtbeat section. Where root, the whole configuration, has settings of libbeat's disk queue, they are taken
-// for those of durable mode; key is where they stand.
+// LoadConfig reads the rtbeat section. key is the key of the settings of libbeat's disk queue in root, the whole configuration.
+// They become the settings of durable mode. key is empty without them.
 func LoadConfig(section, root *conf.C, key string) (config.Config, []string, error) {
 	c, warnings, err := config.Load(section)
 	if err != nil {
@@ -30,8 +30,7 @@ func LoadConfig(section, root *conf.C, key string) (config.Config, []string, err
 	return c, append(warnings, more...), err
 }
 
-// fromDiskQueue takes the settings of libbeat's disk queue for those of durable mode. key is where they stand in root; it is
-// empty where there are none.
+// fromDiskQueue makes the settings of libbeat's disk queue those of durable mode. See LoadConfig.
 func fromDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, warnings []string, err error) {
 	if key == "" {
 		return c, nil, nil
@@ -71,7 +70,8 @@ func fromDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, 
 	return c, warnings, nil
 }
 
-// checkDiskQueue refuses to let libbeat's disk queue run: no default may stand over what the file enables.
+// checkDiskQueue refuses a configuration that runs libbeat's disk queue. rtbeat's defaults cannot disable a queue that the file
+// enables.
 func checkDiskQueue(root *conf.C) error {
 	var c struct {
 		Output conf.Namespace `config:"output"`
@@ -87,8 +87,8 @@ func checkDiskQueue(root *conf.C) error {
 	return nil
 }
 
-// checkLeftovers refuses to start while libbeat's disk queue, which rtbeat used before, holds events that were not delivered.
-// Their senders were answered 200.
+// checkLeftovers refuses to start while libbeat's disk queue, which earlier releases used, has undelivered events. Their senders
+// were answered 200.
 func checkLeftovers(c config.Config) error {
 	for _, dir := range []string{paths.Resolve(paths.Data, "diskqueue"), paths.Resolve(paths.Data, c.Durable.Path)} {
 		left, err := hasUndelivered(dir)
@@ -103,9 +103,9 @@ func checkLeftovers(c config.Config) error {
 	return nil
 }
 
-// hasUndelivered tells whether events are left in the segments of libbeat's disk queue: numbered files, and state.dat with the
-// position of the first event that was not acknowledged (libbeat/publisher/queue/diskqueue/docs/on-disk-structures.md). It may
-// say yes for a queue whose last events were acknowledged just before a kill, or whose position cannot be read.
+// hasUndelivered tells whether libbeat's disk queue has undelivered events. Its segments are numbered files, and state.dat has the
+// position of the first unacknowledged event (libbeat/publisher/queue/diskqueue/docs/on-disk-structures.md). It may be true for a
+// queue whose last events were acknowledged just before a kill, or whose position cannot be read.
 func hasUndelivered(dir string) (bool, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -130,7 +130,7 @@ func hasUndelivered(dir string) (bool, error) {
 	return false, nil
 }
 
-// readPosition reads where the first event is that was not acknowledged. Where that cannot be read, it is the beginning.
+// readPosition reads the position of the first unacknowledged event. If that fails, it returns the beginning of the queue.
 func readPosition(path string) (segment, offset uint64) {
 	f, err := os.Open(path) //nolint:gosec // a path from the configuration
 	if err != nil {

@@ -41,13 +41,13 @@ func openQueue(c config.Config, log *logp.Logger) (*diskqueue.Queue, error) {
 
 var errFound = errors.New("a batch is there")
 
-// holdsBatches tells whether there are batches in a queue that is not open.
+// holdsBatches tells whether a queue that is not open has batches.
 func holdsBatches(path string) bool {
 	_, err := diskqueue.Read(path, func(diskqueue.Stored) error { return errFound })
 	return errors.Is(err, errFound)
 }
 
-// ack is what a 200 means. In durable mode that is the disk, whatever the output.
+// ack is the meaning of a 200. In durable mode it is the write to disk, for every output.
 func (bt *Beater) ack() intake.Ack {
 	switch {
 	case bt.queue != nil:
@@ -59,7 +59,7 @@ func (bt *Beater) ack() intake.Ack {
 	}
 }
 
-// shipping is what delivers from the queue. The zero value is memory mode: there is nothing to do.
+// shipping delivers the batches of the queue on disk. The zero value is memory mode: its methods do nothing.
 type shipping struct {
 	queue     *diskqueue.Queue
 	admission *inflight.Admission
@@ -84,7 +84,7 @@ func (s *shipping) start() {
 	s.stop = background(s.shipper.Run)
 }
 
-// finish takes no more batches, and waits for those that are under way.
+// finish stops taking batches, and waits for the batches under way.
 func (s *shipping) finish(ctx context.Context) error {
 	if s.queue == nil {
 		return nil
@@ -92,8 +92,8 @@ func (s *shipping) finish(ctx context.Context) error {
 	return within(ctx, func() error { s.stop(); return nil })
 }
 
-// close closes the queue, when nothing is under way any more: the registry is sealed. It returns what stays on the disk,
-// and when that takes too long, what is there.
+// close waits for the batches under way, which end because the registry is sealed, and closes the queue. It returns the counts
+// of the batches that stay on disk. After ctx it returns the counts of that moment.
 func (s *shipping) close(ctx context.Context) (left diskqueue.Stats, err error) {
 	if s.queue == nil {
 		return left, nil
@@ -114,7 +114,7 @@ func (s *shipping) register(r *metrics.Registry) {
 	s.shipper.Register(r)
 }
 
-// inFlight is the bytes that the shipper has in memory.
+// inFlight is how many bytes the shipper has in memory.
 func (s *shipping) inFlight() int64 {
 	if s.queue == nil {
 		return 0

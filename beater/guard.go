@@ -11,8 +11,8 @@ import (
 // On a signal libbeat closes b.Publisher if it is an io.Closer, with one second for what is in flight, and only then
 // calls Stop (stopBeat in libbeat/cmd/instance/beat.go). What the closing pipeline drops it reports as acknowledged
 // (ttlBatch.Drop in libbeat/publisher/pipeline/ttl_batch.go), so that a sender would get a 200 for a batch that
-// never arrived. The beater therefore puts this in the pipeline's place and closes the pipeline itself, as the last
-// thing of its own stop.
+// never arrived. The beater therefore replaces the pipeline by this type, and closes the pipeline itself at the
+// end of its own stop.
 type guardedPipeline struct {
 	connect beat.Pipeline
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/txn2/rtbeat/internal/libbeatcheck"
 )
 
-// checkLibbeat refuses settings of libbeat that hurt later, and warns of settings that may not be meant. Commands that neither
-// run rtbeat nor check its configuration, such as "export config", take any.
+// checkLibbeat refuses settings of libbeat that fail later, and warns of settings that are likely mistakes. Commands that neither
+// run rtbeat nor check its configuration, such as "export config", accept any.
 func (o *Options) checkLibbeat(info beat.Info, root *conf.C) error {
 	if !o.Run && !o.Check {
 		return nil

@@ -42,7 +42,7 @@ func TestMemoryFollowsTheContainer(t *testing.T) {
 	}
 }
 
-// The ballast makes room on the heap, and takes none of the machine's memory.
+// The floor raises the goal of the heap, and takes no resident memory.
 func TestTheHeapHasAFloor(t *testing.T) {
 	used := make([]byte, 2*heapFloor) // what is freed is used again, and cleared
 	for i := range used {
@@ -52,7 +52,7 @@ func TestTheHeapHasAFloor(t *testing.T) {
 	runtime.GC()
 	debug.FreeOSMemory()
 	resident := residentMemory(t)
-	made := newBallast()
+	made := newHeapFloor()
 	runtime.GC()
 	goal := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}}
 	metrics.Read(goal)

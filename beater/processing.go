@@ -14,8 +14,8 @@ import (
 	"github.com/txn2/rtbeat/internal/publish"
 )
 
-// Processing is libbeat's default processing, and the one hook that sees the whole configuration with the settings of
-// the command line applied (configure in libbeat/cmd/instance/beat.go).
+// Processing is libbeat's default processing. It is the only hook that gets the whole configuration with the settings of the
+// command line (configure in libbeat/cmd/instance/beat.go).
 func (o *Options) Processing(info beat.Info, log *logp.Logger, root *conf.C) (processing.Supporter, error) {
 	o.Root = root
 	if err := o.checkLibbeat(info, root); err != nil {
@@ -26,17 +26,16 @@ func (o *Options) Processing(info beat.Info, log *logp.Logger, root *conf.C) (pr
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	o.processors = names
-	support, err := processing.MakeDefaultBeatSupport(true)(info, discreet(log), watched)
+	support, err := processing.MakeDefaultBeatSupport(true)(info, withoutDebug(log), watched)
 	if err != nil {
 		return nil, err
 	}
 	return support, nil
 }
 
-// discreet is a logger for those who have events in their hands. At debug, libbeat logs each event whole
-// (debugPrintProcessor in libbeat/publisher/processing/processors.go), and processors quote what they cannot work on; so
-// they log from info on.
-func discreet(log *logp.Logger) *logp.Logger {
+// withoutDebug returns log from level info on. It is for processors: at debug, libbeat logs whole events (debugPrintProcessor in
+// libbeat/publisher/processing/processors.go), and processors quote events that they cannot process.
+func withoutDebug(log *logp.Logger) *logp.Logger {
 	return log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		raised, err := zapcore.NewIncreaseLevelCore(core, zapcore.InfoLevel)
 		if err != nil {

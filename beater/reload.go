@@ -13,12 +13,12 @@ import (
 	"github.com/txn2/rtbeat/internal/auth"
 )
 
-// errOpened refuses what is a file that is empty, or written half, more often than meant: it would let everybody in.
-var errOpened = errors.New("rtbeat.auth is in force and not in the configuration any more: a reload does not let everybody in; put it back, or restart to do without")
+// errAuthRemoved: a reload must not switch authentication off. A missing auth section is more likely a half-written file than a
+// decision.
+var errAuthRemoved = errors.New("rtbeat.auth is in force and not in the configuration any more: a reload does not let everybody in; put it back, or restart to do without")
 
-// takeHangups takes SIGHUP over from libbeat, to which it is a third signal to stop (HandleSignals in elastic-agent-libs,
-// service/service.go): Ignore ends that, and Notify brings the signal here again. It must be called in Run, after libbeat
-// asked for it.
+// takeHangups takes SIGHUP over from libbeat, which stops at it (HandleSignals in elastic-agent-libs, service/service.go). Ignore
+// ends libbeat's registration, and Notify registers Hangups again. Run must call it: libbeat has registered by then.
 func (bt *Beater) takeHangups() {
 	if bt.hangups == nil {
 		return
@@ -29,7 +29,7 @@ func (bt *Beater) takeHangups() {
 
 // reloads reads certificates and secrets again at each SIGHUP, until ctx ends. From then on the signal is ignored: during a stop
 // it means nothing. reloads does not wait for a reload under way: reading a file may block for ever.
-func (bt *Beater) reloads(ctx context.Context, a *assembly, m *manager) {
+func (bt *Beater) reloads(ctx context.Context, a *assembly, notifier *sdNotifier) {
 	defer signal.Ignore(syscall.SIGHUP)
 	for {
 		select {
@@ -37,7 +37,7 @@ func (bt *Beater) reloads(ctx context.Context, a *assembly, m *manager) {
 			return
 		case <-bt.hangups:
 		}
-		m.notify.Reloading()
+		notifier.notify.Reloading()
 		result := reloadDone
 		err := within(ctx, func() error { return bt.reload(a) })
 		if ctx.Err() != nil {
@@ -48,12 +48,12 @@ func (bt *Beater) reloads(ctx context.Context, a *assembly, m *manager) {
 			bt.log.Errorw("reloading failed: the certificates, tokens, passwords and keys that were in force stay so", "error.message", err.Error())
 		}
 		a.reloads.Inc(result)
-		m.ready()
+		notifier.ready()
 	}
 }
 
-// reload reads the configuration again and puts its auth section, and what the files of rtbeat.ssl hold, in force: all of
-// it or nothing. The log names other settings of the rtbeat section that have changed.
+// reload reads the configuration again. It applies the auth section and the files of rtbeat.ssl: all of them, or none after an
+// error. It logs the names of other settings of the rtbeat section that have changed.
 func (bt *Beater) reload(a *assembly) error {
 	if bt.reread == nil {
 		return errors.New("this process cannot read its configuration again")
@@ -72,7 +72,7 @@ func (bt *Beater) reload(a *assembly) error {
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}
-	// Names of certificates need ssl as it is in force, not as the file has it by now.
+	// Certificate names need the ssl settings in force, which may differ from those in the file.
 	next, err := bt.config.WithAuth(read.Auth)
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)
@@ -81,18 +81,18 @@ func (bt *Beater) reload(a *assembly) error {
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}
-	if bt.door.authenticator.Enabled() && !authenticator.Enabled() {
-		return errOpened
+	if bt.listeners.authenticator.Enabled() && !authenticator.Enabled() {
+		return errAuthRemoved
 	}
-	if err := bt.door.certificates.Reload(); err != nil {
+	if err := bt.listeners.certificates.Reload(); err != nil {
 		return err
 	}
-	bt.door.authenticator = authenticator
+	bt.listeners.authenticator = authenticator
 	a.server.Authenticate(authenticator)
 	for _, warning := range warnings {
 		bt.log.Warn(warning)
 	}
-	bt.log.Infow("reloaded: certificates, tokens, passwords and keys are those of the files now", "tls", bt.door.certificates != nil, "auth", schemesOf(authenticator))
+	bt.log.Infow("reloaded: certificates, tokens, passwords and keys are those of the files now", "tls", bt.listeners.certificates != nil, "auth", schemesOf(authenticator))
 	if keys := bt.config.Changed(read); len(keys) > 0 {
 		bt.log.Warnw("reloaded, but other settings have changed as well: a restart applies them", "settings", strings.Join(keys, ", "))
 	}

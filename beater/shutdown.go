@@ -10,12 +10,12 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// errBudgetSpent is why a step of the stop is cut short.
+// errBudgetSpent is the cause when a step of the stop is cut short.
 var errBudgetSpent = errors.New("shutdown_timeout is spent")
 
-// closeTimeout bounds the closing steps, which come after the budget: libbeat's pipeline waits a second for what is
-// left in it (createBeater in libbeat/cmd/instance/beat.go), and its Logstash client cannot be closed at all while it
-// is blocked in sending to a stalled host (asyncClient in libbeat/outputs/logstash/async.go holds its lock then).
+// closeTimeout limits the closing steps, which come after the budget. libbeat's pipeline waits a second for the events left in
+// it (createBeater in libbeat/cmd/instance/beat.go). Its Logstash client cannot be closed while it sends to a stalled host:
+// it holds its lock then (asyncClient in libbeat/outputs/logstash/async.go).
 const closeTimeout = 1500 * time.Millisecond
 
 var errCloseTimeout = errors.New("closing takes too long")
@@ -26,9 +26,9 @@ type step struct {
 	run  func(ctx context.Context) error
 }
 
-// shutdown stops in order. The order is the promise: every sender has its answer before anything can look like an
-// acknowledgement that is none, and the registry is sealed before the pipeline is closed. The steps up to "acks"
-// share shutdown_timeout; those from "seal" on run in any case, within closeTimeout.
+// shutdown stops in order. A 200 stays true by this order: every sender has its answer, and the registry is sealed, before the
+// pipeline is closed, because a closing pipeline reports dropped events as acknowledged. The steps up to "acks" share
+// shutdown_timeout. The steps from "seal" on always run, within closeTimeout.
 func (bt *Beater) shutdown(a *assembly, stopWatch func()) {
 	start := time.Now()
 	var account inflight.Account
@@ -36,7 +36,7 @@ func (bt *Beater) shutdown(a *assembly, stopWatch func()) {
 
 	budget, cancel := context.WithTimeoutCause(context.Background(), bt.config.ShutdownTimeout, errBudgetSpent)
 	defer cancel()
-	bt.take(budget,
+	bt.runSteps(budget,
 		step{"unready", func(ctx context.Context) error { return bt.leave(ctx, a) }},
 		step{"intake", a.server.Drain},
 		step{"shipper", a.shipping.finish},
@@ -44,9 +44,9 @@ func (bt *Beater) shutdown(a *assembly, stopWatch func()) {
 	)
 	closing, cancel := context.WithTimeoutCause(context.Background(), closeTimeout, errCloseTimeout)
 	defer cancel()
-	bt.take(closing,
+	bt.runSteps(closing,
 		step{"seal", func(context.Context) error {
-			stopWatch() // a sealed registry owes nothing, which looks like the end of a stall
+			stopWatch() // a sealed registry waits for no event, which looks like the end of a stall
 			account = a.registry.Seal()
 			return nil
 		}},
@@ -59,7 +59,7 @@ func (bt *Beater) shutdown(a *assembly, stopWatch func()) {
 			if err := within(ctx, bt.closePipeline); err != nil {
 				return err
 			}
-			return a.publisher.Wait(ctx) // closing it ends a worker that was blocked on a full queue
+			return a.publisher.Wait(ctx) // the closed pipeline ends a worker that was blocked on a full queue
 		}},
 		step{"admin", func(context.Context) error { a.server.CloseAdmin(); return nil }},
 	)
@@ -90,8 +90,8 @@ func stopped(done, open inflight.Tally) string {
 	return fmt.Sprintf("stopped: %d events delivered, %d batches answered 200; %d events of %d batches unacknowledged", done.Events, done.Batches, open.Events, open.Batches)
 }
 
-// take goes through steps, and logs those that fail or run out of time.
-func (bt *Beater) take(ctx context.Context, steps ...step) {
+// runSteps runs each step, and logs those that fail or run out of time.
+func (bt *Beater) runSteps(ctx context.Context, steps ...step) {
 	for _, s := range steps {
 		began := time.Now()
 		err := s.run(ctx)
@@ -104,7 +104,7 @@ func (bt *Beater) take(ctx context.Context, steps ...step) {
 	}
 }
 
-// within runs f, and does not wait for it beyond ctx: the process ends next, and f with it.
+// within runs f, and waits for it until ctx ends. f may go on after that, until the process ends.
 func within(ctx context.Context, f func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- f() }()

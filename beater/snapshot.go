@@ -26,11 +26,11 @@ func (bt *Beater) snapshot(a *assembly) status.Numbers {
 		Bytes:          bounded(a.inFlightBytes(), int64(bt.config.MaxInFlight)),
 		Events:         status.Bounded{Value: status.Number(a.registry.Events()), Limit: bt.libbeatNumber("pipeline.queue.max_events")},
 		Requests:       status.Bounded{Value: status.Number(in.Requests), Limit: status.Number(a.server.RequestsLimit())},
-		Connections:    bounded(bt.door.connections.Open(), bt.door.connections.Limit()),
+		Connections:    bounded(bt.listeners.connections.Open(), bt.listeners.connections.Limit()),
 		IsHigh:         isHigh,
 		BatchesWaiting: status.Number(a.registry.QueueLength()),
 		DedupeEntries:  bounded(a.registry.DedupeEntries(), a.registry.DedupeLimit()),
-		Displaced:      status.Number(bt.door.connections.Displaced()),
+		Displaced:      status.Number(bt.listeners.connections.Displaced()),
 		OldestSeconds:  seconds(a.registry.Oldest()),
 		IsStalled:      isStalled,
 		NoAckSeconds:   seconds(noAck),
@@ -47,8 +47,8 @@ func (bt *Beater) snapshot(a *assembly) status.Numbers {
 	for _, f := range in.Failures {
 		n.Failures = append(n.Failures, status.Failure(f))
 	}
-	if bt.door.certificates != nil {
-		n.CertificateExpiry = status.Number(bt.door.certificates.Expiry().Unix())
+	if bt.listeners.certificates != nil {
+		n.CertificateExpiry = status.Number(bt.listeners.certificates.Expiry().Unix())
 	}
 	if bt.queue != nil {
 		n.Disk = a.shipping.snapshot()

@@ -39,7 +39,7 @@ func child(args []string) error {
 	if len(args) != 3 {
 		return errors.New("starting a child: want what to do, an address and a file")
 	}
-	ballast := make([]byte, 32<<20) // as rtbeat has it (beater/memory.go)
+	ballast := make([]byte, 32<<20) // as rtbeat has it (beater/heapfloor.go)
 	defer runtime.KeepAlive(ballast)
 	address := args[1]
 	captured, err := os.ReadFile(args[2])

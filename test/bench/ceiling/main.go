@@ -21,7 +21,7 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 )
 
-// ballast is what rtbeat keeps so that garbage is collected less often (beater/memory.go).
+// ballast is what rtbeat keeps so that garbage is collected less often (beater/heapfloor.go).
 var ballast = make([]byte, 32<<20)
 
 func main() {

@@ -15,40 +15,40 @@ import (
 	"github.com/txn2/rtbeat/internal/systemd"
 )
 
-// door is who may come in, and how: everything about the listeners that is known before one is bound.
-type door struct {
-	authenticator *auth.Authenticator // in force; once Run has begun, the reloads' alone
+// listeners are the sockets of rtbeat, with the certificates, the limits and the credentials that apply to them.
+type listeners struct {
+	authenticator *auth.Authenticator // in force; from Run on, only reloads use it
 	trusted       clientip.Trusted
 	certificates  *listen.Certificates // nil for plain HTTP
 	connections   *listen.Bound
 
-	listener *listen.Loop
-	admin    net.Listener // nil when there is none
+	intake *listen.Loop
+	admin  net.Listener // nil when there is none
 }
 
-// newDoor checks the settings and reads the certificates. It binds nothing.
-func newDoor(c config.Config, log *logp.Logger) (*door, error) {
-	d := &door{connections: listen.NewBound(listen.Affordable(c.MaxConnections))}
+// newListeners checks the settings and reads the certificates. It binds nothing.
+func newListeners(c config.Config, log *logp.Logger) (*listeners, error) {
+	l := &listeners{connections: listen.NewBound(listen.Affordable(c.MaxConnections))}
 	var err error
-	if d.authenticator, err = auth.New(c.Auth); err != nil {
+	if l.authenticator, err = auth.New(c.Auth); err != nil {
 		return nil, err
 	}
-	if d.trusted, err = clientip.ParseTrusted(c.TrustedProxies); err != nil {
+	if l.trusted, err = clientip.ParseTrusted(c.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("rtbeat.trusted_proxies: %w", err)
 	}
 	if c.SSL.IsEnabled() {
-		if d.certificates, err = listen.TLS(c.SSL, log.Named("tls")); err != nil {
+		if l.certificates, err = listen.TLS(c.SSL, log.Named("tls")); err != nil {
 			return nil, err
 		}
 	}
-	if limit := d.connections.Limit(); limit < c.MaxConnections {
+	if limit := l.connections.Limit(); limit < c.MaxConnections {
 		log.Warnf("rtbeat.max_connections is %d, but the process may open files for %d connections only; raise its limit of open files (ulimit -n, LimitNOFILE)", c.MaxConnections, limit)
 	}
-	return d, nil
+	return l, nil
 }
 
-// open takes over the sockets of the service manager, and binds those that it does not pass.
-func (d *door) open(c config.Config, log *logp.Logger) error {
+// open takes over the sockets that the service manager passes, and binds the others.
+func (l *listeners) open(c config.Config, log *logp.Logger) error {
 	inherited, err := systemd.Inherited()
 	if err != nil {
 		return err
@@ -70,38 +70,38 @@ func (d *door) open(c config.Config, log *logp.Logger) error {
 		}
 	}
 
-	intake = d.connections.Listener(intake)
+	intake = l.connections.Listener(intake)
 	if c.ProxyProtocol {
-		intake = listen.Proxied(intake, d.trusted.Has, d.trusted.Unix(), c.ReadTimeout)
+		intake = listen.Proxied(intake, l.trusted.Has, l.trusted.Unix(), c.ReadTimeout)
 	}
-	d.listener = listen.Accepting(intake)
+	l.intake = listen.NewLoop(intake)
 	if admin != nil {
-		// Probes must get in while every place of the bound above has a request that waits.
-		d.admin = listen.NewBound(maxAdminConnections).Listener(admin)
+		// A limit of its own: probes must connect while every connection above carries a waiting request.
+		l.admin = listen.NewBound(maxAdminConnections).Listener(admin)
 	}
 	return nil
 }
 
-// maxAdminConnections is for a few probes and scrapers.
+// maxAdminConnections is enough for a few probes and scrapers.
 const maxAdminConnections = 64
 
-// close closes what open bound or took over.
-func (d *door) close() {
-	_ = d.listener.Close() // there is nothing to listen to either way
-	if d.admin != nil {
-		_ = d.admin.Close()
+// close closes the sockets that open bound or took over.
+func (l *listeners) close() {
+	_ = l.intake.Close() // an error changes nothing: the process ends
+	if l.admin != nil {
+		_ = l.admin.Close()
 	}
 }
 
 // register registers the metrics of connections and certificates.
-func (d *door) register(r *metrics.Registry) {
-	d.connections.Register(r)
-	if d.certificates != nil {
-		listen.RegisterExpiry(r, d.certificates.Expiry)
+func (l *listeners) register(r *metrics.Registry) {
+	l.connections.Register(r)
+	if l.certificates != nil {
+		listen.RegisterExpiry(r, l.certificates.Expiry)
 	}
 }
 
-// schemesOf is for the log: who may come in.
+// schemesOf names the schemes of authentication, for the log.
 func schemesOf(a *auth.Authenticator) string {
 	schemes := strings.Join(a.Schemes(), ", ")
 	if schemes == "" {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Accepting returns l as a Loop. It must be the outermost layer.
-func Accepting(l net.Listener) *Loop {
+// NewLoop returns l as a Loop. It must be the outermost layer.
+func NewLoop(l net.Listener) *Loop {
 	return &Loop{Listener: l, begun: make(chan struct{}), start: time.Now()}
 }
 

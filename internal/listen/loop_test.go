@@ -11,7 +11,7 @@ import (
 func TestALoopIsAwayBetweenTwoAccepts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
-		l := Accepting(q)
+		l := NewLoop(q)
 		time.Sleep(time.Hour)
 		require.Zero(t, l.Away(), "it has not begun")
 		select {

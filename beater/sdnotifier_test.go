@@ -21,10 +21,10 @@ import (
 	"github.com/txn2/rtbeat/internal/pipelinetest"
 )
 
-// lockOf reaches the lock of another room, to hold it as something would that never comes back.
-func lockOf(t *testing.T, room any, path ...string) *sync.Mutex {
+// lockOf returns the lock of a value of another package, so that a test can hold it as a deadlock would.
+func lockOf(t *testing.T, owner any, path ...string) *sync.Mutex {
 	t.Helper()
-	value := reflect.ValueOf(room).Elem()
+	value := reflect.ValueOf(owner).Elem()
 	for _, name := range path {
 		value = value.FieldByName(name).Elem()
 	}
@@ -33,7 +33,7 @@ func lockOf(t *testing.T, room any, path ...string) *sync.Mutex {
 	return (*sync.Mutex)(unsafe.Pointer(field.UnsafeAddr())) // the only way in from outside
 }
 
-// Whatever of the things that every request needs is never let go, the watchdog is not fed; and it is again when it is.
+// While a lock that every request needs is held, the watchdog is not fed. When it is released, feeding goes on.
 func TestADeadlockEndsTheFeedingOfTheWatchdog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "n")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
@@ -51,7 +51,7 @@ func TestADeadlockEndsTheFeedingOfTheWatchdog(t *testing.T) {
 	require.NoError(t, root.Unpack(b.Config))
 	bt, err := New(b, conf.MustNewConfigFrom("host: 127.0.0.1\nport: 0"), Options{Root: root})
 	require.NoError(t, err)
-	defer bt.door.close()
+	defer bt.listeners.close()
 	a, err := bt.assemble()
 	require.NoError(t, err)
 	defer func() {
@@ -59,7 +59,7 @@ func TestADeadlockEndsTheFeedingOfTheWatchdog(t *testing.T) {
 		require.NoError(t, bt.closePipeline())
 		require.NoError(t, a.publisher.Wait(context.Background()))
 	}()
-	m := bt.newManager(a)
+	m := bt.newSdNotifier(a)
 	require.Equal(t, 200*time.Millisecond, m.watchdog)
 	defer background(m.run)()
 
@@ -80,7 +80,7 @@ func TestADeadlockEndsTheFeedingOfTheWatchdog(t *testing.T) {
 	for name, lock := range map[string]*sync.Mutex{
 		"registry":              lockOf(t, a.registry),
 		"admission":             lockOf(t, a.admission),
-		"connections":           lockOf(t, bt.door.connections),
+		"connections":           lockOf(t, bt.listeners.connections),
 		"requests being served": lockOf(t, a.server, "serving"),
 		"admission of requests": lockOf(t, a.server, "requests"),
 	} {
@@ -100,12 +100,12 @@ func TestADeadlockEndsTheFeedingOfTheWatchdog(t *testing.T) {
 			_, _ = c.Read(make([]byte, 1))
 		}
 	}()
-	accepted, err := bt.door.listener.Accept()
+	accepted, err := bt.listeners.intake.Accept()
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return !fed(2 * m.watchdog) }, 10*time.Second, time.Millisecond, "the loop is away")
 	require.NoError(t, accepted.Close())
-	require.NoError(t, bt.door.listener.Close())
-	_, err = bt.door.listener.Accept()
+	require.NoError(t, bt.listeners.intake.Close())
+	_, err = bt.listeners.intake.Accept()
 	require.Error(t, err)
 	require.True(t, fed(10*time.Second), "a stop is no fault")
 }

@@ -8,9 +8,9 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 )
 
-// judgeQueue refuses a memory queue that holds events back until nobody waits for them any more: one whose
-// flush.timeout reaches the timeout of a request makes every small batch a 504.
-func judgeQueue(root *conf.C, timeout time.Duration) error {
+// checkMemoryQueue refuses a memory queue whose flush.timeout reaches the timeout of a request: every small batch would be
+// answered 504.
+func checkMemoryQueue(root *conf.C, timeout time.Duration) error {
 	key, queue, err := queueSettings(root)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func judgeQueue(root *conf.C, timeout time.Duration) error {
 		key, settings.FlushTimeout, timeout, instead)
 }
 
-// queueSettings finds the queue in force: that of the output stands before that of the top level.
+// queueSettings finds the queue in force. A queue of the output comes before one of the top level.
 func queueSettings(root *conf.C) (key string, queue conf.Namespace, err error) {
 	var c struct {
 		Queue  conf.Namespace `config:"queue"`

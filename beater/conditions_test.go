@@ -15,7 +15,7 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// mu guards what a test changes while a state is looked at.
+// mu guards the values that a test changes while a condition is observed.
 var mu sync.Mutex
 
 func locked(f func()) {
@@ -24,7 +24,7 @@ func locked(f func()) {
 	f()
 }
 
-// lines keeps what is logged, a line each: level, the beginning of the message, and fields.
+// lines keeps the logged lines: the level, the beginning of the message, and the fields.
 type lines []string
 
 func (l *lines) add(level, msg string, fields []any) {
@@ -34,22 +34,22 @@ func (l *lines) Infow(msg string, fields ...any)  { l.add("info", msg, fields) }
 func (l *lines) Warnw(msg string, fields ...any)  { l.add("warn", msg, fields) }
 func (l *lines) Errorw(msg string, fields ...any) { l.add("error", msg, fields) }
 
-// watching runs f beside the watch of one state, in a bubble.
-func watching(t *testing.T, s *state, f func()) {
+// watching runs f beside the watch of one condition, in a bubble.
+func watching(t *testing.T, c *condition, f func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		states{s}.watch(ctx)
+		conditions{c}.watch(ctx)
 	}()
-	time.Sleep(lookEvery / 2) // between the looks
+	time.Sleep(observeEvery / 2) // between two observations
 	f()
 	cancel()
 	<-ended
 }
 
-// output is what Stalled says of one.
+// output has the values that a Registry reports of an output.
 type output struct {
 	stalled bool
 	age     time.Duration
@@ -66,11 +66,11 @@ func (o *output) Events() (n int) {
 	return n
 }
 
-func TestAStallIsToldOnceAndItsEndOnce(t *testing.T) {
+func TestAStallIsLoggedOnceAndItsEndOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log lines
 		var o output
-		watching(t, stallOf(&o, false, &log), func() {
+		watching(t, outputStalled(o.Stalled, o.Events, false, &log), func() {
 			time.Sleep(time.Hour)
 			locked(func() {
 				require.Empty(t, log, "nothing happened")
@@ -87,37 +87,38 @@ func TestAStallIsToldOnceAndItsEndOnce(t *testing.T) {
 	})
 }
 
-// In durable mode a stall refuses nobody.
+// In durable mode a stall refuses no batch.
 func TestAStallOfDurableMode(t *testing.T) {
 	for isDurable, consequence := range map[bool]string{false: "Batches with new messages are refused", true: "Batches are stored"} {
 		core, log := observer.New(zap.InfoLevel)
-		stallOf(&output{}, isDurable, zap.New(core).Sugar()).begun()
+		o := &output{stalled: true}
+		outputStalled(o.Stalled, o.Events, isDurable, zap.New(core).Sugar()).update(time.Now())
 		require.Contains(t, log.All()[0].Message, consequence)
 	}
 }
 
-func TestAStateThatFlapsIsCounted(t *testing.T) {
+func TestAConditionThatFlapsIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log lines
 		var o output
-		watching(t, stallOf(&o, false, &log), func() {
+		watching(t, outputStalled(o.Stalled, o.Events, false, &log), func() {
 			for range 120 { // two minutes of it, one second each
 				locked(func() { o.stalled = !o.stalled })
-				time.Sleep(lookEvery)
+				time.Sleep(observeEvery)
 			}
 		})
 		require.Len(t, log, 4, "a beginning and an end each minute")
 		require.Contains(t, log[2], "suppressed 29")
 
-		// What lasts is told as soon as the minute is over.
+		// A condition that lasts is logged when the minute is over.
 		log = nil
-		watching(t, stallOf(&o, false, &log), func() {
+		watching(t, outputStalled(o.Stalled, o.Events, false, &log), func() {
 			for range 3 {
 				locked(func() { o.stalled = !o.stalled })
-				time.Sleep(lookEvery)
+				time.Sleep(observeEvery)
 			}
 			locked(func() { require.Len(t, log, 2) })
-			time.Sleep(tellEvery)
+			time.Sleep(logEvery)
 		})
 		require.Len(t, log, 3)
 		require.Contains(t, log[2], "error the output is stalled")
@@ -125,14 +126,14 @@ func TestAStateThatFlapsIsCounted(t *testing.T) {
 	})
 }
 
-func TestInFlightIsToldWithWhatNobodySaw(t *testing.T) {
+func TestInFlightIsLoggedWithTheTimesBetweenObservations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log lines
 		admission := inflight.NewAdmission(100)
-		watching(t, highOf(admission, &log), func() {
+		watching(t, inFlightHigh(admission, &log), func() {
 			r, err := admission.Open(-1)
 			require.NoError(t, err)
-			for range 3 { // between two looks
+			for range 3 { // between two observations
 				require.NoError(t, r.Grow(95))
 				r.GiveBack(95)
 			}
@@ -148,32 +149,32 @@ func TestInFlightIsToldWithWhatNobodySaw(t *testing.T) {
 	})
 }
 
-// places are the connections of a bound.
-type places struct{ open, limit int }
+// connectionCounts are the values that a Bound reports.
+type connectionCounts struct{ open, limit int }
 
-func (p *places) Open() (n int) {
+func (p *connectionCounts) Open() (n int) {
 	locked(func() { n = p.open })
 	return n
 }
 
-func (p *places) Limit() (n int) {
+func (p *connectionCounts) Limit() (n int) {
 	locked(func() { n = p.limit })
 	return n
 }
 
-func (*places) Displaced() uint64 { return 3 }
+func (*connectionCounts) Displaced() uint64 { return 3 }
 
-func TestConnectionsAreToldAtTheLimit(t *testing.T) {
+func TestConnectionsAreLoggedAtTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log lines
-		p := places{limit: 20}
-		watching(t, crowdOf(&p, &log), func() {
+		p := connectionCounts{limit: 20}
+		watching(t, connectionsFull(p.Open, p.Limit, p.Displaced, &log), func() {
 			for _, open := range []int{19, 20, 19, 20, 19, 17, 19} {
 				locked(func() { p.open = open })
-				time.Sleep(lookEvery)
+				time.Sleep(observeEvery)
 			}
-			locked(func() { p = places{open: 20} }) // without a limit
-			time.Sleep(2 * tellEvery)
+			locked(func() { p = connectionCounts{open: 20} }) // without a limit
+			time.Sleep(2 * logEvery)
 		})
 		require.Equal(t, lines{
 			"warn rtbeat.max_connections a connections 20 limit 20 displaced 3 event.duration 0 suppressed 0\n",

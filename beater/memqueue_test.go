@@ -11,7 +11,7 @@ import (
 	"github.com/txn2/rtbeat/config"
 )
 
-func judge(t *testing.T, yaml string, change func(*config.Config)) error {
+func checkQueue(t *testing.T, yaml string, change func(*config.Config)) error {
 	t.Helper()
 	root, err := conf.NewConfigWithYAML([]byte(yaml), "test")
 	require.NoError(t, err)
@@ -19,7 +19,7 @@ func judge(t *testing.T, yaml string, change func(*config.Config)) error {
 	if change != nil {
 		change(&c)
 	}
-	return judgeQueue(root, c.Timeout)
+	return checkMemoryQueue(root, c.Timeout)
 }
 
 func TestMemoryQueues(t *testing.T) {
@@ -35,14 +35,14 @@ func TestMemoryQueues(t *testing.T) {
 			continue // cmd gives the default
 		}
 		t.Run(name, func(t *testing.T) {
-			require.NoError(t, judge(t, yaml, nil))
+			require.NoError(t, checkQueue(t, yaml, nil))
 		})
 	}
-	err := judge(t, "queue.mem.flush.timeout: 5s", nil)
+	err := checkQueue(t, "queue.mem.flush.timeout: 5s", nil)
 	require.EqualError(t, err, "queue.mem.flush.timeout is 5s, which reaches rtbeat.timeout (5s): the queue would hold small batches back until their senders were answered 504. "+
 		"Set queue.mem.flush.timeout to 0s, or to less than rtbeat.timeout")
-	err = judge(t, "output.logstash.queue.mem.flush.timeout: 1m", func(c *config.Config) { c.Timeout = time.Second })
+	err = checkQueue(t, "output.logstash.queue.mem.flush.timeout: 1m", func(c *config.Config) { c.Timeout = time.Second })
 	require.ErrorContains(t, err, "output.logstash.queue.mem.flush.timeout is 1m0s")
-	err = judge(t, "queue.spool.file.size: 1GB", nil)
+	err = checkQueue(t, "queue.spool.file.size: 1GB", nil)
 	require.EqualError(t, err, "queue.spool is configured: rtbeat knows queue.mem, and rtbeat.durable for a queue on disk")
 }
