@@ -11,6 +11,11 @@ import (
 // requests that Drain cut short.
 const abortGrace = 250 * time.Millisecond
 
+// closeAfter is how long idle connections stay open from the beginning of Drain. rtbeat answers a request within that time with
+// 503 and Connection: close; HTTP/1 has no other way to tell the sender. A request that arrives while its connection is closed
+// gets no answer, which on HTTP/1 is rare, but cannot be ruled out (RFC 9112, 9.5).
+const closeAfter = 500 * time.Millisecond
+
 // Drain closes the listener, refuses new batches on open connections, and waits for the requests to /in that are being served.
 // Connections that wait in the socket are not accepted any more: where another process holds the socket too, they are for that
 // process. Open connections may carry one more request until closeAfter.
@@ -19,7 +24,8 @@ const abortGrace = 250 * time.Millisecond
 // cause of ctx. http.Server.Shutdown alone would close a connection on which a sender is writing, without an answer.
 func (s *Server) Drain(ctx context.Context) error {
 	s.advance(phaseDraining)
-	until := time.Now().Add(closeAfter)
+	idle, cancel := context.WithTimeout(ctx, closeAfter)
+	defer cancel()
 	s.mu.Lock()
 	s.drained = true
 	if s.listener != nil {
@@ -28,7 +34,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Unlock()
 	err := s.serving.wait(ctx)
 	if err == nil {
-		s.closeIdle(ctx, until)
+		s.connections.CloseIdle(idle)
 	}
 	s.abort(errStopping)
 

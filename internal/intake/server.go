@@ -59,8 +59,8 @@ type Connections interface {
 	// Complete says that a request is complete: until done is called, its connection is not closed for another one. It fails
 	// if the connection was closed already.
 	Complete(ctx context.Context) (done func(), ok bool)
-	// LastCall ends the connection, unless a request is on it or has just come in.
-	LastCall(conn net.Conn)
+	// CloseIdle waits for the connections to close, until ctx ends. Then it closes those without a request.
+	CloseIdle(ctx context.Context)
 }
 
 // Logger is the part of logp.Logger that the intake needs.
@@ -126,7 +126,6 @@ type Server struct {
 	abort     context.CancelCauseFunc // ends the requests that wait
 
 	connections Connections
-	conns       *openConns
 	handler     *handler
 
 	mu       sync.Mutex
@@ -140,7 +139,7 @@ func New(settings Settings, parts Parts) *Server {
 	s := &Server{
 		abort: abort, born: time.Now(), admission: parts.Admission, registry: parts.Registry, store: parts.Store, serving: newTracker(),
 		requests:    inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
-		connections: parts.Connections, conns: newOpenConns(),
+		connections: parts.Connections,
 	}
 	h := &handler{
 		Settings:     settings,
@@ -182,7 +181,6 @@ func New(settings Settings, parts Parts) *Server {
 		BaseContext:                  func(net.Listener) context.Context { return base },
 		ConnContext:                  parts.Connections.ConnContext,
 		ConnState: func(conn net.Conn, state http.ConnState) {
-			s.conns.note(conn, state)
 			parts.Connections.ConnState(conn, state)
 			if state == http.StateActive && parts.Connections.HeadersTimedOut(conn) {
 				r.replyTo(conn, headerTimeout)

@@ -28,7 +28,7 @@ type Bound struct {
 	start time.Time // conn.since counts from it
 
 	mu        sync.Mutex
-	freed     sync.Cond // Accept waits for it at the limit
+	freed     sync.Cond // Accept waits for it at the limit, and CloseIdle
 	open      int
 	displaced uint64
 	// Both lists are in the order of conn.since. A connection that carries a complete request is in neither.
@@ -99,14 +99,16 @@ func (b *Bound) oldest() *conn {
 // awaitFreed waits until a connection may be displaced, or the limit may allow another.
 func (b *Bound) awaitFreed() {
 	if c := b.answered.first; c != nil {
-		graceEnds := time.AfterFunc(c.since+answerGrace-b.now(), func() {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.freed.Broadcast()
-		})
-		defer graceEnds.Stop()
+		defer time.AfterFunc(c.since+answerGrace-b.now(), b.wake).Stop()
 	}
 	b.freed.Wait()
+}
+
+// wake lets those who wait for freed look again.
+func (b *Bound) wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.freed.Broadcast()
 }
 
 // forget stops counting a connection. From then on Complete fails on it.

@@ -43,7 +43,7 @@ type conn struct {
 	net.Conn
 	bound *Bound
 
-	leaving atomic.Bool // a last read is due: see Bound.LastCall
+	leaving atomic.Bool // a last read is due: see endRead
 	streams atomic.Bool // it is HTTP/2
 
 	// past is whether the deadline for reading is in the past. net/http ends its background read in this way; such a timeout is
@@ -59,7 +59,7 @@ type conn struct {
 	gone           bool          // closed, or displaced
 }
 
-// Read notes whether it timed out, and reads once more after LastCall.
+// Read notes whether it timed out, and reads once more after endRead.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.leaving.CompareAndSwap(true, false) {
@@ -85,30 +85,6 @@ func (c *conn) Close() error {
 	return err
 }
 
-// lastLook is how long the last read of LastCall takes. It finds a request that has already arrived.
-const lastLook = time.Millisecond
-
-// LastCall ends the connection by a deadline for its read, unless it carries a request. A request that has arrived, and that
-// net/http has not read, is still read. Otherwise the socket would be closed with a request in it, and the sender would get a
-// reset. LastCall does nothing on HTTP/2, which has GOAWAY.
-func (*Bound) LastCall(outer net.Conn) {
-	c := bounded(outer)
-	if c == nil || c.streams.Load() { // the TLS layer would wait for a handshake
-		return
-	}
-	c.bound.mu.Lock()
-	defer c.bound.mu.Unlock()
-	if c.in == nil {
-		return
-	}
-	c.leaving.Store(true)
-	c.past.Store(true)
-	_ = c.Conn.SetReadDeadline(longAgo)
-}
-
-// longAgo is a deadline in the past.
-var longAgo = time.Unix(1, 0)
-
 // CloseWrite half-closes the connection. net/http calls it where it did not read a request to its end.
 func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
 
@@ -133,37 +109,4 @@ func bounded(outer net.Conn) *conn {
 			return nil
 		}
 	}
-}
-
-// list is a linked list of connections. The links are in the connections, so that each change takes constant time and no
-// memory. The mutex of the bound guards it.
-type list struct{ first, last *conn }
-
-// push puts c, which is in no list, at the end.
-func (l *list) push(c *conn, since time.Duration) {
-	c.in, c.since, c.previous = l, since, l.last
-	if l.last == nil {
-		l.first = c
-	} else {
-		l.last.next = c
-	}
-	l.last = c
-}
-
-// leave removes c from its list, if it is in one.
-func (c *conn) leave() {
-	if c.in == nil {
-		return
-	}
-	if c.previous == nil {
-		c.in.first = c.next
-	} else {
-		c.previous.next = c.next
-	}
-	if c.next == nil {
-		c.in.last = c.previous
-	} else {
-		c.next.previous = c.previous
-	}
-	c.in, c.previous, c.next = nil, nil, nil
 }

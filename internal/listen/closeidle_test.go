@@ -42,9 +42,10 @@ func TestTheLastCallHearsARequestThatHasCome(t *testing.T) {
 	}
 	run(t, s, l)
 	client := dial(t, "tcp", raw.Addr().String())
-	theirs, hold := <-conns, <-held
+	<-conns // net/http has it
+	hold := <-held
 
-	bound.LastCall(theirs) // its read ends here, and is held back
+	bound.endReads() // its read ends here, and is held back
 	send(t, client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	close(hold.reads)
 	resp, err := http.ReadResponse(bufio.NewReader(client), nil)
@@ -89,11 +90,11 @@ func TestTheLastCallEndsAnIdleConnection(t *testing.T) {
 	resp, err := http.ReadResponse(bufio.NewReader(client), nil)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	theirs := <-conns
+	<-conns
 	<-idle
 	// net/http sets its deadline for the idle time at about this moment, which takes the place of the last call's.
 	require.Eventually(t, func() bool {
-		bound.LastCall(theirs)
+		bound.endReads()
 		return bound.Open() == 0
 	}, patience, 5*lastLook)
 	_, err = client.Read(make([]byte, 1))
@@ -105,7 +106,7 @@ func TestTheLastCallPassesOverACompleteRequest(t *testing.T) {
 	b := newBench(t, 1)
 	fake, conn := b.accept()
 	done := b.complete(conn)
-	b.bound.LastCall(conn)
+	b.bound.endReads()
 	require.False(t, fake.isClosed())
 	require.False(t, bounded(conn).leaving.Load())
 	done()
