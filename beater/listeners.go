@@ -56,7 +56,7 @@ func (l *listeners) open(c config.Config, log *logp.Logger) error {
 	intake := inherited.Intake
 	if intake != nil {
 		log.Infof("the service manager passes the socket of the intake, %s: rtbeat.host, rtbeat.port and rtbeat.socket_mode are not used", intake.Addr())
-	} else if intake, err = c.Listen.Bind(); err != nil {
+	} else if intake, err = c.Bind(); err != nil {
 		inherited.Close()
 		return err
 	}

@@ -245,7 +245,7 @@ func addRoots(roots *x509.CertPool, authorities ...string) error {
 		text := []byte(authority)
 		if !tlscommon.IsPEMString(authority) {
 			var err error
-			if text, err = os.ReadFile(authority); err != nil {
+			if text, err = os.ReadFile(authority); err != nil { //nolint:gosec // a path from the configuration
 				return err
 			}
 		}
