@@ -70,3 +70,34 @@ func TestCounts(t *testing.T) {
 	again := r.server.Counts().Failures
 	require.Equal(t, c.Failures, again, "in the same order")
 }
+
+// Each gauge of the server shows its own number.
+func TestGaugesOfTheServer(t *testing.T) {
+	r := newRig(t, func(l *limits) { l.InFlight = 100 << 20 })
+	registry := metrics.NewRegistry()
+	r.server.registerGauges(registry, Settings{Timeout: 7 * time.Second, ReadTimeout: 8 * time.Second, IdleTimeout: 9 * time.Second}, Processed)
+	shown := func() map[string]float64 {
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		values := make(map[string]float64)
+		for _, family := range families {
+			for _, m := range family.GetMetric() {
+				name := family.GetName()
+				if labels := m.GetLabel(); len(labels) > 0 {
+					name += " " + labels[0].GetValue()
+				}
+				values[name] = m.GetGauge().GetValue()
+			}
+		}
+		return values
+	}
+	want := map[string]float64{
+		"rtbeat_in_flight_requests_limit": float64(r.server.RequestsLimit()), "rtbeat_timeout_seconds": 7,
+		"rtbeat_ack_mode delivered": 0, "rtbeat_ack_mode processed": 1, "rtbeat_ack_mode persisted": 0,
+		"rtbeat_phase starting": 1, "rtbeat_phase serving": 0, "rtbeat_phase leaving": 0, "rtbeat_phase draining": 0,
+	}
+	require.Subset(t, shown(), want)
+	r.server.advance(phaseServing)
+	want["rtbeat_phase starting"], want["rtbeat_phase serving"] = 0, 1
+	require.Subset(t, shown(), want)
+}
