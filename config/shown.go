@@ -34,7 +34,7 @@ func (c Config) Shown() []Setting { return shown("rtbeat.", reflect.ValueOf(c)) 
 func shown(prefix string, group reflect.Value) (settings []Setting) {
 	for field := range Fields(group.Type()) {
 		key, value := prefix+field.Key, group.FieldByIndex(field.Index)
-		if ssl, isSSL := value.Interface().(*tlscommon.ServerConfig); isSSL {
+		if ssl, isSSL := reflect.TypeAssert[*tlscommon.ServerConfig](value); isSSL {
 			settings = append(settings, shownSSL(key, ssl)...)
 		} else if field.IsGroup() {
 			settings = append(settings, shown(key+".", value)...)

@@ -46,7 +46,7 @@ func fillSettings(prefix string, value reflect.Value) (filled int) {
 
 // fill puts a secret into every text below value, whatever its struct is.
 func fill(value reflect.Value) (filled int) {
-	switch value.Kind() {
+	switch value.Kind() { //nolint:exhaustive // no other kind holds a text
 	case reflect.String:
 		value.SetString(mark)
 		return 1
@@ -61,9 +61,9 @@ func fill(value reflect.Value) (filled int) {
 			return fill(value.Elem())
 		}
 	case reflect.Struct:
-		for i := range value.NumField() {
-			if value.Field(i).CanSet() {
-				filled += fill(value.Field(i))
+		for _, field := range value.Fields() {
+			if field.CanSet() {
+				filled += fill(field)
 			}
 		}
 	}

@@ -31,15 +31,15 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	sink, err := lumbersink.Listen("127.0.0.1:"+cmp.Or(os.Getenv("SINK_PORT"), "5044"), lumbersink.WithDiscard(),
 		lumbersink.WithOnEvent(func(e lumbersink.Event) { sayf("\n--- an event arrives at the stand-in\n\n%s", indent(e.Raw)) }))
 	if err != nil {
@@ -86,7 +86,8 @@ func start(ctx context.Context, base, sink string) (*exec.Cmd, error) {
 	rtbeat.Stderr = log
 	rtbeat.Cancel = func() error { return rtbeat.Process.Signal(syscall.SIGTERM) }
 	rtbeat.WaitDelay = stopTimeout
-	return rtbeat, rtbeat.Start()
+	err = rtbeat.Start()
+	return rtbeat, err
 }
 
 // show sends the example once rtbeat is ready.
@@ -119,15 +120,15 @@ func show(ctx context.Context, base, sink string) error {
 	return nil
 }
 
+var client = http.Client{Timeout: answerTimeout}
+
 func do(ctx context.Context, method, url string, body []byte) (status string, answer []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return "", nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return "", nil, err
 	}

@@ -25,7 +25,7 @@ func (t *Target) explain(err error) error {
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
 
-	advice := ""
+	var advice string
 	switch {
 	case err == nil:
 		return nil

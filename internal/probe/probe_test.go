@@ -105,10 +105,10 @@ func TestEachCredentialIsPresentedOnItsOwn(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, steps{"dial up: OK", "TLS: secure connection disabled", "talk to intake with A: OK", "talk to intake with B: OK"}, told)
 	require.Len(t, seen, 2)
-	require.Equal(t, `{"messages":[]}`, seen[0].Get("X-A"))
+	require.JSONEq(t, `{"messages":[]}`, seen[0].Get("X-A"))
 	require.Empty(t, seen[0]["X-B"])
 	require.Empty(t, seen[1]["X-A"])
-	require.Equal(t, `{"messages":[]}`, seen[1].Get("X-B"))
+	require.JSONEq(t, `{"messages":[]}`, seen[1].Get("X-B"))
 }
 
 func TestWhatEndsWithoutAnAnswer(t *testing.T) {

@@ -37,7 +37,11 @@ func run(check bool) error {
 	if err != nil {
 		return err
 	}
-	groups := rules[bytes.Index(rules, []byte("groups:")):]
+	comment, _, found := bytes.Cut(rules, []byte("groups:"))
+	if !found {
+		return errors.New("deploy/prometheus/rules.yml has no groups")
+	}
+	groups := rules[len(comment):]
 	indented := regexp.MustCompile(`(?m)^(.)`).ReplaceAll(groups, []byte("  $1"))
 	return errors.Join(
 		put("deploy/helm/rtbeat/files/rules.yml", rules, check),
