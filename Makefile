@@ -145,13 +145,13 @@ generate-check: # Fail when a generated file is out of date
 BENCH_OUT ?=
 BENCH_FLAGS ?=
 
-.PHONY: bench bench-rooms
+.PHONY: bench bench-go
 bench: build # Measure the real binary beside libbeat and lumberjack alone (Linux; two cores, ten minutes, nothing else running)
 	@$(BUILD_ENV) go build -o $(OUT)/bench ./test/bench
 	@$(BUILD_ENV) scripts/compile.sh ./test/bench/ceiling -ldflags "-s -w" -o $(OUT)/bench-ceiling
 	@$(OUT)/bench -binary $(OUT)/rtbeat -ceiling $(OUT)/bench-ceiling -commit "$$(git describe --always --dirty 2>/dev/null)" \
 		-out "$(BENCH_OUT)" $(BENCH_FLAGS)
-bench-rooms: # Run the micro-benchmarks of the rooms
+bench-go: # Run the micro-benchmarks of the packages
 	$(BUILD_ENV) go test -run '^$$' -bench . -benchmem ./internal/...
 
 # Minimising is bounded, else it may take all of a short run. A find is left in testdata/fuzz: it fails `make unit` from then

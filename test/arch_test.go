@@ -12,7 +12,7 @@ import (
 
 const module = "github.com/txn2/rtbeat"
 
-// mayImport is the walk: each room, and the rooms of this module that it may import. Whatever is not here may import
+// mayImport lists the packages, each with the packages of this module that it may import. A package that is not here may import
 // nothing of the module.
 var mayImport = map[string][]string{
 	"":                       {"cmd"},
@@ -40,48 +40,48 @@ var mayImport = map[string][]string{
 	"internal/status":        {"config"},
 }
 
-// freeOfLibbeat are the rooms that build and test in a second, because they do not pull in libbeat.
+// freeOfLibbeat lists the packages that build and test in a second, because they do not import libbeat.
 var freeOfLibbeat = []string{"config", "internal/batch", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/dedupe", "internal/diskqueue", "internal/pace", "internal/probe", "internal/shipper", "internal/systemd"}
 
-// stdlibAnd are the rooms that use nothing but the standard library, this module and what is named.
+// stdlibAnd lists the packages that use only the standard library, this module and the modules named.
 var stdlibAnd = map[string][]string{
 	"internal/batch":    {"github.com/go-json-experiment/json"},
 	"internal/inflight": {"github.com/go-json-experiment/json", "github.com/dustin/go-humanize"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {
-	for room, allowed := range mayImport {
-		for _, imported := range list(t, "{{join .Imports \"\\n\"}}", "./"+room) {
+	for pkg, allowed := range mayImport {
+		for _, imported := range list(t, "{{join .Imports \"\\n\"}}", "./"+pkg) {
 			inner, ours := strings.CutPrefix(imported, module+"/")
 			if ours && !slices.Contains(allowed, inner) {
-				require.Failf(t, "import against the walk", "%q imports %q", room, inner)
+				require.Failf(t, "import against the path of a request", "%q imports %q", pkg, inner)
 			}
 		}
 	}
 }
 
-func TestEveryRoomIsKnown(t *testing.T) {
+func TestEveryPackageIsKnown(t *testing.T) {
 	for _, path := range list(t, "{{.ImportPath}} {{join .Imports \",\"}}", "./...") {
 		path, imports, _ := strings.Cut(path, " ")
-		room := strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
-		if _, known := mayImport[room]; known || strings.HasPrefix(room, "test") || strings.HasPrefix(room, "examples") {
+		pkg := strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
+		if _, known := mayImport[pkg]; known || strings.HasPrefix(pkg, "test") || strings.HasPrefix(pkg, "examples") {
 			continue
 		}
-		require.NotContainsf(t, imports, module+"/", "%q imports from the module; give it a place in the walk", room)
+		require.NotContainsf(t, imports, module+"/", "%q imports from the module; list it in mayImport", pkg)
 	}
 }
 
-func TestSmallRoomsAreFreeOfLibbeat(t *testing.T) {
-	for _, room := range freeOfLibbeat {
-		for _, dep := range list(t, "{{.ImportPath}}", "-deps", "./"+room) {
-			require.Falsef(t, strings.HasPrefix(dep, "github.com/elastic/beats/"), "%s depends on %s", room, dep)
+func TestSmallPackagesAreFreeOfLibbeat(t *testing.T) {
+	for _, pkg := range freeOfLibbeat {
+		for _, dep := range list(t, "{{.ImportPath}}", "-deps", "./"+pkg) {
+			require.Falsef(t, strings.HasPrefix(dep, "github.com/elastic/beats/"), "%s depends on %s", pkg, dep)
 		}
 	}
-	for room, allowed := range stdlibAnd {
-		for _, dep := range list(t, "{{if not .Standard}}{{.ImportPath}}{{end}}", "-deps", "./"+room) {
+	for pkg, allowed := range stdlibAnd {
+		for _, dep := range list(t, "{{if not .Standard}}{{.ImportPath}}{{end}}", "-deps", "./"+pkg) {
 			ours := strings.HasPrefix(dep, module+"/")
 			named := slices.ContainsFunc(allowed, func(prefix string) bool { return strings.HasPrefix(dep, prefix) })
-			require.Truef(t, ours || named, "%s depends on %s", room, dep)
+			require.Truef(t, ours || named, "%s depends on %s", pkg, dep)
 		}
 	}
 }

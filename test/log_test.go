@@ -68,8 +68,8 @@ func logLinesInDocs(t *testing.T) (rows []logged) {
 
 func logLinesInCode(t *testing.T) (lines []logged) {
 	t.Helper()
-	for _, room := range []string{"beater", "cmd", "config", "internal"} {
-		require.NoError(t, filepath.WalkDir(filepath.Join("..", room), func(path string, _ fs.DirEntry, err error) error {
+	for _, folder := range []string{"beater", "cmd", "config", "internal"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join("..", folder), func(path string, _ fs.DirEntry, err error) error {
 			if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
 				lines = append(lines, logLinesInFile(t, path)...)
 			}

@@ -95,7 +95,7 @@ func initialize(path string, size int64) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := allocate(file, size); err != nil {
-		return fmt.Errorf("reserving room for a segment: %w", err)
+		return fmt.Errorf("reserving space for a segment: %w", err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucket(batchesBucket)
@@ -215,7 +215,7 @@ func (s *segment) view(bucket []byte, f func(values) error) error {
 // free others.
 func (s *segment) hasRoom(size int64) bool {
 	used := s.size
-	_ = s.with(func(db *bbolt.DB) error { // a segment that cannot be read has no room
+	_ = s.with(func(db *bbolt.DB) error { // a segment that cannot be read has no space
 		return db.View(func(tx *bbolt.Tx) error { used = tx.Size(); return nil })
 	})
 	return used+size <= s.size-s.size/8

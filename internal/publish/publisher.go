@@ -1,4 +1,4 @@
-// Package publish is the only room that knows libbeat's pipeline client: events go out, acknowledgements come in.
+// Package publish is the only package that knows the client of libbeat's pipeline: events go out, acknowledgements come in.
 //
 // libbeat's Publish blocks while the queue is full and cannot be cancelled. It is therefore never called from a
 // handler: a few workers, each with its own client, take batches from the registry's line, message by message, so that

@@ -266,7 +266,7 @@ func TestAReloadChangesTheCertificate(t *testing.T) {
 	r.Stop()
 }
 
-// A configuration that is empty, or has lost its auth, does not open the door.
+// A configuration that is empty, or has lost its auth, does not let everybody in.
 func TestAReloadDoesNotLetEverybodyIn(t *testing.T) {
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	home, notices := t.TempDir(), noticesIn(t)
