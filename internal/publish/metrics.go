@@ -23,8 +23,8 @@ func newCounters(r *metrics.Registry, processors []string) *counters {
 	c := &counters{
 		wait: queue.Histogram(metrics.Declaration{
 			Name:   "rtbeat_publish_wait_seconds",
-			Help:   "Time from a batch's entry into the line of the workers until its first message is handed over.",
-			More:   "Once for each batch that a worker has taken; half a millisecond is usual under load, where a few messages wait for more.",
+			Help:   "Time from a batch's entry into the queue of the workers until a worker takes it.",
+			More:   "Once for each batch that a worker has taken.",
 			Moves:  "Long waits: the queue is full, or processors are slow. It is a part of `rtbeat_ack_duration_seconds`.",
 			Bounds: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}),

@@ -1,7 +1,7 @@
 // Package publish is the only package that knows the client of libbeat's pipeline: events go out, acknowledgements come in.
 //
 // libbeat's Publish blocks while the queue is full and cannot be cancelled. It is therefore never called from a
-// handler: a few workers, each with its own client, take batches from the registry's line, message by message, so that
+// handler: a few workers, each with its own client, take batches from the registry's queue, message by message, so that
 // a batch whose time is up withdraws all that no worker has handed over yet. However many senders retry against a dead
 // output, what stays blocked is one event for each worker.
 package publish
@@ -91,7 +91,7 @@ func (p *Publisher) clientConfig() beat.ClientConfig {
 	}
 }
 
-// Close ends the line and closes the clients, without waiting. Seal the registry before: an event that is refused
+// Close ends the queue and closes the clients, without waiting. Seal the registry before: an event that is refused
 // from here on fails its batch. A worker that is blocked on a full queue goes on when the pipeline is closed.
 func (p *Publisher) Close() {
 	p.registry.CloseQueue()
