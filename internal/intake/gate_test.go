@@ -12,12 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const largeBody = 512 << 10
+const aboveLarge = 512 << 10
 
 // fillGate sends bodies of one size until the gate is full, and then as many more as are to wait.
 func fillGate(r *rig, size, waiting int) (calls []*call) {
-	gate := r.server.handler.gate
-	counts := min(size, int(gate.largest))
+	gates := r.server.handler.gates
+	counts := min(size, int(gates.largest))
 	limit := runtime.GOMAXPROCS(0) * gatePerCore
 	for range (limit+counts-1)/counts + waiting {
 		calls = append(calls, r.start(r.request(batchOf(size))))
@@ -35,7 +35,7 @@ func (r *rig) decoded() int {
 func ample(l *limits) { l.InFlight, l.MaxBody = 1<<30, 4<<20 }
 
 func TestWhatCanOnlyWaitStaysUndecoded(t *testing.T) {
-	for _, size := range []int{64 << 10, 256 << 10, largeBody, 1 << 20, 2 << 20} {
+	for _, size := range []int{64 << 10, largeBody, aboveLarge, 1 << 20, 2 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, ample)
@@ -72,6 +72,21 @@ func TestASmallBodyDoesNotWait(t *testing.T) {
 	})
 }
 
+// An ordinary body would wait for half of the timeout behind many large ones.
+func TestAnOrdinaryBodyDoesNotWaitForLargeOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, ample)
+		calls := fillGate(r, aboveLarge, 3)
+		decoded := r.decoded()
+		calls = append(calls, r.start(r.request(batchOf(largeBody))))
+		require.Equal(t, decoded+1, r.decoded())
+		r.deliverAll()
+		for _, c := range calls {
+			c.requireAnswer(delivered)
+		}
+	})
+}
+
 // However large a body is, others enter beside it.
 func TestALargeBodyDoesNotFillTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -81,7 +96,7 @@ func TestALargeBodyDoesNotFillTheGate(t *testing.T) {
 			calls = append(calls, r.start(r.request(batchOf(4<<20))))
 		}
 		require.Equal(t, gateShare, r.decoded())
-		calls = append(calls, r.start(r.request(batchOf(smallBody+1))))
+		calls = append(calls, r.start(r.request(batchOf(largeBody+1))))
 		require.Equal(t, gateShare, r.decoded())
 		r.deliverAll()
 		for _, c := range calls {
@@ -94,8 +109,8 @@ func TestALargeBodyDoesNotFillTheGate(t *testing.T) {
 func TestWhileTheOutputTakesNothingWaitingBodiesAreAnsweredAllTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, ample, func(l *limits) { l.Registry.StallAfter = 0 })
-		calls := fillGate(r, largeBody, 1)
-		malformed := r.start(r.request(strings.Repeat(" ", largeBody) + `{"messages":[{}}`))
+		calls := fillGate(r, aboveLarge, 1)
+		malformed := r.start(r.request(strings.Repeat(" ", aboveLarge) + `{"messages":[{}}`))
 		malformed.requireAnswer(malformedJSON)
 		require.Equal(t, 250*time.Millisecond, malformed.took)
 		for _, c := range calls {
@@ -111,7 +126,7 @@ func TestABodyWaitsInTheGateForHalfOfTheTimeoutAtMost(t *testing.T) {
 		r := newRig(t, ample, func(l *limits) { l.MaxMessages = 1000 })
 		slow := r.start(r.request(`{"messages":[{}` + strings.Repeat(",{}", 99) + strings.Repeat(" ", smallBody) + `]}`))
 		busy := r.take()
-		calls := fillGate(r, largeBody, 1)
+		calls := fillGate(r, aboveLarge, 1)
 		decoded := r.decoded()
 		for range 24 {
 			time.Sleep(100 * time.Millisecond)
@@ -133,8 +148,8 @@ func TestABodyWaitsInTheGateForHalfOfTheTimeoutAtMost(t *testing.T) {
 // and be refused undecoded.
 func TestTheWaitInTheGateEndsAtItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := gate{newRig(t).registry.NewGate(1), 1}
-		defer g.Enter(t.Context(), 1).Leave()
+		g := gates{ordinary: newRig(t).registry.NewGate(1), largest: 1}
+		defer g.ordinary.Enter(t.Context(), 1).Leave()
 		for _, left := range []time.Duration{200 * time.Millisecond, 50 * time.Millisecond, 0, -100 * time.Millisecond} {
 			began := time.Now()
 			g.enter(t.Context(), began.Add(left), smallBody+1).Leave()
@@ -146,8 +161,8 @@ func TestTheWaitInTheGateEndsAtItsDeadline(t *testing.T) {
 func TestAStopEndsTheWaitInTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, ample)
-		calls := fillGate(r, largeBody, 0)
-		waiting := r.start(r.request(batchOf(largeBody)).WithContext(r.server.http.BaseContext(nil)))
+		calls := fillGate(r, aboveLarge, 0)
+		waiting := r.start(r.request(batchOf(aboveLarge)).WithContext(r.server.http.BaseContext(nil)))
 		waiting.requireWaiting()
 		r.server.abort(errStopping)
 		waiting.requireAnswer(stopping)
@@ -165,11 +180,11 @@ func TestWhatNobodyWaitsForIsNotDecoded(t *testing.T) {
 	for want, cause := range map[outcome]error{stopping: errStopping, clientGone: context.Canceled} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, ample)
-			calls := fillGate(r, largeBody, 0)
+			calls := append(fillGate(r, aboveLarge, 0), fillGate(r, largeBody, 0)...)
 			decoded := r.decoded()
 			ctx, end := context.WithCancelCause(t.Context())
 			short := r.start(r.request(batchOf(smallBody + 1)).WithContext(ctx))
-			long := r.start(r.request(batchOf(largeBody)).WithContext(ctx))
+			long := r.start(r.request(batchOf(aboveLarge)).WithContext(ctx))
 			short.requireWaiting()
 			long.requireWaiting()
 			end(cause)

@@ -22,7 +22,7 @@ type handler struct {
 	limits        batch.Options       // of a body
 	headerNames   []string            // of the headers that go into the events, in lower case
 	requests      *inflight.Admission // bounds the memory of requests beside their batches
-	gate          gate
+	gates         gates
 	decompressor  *contentcoding.Decompressor
 	authenticator atomic.Pointer[auth.Authenticator] // nil lets everybody in
 	draining      func() bool
@@ -157,7 +157,7 @@ func (p *post) decode(wire []byte) (body []byte, messages []batch.Message, err e
 		return nil, nil, err
 	}
 	// Wait for at most half of the timeout. The other half is for decoding and publishing: a 400 or a 504 says more than a 503.
-	p.decodeSlot = p.gate.enter(ctx, p.complete.Add(p.Timeout/2), len(body))
+	p.decodeSlot = p.gates.enter(ctx, p.complete.Add(p.Timeout/2), len(body))
 	if ctx.Err() != nil { // batch.Decode checks every 32 KiB only
 		return nil, nil, fmt.Errorf("waiting to be decoded: %w", context.Cause(ctx))
 	}

@@ -149,7 +149,7 @@ func New(settings Settings, parts Parts) *Server {
 		limits:       batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth, MaxKeyBytes: int(settings.MaxKey)},
 		headerNames:  settings.headers(),
 		requests:     s.requests,
-		gate:         newGate(parts.Registry),
+		gates:        newGates(parts.Registry),
 		decompressor: contentcoding.New(max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 	h.authenticator.Store(parts.Authenticator)
