@@ -264,7 +264,7 @@ func sizeOfValue(n int64) int64 {
 	return n + pageSize + 128
 }
 
-// end says to those that wait how their commit ended.
+// end tells the appenders how their commit ended. Trouble tells the same by then.
 func (q *Queue) end(group []*pending, err error) {
 	now, isStored, isWaiting := time.Since(q.start), false, false
 	q.mu.Lock()
@@ -289,15 +289,15 @@ func (q *Queue) end(group []*pending, err error) {
 		}
 		close(p.done)
 	}
+	if isStored || err != nil {
+		q.setTroubleLocked(err)
+	}
 	q.mu.Unlock()
 	if isWaiting {
 		select {
 		case q.stored <- struct{}{}:
 		default:
 		}
-	}
-	if isStored || err != nil {
-		q.setTrouble(err)
 	}
 }
 
@@ -324,6 +324,10 @@ func (q *Queue) isInTrouble() bool {
 func (q *Queue) setTrouble(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.setTroubleLocked(err)
+}
+
+func (q *Queue) setTroubleLocked(err error) {
 	if (err == nil) != (q.trouble == nil) {
 		q.since = time.Now()
 	}
