@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -43,12 +44,16 @@ func run() error {
 	sink, err := lumbersink.Listen("127.0.0.1:"+cmp.Or(os.Getenv("SINK_PORT"), "5044"), lumbersink.WithDiscard(),
 		lumbersink.WithOnEvent(func(e lumbersink.Event) { sayf("\n--- an event arrives at the stand-in\n\n%s", indent(e.Raw)) }))
 	if err != nil {
-		return err
+		return fmt.Errorf("%w. "+otherPorts, err)
 	}
 	defer sink.Close()
 
+	address := "127.0.0.1:" + cmp.Or(os.Getenv("RTBEAT_PORT"), "8081")
+	base := "http://" + address
+	if err := checkFree(address); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	base := "http://127.0.0.1:" + cmp.Or(os.Getenv("RTBEAT_PORT"), "8081")
 	rtbeat, err := start(ctx, base, sink.Addr())
 	if err != nil {
 		cancel()
@@ -68,6 +73,17 @@ func run() error {
 		return fmt.Errorf("rtbeat ended: %w. See %s", stopped, logFile)
 	}
 	return err
+}
+
+const otherPorts = "Choose other ports: RTBEAT_PORT=18081 SINK_PORT=15044 make run"
+
+// checkFree refuses an address where another rtbeat listens: the example would go there.
+func checkFree(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("%w. "+otherPorts, err)
+	}
+	return listener.Close()
 }
 
 // start runs rtbeat until ctx ends. It stops before the sink does: what it still has to deliver goes there.
