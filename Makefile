@@ -244,6 +244,6 @@ chart: build # The same for the Helm chart, which has to say what the manifests 
 		go test -tags manifests -count=1 -timeout 20m -v -run '^TestChart' ./test/manifests
 
 .PHONY: ship-test ship-short
-ship-test: ship-short release-check ## release: Prove what `make test` has no time for: a booted system, the image, the chart, a whole release
+ship-test: ship-short release-check ## release: Prove what `make test-all` has no time for: a booted system, the image, the chart, a whole release
 ship-short: # The same without the release, which compiles libbeat for six platforms (ten minutes)
 	@for suite in systemd image-test chart; do $(MAKE) $$suite REQUIRE=$(REQUIRE) || exit 1; done
