@@ -60,7 +60,7 @@ func group(durable *metrics.Section, read func() reading) *metrics.Group[reading
 	}, func(q reading) float64 { return float64(q.Deleted) })
 	g.Gauge(durable, metrics.Declaration{
 		Name:  "rtbeat_queue_full",
-		Help:  "1 while the queue on disk has no room for another batch, else 0.",
+		Help:  "1 while the queue on disk has no space for another batch, else 0.",
 		More:  "`durable.max_bytes` is reached, or the disk is full.",
 		Moves: "`/readyz` is 503 `queue_full`, and so are the answers. [Alert](runbooks.md#rtbeatdurablequeuefull).",
 	}, func(q reading) float64 { return metrics.Bool(errors.Is(q.trouble, ErrFull)) })

@@ -215,7 +215,7 @@ var outcomes = [...]struct {
 	},
 	clientGone: {
 		statusClientGone, "", "client_gone", "", quiet, false, true,
-		"The sender left before its answer, or its connection had to make room for another one before the body was complete (`max_connections`). Nothing is sent; the number is for the metric.",
+		"The sender left before its answer, or rtbeat closed its connection for another one before the body was complete (`max_connections`). Nothing is sent; the number is for the metric.",
 	},
 	alive: {
 		200, ok, "alive", "", quiet, false, false,
@@ -243,7 +243,7 @@ var outcomes = [...]struct {
 	},
 	full: {
 		503, fail, "queue_full", "the queue on disk is full: rtbeat.durable.max_bytes is reached, or the disk is full", quiet, false, false,
-		"durable mode: the queue on disk has no room, and rtbeat found none since. rtbeat looks each second",
+		"durable mode: the queue on disk has no space, and rtbeat found none since. rtbeat looks each second",
 	},
 	failed: {
 		503, fail, "queue_failed", "rtbeat fails to write to the queue on disk; the log says why", quiet, false, false,
@@ -279,7 +279,7 @@ var (
 	errAckTimeout    = errors.New("not acknowledged within timeout")
 	errNotDecoded    = errors.New("not decoded within timeout")
 	errStopping      = errors.New("stopping")
-	errDisplaced     = errors.New("the connection had to make room for another one")
+	errDisplaced     = errors.New("the connection was closed for another one (max_connections)")
 	errBodyTooLarge  = errors.New("the body is larger than max_body_bytes")
 	errBodyTimeout   = errors.New("the body was not complete within read_timeout")
 	errBodyTruncated = errors.New("the body was cut off")
