@@ -187,7 +187,11 @@ func canonical(literal string) string {
 
 func TestDecodeAgreesWithTheModel(t *testing.T) {
 	w := &jsonWriter{Rand: newRandom(t)}
-	for range 1_000 {
+	rounds := 1000
+	if testing.Short() {
+		rounds = 200
+	}
+	for range rounds {
 		body := w.batch()
 		got, err := Decode(body, Options{})
 		require.NoError(t, err, "%s", body)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"testing"
 )
 
 // shape is a body of half a megabyte or so, and what it is called.
@@ -15,13 +16,20 @@ type shape struct {
 	lines bool
 }
 
-const bodySize = 1 << 19
+// bodySize is half a megabyte, and an eighth of one with -short.
+func bodySize() int {
+	if testing.Short() {
+		return 1 << 17
+	}
+	return 1 << 19
+}
 
-// filled returns a body of half a megabyte with one message, whose only value consists of parts.
+// filled returns a body of bodySize with one message, whose only value consists of parts.
 func filled(name, before string, part func(i int) string, after string) shape {
 	var s strings.Builder
+	size := bodySize()
 	s.WriteString(`{"messages":[{"a":` + before)
-	for i := 0; s.Len() < bodySize; i++ {
+	for i := 0; s.Len() < size; i++ {
 		if i > 0 {
 			s.WriteByte(',')
 		}
@@ -95,7 +103,7 @@ var shapes = sync.OnceValue(func() []shape {
 		array("wide with arrays", object(100, "[[]]")),
 		array("long keys", `{"`+strings.Repeat("k", 70)+`":0}`),
 		light(array("a few kilobytes", `"`+strings.Repeat("x", 5000)+`"`)),
-		light(filled("a long string", "", func(int) string { return `"` + strings.Repeat("x", bodySize) + `"` }, "")),
+		light(filled("a long string", "", func(int) string { return `"` + strings.Repeat("x", bodySize()) + `"` }, "")),
 		light(filled("a long string of escapes", "", func(int) string { return `"` + strings.Repeat(`\u00e9`, 1<<18) + `"` }, "")),
 		repeated("empty messages", `{"messages":[`, "{},", `]}`, 1<<16),
 		repeated("tiny messages", `[`, `{"":0},`, `]`, 1<<15),

@@ -41,10 +41,7 @@ func newModel() *model {
 
 // Random calls from several goroutines, over several lives of a queue of small segments that is full now and then.
 func TestModel(t *testing.T) {
-	lives, appends := 5, 150
-	if testing.Short() {
-		lives = 3
-	}
+	lives, appends := unlessShort(5, 3), 150
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()

@@ -30,10 +30,7 @@ func TestPowerLoss(t *testing.T) {
 	if err != nil {
 		t.Skip("strace is not installed")
 	}
-	appends, moments := 150, 250
-	if testing.Short() {
-		appends, moments = 60, 60
-	}
+	appends, moments := unlessShort(150, 60), unlessShort(250, 40)
 	root := t.TempDir()
 	record := filepath.Join(root, "record")
 	told, err := os.Create(filepath.Join(root, "told"))

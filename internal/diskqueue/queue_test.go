@@ -23,6 +23,14 @@ func open(t testing.TB, s Settings) *Queue {
 	return q
 }
 
+// unlessShort returns the first number, and the second one with -short.
+func unlessShort(whole, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return whole
+}
+
 func settingsIn(dir string) Settings {
 	return Settings{Path: dir, MaxBytes: 1 << 30, Dedupe: dedupe.Settings{Enabled: true, Window: time.Hour, MaxEntries: 1000}}
 }
