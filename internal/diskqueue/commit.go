@@ -229,15 +229,19 @@ func (q *Queue) editMost(s *segment, at time.Time, edits []edit, isLastLeft bool
 	return nil
 }
 
-// findKnown notes in each batch which of its messages are known, and returns the batches with any other.
+// findKnown notes in each batch which of its messages are known, and returns the batches with any other. Once damage was found,
+// no message is known from before: a copy is better than a 200 for a message that is lost.
 func (q *Queue) findKnown(group []*pending) (fresh []*pending) {
 	now := time.Since(q.start)
+	q.mu.Lock()
+	isDamaged := q.isDamaged
+	q.mu.Unlock()
 	inGroup := make(map[batch.Key]struct{})
 	for _, p := range group {
 		p.isNew = len(p.keys) == 0
 		for i, key := range p.keys {
 			_, isRepeated := inGroup[key]
-			isKnown := q.known.Find(key, now)
+			isKnown := !isDamaged && q.known.Find(key, now)
 			switch {
 			case key == batch.Key{}:
 				p.isNew = true

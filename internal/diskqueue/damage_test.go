@@ -337,6 +337,50 @@ func TestDamageWhileTheQueueIsOpen(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// A message is stored again when its only copy may be in a damaged file. Otherwise its sender would be answered 200 for nothing.
+func TestNothingIsKnownAfterDamage(t *testing.T) {
+	for name, find := range map[string]func(*testing.T, *Queue, Ref){
+		"Load": func(t *testing.T, q *Queue, first Ref) {
+			t.Helper()
+			_, err := q.Load(first)
+			require.ErrorAs(t, err, new(*DamagedError))
+		},
+		"Next": func(t *testing.T, q *Queue, first Ref) {
+			t.Helper()
+			requirePassed(t, q, first.segment.path)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			smallQueue(t, dir)
+			q := open(t, settingsIn(dir))
+			defer func() { require.NoError(t, q.Close()) }()
+			first, ok, err := q.Next()
+			require.NoError(t, err)
+			require.True(t, ok)
+			again := func() (Ref, []int) {
+				ref, known, err := q.Append(t.Context(), record("again"), []batch.Key{keyOf("1"), keyOf("new")}, false)
+				require.NoError(t, err)
+				return ref, known
+			}
+			before, known := again()
+			require.Equal(t, []int{0}, known, "before the damage")
+			r, err := q.Load(before)
+			require.NoError(t, err)
+			require.Equal(t, []int{0}, r.Known)
+
+			require.NoError(t, os.Truncate(first.segment.path, 2*pageSize))
+			find(t, q, first)
+			after, known := again()
+			require.Empty(t, known)
+			require.Greater(t, after.Number, before.Number, "it is stored")
+			r, err = q.Load(before)
+			require.NoError(t, err)
+			require.Empty(t, r.Known)
+		})
+	}
+}
+
 // Nothing blocks on a file that is cut while it is open, and what is behind it is delivered.
 func TestAnOpenFileThatIsCutBlocksNothing(t *testing.T) {
 	dir := t.TempDir()

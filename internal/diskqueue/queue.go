@@ -69,6 +69,7 @@ type Queue struct {
 	since                     time.Time
 	damage                    *DamagedError // the first that Next has passed over
 	damagedAt                 time.Time
+	isDamaged                 bool // Next or Load found damage: the only copy of a known message may be in it
 	storedBytes, deletedBytes int64 // of batches, since Open
 }
 
@@ -135,6 +136,7 @@ func (q *Queue) noteDamage(damage *DamagedError) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.isDamaged = true
 	if q.damage == nil {
 		q.damage, q.damagedAt = damage, time.Now()
 	}
@@ -197,15 +199,22 @@ func (q *Queue) touch(s *segment) (last uint64, holds bool) {
 // Stored has a value when a batch was stored since the last one was taken from it.
 func (q *Queue) Stored() <-chan struct{} { return q.stored }
 
-// Load reads a batch.
+// Load reads a batch. Once damage was found anywhere, Record.Known is empty: the batch with these messages may be lost.
 func (q *Queue) Load(ref Ref) (r Record, err error) {
 	q.touch(ref.segment)
 	err = ref.segment.view(batchesBucket, func(b values) (err error) {
 		r, err = decode(ref.Number, b.get(ref.Number))
 		return err
 	})
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	if err != nil {
+		_, isDamaged := errors.AsType[*DamagedError](err)
+		q.isDamaged = q.isDamaged || isDamaged || errors.Is(err, errChecksum)
 		return Record{}, &DamagedError{Path: ref.segment.path, Reason: fmt.Errorf("batch %d: %w", ref.Number, err)}
+	}
+	if q.isDamaged {
+		r.Known = nil
 	}
 	return r, nil
 }
