@@ -79,6 +79,7 @@ func (s *Shipper) ship(sh *shipment, slot *inflight.DecodeSlot, reservation *inf
 	case errors.Is(err, inflight.ErrSealed): // the rest is for the next process
 		s.noteDelivered(sh)
 	default:
+		s.noteDelivered(sh) // the registry may have forgotten it by the next attempt
 		s.fail(sh.attempt, err)
 	}
 }

@@ -268,6 +268,37 @@ func TestWhatWasDeliveredOfABatchIsNotedOnTheDisk(t *testing.T) {
 	})
 }
 
+// What was delivered of a batch is not published again after a stall that is longer than the dedupe window.
+func TestWhatWasDeliveredIsNotedBeforeTheNextAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.run()
+		var stuck *inflight.EventAck
+		r.work(func(n string, e *inflight.EventAck) {
+			switch {
+			case n == "0" && r.count()["0"] == 1:
+				time.Sleep(30*time.Second - time.Millisecond) // the stall begins before the next attempt
+				e.Drop(&inflight.ProcessorError{Processor: "p"})
+			case n == "2":
+				e.Enter()
+				stuck = e
+			default:
+				r.ack(n, e)
+			}
+		})
+		r.store(numbered(2))
+		settle()
+		r.store(numbered(1), numbered(0))
+		time.Sleep(3 * time.Hour)
+		synctest.Wait()
+		require.Equal(t, 1, r.count()["0"], "the output stalls")
+		r.ack("", stuck)
+		settle()
+		require.Equal(t, map[string]int{"0": 2, "1": 1, "2": 1}, r.count())
+		require.Zero(t, r.close())
+	})
+}
+
 // A message without a uuid has the same key in each attempt, and in each process. What was delivered of its batch is not
 // published again.
 func TestAStoredMessageWithoutUUIDHasAKey(t *testing.T) {
