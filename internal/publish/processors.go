@@ -136,6 +136,9 @@ func (w watched) Run(event *beat.Event) (*beat.Event, error) {
 	}
 	e.SetFailure(w.failure)
 	processed, err := w.Processor.Run(event)
+	if processed != nil {
+		processed.Private = e // without it, an event that the processor made would never be acknowledged
+	}
 	if processed != nil || err == nil {
 		e.SetFailure(nil)
 		return processed, err

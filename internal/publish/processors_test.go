@@ -27,6 +27,7 @@ func registerProcessors() {
 		"test_errs":   does(func(e *beat.Event) (*beat.Event, error) { return e, errPatience }),
 		"test_panics": does(func(*beat.Event) (*beat.Event, error) { panic("test") }),
 		"test_closes": &closes{},
+		"test_makes":  does(func(e *beat.Event) (*beat.Event, error) { return &beat.Event{Timestamp: e.Timestamp, Fields: e.Fields}, nil }),
 	} {
 		processors.RegisterPlugin(name, func(*config.C, *logp.Logger) (beat.Processor, error) { return p, nil })
 	}
@@ -76,6 +77,13 @@ func TestAProcessorThatFailsIsNoDrop(t *testing.T) {
 			r.requireEmpty()
 		})
 	}
+}
+
+// An event that a processor makes is acknowledged like the one that it replaces.
+func TestAnEventThatAProcessorMakesIsAcknowledged(t *testing.T) {
+	r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 1, 10, `processors: [{test_makes: {}}]`)
+	r.requireDelivered(r.publish(`{"uuid":"a"}`), inflight.Progress{Messages: 1, Acked: 1})
+	r.requireEmpty()
 }
 
 // libbeat logs each error that it gets. A sender that causes one with each message must not fill the log.
