@@ -27,6 +27,7 @@ const randomMessages = 5000
 
 // Whatever JSON a message is made of, in whatever form and coding it comes: what the sink has is what was sent.
 func TestRandomMessagesArriveAsSent(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	if given := os.Getenv(seedEnv); given != "" {
 		var err error
@@ -57,6 +58,7 @@ func TestRandomMessagesArriveAsSent(t *testing.T) {
 
 // Messages that somebody has to have thought of.
 func TestNastyMessagesArriveAsSent(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_depth": 990}})
 	c := &carrier{client: harness.NewClient(t), beat: b, sink: sink, random: rand.New(rand.NewPCG(1, 2))}

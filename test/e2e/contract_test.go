@@ -35,6 +35,7 @@ var notOverTheWire = map[string]string{
 // Every answer that docs/http-api.md promises, asked for with bare bytes: each row of its tables is reached, and each
 // case looks at the answer, at what became of the connection, at what was published, and that nothing stays in flight.
 func TestContract(t *testing.T) {
+	t.Parallel()
 	p, h := readPromises(t), &hits{rows: make(map[string]bool)}
 	rigs := map[string]func(*testing.T, *rig){
 		"plain":    playPlain,

@@ -39,6 +39,7 @@ func TestSIGKILLBeforeTheAck(t *testing.T) {
 
 // Senders with a queue of their own, as rxtx has, survive two crashes without a loss.
 func TestSendersSurviveCrashes(t *testing.T) {
+	t.Parallel()
 	const senders, batches, messages, crashes = 4, 30, 20, 2
 	sink := harness.StartSink(t, lumbersink.Delay(30*time.Millisecond))
 	home := t.TempDir()

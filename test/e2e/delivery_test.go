@@ -96,6 +96,7 @@ func TestNumbersBeyond64BitsKeepTheirDigits(t *testing.T) {
 }
 
 func TestAnswerWaitsForTheAck(t *testing.T) {
+	t.Parallel()
 	const delay = 800 * time.Millisecond
 	sink := harness.StartSink(t, lumbersink.Delay(delay))
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr()})

@@ -227,6 +227,7 @@ func TestDurableIsDegradedDuringAnOutage(t *testing.T) {
 }
 
 func TestDurableSurvivesKillsUnderLoad(t *testing.T) {
+	t.Parallel()
 	const senders, messages, kills = 4, 25, 5
 	sink := harness.StartSink(t, lumbersink.Delay(20*time.Millisecond))
 	s := durably(t, harness.Settings{Sink: sink.Addr()})

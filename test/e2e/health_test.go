@@ -16,6 +16,7 @@ import (
 // Probes on the admin listener are answered while each place of the senders' has a request that waits, which nothing may
 // displace.
 func TestHealthWhileAllPlacesAreTaken(t *testing.T) {
+	t.Parallel()
 	const places = 2
 	sink := harness.StartSink(t, lumbersink.Never())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{

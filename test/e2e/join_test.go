@@ -16,6 +16,7 @@ import (
 // rxtx sends the same messages again, in other batches and with newer ones behind. Each is at the sink once, under its
 // own id.
 func TestRegroupedRetriesAreJoined(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 1}})
 	l := harness.NewLedger(t)
@@ -40,6 +41,7 @@ func TestRegroupedRetriesAreJoined(t *testing.T) {
 }
 
 func TestDedupeOffPublishesEachAttempt(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"dedupe.enabled": false, "document_id": "none"}})
 	l := harness.NewLedger(t)
@@ -58,6 +60,7 @@ func TestDedupeOffPublishesEachAttempt(t *testing.T) {
 
 // The output stalls: what is new is refused at once, what is in flight may wait for, and the first ack ends it.
 func TestAStalledOutputIsSaidSo(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 1, "stall_after": "2s"}})
 	l := harness.NewLedger(t)

@@ -23,6 +23,7 @@ func requireInFlightLimit(t testing.TB, a harness.Answer) {
 
 // The limit counts bytes until their ack. The answer 504 frees none: they are still in the process.
 func TestInFlightLimitHoldsUntilTheAck(t *testing.T) {
+	t.Parallel()
 	const limit = 8 << 10
 	sink := harness.StartSink(t, lumbersink.Never())
 	b := harness.StartBeat(t, harness.Settings{
@@ -68,6 +69,7 @@ func TestBatchLargerThanTheLimit(t *testing.T) {
 // Bytes count from their arrival, not from the end of their body: else many senders that stop in the middle hold any
 // amount of memory, whatever the limit says.
 func TestBodiesUnderWayCount(t *testing.T) {
+	t.Parallel()
 	const limit, senders, announced, sent = 1_000_000, 100, 900_000, 60_000
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"max_in_flight_bytes": limit}})

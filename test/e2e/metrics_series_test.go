@@ -28,6 +28,7 @@ import (
 // What a scrape shows is what docs/metrics.md lists, with its type, and the other way round. The queue on disk is there in
 // durable mode alone.
 func TestScrapeIsWhatTheManualLists(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile(filepath.Join(harness.RepoRoot, "docs", "metrics.md"))
 	require.NoError(t, err)
 	listed := make(map[string]string)
@@ -48,6 +49,7 @@ func TestScrapeIsWhatTheManualLists(t *testing.T) {
 
 // libbeat's endpoint and the scrape agree, at rest after a load with retries.
 func TestLibbeatsNumbersAgree(t *testing.T) {
+	t.Parallel()
 	port := freePort(t)
 	c := startCounted(t, nil, "-E", "http.enabled=true", "-E", "http.host=127.0.0.1", "-E", "http.port="+strconv.Itoa(port))
 	c.sink.SetPolicy(lumbersink.CutAfter(20))
@@ -111,6 +113,7 @@ func libbeatsOwn(t *testing.T, port int, paths map[string]string) map[string]flo
 
 // Whatever senders do, there are the same series as before: no path, method, header, body or name becomes one.
 func TestSendersMakeNoSeries(t *testing.T) {
+	t.Parallel()
 	c := startCounted(t, nil)
 	names := func() []string {
 		var all []string
@@ -152,6 +155,7 @@ func TestSendersMakeNoSeries(t *testing.T) {
 
 // What a 200 is worth shows.
 func TestDurableModeShows(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := harness.StartBeat(t, durably(t, harness.Settings{Sink: sink.Addr()}))
 	samples := b.Metrics()
@@ -161,6 +165,7 @@ func TestDurableModeShows(t *testing.T) {
 
 // The reasons that take client certificates, and time, as crypto/tls gives them.
 func TestHandshakesWithClientCertificates(t *testing.T) {
+	t.Parallel()
 	senders, strangers := newAuthority(t), newAuthority(t)
 	root, _ := inPEM(t, tls.Certificate{Certificate: [][]byte{senders.certificate.Raw}, PrivateKey: senders.key})
 	certificate, key := inPEM(t, senders.issue(t, certificateFor("server")))

@@ -26,6 +26,7 @@ var delivered = map[string]float64{
 
 // One process, one thing after the other: each moves its metrics, and no others.
 func TestMetricsTellTheStory(t *testing.T) {
+	t.Parallel()
 	c := startCounted(t, nil)
 	value := func(name string) float64 { t.Helper(); return c.beat.Metric(name) }
 
@@ -171,6 +172,7 @@ func (c *counted) overfull() {
 
 // From outside the process its end is seen phase by phase, on the admin listener.
 func TestMetricsTellTheEnd(t *testing.T) {
+	t.Parallel()
 	c := startCounted(t, map[string]any{"timeout": 20, "shutdown_delay": 1, "shutdown_timeout": 15})
 	c.sink.SetPolicy(lumbersink.Never())
 	answer := make(chan int, 1)

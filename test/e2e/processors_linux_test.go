@@ -103,6 +103,7 @@ func processorsOfLibbeat(metadata string) map[string]processor {
 // Every processor of the pinned libbeat does the worst that it can to an event, and no processor that fails ends in a 200.
 // With another processor in libbeat this test fails until the table has it.
 func TestNoProcessorThatFailsIsADelivery(t *testing.T) {
+	t.Parallel()
 	metadata := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"droplet_id":1,"region":"x"}`))
 	}))

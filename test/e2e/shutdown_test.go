@@ -39,6 +39,7 @@ func requireAccount(t testing.TB, b *harness.Beat, delivered, unacknowledged int
 
 // The budget holds in the worst state, too: the queue full, workers blocked on it, batches waiting for the workers.
 func TestSIGTERMWhileTheQueueIsFull(t *testing.T) {
+	t.Parallel()
 	const budget, senders, messages = 2 * time.Second, 6, 500
 	sink := harness.StartSink(t, lumbersink.Never())
 	b := harness.StartBeat(t, harness.Settings{
@@ -77,6 +78,7 @@ func refusesConnections(addr string) bool {
 
 // The ack comes after the signal: the sender gets its 200, and not a moment before the ack.
 func TestSIGTERMWaitsForALateAck(t *testing.T) {
+	t.Parallel()
 	const delay, budget = 1500 * time.Millisecond, 10 * time.Second
 	sink := harness.StartSink(t, lumbersink.Delay(delay))
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 8, "shutdown_timeout": 10}})
@@ -99,6 +101,7 @@ func TestSIGTERMWaitsForALateAck(t *testing.T) {
 
 // The ack never comes: the sender is told so, and the budget holds.
 func TestSIGTERMGivesUpOnASilentSink(t *testing.T) {
+	t.Parallel()
 	const budget = 3 * time.Second
 	sink := harness.StartSink(t, lumbersink.Never())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 30, "shutdown_timeout": 3}})
@@ -119,6 +122,7 @@ func TestSIGTERMGivesUpOnASilentSink(t *testing.T) {
 
 // An impatient supervisor signals again; the drain goes on as if it had not.
 func TestSecondSIGTERMDoesNoHarm(t *testing.T) {
+	t.Parallel()
 	const delay = 2 * time.Second
 	sink := harness.StartSink(t, lumbersink.Delay(delay))
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 8, "shutdown_timeout": 10}})
@@ -141,6 +145,7 @@ func TestSecondSIGTERMDoesNoHarm(t *testing.T) {
 
 // Senders that do not know of the stop keep posting through it: each attempt has an honest end.
 func TestSendersPostThroughSIGTERM(t *testing.T) {
+	t.Parallel()
 	const senders, messages = 6, 10
 	sink := harness.StartSink(t, lumbersink.Delay(30*time.Millisecond))
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 5, "shutdown_timeout": 10}})
@@ -199,6 +204,7 @@ func TestSendersPostThroughSIGTERM(t *testing.T) {
 
 // A balancer needs to see the process leave before it does: not ready, yet still serving.
 func TestNotReadyBeforeTheDoorCloses(t *testing.T) {
+	t.Parallel()
 	const delay = 3 * time.Second
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := harness.StartBeat(t, harness.Settings{

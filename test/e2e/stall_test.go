@@ -17,6 +17,7 @@ const slack = 4 * time.Second
 
 // The sink has the events and says nothing: that is not a 200, and the sender hears so in time.
 func TestStalledSinkIsATimeout(t *testing.T) {
+	t.Parallel()
 	const timeout = time.Second
 	sink := harness.StartSink(t, lumbersink.Never())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 1}})
@@ -39,6 +40,7 @@ func TestStalledSinkIsATimeout(t *testing.T) {
 
 // A part of the batch is acked and the rest is not: the answer counts the part, and is no 200.
 func TestPartlyAckedIsATimeout(t *testing.T) {
+	t.Parallel()
 	// Windows of one event pass one by one, 400 ms each: the timeout falls between two of them.
 	sink := harness.StartSink(t, lumbersink.Delay(400*time.Millisecond))
 	b := harness.StartBeat(t, harness.Settings{
@@ -60,6 +62,7 @@ func TestPartlyAckedIsATimeout(t *testing.T) {
 // The sink received and its ack was lost with the connection: the output sends again, and the answer is that of the
 // copy that was acknowledged.
 func TestCutConnectionIsNoAck(t *testing.T) {
+	t.Parallel()
 	const messages = 20
 	sink := harness.StartSink(t, lumbersink.CutAfter(7))
 	b := harness.StartBeat(t, harness.Settings{
@@ -85,6 +88,7 @@ func TestCutConnectionIsNoAck(t *testing.T) {
 
 // Publishing blocks while libbeat's queue is full; the time bound must hold there too.
 func TestTimeoutHoldsWhileTheQueueIsFull(t *testing.T) {
+	t.Parallel()
 	const timeout = time.Second
 	sink := harness.StartSink(t, lumbersink.Never())
 	b := harness.StartBeat(t, harness.Settings{

@@ -102,6 +102,7 @@ func keepOpen(t *testing.T, conn net.Conn, err error) *keptOpen {
 // Tokens change at a SIGHUP: on open connections too, without a request dropped, and what was let in goes on. What is wrong
 // changes nothing.
 func TestAReloadChangesTokens(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
 	home, notices := t.TempDir(), noticesIn(t)
 	settings := harness.Settings{
@@ -158,6 +159,7 @@ func TestAReloadChangesTokens(t *testing.T) {
 
 // A secret from the keystore changes with the keystore.
 func TestAReloadReadsTheKeystore(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	home, notices := t.TempDir(), noticesIn(t)
 	settings := harness.Settings{
@@ -220,6 +222,7 @@ func TestAReloadReadsASecondFile(t *testing.T) {
 // Under senders that never pause, forty reloads that exchange the certificate cost no request, and the next connection sees
 // the new one; a certificate that is none is not taken.
 func TestAReloadChangesTheCertificate(t *testing.T) {
+	t.Parallel()
 	const reloads = 40
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	home, notices := t.TempDir(), noticesIn(t)
@@ -268,6 +271,7 @@ func TestAReloadChangesTheCertificate(t *testing.T) {
 
 // A configuration that is empty, or has lost its auth, does not let everybody in.
 func TestAReloadDoesNotLetEverybodyIn(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	home, notices := t.TempDir(), noticesIn(t)
 	settings := harness.Settings{
@@ -297,6 +301,7 @@ func TestAReloadDoesNotLetEverybodyIn(t *testing.T) {
 
 // A reload whose files cannot be read to their end, as from a file server that is gone, holds up no stop.
 func TestAReloadThatHangsHoldsUpNoStop(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	home, notices := t.TempDir(), noticesIn(t)
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Home: home, Env: []string{notices.env()}})
@@ -316,6 +321,7 @@ func TestAReloadThatHangsHoldsUpNoStop(t *testing.T) {
 
 // A SIGHUP during the start, which can take its time, does not end it: rtbeat reloads when it serves.
 func TestAHangupDuringTheStart(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	slow := filepath.Join(t.TempDir(), "slow.yml")
 	require.NoError(t, syscall.Mkfifo(slow, 0o600))

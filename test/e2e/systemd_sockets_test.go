@@ -22,6 +22,7 @@ import (
 
 // Sockets come by name, and what rtbeat.yml says of ports is not used then.
 func TestInheritedSockets(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	in, addr := heldPort(t, "in")
 	admin, health := heldPort(t, "admin")
@@ -47,6 +48,7 @@ func TestInheritedSockets(t *testing.T) {
 
 // A socket alone needs no name, a Unix socket's file stays, and a wrong set of sockets is an error that says which.
 func TestInheritedSocketsByAnyOtherName(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	for _, name := range []string{"rtbeat.socket", "", "unknown"} {
 		in, addr := heldPort(t, name)

@@ -20,6 +20,7 @@ import (
 // What systemd hears from the start to the end of a process: it serves when it says so, it says what is in flight, and a stop
 // asks for the time that it may take.
 func TestSystemdHearsOfStartWorkAndStop(t *testing.T) {
+	t.Parallel()
 	for name, listen := range map[string]func(*testing.T) *notifySocket{
 		"a socket in the file system": noticesIn,
 		"an abstract socket": func(t *testing.T) *notifySocket {
@@ -28,6 +29,7 @@ func TestSystemdHearsOfStartWorkAndStop(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			sink := harness.StartSink(t, lumbersink.Never())
 			notices := listen(t)
 			port, addr := heldPort(t, "in")
@@ -100,6 +102,7 @@ func extensions(t *testing.T, s *notifySocket, since time.Time) (found []extensi
 
 // The watchdog is fed while the output stalls for longer than stall_after, and not by a process that does not run.
 func TestTheWatchdogIsAboutTheProcessAndNotAboutTheOutput(t *testing.T) {
+	t.Parallel()
 	const interval = 2 * time.Second
 	sink := harness.StartSink(t, lumbersink.Never())
 	notices := noticesIn(t)

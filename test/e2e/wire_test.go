@@ -68,6 +68,7 @@ const halfARequest = "POST /in HTTP/1.1\r\nHost: x\r\nContent-Type: application/
 
 // A sender that stops in the middle of its body holds a connection and its bytes only for read_timeout.
 func TestSlowBodyIs408(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"read_timeout": 1}})
 
@@ -143,6 +144,7 @@ func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 // A sender that was answered and neither sends the rest of its body nor leaves must not hold up the stop, let alone
 // for the whole of shutdown_timeout.
 func TestAnsweredSenderDoesNotHoldUpTheStop(t *testing.T) {
+	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"read_timeout": 1, "shutdown_timeout": 20}})
 
