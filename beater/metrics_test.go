@@ -85,7 +85,7 @@ func TestGaugesOfWhatIsInFlight(t *testing.T) {
 	taken := registry.Take()
 	var events []any
 	for _, e, ok := taken.Next(); ok; _, e, ok = taken.Next() {
-		e.Enter()
+		e.ReachOutput()
 		events = append(events, e)
 	}
 	registry.Ack(events[:1])

@@ -69,7 +69,7 @@ type Queue struct {
 	since                     time.Time
 	damage                    *DamagedError // the first that Next has passed over
 	damagedAt                 time.Time
-	isDamaged                 bool // Next or Load found damage: the only copy of a known message may be in it
+	isDamaged                 bool  // Next or Load found damage: the only copy of a known message may be in it
 	storedBytes, deletedBytes int64 // of batches, since Open
 }
 

@@ -20,22 +20,22 @@ type BatchAck struct {
 	cause       error         // why the batch will not become delivered; written once, before resolved is closed
 
 	// Guarded by the registry's lock.
-	progress   Progress
-	waits      []wait        // for each message that was not delivered before, until the batch is answered
-	own        []*EventAck   // the messages that the batch publishes, and no worker has taken
-	queued     int           // of own: not withdrawn
-	published  bool          // was put in the queue
-	queueElem  *list.Element // in the queue
-	decodeSlot *DecodeSlot   // until queued is 0
-	entered    time.Duration // when it was put in the queue first
-	wait       time.Duration // until it was taken first
-	takes      int           // by workers
-	run        int           // messages handed over since it was taken
-	answered   bool
+	progress    Progress
+	waits       []wait        // for each message that was not delivered before, until the batch is answered
+	own         []*EventAck   // the messages that the batch publishes, and no worker has taken
+	unpublished int           // of own: no worker has taken them, and they are not withdrawn
+	published   bool          // was put in the queue
+	queueElem   *list.Element // in the queue
+	decodeSlot  *DecodeSlot   // until unpublished is 0
+	queuedAt    time.Duration // when it was put in the queue first
+	queueWait   time.Duration // from queuedAt until a worker took it first
+	takes       int           // by workers
+	run         int           // messages that a worker has taken since it took the batch
+	answered    bool
 
-	received time.Duration // when the batch came in, on the registry's clock
-	piped    int           // its events in the pipeline
-	rank     int           // in Registry.oldest, while piped is not 0
+	receivedAt time.Duration // when the batch came in, on the registry's clock
+	piped      int           // its events in the pipeline
+	rank       int           // in Registry.oldest, while piped is not 0
 
 	unsettled int   // events that the batch publishes, neither done nor withdrawn
 	bytes     int64 // of the unsettled events
@@ -135,7 +135,7 @@ func (t *BatchAck) Withdraw() (withdrawn int, delivered bool) {
 				continue
 			}
 			w.endLocked()
-			if e.waits == nil && e.state == queued {
+			if e.waits == nil && e.state == unpublished {
 				e.withdrawLocked()
 				withdrawn++
 			}

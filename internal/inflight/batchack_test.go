@@ -226,7 +226,7 @@ func TestDroppedOnPublishFailsAtOnce(t *testing.T) {
 		require.Equal(t, 1, withdrawn)
 		require.False(t, delivered)
 		require.EqualValues(t, size, r.admission.Used(), "one event is still in the pipeline")
-		require.Zero(t, r.ack(events[1]), "it never entered the pipeline")
+		require.Zero(t, r.ack(events[1]), "it never reached the output")
 		require.Equal(t, 1, r.ack(events[0]))
 		require.ErrorIs(t, wait(t, token, time.Second), inflight.ErrDropped, "the first cause stays")
 		r.requireEmpty()

@@ -38,7 +38,7 @@ func (r *Registry) Claim(messages []batch.Message, origin Origin, reservation *R
 	if age, stalled := r.stalledLocked(); stalled && !r.allDedupedLocked(keys, now) {
 		return nil, &StalledError{Age: age}
 	}
-	t.received = r.receivedAt(origin)
+	t.receivedAt = r.receivedAt(origin)
 	r.open[t] = struct{}{}
 	freed := t.skipDeliveredLocked(messages, keys, now)
 	t.waits = make([]wait, 0, len(messages)-t.progress.DedupedDelivered)
@@ -113,7 +113,7 @@ func (t *BatchAck) addOwnLocked(m *batch.Message, key messageKey) {
 		t.registry.pending[key.Key] = e
 		t.registry.mostPending = max(t.registry.mostPending, len(t.registry.pending))
 	}
-	t.queued++
+	t.unpublished++
 	t.unsettled++
 	t.bytes += int64(e.size)
 	t.waitForLocked(e)

@@ -13,7 +13,7 @@ type EventAck struct {
 	size     int             // bytes in the body
 	failure  *ProcessorError // of the processors; the publishing worker's alone
 
-	// The message, until it is handed over or withdrawn.
+	// The message, until a worker takes it, or it is withdrawn.
 	fields map[string]any
 	uuid   string
 }
@@ -22,10 +22,10 @@ type EventAck struct {
 type state uint8
 
 const (
-	queued     state = iota // waits for a worker
-	handedOver              // a worker publishes it: the processors have it
-	entered                 // the queue and the output have it
-	gone                    // done, withdrawn, or dropped
+	unpublished state = iota // waits for a worker
+	processing               // a worker publishes it: the processors have it
+	atOutput                 // the queue and the output have it
+	gone                     // done, withdrawn, or dropped
 )
 
 // Key returns the key of the message. It is false for a message without a uuid, and where Settings ask for no keys. The
@@ -49,8 +49,8 @@ func (r *Registry) Ack(private []any) (counted, rejected int) {
 			continue
 		}
 		counted++
-		if e.state == entered {
-			r.progress = now
+		if e.state == atOutput {
+			r.lastAck = now
 		}
 		e.leaveLocked()
 		if e.rejected {
@@ -70,19 +70,19 @@ func (r *Registry) Ack(private []any) (counted, rejected int) {
 	return counted, rejected
 }
 
-// Enter says that the processors are done with the event, and that the output is to acknowledge it.
-func (e *EventAck) Enter() {
+// ReachOutput says that the processors are done with the event, and that the output is to acknowledge it.
+func (e *EventAck) ReachOutput() {
 	r := e.batch.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.sealed || e.state != handedOver {
+	if r.sealed || e.state != processing {
 		return
 	}
-	e.state = entered
-	if r.entered == 0 {
-		r.progress = r.now() // a stall is counted from here
+	e.state = atOutput
+	if r.atOutput == 0 {
+		r.lastAck = r.now() // a stall is counted from here
 	}
-	r.entered++
+	r.atOutput++
 }
 
 // Filter says that a processor dropped the event. It is done, and no Ack follows. The batch that published it counts it as
@@ -93,7 +93,7 @@ func (e *EventAck) Filter() {
 	r := e.batch.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.sealed || e.state != handedOver {
+	if r.sealed || e.state != processing {
 		return
 	}
 	e.leaveLocked()
@@ -113,7 +113,7 @@ func (e *EventAck) Filter() {
 }
 
 // SetFailure notes that a processor fails on the event; nil removes the note. Only the worker that publishes the event may call
-// it, and only until Enter, Filter or Drop.
+// it, and only until ReachOutput, Filter or Drop.
 func (e *EventAck) SetFailure(failure *ProcessorError) { e.failure = failure }
 
 // Failure returns the note of SetFailure. The same rules hold.
@@ -128,7 +128,7 @@ func (e *EventAck) Reject() {
 	e.rejected = true
 }
 
-// Drop says that the event never entered the pipeline. cause is ErrDropped, ErrUnpublishable, or a *ProcessorError. The batches
+// Drop says that the event never reached the output. cause is ErrDropped, ErrUnpublishable, or a *ProcessorError. The batches
 // that wait for the event fail with it at once, and the next attempt can publish the message.
 func (e *EventAck) Drop(cause error) {
 	r := e.batch.registry
@@ -148,15 +148,15 @@ func (e *EventAck) Drop(cause error) {
 }
 
 // inPipeline tells whether a worker has handed the event over, and it is not done.
-func (e *EventAck) inPipeline() bool { return e.state == handedOver || e.state == entered }
+func (e *EventAck) inPipeline() bool { return e.state == processing || e.state == atOutput }
 
 // withdrawLocked withdraws a message that no worker has taken.
 func (e *EventAck) withdrawLocked() {
 	t := e.batch
 	e.forgetLocked()
 	e.fields, e.uuid = nil, ""
-	t.queued--
-	if t.queued == 0 {
+	t.unpublished--
+	if t.unpublished == 0 {
 		t.own = nil
 		t.registry.dequeueLocked(t)
 		t.decodeSlot.leaveLocked()
@@ -169,8 +169,8 @@ func (e *EventAck) leaveLocked() {
 	r := e.batch.registry
 	r.events--
 	e.batch.leavePipelineLocked()
-	if e.state == entered {
-		r.entered--
+	if e.state == atOutput {
+		r.atOutput--
 	}
 	e.forgetLocked()
 }

@@ -91,7 +91,7 @@ func deliver(registry *inflight.Registry, rate int) {
 	var window []any
 	for b := registry.Take(); b != nil; b = registry.Take() {
 		for _, e, ok := b.Next(); ok; _, e, ok = b.Next() {
-			e.Enter()
+			e.ReachOutput()
 			window = append(window, e)
 			if len(window) == 100 {
 				time.Sleep(100 * time.Second / time.Duration(rate))

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Gate bounds the bytes of the bodies that are decoded and not handed over to a worker. Messages take many times the memory of
+// Gate bounds the bytes of the bodies that are decoded and that no worker has taken. Messages take many times the memory of
 // their body, and the garbage collector scans them again and again. So a body that can only wait for a full queue waits as
 // bytes. Bodies enter in the order of their arrival.
 type Gate struct {
@@ -20,22 +20,23 @@ type Gate struct {
 
 // DecodeSlot is what a body holds of a Gate. The nil slot holds nothing.
 type DecodeSlot struct {
-	gate    *Gate
-	size    int64
-	waiting *list.Element // nil once the body has entered
-	entered chan struct{} // closed when the body enters; nil for a body that did not wait
-	left    bool
+	gate     *Gate
+	size     int64
+	waiting  *list.Element // nil once the body has entered
+	admitted chan struct{} // closed when the body enters; nil for a body that did not wait
+	left     bool
 }
 
 // standstill is how long no worker takes a message until a body enters beyond the limit.
 const standstill = 250 * time.Millisecond
 
-// NewGate returns a gate in front of the registry's queue. Bodies enter until limit, in bytes, is reached.
+// NewGate returns a gate in front of the registry's queue. Bodies enter until their sizes reach limit. The unit is the caller's:
+// the intake counts bytes of bodies, the shipper weights of messages.
 func (r *Registry) NewGate(limit int64) *Gate {
 	return &Gate{registry: r, limit: limit}
 }
 
-// Enter waits until the gate takes a body of size bytes. It gives up waiting, and lets the body in, when ctx ends or when no
+// Enter waits until the gate takes a body of this size. It gives up waiting, and lets the body in, when ctx ends or when no
 // worker has taken a message for 250 ms: a stalled output must not keep rtbeat from deduping retries and refusing malformed
 // batches. The caller must Leave the slot.
 func (g *Gate) Enter(ctx context.Context, size int64) *DecodeSlot {
@@ -47,21 +48,21 @@ func (g *Gate) Enter(ctx context.Context, size int64) *DecodeSlot {
 		r.mu.Unlock()
 		return s
 	}
-	s.entered = make(chan struct{})
+	s.admitted = make(chan struct{})
 	s.waiting = g.waiting.PushBack(s)
-	handedOver := r.handedOver
+	taken := r.taken
 	r.mu.Unlock()
 
 	look := time.NewTicker(standstill)
 	defer look.Stop()
 	for {
 		select {
-		case <-s.entered:
+		case <-s.admitted:
 			return s
 		case <-ctx.Done():
 			s.forceIn()
 		case <-look.C:
-			handedOver = s.forceInUnless(handedOver)
+			taken = s.forceInUnless(taken)
 		}
 	}
 }
@@ -74,14 +75,14 @@ func (s *DecodeSlot) forceIn() {
 }
 
 // forceInUnless lets the body in beyond the limit, unless workers have taken more messages than before. It returns how many.
-func (s *DecodeSlot) forceInUnless(before uint64) (handedOver uint64) {
+func (s *DecodeSlot) forceInUnless(before uint64) (taken uint64) {
 	r := s.gate.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.handedOver == before {
+	if r.taken == before {
 		s.enterLocked()
 	}
-	return r.handedOver
+	return r.taken
 }
 
 // Leave lets the next bodies enter. It may be called more than once.
@@ -99,7 +100,7 @@ func (t *BatchAck) Attach(s *DecodeSlot) {
 	t.registry.mu.Lock()
 	defer t.registry.mu.Unlock()
 	t.decodeSlot = s
-	if t.queued == 0 {
+	if t.unpublished == 0 {
 		s.leaveLocked()
 	}
 }
@@ -111,7 +112,7 @@ func (s *DecodeSlot) enterLocked() {
 	s.gate.waiting.Remove(s.waiting)
 	s.waiting = nil
 	s.gate.size += s.size
-	close(s.entered)
+	close(s.admitted)
 }
 
 func (s *DecodeSlot) leaveLocked() {

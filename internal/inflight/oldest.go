@@ -10,7 +10,7 @@ import (
 type oldest []*BatchAck
 
 func (o oldest) Len() int           { return len(o) }
-func (o oldest) Less(i, j int) bool { return o[i].received < o[j].received }
+func (o oldest) Less(i, j int) bool { return o[i].receivedAt < o[j].receivedAt }
 func (o oldest) Swap(i, j int) {
 	o[i], o[j] = o[j], o[i]
 	o[i].rank, o[j].rank = i, j
@@ -40,7 +40,7 @@ func (r *Registry) Oldest() time.Duration {
 	if len(r.oldest) == 0 {
 		return 0
 	}
-	return r.now() - r.oldest[0].received
+	return r.now() - r.oldest[0].receivedAt
 }
 
 // receivedAt is the time at which a batch came in, on the registry's clock. The wall clock may jump.

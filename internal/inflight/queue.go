@@ -17,11 +17,11 @@ func (t *BatchAck) Publish() {
 func (t *BatchAck) publishLocked() {
 	r := t.registry
 	switch {
-	case t.published || t.queued == 0 || r.sealed: // nothing to publish, or too late
+	case t.published || t.unpublished == 0 || r.sealed: // nothing to publish, or too late
 	case r.closed:
 		t.resolveLocked(ErrWithdrawn)
 	default:
-		t.entered = r.now()
+		t.queuedAt = r.now()
 		t.enqueueLocked()
 	}
 	t.published = true
@@ -51,7 +51,7 @@ func (r *Registry) Take() *BatchAck {
 	t.run = 0
 	t.takes++
 	if t.takes == 1 {
-		t.wait = r.now() - t.entered
+		t.queueWait = r.now() - t.queuedAt
 	}
 	return t
 }
@@ -60,7 +60,7 @@ func (r *Registry) Take() *BatchAck {
 func (t *BatchAck) QueueWait() (wait time.Duration, first bool) {
 	t.registry.mu.Lock()
 	defer t.registry.mu.Unlock()
-	return t.wait, t.takes == 1
+	return t.queueWait, t.takes == 1
 }
 
 // Next hands the batch's next message over to the caller, who must publish it or Drop it. It returns false when no message is
@@ -69,23 +69,23 @@ func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 	r := t.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for t.queued > 0 && !r.sealed {
+	for t.unpublished > 0 && !r.sealed {
 		if t.run > 0 && t.run%MaxRun == 0 && t.giveWayLocked() {
 			return batch.Message{}, nil, false
 		}
 		e, t.own = t.own[0], t.own[1:]
-		if e.state != queued {
+		if e.state != unpublished {
 			continue
 		}
 		m = batch.Message{Fields: e.fields, UUID: e.uuid}
 		e.fields, e.uuid = nil, "" // the pipeline owns it now
-		e.state = handedOver
+		e.state = processing
 		t.run++
-		t.queued--
-		if t.queued == 0 {
+		t.unpublished--
+		if t.unpublished == 0 {
 			t.decodeSlot.leaveLocked()
 		}
-		r.handedOver++
+		r.taken++
 		r.events++
 		t.enterPipelineLocked()
 		return m, e, true
@@ -113,7 +113,7 @@ func (r *Registry) CloseQueue() {
 // given way for too long. It reports whether it did.
 func (t *BatchAck) giveWayLocked() bool {
 	r := t.registry
-	if t.queued == 0 || t.queueElem != nil || r.queue.Len() == 0 || r.sealed || r.closed || r.now()-t.entered > patience {
+	if t.unpublished == 0 || t.queueElem != nil || r.queue.Len() == 0 || r.sealed || r.closed || r.now()-t.queuedAt > patience {
 		return false
 	}
 	t.enqueueLocked()

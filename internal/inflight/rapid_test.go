@@ -154,7 +154,7 @@ func (r *run) ack(t *rapid.T) {
 func (r *run) enter(t *rapid.T) {
 	e := rapid.SampledFrom(r.events(t)).Draw(t, "event")
 	r.model.enter(e)
-	r.acks[e].Enter()
+	r.acks[e].ReachOutput()
 }
 
 func (r *run) filter(t *rapid.T) {

@@ -26,10 +26,10 @@ type Registry struct {
 	sealed     bool
 	emptied    chan struct{} // made by WaitEmpty; closed when open becomes empty
 
-	handedOver  uint64        // messages, since the start
-	events      int           // handed over and not done
-	entered     int           // of events: past the processors, for the output to acknowledge
-	progress    time.Duration // when the output last acknowledged something, or had nothing to acknowledge
+	taken       uint64        // messages that workers have taken, since the start
+	events      int           // that workers have taken and that are not done
+	atOutput    int           // events that the output is to acknowledge
+	lastAck     time.Duration // when the output last acknowledged something, or had nothing to acknowledge
 	oldest      oldest        // of the batches that have events in the pipeline
 	mostPending int           // the length of pending at its longest
 	account     Account       // until Seal
@@ -111,10 +111,10 @@ func (r *Registry) Stalled() (age time.Duration, stalled bool) {
 }
 
 func (r *Registry) stalledLocked() (age time.Duration, stalled bool) {
-	if r.entered == 0 {
+	if r.atOutput == 0 {
 		return 0, false
 	}
-	age = r.now() - r.progress
+	age = r.now() - r.lastAck
 	return age, r.settings.StallAfter > 0 && age >= r.settings.StallAfter
 }
 
@@ -148,7 +148,7 @@ func (r *Registry) Seal() Account {
 	account := r.account
 	account.Unacknowledged = Tally{Batches: len(r.open), Events: r.events}
 	r.sealed = true
-	r.events, r.entered, r.oldest = 0, 0, nil
+	r.events, r.atOutput, r.oldest = 0, 0, nil
 	for t := range r.open {
 		t.resolveLocked(ErrSealed)
 		t.reservation.Release()

@@ -91,7 +91,7 @@ func (r *rig) publish(names ...string) (*inflight.BatchAck, []any) {
 	token := r.claim(names...)
 	events := handOver(token, len(names))
 	for _, event := range events {
-		event.(*inflight.EventAck).Enter()
+		event.(*inflight.EventAck).ReachOutput()
 	}
 	return token, events
 }

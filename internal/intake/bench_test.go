@@ -67,7 +67,7 @@ func acknowledge(registry *inflight.Registry) {
 	for batch := registry.Take(); batch != nil; batch = registry.Take() {
 		events = events[:0]
 		for _, e, ok := batch.Next(); ok; _, e, ok = batch.Next() {
-			e.Enter()
+			e.ReachOutput()
 			events = append(events, e)
 		}
 		registry.Ack(events)

@@ -90,7 +90,7 @@ func (r *rig) endings() map[outcome]func() *call {
 			other, err := r.registry.Claim([]batch.Message{{}}, inflight.Origin{}, reservation)
 			require.NoError(r.t, err)
 			_, event, _ := other.Next()
-			event.Enter()
+			event.ReachOutput()
 			<-time.After(30 * time.Second)
 			defer func() {
 				r.registry.Ack([]any{event})

@@ -49,7 +49,7 @@ func (j *taken) handOver(n int) {
 		if !ok {
 			panic("the batch has no more messages")
 		}
-		e.Enter()
+		e.ReachOutput()
 		j.messages = append(j.messages, m)
 		j.events = append(j.events, e)
 	}
@@ -78,7 +78,7 @@ func (j *taken) event() *inflight.EventAck {
 // handOverAll gives all messages to the pipeline that somebody still waits for.
 func (j *taken) handOverAll() {
 	for m, e, ok := j.Next(); ok; m, e, ok = j.Next() {
-		e.Enter()
+		e.ReachOutput()
 		j.messages = append(j.messages, m)
 		j.events = append(j.events, e)
 	}

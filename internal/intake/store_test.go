@@ -129,7 +129,7 @@ func TestReadyzLooksAtTheQueue(t *testing.T) {
 	require.NoError(t, err)
 	_, e, ok := token.Next()
 	require.True(t, ok)
-	e.Enter()
+	e.ReachOutput()
 	time.Sleep(time.Millisecond)
 	require.Regexp(t, `^\{"status":"OK","reason":"degraded","message":"[^"]+","setting":"rtbeat.stall_after","age_seconds":0\}$`, readyz())
 	require.Equal(t, 200, outcomes[degraded].status)

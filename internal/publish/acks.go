@@ -43,7 +43,7 @@ func (l *ackListener) AddEvent(event beat.Event, published bool) {
 		return
 	}
 	if ours {
-		e.Enter()
+		e.ReachOutput()
 	}
 	l.EventListener.AddEvent(event, published)
 }

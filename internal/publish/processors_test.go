@@ -27,7 +27,9 @@ func registerProcessors() {
 		"test_errs":   does(func(e *beat.Event) (*beat.Event, error) { return e, errPatience }),
 		"test_panics": does(func(*beat.Event) (*beat.Event, error) { panic("test") }),
 		"test_closes": &closes{},
-		"test_makes":  does(func(e *beat.Event) (*beat.Event, error) { return &beat.Event{Timestamp: e.Timestamp, Fields: e.Fields}, nil }),
+		"test_makes": does(func(e *beat.Event) (*beat.Event, error) {
+			return &beat.Event{Timestamp: e.Timestamp, Fields: e.Fields}, nil
+		}),
 	} {
 		processors.RegisterPlugin(name, func(*config.C, *logp.Logger) (beat.Processor, error) { return p, nil })
 	}

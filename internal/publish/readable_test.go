@@ -43,7 +43,7 @@ func written(t require.TestingT, body []byte, o inflight.Origin, escapeHTML bool
 // Logstash reads whatever the decoder accepts. It closes the connection at anything else, and libbeat would send that again
 // for ever. The messages are at the limits, and beyond.
 func TestLogstashReadsWhatIsAccepted(t *testing.T) {
-	require.NoError(t, flag.Set("rapid.checks", "500")) // 100 with -short: enough for each kind at its limit
+	require.NoError(t, flag.Set("rapid.checks", "500"))     // 100 with -short: enough for each kind at its limit
 	accepted, refused := map[string]int{}, map[string]int{} // by kind: the largest, and how many
 	rapid.Check(t, func(t *rapid.T) {
 		kind := rapid.SampledFrom([]string{"depth", "key", "number", "text"}).Draw(t, "kind")

@@ -42,7 +42,7 @@ func TestALargeRetryIsNotStarved(t *testing.T) {
 				e.Drop(inflight.ErrUnpublishable)
 				return
 			}
-			e.Enter()
+			e.ReachOutput()
 			time.AfterFunc(50*time.Millisecond, func() { r.registry.Ack([]any{e}) })
 		})
 		r.store(`{"uuid":"large","n":"large","pad":"` + strings.Repeat("x", 2*limit) + `"}`)

@@ -48,7 +48,7 @@ type Parts struct {
 type Shipper struct {
 	Parts
 	gate    *inflight.Gate
-	slots   chan struct{} // of batches under way
+	underway chan struct{} // has a value for each batch under way
 	retries retries
 	logged  rate.Sometimes
 	behind  atomic.Bool // batches wait on the disk
@@ -66,7 +66,7 @@ func New(parts Parts) *Shipper {
 	return &Shipper{
 		Parts:   parts,
 		gate:    parts.Registry.NewGate(maxDecoded),
-		slots:   make(chan struct{}, maxUnderway),
+		underway: make(chan struct{}, maxUnderway),
 		retries: retries{due: make(chan struct{}, 1)},
 		logged:  rate.Sometimes{Interval: logInterval},
 	}
@@ -92,8 +92,8 @@ func (s *Shipper) Store(ctx context.Context, r diskqueue.Record, messages []batc
 	return len(indexes), nil
 }
 
-// reserveNow takes a slot and a reservation for a batch that is shipped as soon as it is stored. It returns nil while stored
-// batches wait, no slot or memory is free, or the retries are at their limit. done gives the slot back.
+// reserveNow makes a reservation for a batch that is shipped as soon as it is stored, and counts the batch as under way until done.
+// It returns nil while stored batches wait, maxUnderway are under way, no memory is free, or the retries are at their limit.
 func (s *Shipper) reserveNow(weight int64) *inflight.Reservation {
 	if _, isStalled := s.Registry.Stalled(); isStalled || s.behind.Load() || s.retries.isFull() {
 		return nil
@@ -104,7 +104,7 @@ func (s *Shipper) reserveNow(weight int64) *inflight.Reservation {
 		return nil
 	}
 	select {
-	case s.slots <- struct{}{}:
+	case s.underway <- struct{}{}:
 	default:
 		return nil
 	}
@@ -113,13 +113,13 @@ func (s *Shipper) reserveNow(weight int64) *inflight.Reservation {
 		s.batches.Add(1)
 		return reservation
 	}
-	<-s.slots
+	<-s.underway
 	return nil
 }
 
-// done gives the slot of a batch back.
+// done says that a batch is not under way any more.
 func (s *Shipper) done() {
-	<-s.slots
+	<-s.underway
 	s.batches.Done()
 }
 
@@ -148,10 +148,10 @@ func (s *Shipper) Run(ctx context.Context) {
 		if !ok {
 			return
 		}
-		slot := s.gate.Enter(ctx, a.ref.Weight)
+		decodeSlot := s.gate.Enter(ctx, a.ref.Weight)
 		record, err := s.Queue.Load(a.ref)
 		if err != nil {
-			slot.Leave()
+			decodeSlot.Leave()
 			reservation.Release()
 			s.done()
 			s.fail(a, err)
@@ -159,7 +159,7 @@ func (s *Shipper) Run(ctx context.Context) {
 		}
 		go func() {
 			defer s.done()
-			defer slot.Leave()
+			defer decodeSlot.Leave()
 			sh, err := decode(a, record)
 			if err != nil {
 				reservation.Release()
@@ -169,7 +169,7 @@ func (s *Shipper) Run(ctx context.Context) {
 			if a.failures > 0 {
 				s.noteDelivered(sh)
 			}
-			s.ship(sh, slot, reservation)
+			s.ship(sh, decodeSlot, reservation)
 		}()
 	}
 }
@@ -221,11 +221,11 @@ func (s *Shipper) tryNext() (a attempt, ok bool, wait time.Duration) {
 	return a, ok, s.retries.nextIn(time.Now())
 }
 
-// reserve waits for a slot, and for the memory of a batch. A batch that weighs more than the limit takes all of it. done gives
-// the slot back. It is false when ctx has ended.
+// reserve waits until fewer than maxUnderway batches are under way, and for the memory of a batch, which is under way until done. A
+// batch that weighs more than the limit takes all of it. It is false when ctx has ended.
 func (s *Shipper) reserve(ctx context.Context, weight int64) (*inflight.Reservation, bool) {
 	select {
-	case s.slots <- struct{}{}:
+	case s.underway <- struct{}{}:
 		s.batches.Add(1)
 	case <-ctx.Done():
 		return nil, false

@@ -102,7 +102,7 @@ func (r *rig) work(with func(n string, e *inflight.EventAck)) {
 }
 
 func (r *rig) ack(_ string, e *inflight.EventAck) {
-	e.Enter()
+	e.ReachOutput()
 	r.registry.Ack([]any{e})
 }
 
@@ -280,7 +280,7 @@ func TestWhatWasDeliveredIsNotedBeforeTheNextAttempt(t *testing.T) {
 				time.Sleep(30*time.Second - time.Millisecond) // the stall begins before the next attempt
 				e.Drop(&inflight.ProcessorError{Processor: "p"})
 			case n == "2":
-				e.Enter()
+				e.ReachOutput()
 				stuck = e
 			default:
 				r.ack(n, e)
@@ -313,7 +313,7 @@ func TestAStoredMessageWithoutUUIDHasAKey(t *testing.T) {
 				return
 			}
 			if n == "3" {
-				e.Enter() // never acknowledged
+				e.ReachOutput() // never acknowledged
 				return
 			}
 			r.ack(n, e)
@@ -354,7 +354,7 @@ func TestAnOutage(t *testing.T) {
 				r.ack(n, e)
 				return
 			}
-			e.Enter()
+			e.ReachOutput()
 			held = append(held, e)
 		})
 		r.store(numbered(0))
@@ -417,7 +417,7 @@ func TestAStop(t *testing.T) {
 		r := newRig(t)
 		r.run()
 		r.work(func(n string, e *inflight.EventAck) {
-			e.Enter()
+			e.ReachOutput()
 			if n != "1" {
 				time.AfterFunc(time.Second, func() { r.registry.Ack([]any{e}) })
 			}
