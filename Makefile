@@ -1,27 +1,26 @@
-# rtbeat needs Go, make and git. `make` lists the targets.
+# You need Go, make and git. `make` lists the targets.
 
-# Where a target leaves files: the binary, profiles, coverage.
+# The folder for the files that targets write: the binary, profiles, coverage.
 OUT := build
 
-# Empty it (make unit RACE=) to test where there is no C compiler.
+# Without a C compiler: make unit RACE=
 RACE ?= -race
 # How long `make fuzz` tries each fuzz test.
 FUZZTIME ?= 20s
 
-# Binaries without cgo run on any Linux, also in an image with nothing else in it. -trimpath keeps the builder's
-# folders out of them; lint, cover and bench use the same settings so that they find libbeat compiled already.
+# Binaries without cgo run on any Linux, and in an empty image. -trimpath keeps the builder's folders out of them. lint,
+# cover and bench use the same settings, so that libbeat is compiled once.
 BUILD_ENV := CGO_ENABLED=0 GOFLAGS="$$(go env GOFLAGS) -trimpath"
-# The race detector is the one thing here that needs cgo.
+# Only the race detector needs cgo.
 TEST_ENV := CGO_ENABLED=$(if $(RACE),1,0) GOFLAGS="$$(go env GOFLAGS) $(RACE)"
-# What to compile ahead of go test and the linter, to show progress: all but programs, which would be linked, and
-# folders with tests only.
+# The packages to compile before go test and the linter, to show progress. Programs would be linked, so they are not here.
 PACKAGES := $$(go list -f '{{if and .GoFiles (ne .Name "main")}}{{.ImportPath}}{{end}}' ./...)
-# A module file of its own keeps the linter's few hundred modules out of go.mod, and pins it all the same.
+# The linter has its own module file, so that its few hundred modules stay out of go.mod.
 LINT := $(BUILD_ENV) go tool -modfile=golangci-lint.mod golangci-lint
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-# One at a time: go uses all cores by itself, and e2e measures time.
+# One target at a time: go uses all cores by itself, and e2e measures time.
 .NOTPARALLEL:
 
 .PHONY: help
@@ -39,19 +38,19 @@ build: ## work: Build build/rtbeat
 	@mkdir -p $(OUT)
 	@$(BUILD_ENV) scripts/compile.sh . -buildvcs=false -ldflags "$$(scripts/ldflags.sh)" -o $(OUT)/rtbeat
 
-# -short leaves out the tests of many seconds.
+# SHORT=-short leaves out tests that take many seconds.
 SHORT ?=
-# STRICT=1 fails where a suite cannot have the programs that it needs, instead of skipping it.
+# STRICT=1 fails instead of skipping a suite whose programs are missing.
 STRICT ?=
 SUITES := unit e2e chaos-short workflows packages-test manifests senders rolling monitoring browser
 
 .PHONY: test test-all suites
-test: tidy-check generate-check ## work: Run the checks of a change, without what takes long
+test: tidy-check generate-check ## work: Run the checks of a change that take minutes
 	@$(MAKE) unit e2e SHORT=-short
 	@$(MAKE) lint
 	@$(MAKE) fuzz FUZZTIME=3s
 test-all: test suites ## work: Run test, and the suites that need more programs or more time
-suites: # Run the suites that test leaves out
+suites: # Run the suites that `make test` leaves out
 	@for suite in $(SUITES); do $(MAKE) $$suite REQUIRE=$(STRICT) || exit 1; done
 
 .PHONY: unit
@@ -64,7 +63,7 @@ unit: deps ## work: Run the unit tests, with the race detector
 e2e: build ## suite: Run the real binary against a real lumberjack server, Elasticsearch and files
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(STRICT) go test -tags e2e -count=1 -parallel 4 -timeout 15m -v $(SHORT) ./test/e2e
 
-# How long `make chaos` goes on. RTBEAT_CHAOS_SEED, in the environment, repeats a run.
+# The duration of `make chaos`. RTBEAT_CHAOS_SEED in the environment repeats a run.
 CHAOS_TIME ?= 30m
 
 .PHONY: chaos chaos-short
@@ -74,7 +73,7 @@ chaos: build ## suite: Break connections, the sink and the process at random for
 chaos-short: # The same in a minute: each fault once, then a few at random
 	@$(MAKE) chaos CHAOS_TIME=15s
 
-# Empty it to skip what cannot be installed.
+# REQUIRE= skips suites whose programs cannot be installed.
 REQUIRE ?= 1
 
 .PHONY: senders
@@ -92,29 +91,29 @@ monitoring: build ## suite: Run a real Prometheus with the rules and the dashboa
 UPDATE ?=
 
 .PHONY: drill
-drill: build # Break rtbeat in six ways, and see what health, metrics, alerts, page and log say (five minutes)
+drill: build # Break rtbeat in six ways, and compare health, metrics, alerts, page and log with docs/runbooks.md (five minutes)
 	@scripts/provide.sh monitoring
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=1 \
 		go test -tags drill -count=1 -timeout 20m -v -run TestDrill ./test/monitoring $(if $(UPDATE),-args -update)
 
-# SHOTS=docs/images writes pictures of the page, which takes ten minutes more.
+# SHOTS=docs/images writes pictures of the status page. This takes ten minutes more.
 SHOTS ?=
 
 .PHONY: browser
-browser: build ## suite: Look at the status page with Chromium, against the real binary
+browser: build ## suite: Test the status page of the real binary with Chromium
 	@scripts/provide.sh browser || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) go test -tags browser -count=1 -timeout 20m -parallel 3 -v ./test/browser \
 		$(if $(SHOTS),-run 'TestIdle|TestBusy|TestStalled' -args -screenshots "$(abspath $(SHOTS))")
 
 .PHONY: abuse abuse-memory
-abuse: build ## suite: Attack the real binary, and measure what good senders notice (Linux, root; ten minutes)
+abuse: build ## suite: Attack the real binary, and measure the latency of good senders (Linux, root; ten minutes)
 	@scripts/provide.sh abuse
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags abuse -count=1 -timeout 30m -v -run TestAbuse ./test/abuse
-abuse-memory: build # Measure what a byte in flight takes, for hostile and ordinary bodies
+abuse-memory: build # Measure the memory of a byte in flight, for hostile and ordinary bodies
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags abuse -count=1 -timeout 20m -v -run TestMemory ./test/abuse
 
 .PHONY: deps
-deps: # Install what the race detector needs: a C compiler and libc's headers
+deps: # Install a C compiler and libc's headers for the race detector
 	@[ -z "$(RACE)" ] || scripts/ccompiler.sh
 
 .PHONY: lint
@@ -126,13 +125,12 @@ lint: ## work: Run golangci-lint, which includes go vet (the first run compiles 
 fmt: ## work: Format the code as lint wants it
 	@$(LINT) fmt
 
-# go mod verify is left out: it looks for files changed in the module cache since their download, and what is
-# downloaded is checked against go.sum anyway.
+# There is no go mod verify: it finds files that changed in the module cache after their download. go.sum checks downloads.
 .PHONY: tidy-check
 tidy-check: # Fail when go.mod or go.sum is not tidy
 	go mod tidy -diff
 
-# Each writes files that are committed, and compares them with -check.
+# Each writes committed files; -check compares them.
 GENERATORS := ./tools/notice ./tools/rules ./tools/settings ./tools/metrics ./tools/answers
 
 .PHONY: generate generate-check
@@ -141,7 +139,7 @@ generate: ## work: Write the generated files: NOTICE, the tables of settings, me
 generate-check: # Fail when a generated file is out of date
 	@for tool in $(GENERATORS); do go run $$tool -check || exit 1; done
 
-# Where the report goes, beside the terminal: BENCH_OUT=docs/benchmarks. BENCH_FLAGS=-quick looks whether it works.
+# BENCH_OUT=docs/benchmarks writes the report there as well. BENCH_FLAGS=-quick is a short trial.
 BENCH_OUT ?=
 BENCH_FLAGS ?=
 
@@ -154,14 +152,14 @@ bench: build # Measure the real binary beside libbeat and lumberjack alone (Linu
 bench-go: # Run the micro-benchmarks of the packages
 	$(BUILD_ENV) go test -run '^$$' -bench . -benchmem ./internal/...
 
-# Minimising is bounded, else it may take all of a short run. A find is left in testdata/fuzz: it fails `make unit` from then
-# on, and the second try here, which is for what go itself makes of a worker that is late to stop.
+# The time to minimise is bounded; otherwise it may take a whole short run. A finding stays in testdata/fuzz, and fails
+# `make unit` from then on. The second try is for workers that go stops too late; a real finding fails it, too.
 .PHONY: fuzz
-fuzz: ## work: Fuzz whatever strangers send, FUZZTIME=20s for each fuzz test
-	@grep -rl --include=*_test.go '^func Fuzz' internal | xargs -n1 dirname | sort -u | while read -r room; do \
-		for name in $$(go test -list '^Fuzz' ./$$room | grep '^Fuzz'); do \
-			echo "$$room $$name"; \
-			fuzz="go test -run ^$$ -fuzz ^$$name\$$ -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$room"; \
+fuzz: ## work: Fuzz the parsers of foreign bytes, FUZZTIME=20s for each fuzz test
+	@grep -rl --include=*_test.go '^func Fuzz' internal | xargs -n1 dirname | sort -u | while read -r folder; do \
+		for name in $$(go test -list '^Fuzz' ./$$folder | grep '^Fuzz'); do \
+			echo "$$folder $$name"; \
+			fuzz="go test -run ^$$ -fuzz ^$$name\$$ -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$folder"; \
 			$$fuzz || $$fuzz || exit 1; \
 		done || exit 1; \
 	done
@@ -174,7 +172,7 @@ cover: # Measure the unit tests' coverage; build/cover.html shows it line by lin
 	@go tool cover -func=$(OUT)/cover.out | tail -n 1
 
 .PHONY: clean
-clean: # Remove what was built and what a run left in the folder
+clean: # Remove the files of builds and runs
 	rm -rf $(OUT) dist data logs
 
 .PHONY: rolling
@@ -193,12 +191,12 @@ systemd: packages # Install the package in a booted systemd: sockets, restarts, 
 		go test -tags systemd -count=1 -timeout 20m -v ./test/systemd
 
 .PHONY: packages-test
-packages-test: packages # Look into the packages: files, owners, scripts, unit, lintian, rpm
+packages-test: packages # Check the packages: files, owners, scripts, unit, lintian, rpm
 	@scripts/provide.sh packages-test || [ -z "$(REQUIRE)" ]
 	RTBEAT_REQUIRE=$(REQUIRE) go test -tags packages -count=1 -timeout 10m -v ./test/packages
 
 .PHONY: release-check
-release-check: ## release: Make a release without publishing it, twice, and look into everything (an hour from an empty cache)
+release-check: ## release: Make a release twice without publishing it, and check every file (an hour with an empty cache)
 	go test -tags release -count=1 -timeout 2h -v ./test/release
 
 .PHONY: workflows
@@ -213,20 +211,20 @@ cross: # Compile and vet everything for the other systems of a release (minutes 
 	@for platform in $(PLATFORMS); do scripts/cross.sh "$$platform" || exit 1; done
 
 .PHONY: vulncheck
-vulncheck: # Look for known vulnerabilities in what the code calls (needs vuln.go.dev)
+vulncheck: # Find known vulnerabilities in the code that is called (needs vuln.go.dev)
 	@"$$(scripts/tool.sh govulncheck)" ./...
 
-# What the image is called and built for: IMAGE_PLATFORMS="linux/amd64 linux/arm64" makes a manifest list. The first build
-# for another architecture compiles libbeat once more.
+# The name and the platforms of the image. IMAGE_PLATFORMS="linux/amd64 linux/arm64" makes a manifest list. The first
+# build for another architecture compiles libbeat again.
 IMAGE ?= rtbeat:dev
 IMAGE_PLATFORMS ?= linux/$(shell go env GOARCH)
 IMAGE_BINARIES = for p in $(IMAGE_PLATFORMS); do GOOS=$${p%/*} GOARCH=$${p\#*/} $(MAKE) build OUT=$(OUT)/image/$$p || exit 1; done
 
 .PHONY: image image-test
-image: ## release: Build the container image with docker, podman or buildah, whichever is here
+image: ## release: Build the container image with docker, podman or buildah
 	@$(IMAGE_BINARIES)
 	@scripts/image-build.sh $(OUT)/image $(IMAGE) $(IMAGE_PLATFORMS)
-image-test: # Build the image without Docker, look into it, and run it with nothing allowed (Linux, root)
+image-test: # Build the image without Docker, check its files, and run it without any rights (Linux, root)
 	@$(IMAGE_BINARIES)
 	@scripts/provide.sh image-test || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/image/$(firstword $(IMAGE_PLATFORMS))/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) \
@@ -234,16 +232,16 @@ image-test: # Build the image without Docker, look into it, and run it with noth
 		go test -tags image -count=1 -timeout 20m -v ./test/image
 
 .PHONY: manifests chart
-manifests: build # Hold the manifests for Kubernetes against its schemas, its restricted profile and the real binary
+manifests: build # Check the manifests for Kubernetes with its schemas, its restricted profile and the real binary
 	@scripts/manifests.sh kustomize kubeconform || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) \
 		go test -tags manifests -count=1 -timeout 20m -v -skip '^TestChart' ./test/manifests
-chart: build # The same for the Helm chart, which has to say what the manifests say (helm takes minutes to build)
+chart: build # Check the Helm chart the same way, and compare it with the manifests (helm takes minutes to build)
 	@scripts/manifests.sh kustomize kubeconform helm || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) \
 		go test -tags manifests -count=1 -timeout 20m -v -run '^TestChart' ./test/manifests
 
 .PHONY: ship-test ship-short
-ship-test: ship-short release-check ## release: Prove what `make test-all` has no time for: a booted system, the image, the chart, a whole release
+ship-test: ship-short release-check ## release: Run the tests that `make test-all` leaves out: a booted system, the image, the chart, a release
 ship-short: # The same without the release, which compiles libbeat for six platforms (ten minutes)
 	@for suite in systemd image-test chart; do $(MAKE) $$suite REQUIRE=$(REQUIRE) || exit 1; done

@@ -1,8 +1,7 @@
 #!/bin/sh
-# Runs after the files are in place, at an installation as well as an upgrade. It enables and starts nothing: that is the
-# operator's to decide. A service that runs is restarted; the socket is left open meanwhile. Where it does not come up, as
-# with a configuration that was broken since its start, systemctl says so, and the package is installed all the same: one
-# that is half installed holds up apt for the whole machine.
+# Runs after the files are in place, at an installation and at an upgrade. It restarts a running service, and leaves its
+# socket open. It enables and starts nothing: the operator decides. If the restart fails, such as with a broken
+# configuration, systemctl says so. The package is installed all the same: a half-installed one blocks apt.
 set -e
 
 if [ -d /run/systemd/system ]; then

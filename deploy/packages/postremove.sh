@@ -1,10 +1,10 @@
 #!/bin/sh
-# Runs after the files have gone. Only dpkg's purge removes data and logs. The user stays, so that no other one gets its
-# number and with it what it left behind.
+# Runs after the files are removed. Only dpkg's purge removes data and logs. The user stays: otherwise another user could
+# get its number, and with it the remaining files.
 set -e
 
 if [ "$1" = purge ]; then
-	# One that is a mount point is emptied, and stays: no reason for dpkg to stop here.
+	# A mount point is emptied and stays. dpkg must not fail because of it.
 	rm -rf /var/lib/rtbeat /var/log/rtbeat || :
 fi
 if [ -d /run/systemd/system ]; then

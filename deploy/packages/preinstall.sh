@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs before the files are unpacked, so that they can belong to the user. Debian, RPM and Alpine call it with different
-# arguments; it needs none.
+# Runs before the files are unpacked, and makes the user that owns them. Debian, RPM and Alpine call it with different
+# arguments. It uses none.
 set -e
 
 if ! getent group rtbeat >/dev/null; then

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs before the files go. dpkg calls it with remove or upgrade, rpm with the number of versions that stay, 0 or 1. At an
-# upgrade the service goes on until the new version is in place.
+# Runs before the files are removed. dpkg calls it with remove or upgrade, rpm with the number of versions that stay, 0 or
+# 1. At an upgrade the service runs until the new version is in place.
 set -e
 
 case "$1" in

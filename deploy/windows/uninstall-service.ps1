@@ -10,7 +10,7 @@ $name = 'rtbeat'
 $service = Get-Service -Name $name -ErrorAction SilentlyContinue
 if (-not $service) { return }
 
-# Waits for the acknowledgements that rtbeat owes; rtbeat.shutdown_timeout bounds it.
+# rtbeat waits for the acknowledgements, for rtbeat.shutdown_timeout at most.
 if ($service.Status -ne 'Stopped') {
     Stop-Service -Name $name
     $service.WaitForStatus('Stopped')
@@ -18,9 +18,9 @@ if ($service.Status -ne 'Stopped') {
 & sc.exe delete $name | Out-Null
 if ($LASTEXITCODE -ne 0) { throw "sc.exe delete $name failed with $LASTEXITCODE" }
 
-# The name is free when nobody has the service open any more.
+# The name is free when no program has the service open.
 $service.Dispose()
 for ($try = 0; Get-Service -Name $name -ErrorAction SilentlyContinue; $try++) {
-    if ($try -eq 50) { throw "$name is still there: close what has it open, as services.msc does, and run this again." }
+    if ($try -eq 50) { throw "$name is still there: close programs that have it open, such as services.msc, and run this script again." }
     Start-Sleep -Milliseconds 200
 }

@@ -37,7 +37,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* rtbeat.yml: the values, and over them what the other objects count on. */}}
+{{/* rtbeat.yml: the values, overridden by settings that the other objects need. */}}
 {{- define "rtbeat.config" -}}
 {{- $fixed := dict "rtbeat" (dict "host" "" "port" 8081 "admin" (dict "host" "" "port" 8082)) -}}
 {{- if .Values.tls.existingSecret -}}
@@ -49,7 +49,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- mustMergeOverwrite (deepCopy .Values.config) $fixed | toYaml -}}
 {{- end -}}
 
-{{/* What stopping may take (docs/operations.md), and 30 s to spare: they are waited for only where rtbeat hangs. */}}
+{{/* shutdown_timeout and 30 s (docs/operations.md). The pod uses them up only if rtbeat hangs. */}}
 {{- define "rtbeat.gracePeriod" -}}
 {{- add .Values.config.rtbeat.shutdown_timeout 30 -}}
 {{- end -}}
