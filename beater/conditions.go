@@ -113,7 +113,7 @@ func inFlightHigh(admission *inflight.Admission, log conditionLogger) *condition
 			return observation{holds: isHigh, age: age, times: times, fields: []any{"bytes", admission.Used(), "limit", admission.Limit()}}
 		},
 		logBegin: func(fields ...any) {
-			log.Warnw("nine tenths of rtbeat.max_in_flight_bytes are in flight. What does not fit is refused, and /readyz is 503", fields...)
+			log.Warnw("nine tenths of rtbeat.max_in_flight_bytes are in flight. rtbeat refuses batches that do not fit, and /readyz is 503", fields...)
 		},
 		logEnd: func(fields ...any) {
 			log.Infow("in flight is down to three quarters of rtbeat.max_in_flight_bytes", fields...)
@@ -133,7 +133,7 @@ func connectionsFull(open, limit func() int, displaced func() uint64, log condit
 			return observation{holds: most > 0 && n >= enough, fields: []any{"connections", n, "limit", most, "displaced", displaced()}}
 		},
 		logBegin: func(fields ...any) {
-			log.Warnw("rtbeat.max_connections are open. A further one displaces the connection that has waited longest", fields...)
+			log.Warnw("rtbeat.max_connections are open: a further connection closes the one that has waited longest for a complete request", fields...)
 		},
 		logEnd: func(fields ...any) { log.Infow("a tenth of rtbeat.max_connections is free again", fields...) },
 	}

@@ -50,7 +50,7 @@ func fromDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, 
 		return c, nil, fmt.Errorf("reading %s: %w", key, err)
 	}
 	if settings.MaxSize == 0 {
-		return c, nil, fmt.Errorf("%s.max_size is missing or 0, which is no limit for libbeat; write what the queue may take on the disk, such as 10GiB", key)
+		return c, nil, fmt.Errorf("%s.max_size is missing or 0, which is no limit for libbeat; write the largest size of the queue on disk, such as 10GiB", key)
 	}
 	durable := diskqueue.Settings{Enabled: true, Path: c.Durable.Path, MaxBytes: settings.MaxSize}
 	if settings.Path != "" {
@@ -59,12 +59,12 @@ func fromDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, 
 	if c, err = c.WithDurable(durable); err != nil {
 		return c, nil, fmt.Errorf("%s.path and %[1]s.max_size stand for rtbeat.durable.path and rtbeat.durable.max_bytes: %w", key, err)
 	}
-	warnings = append(warnings, fmt.Sprintf("%s is durable mode: its path and max_size are taken for rtbeat.durable.path and rtbeat.durable.max_bytes", key))
+	warnings = append(warnings, fmt.Sprintf("%s means durable mode: its path and max_size are read as rtbeat.durable.path and rtbeat.durable.max_bytes", key))
 	names := section.GetFields()
 	slices.Sort(names)
 	for _, name := range names {
 		if !slices.Contains([]string{"path", "max_size", "enabled"}, name) {
-			warnings = append(warnings, fmt.Sprintf("%s.%s means nothing in durable mode; leave it out", key, name))
+			warnings = append(warnings, fmt.Sprintf("%s.%s has no effect in durable mode; remove it", key, name))
 		}
 	}
 	return c, warnings, nil
@@ -81,7 +81,7 @@ func checkDiskQueue(root *conf.C) error {
 	}
 	for _, key := range []string{"queue.disk.enabled", "output." + c.Output.Name() + ".queue.disk.enabled"} {
 		if enabled, err := root.Bool(key, -1); err == nil && enabled {
-			return fmt.Errorf("%s is true, and rtbeat does not use libbeat's disk queue: leave this line out, and the settings beside it ask for durable mode, or write rtbeat.durable.enabled: true in their place", key)
+			return fmt.Errorf("%s is true, and rtbeat does not use libbeat's disk queue: remove this line, and the settings beside it mean durable mode, or write rtbeat.durable.enabled: true instead of them", key)
 		}
 	}
 	return nil
@@ -97,7 +97,7 @@ func checkLeftovers(c config.Config) error {
 		}
 		if left {
 			return fmt.Errorf("the disk queue of an earlier rtbeat in %s has events that were not delivered. "+
-				"Start the release before with queue.disk.path at this directory until the output has them all, or move the directory away if they are not needed (docs/durable.md, \"From the former durable mode\")", dir)
+				"Start the former release with queue.disk.path at this directory until the output has all of them, or move the directory away if you do not need them (docs/durable.md, \"From the former durable mode\")", dir)
 		}
 	}
 	return nil

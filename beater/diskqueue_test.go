@@ -16,9 +16,9 @@ import (
 
 func TestDiskQueueIsDurableMode(t *testing.T) {
 	const (
-		taken = "queue.disk is durable mode: its path and max_size are taken for rtbeat.durable.path and rtbeat.durable.max_bytes"
+		taken = "queue.disk means durable mode: its path and max_size are read as rtbeat.durable.path and rtbeat.durable.max_bytes"
 		stand = "queue.disk.path and queue.disk.max_size stand for rtbeat.durable.path and rtbeat.durable.max_bytes: "
-		limit = "queue.disk.max_size is missing or 0, which is no limit for libbeat; write what the queue may take on the disk, such as 10GiB"
+		limit = "queue.disk.max_size is missing or 0, which is no limit for libbeat; write the largest size of the queue on disk, such as 10GiB"
 		both  = "both rtbeat.durable and queue.disk are configured; leave queue.disk out"
 	)
 	for yaml, test := range map[string]struct {
@@ -32,8 +32,8 @@ func TestDiskQueueIsDurableMode(t *testing.T) {
 		"queue.disk: {max_size: 1GiB, segment_size: 1B, read_ahead: -1, encryption.enabled: true}": {
 			want: diskqueue.Settings{Enabled: true, Path: "queue", MaxBytes: 1 << 30},
 			warnings: []string{
-				taken, "queue.disk.encryption means nothing in durable mode; leave it out", "queue.disk.read_ahead means nothing in durable mode; leave it out",
-				"queue.disk.segment_size means nothing in durable mode; leave it out",
+				taken, "queue.disk.encryption has no effect in durable mode; remove it", "queue.disk.read_ahead has no effect in durable mode; remove it",
+				"queue.disk.segment_size has no effect in durable mode; remove it",
 			},
 		},
 		"queue.disk.path: /q":         {err: limit},
@@ -72,8 +72,8 @@ func TestDiskQueueIsDurableMode(t *testing.T) {
 
 func TestLibbeatsDiskQueueIsRefused(t *testing.T) {
 	for yaml, want := range map[string]string{
-		"queue.disk: {enabled: true, max_size: 1GiB}": "queue.disk.enabled is true, and rtbeat does not use libbeat's disk queue: leave this line out, " +
-			"and the settings beside it ask for durable mode, or write rtbeat.durable.enabled: true in their place",
+		"queue.disk: {enabled: true, max_size: 1GiB}": "queue.disk.enabled is true, and rtbeat does not use libbeat's disk queue: remove this line, " +
+			"and the settings beside it mean durable mode, or write rtbeat.durable.enabled: true instead of them",
 		"output.logstash.queue.disk.enabled: true":                                  "output.logstash.queue.disk.enabled is true, and rtbeat does not",
 		"output: {kafka: {enabled: false, queue.disk.enabled: true}, logstash: {}}": "",
 		"queue.disk: {enabled: false, max_size: 1GiB}":                              "",
@@ -146,7 +146,7 @@ func TestEventsOfLibbeatsDiskQueueAreNotForgotten(t *testing.T) {
 					require.NoError(t, err)
 					continue
 				}
-				require.ErrorContains(t, err, "the disk queue of an earlier rtbeat in "+dir+" has events that were not delivered. Start the release before")
+				require.ErrorContains(t, err, "the disk queue of an earlier rtbeat in "+dir+" has events that were not delivered. Start the former release")
 			}
 		})
 	}

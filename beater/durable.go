@@ -22,14 +22,14 @@ func openQueue(c config.Config, log *logp.Logger) (*diskqueue.Queue, error) {
 	s.Path, s.Dedupe = paths.Resolve(paths.Data, s.Path), c.Dedupe
 	if !s.Enabled {
 		if holdsBatches(s.Path) {
-			log.Warnf("durable mode is off, and the queue in %s has batches that were answered 200 and are not delivered: switch durable mode on until they are (docs/durable.md)", s.Path)
+			log.Warnf("durable mode is off, and the queue in %s has undelivered batches with a 200: switch durable mode on until they are delivered (docs/durable.md)", s.Path)
 		}
 		return nil, nil
 	}
-	log.Infof("durable mode: a 200 says that the batch is on the disk in %s. Reading what is there", s.Path)
+	log.Infof("durable mode: reading the queue on disk in %s before serving", s.Path)
 	queue, err := diskqueue.Open(s)
 	if damage, ok := errors.AsType[*diskqueue.DamagedError](err); ok {
-		return nil, fmt.Errorf("%w. Save what can be read with \"rtbeat queue export\", move %s away, start, and send what was saved (docs/durable.md)", damage, s.Path)
+		return nil, fmt.Errorf("%w. Save the readable batches with \"rtbeat queue export\", move %s away, start rtbeat, and post the saved batches (docs/durable.md)", damage, s.Path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the queue on disk (rtbeat.durable.path): %w", err)

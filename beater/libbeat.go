@@ -21,7 +21,7 @@ func (o *Options) checkLibbeat(info beat.Info, root *conf.C) error {
 	warnings, err := libbeatcheck.Check(root)
 	log := info.Logger.Named("rtbeat")
 	for _, warning := range warnings {
-		log.Warnf("a setting of libbeat does not do what it may seem to: %s", warning)
+		log.Warnf("a setting of libbeat is likely a mistake: %s", warning)
 	}
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)

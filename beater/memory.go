@@ -34,7 +34,7 @@ func limitMemory(c config.Config, container memlimit.Provider, log *logp.Logger)
 	}
 	log.Infof("GOMEMLIMIT is %s", size(limit))
 	if need := memoryBase + memoryFactor*int64(c.MaxInFlight); limit < need {
-		log.Warnf("rtbeat may take %s of memory with rtbeat.max_in_flight_bytes at %s, and the container has %s to give; lower the one or raise the other (docs/operations.md)",
+		log.Warnf("rtbeat may take %s of memory with rtbeat.max_in_flight_bytes at %s, and the container has %s; lower the setting, or raise the limit of the container (docs/operations.md)",
 			size(need), size(int64(c.MaxInFlight)), size(limit))
 	}
 }

@@ -16,7 +16,7 @@ func checkMemoryQueue(root *conf.C, timeout time.Duration) error {
 		return err
 	}
 	if queue.IsSet() && queue.Name() != memqueue.QueueType {
-		return fmt.Errorf("%s.%s is configured: rtbeat knows %[1]s.mem, and rtbeat.durable for a queue on disk", key, queue.Name())
+		return fmt.Errorf("%s.%s is configured: use %[1]s.mem, or rtbeat.durable for a queue on disk", key, queue.Name())
 	}
 	settings, err := memqueue.SettingsForUserConfig(queue.Config())
 	if err != nil {

@@ -44,5 +44,5 @@ func TestMemoryQueues(t *testing.T) {
 	err = checkQueue(t, "output.logstash.queue.mem.flush.timeout: 1m", func(c *config.Config) { c.Timeout = time.Second })
 	require.ErrorContains(t, err, "output.logstash.queue.mem.flush.timeout is 1m0s")
 	err = checkQueue(t, "queue.spool.file.size: 1GB", nil)
-	require.EqualError(t, err, "queue.spool is configured: rtbeat knows queue.mem, and rtbeat.durable for a queue on disk")
+	require.EqualError(t, err, "queue.spool is configured: use queue.mem, or rtbeat.durable for a queue on disk")
 }

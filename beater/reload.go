@@ -15,7 +15,7 @@ import (
 
 // errAuthRemoved: a reload must not switch authentication off. A missing auth section is more likely a half-written file than a
 // decision.
-var errAuthRemoved = errors.New("rtbeat.auth is in force and not in the configuration any more: a reload does not let everybody in; put it back, or restart to do without")
+var errAuthRemoved = errors.New("rtbeat.auth is in force, and the configuration has none: a reload does not admit everybody; put rtbeat.auth back, or restart to run without it")
 
 // takeHangups takes SIGHUP over from libbeat, which stops at it (HandleSignals in elastic-agent-libs, service/service.go). Ignore
 // ends libbeat's registration, and Notify registers Hangups again. Run must call it: libbeat has registered by then.
@@ -45,7 +45,7 @@ func (bt *Beater) reloads(ctx context.Context, a *assembly, notifier *sdNotifier
 		}
 		if err != nil {
 			result = reloadFailed
-			bt.log.Errorw("reloading failed: the certificates, tokens, passwords and keys that were in force stay so", "error.message", err.Error())
+			bt.log.Errorw("reloading failed: the certificates, tokens, passwords and keys from before stay in force", "error.message", err.Error())
 		}
 		a.reloads.Inc(result)
 		notifier.ready()
@@ -56,7 +56,7 @@ func (bt *Beater) reloads(ctx context.Context, a *assembly, notifier *sdNotifier
 // error. It logs the names of other settings of the rtbeat section that have changed.
 func (bt *Beater) reload(a *assembly) error {
 	if bt.reread == nil {
-		return errors.New("this process cannot read its configuration again")
+		return errors.New("this process cannot read its configuration again; restart it")
 	}
 	root, diskQueue, err := bt.reread()
 	if err != nil {
@@ -92,9 +92,9 @@ func (bt *Beater) reload(a *assembly) error {
 	for _, warning := range warnings {
 		bt.log.Warn(warning)
 	}
-	bt.log.Infow("reloaded: certificates, tokens, passwords and keys are those of the files now", "tls", bt.listeners.certificates != nil, "auth", schemesOf(authenticator))
+	bt.log.Infow("reloaded: the certificates, tokens, passwords and keys of the files are in force", "tls", bt.listeners.certificates != nil, "auth", schemesOf(authenticator))
 	if keys := bt.config.Changed(read); len(keys) > 0 {
-		bt.log.Warnw("reloaded, but other settings have changed as well: a restart applies them", "settings", strings.Join(keys, ", "))
+		bt.log.Warnw("reloaded, but other settings have changed: restart rtbeat to apply them", "settings", strings.Join(keys, ", "))
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ type sdNotifier struct {
 
 func (bt *Beater) newSdNotifier(a *assembly) *sdNotifier {
 	warn := func(err error) {
-		bt.log.Warnw("the service manager does not hear of rtbeat", "error.message", err.Error())
+		bt.log.Warnw("notifying the service manager failed", "error.message", err.Error())
 	}
 	n := &sdNotifier{notify: systemd.NewNotifier(warn), inFlight: a.describeInFlight}
 	n.alive = func() bool { return a.alive(bt.listeners, n.watchdog) }

@@ -142,7 +142,7 @@ func (o *intakeOptions) where(c config.Config) (*url.URL, error) {
 		return &url.URL{Scheme: "unix", Path: path}, nil
 	}
 	if c.Port == 0 {
-		return nil, errors.New("rtbeat.port is 0, any free port: give the one of the log line \"listening on\" with --url")
+		return nil, errors.New("rtbeat.port is 0, which is any free port; name the port of the log line \"listening on\" with --url")
 	}
 	scheme, host := "http", strings.Trim(c.Host, "[]")
 	if c.SSL.IsEnabled() {
@@ -167,9 +167,9 @@ func parseURL(text string) (*url.URL, error) {
 	isSocket := u.Scheme == "unix" && u.Host == "" && strings.HasPrefix(u.Path, "/")
 	switch {
 	case u.User != nil:
-		return nil, errors.New("it has a user in it. Credentials come from the configuration: leave them out")
+		return nil, errors.New("it has a user; remove it, because credentials come from the configuration")
 	case !isSocket && (port == "" || u.Hostname() == ""):
-		return nil, errors.New("it is not http://host:port, https://host:port or unix:///path")
+		return nil, errors.New("write http://host:port, https://host:port or unix:///path")
 	case isSocket:
 		return u, nil
 	}
@@ -250,7 +250,7 @@ func addRoots(roots *x509.CertPool, authorities ...string) error {
 			}
 		}
 		if !roots.AppendCertsFromPEM(text) {
-			return errors.New("there is no certificate in it")
+			return errors.New("it has no certificate; name a PEM file")
 		}
 	}
 	return nil

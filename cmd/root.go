@@ -95,7 +95,7 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 
 // errPublishingDisabled refuses libbeat's -N. It drops every event as a processor does, and rtbeat would answer 200 for batches
 // that were not delivered.
-var errPublishingDisabled = errors.New("-N (--N) disables publishing, and rtbeat answers for delivery; to try it without Logstash, run \"rtbeat sink\"")
+var errPublishingDisabled = errors.New("-N (--N) disables publishing, and rtbeat would deliver nothing; remove it. To try rtbeat without Logstash, run \"rtbeat sink\"")
 
 func publishingDisabled() bool {
 	f := flag.Lookup("N") // libbeat/publisher/pipeline/module.go

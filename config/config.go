@@ -113,7 +113,7 @@ func (c *Config) normalize(values map[string]any) (warnings []string) {
 		{"shutdown_timeout", &c.ShutdownTimeout, defaults.ShutdownTimeout},
 	} {
 		if *s.value <= 0 {
-			warnings = append(warnings, fmt.Sprintf("rtbeat.%s is %s, which is no waiting time; using the default %s", s.key, *s.value, s.fallback))
+			warnings = append(warnings, fmt.Sprintf("rtbeat.%s is %s; it must be more than 0, so rtbeat uses the default %s", s.key, *s.value, s.fallback))
 			*s.value = s.fallback
 		}
 	}

@@ -21,10 +21,10 @@ const open = "rtbeat listens on every address of this machine with neither rtbea
 	"set rtbeat.auth, or set rtbeat.host to 127.0.0.1"
 
 // withoutEffect is the warning that auth earns with nothing under it.
-const withoutEffect = "rtbeat.auth is there, but lets everybody in: nothing stands under it; name tokens, a user, keys or names of certificates, or leave it out"
+const withoutEffect = "rtbeat.auth is empty, so everybody may send; add tokens, a user, keys or names of certificates, or remove it"
 
 // noValue ends the refusal of null.
-const noValue = " has no value: it is null, or its variable holds null, [] or {}; give it a value, or leave it out"
+const noValue = " has no value: it is null, or its variable is null, [] or {}; give it a value, or remove it"
 
 // Each case of testdata/accepted.txt goes on with the settings that differ from their defaults, behind "=> ", and with its
 // warnings, behind "! ".

@@ -31,7 +31,7 @@ func (c *Config) check() error {
 // checkCertificateNames refuses names of certificates where no sender is asked for a certificate.
 func (c *Config) checkCertificateNames() error {
 	if len(c.Auth.Certificate.Names) > 0 && !c.AsksForCertificates() {
-		return errors.New("rtbeat.auth.certificate.names is set without rtbeat.ssl.client_authentication, so that no certificate would ever come; set that to required, with rtbeat.ssl.certificate_authorities")
+		return errors.New("rtbeat.auth.certificate.names is set without rtbeat.ssl.client_authentication, so no sender would present a certificate; set rtbeat.ssl.client_authentication to required, with rtbeat.ssl.certificate_authorities")
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func (c *Config) checkDurable() error {
 		return nil
 	case c.MaxInFlight/2 < c.MaxBody:
 		return fmt.Errorf("rtbeat.max_in_flight_bytes is %d; durable mode needs at least twice rtbeat.max_body_bytes, which is %d: "+
-			"one half is for requests, the other for what is delivered. Raise the first, or lower the second", c.MaxInFlight, c.MaxBody)
+			"one half is for requests, the other for delivery. Raise the first, or lower the second", c.MaxInFlight, c.MaxBody)
 	case c.Durable.MaxBytes/leastBodies < c.MaxBody:
 		return fmt.Errorf("rtbeat.durable.max_bytes is %d; it must be at least %d times rtbeat.max_body_bytes, which is %d. "+
 			"Raise the first, or lower the second", c.Durable.MaxBytes, leastBodies, c.MaxBody)
@@ -75,16 +75,16 @@ const rxtxTimeout = 60 * time.Second
 func (c *Config) warnings(section *config.C, values map[string]any) (warnings []string) {
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	if c.MaxBody > c.MaxInFlight {
-		warn("rtbeat.max_body_bytes (%d) is larger than rtbeat.max_in_flight_bytes (%d), so that a body between the two is always refused with 413", c.MaxBody, c.MaxInFlight)
+		warn("rtbeat.max_body_bytes (%d) is larger than rtbeat.max_in_flight_bytes (%d), so rtbeat refuses each body between the two with 413; raise rtbeat.max_in_flight_bytes", c.MaxBody, c.MaxInFlight)
 	}
 	if c.Timeout >= rxtxTimeout {
-		warn("rtbeat.timeout is %s; a sender that gives up earlier (rxtx after %s) never sees the answer and sends again", c.Timeout, rxtxTimeout)
+		warn("rtbeat.timeout is %s; a sender that gives up earlier (rxtx after %s) never sees the answer and sends again; lower rtbeat.timeout", c.Timeout, rxtxTimeout)
 	}
 	if section.HasField("auth") && !hasValues(values["auth"]) && !c.RequiresCertificates() {
-		warn("rtbeat.auth is there, but lets everybody in: nothing stands under it; name tokens, a user, keys or names of certificates, or leave it out")
+		warn("rtbeat.auth is empty, so everybody may send; add tokens, a user, keys or names of certificates, or remove it")
 	}
 	if section.HasField("durable") && !hasValues(values["durable"]) {
-		warn("rtbeat.durable is there, but nothing stands under it, and durable mode is off: set rtbeat.durable.enabled to true, or leave it out")
+		warn("rtbeat.durable is empty, so durable mode is off; set rtbeat.durable.enabled to true, or remove it")
 	}
 	if c.IsLocal() {
 		return warnings

@@ -100,8 +100,8 @@ func TestUnreadableVariables(t *testing.T) {
 	for _, value := range []string{",", "[", "[a,", ",,", `"`, "'"} {
 		t.Setenv("RT", value)
 		_, _, err := load(t, `auth.bearer.tokens: ["${RT}"]`)
-		require.EqualError(t, err, "rtbeat.auth.bearer.tokens.0 cannot be read: its variable holds quotes, brackets or commas that are taken for those of a list; "+
-			"put the whole value in single quotes there, or put it in the keystore as it is", value)
+		require.EqualError(t, err, "rtbeat.auth.bearer.tokens.0 cannot be read: its variable has quotes, brackets or commas, which mean a list; "+
+			"put single quotes around the whole value, or put the value into the keystore", value)
 	}
 	t.Setenv("RT", `'"Sup3r,[S3cret'`)
 	c, _, err := load(t, `auth.hmac.keys: ["${RT}"]`)

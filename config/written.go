@@ -72,14 +72,14 @@ func checkReadableValue(section *config.C, name string, i int, key string, depth
 	case err == nil || reasonOf(err) == reasonMismatch: // neither a group nor a list
 		return nil
 	case reasonOf(err) == reasonMissing:
-		return fmt.Errorf("rtbeat.%s has a ${NAME} that is neither in the keystore nor in the environment, or has no value there", key)
+		return fmt.Errorf("rtbeat.%s has a ${NAME} without a value in the keystore and in the environment; add it with \"rtbeat keystore add NAME\", or set the variable", key)
 	default:
 		return unreadable(key)
 	}
 }
 
 func unreadable(key string) error {
-	return fmt.Errorf("rtbeat.%s cannot be read: its variable holds quotes, brackets or commas that are taken for those of a list; put the whole value in single quotes there, or put it in the keystore as it is", key)
+	return fmt.Errorf("rtbeat.%s cannot be read: its variable has quotes, brackets or commas, which mean a list; put single quotes around the whole value, or put the value into the keystore", key)
 }
 
 // recovered turns a panic into an error: ucfg reads beyond the end of a variable with an open bracket (parse/parse.go).
@@ -120,7 +120,7 @@ func valuesOf(section *config.C) (values map[string]any, err error) {
 	if errors.As(err, &reading) && reading.Path() != "" {
 		return nil, unreadable(strings.TrimPrefix(reading.Path(), "rtbeat."))
 	}
-	return nil, errors.New("a variable in the rtbeat section cannot be read, or leads to itself")
+	return nil, errors.New("a variable in the rtbeat section cannot be read, or refers to itself; correct its ${NAME}")
 }
 
 // written is a section as it is written, with the durations that were found in it.
@@ -174,7 +174,7 @@ func (w *written) isVariable(key string) bool {
 }
 
 func noValue(key string) error {
-	return fmt.Errorf("rtbeat.%s has no value: it is null, or its variable holds null, [] or {}; give it a value, or leave it out", key)
+	return fmt.Errorf("rtbeat.%s has no value: it is null, or its variable is null, [] or {}; give it a value, or remove it", key)
 }
 
 func (w *written) checkValue(key string, field Field, value any) (err error) {
@@ -246,7 +246,7 @@ func checkText(key string, value any) error {
 	if _, ok := value.(string); ok {
 		return nil
 	}
-	return fmt.Errorf("rtbeat.%s is read as %s and not as text; put it in quotes, which belong into the value of an environment variable too, while the keystore has no quotes and takes no such text", key, kindOf(value))
+	return fmt.Errorf("rtbeat.%s is read as %s and not as text; put it in quotes, for an environment variable inside its value. The keystore cannot have such a text", key, kindOf(value))
 }
 
 // checkList refuses a group, which Unpack would read as an empty list, null in any list, and a value that is no text in a list of

@@ -148,7 +148,7 @@ func checkName(key, name string) error {
 	}
 	whole, _ := strings.CutPrefix(name, wildcard)
 	if whole == "" || whole[0] == '.' || strings.Contains(whole, "*") {
-		return fmt.Errorf("%s is no whole name; use one, or *. and one, as in *.example.com", key)
+		return fmt.Errorf("%s is no complete name; write one, or *. and one, as in *.example.com", key)
 	}
 	return nil
 }
@@ -162,7 +162,7 @@ func (b *Basic) check() error {
 	case b.Password == "":
 		return errors.New(keyUsername + " is set without " + keyPassword + "; give both, or leave both out")
 	case strings.Contains(b.Username, ":"):
-		return errors.New(keyUsername + " has a colon, at which the password begins in a request; choose another name")
+		return errors.New(keyUsername + " has a colon, which separates user and password in a request; choose another name")
 	}
 	if err := setting.CheckText(keyUsername, b.Username); err != nil {
 		return err
@@ -175,7 +175,7 @@ func (h *HMAC) check() error {
 		return err
 	}
 	if strings.EqualFold(h.Header, headerAuthorization) {
-		return errors.New(keyHeader + " is Authorization, which is where tokens and passwords are; use one of its own, such as X-Signature")
+		return errors.New(keyHeader + " is Authorization, the header of tokens and passwords; use another header, such as X-Signature")
 	}
 	if h.TimestampHeader != "" {
 		if err := checkHeaderName(keyTimestampHeader, h.TimestampHeader, "X-Timestamp"); err != nil {
@@ -208,12 +208,12 @@ func (h *HMAC) checkInUse() error {
 	}
 	for _, header := range []struct{ key, name string }{{keyHeader, h.Header}, {keyTimestampHeader, h.TimestampHeader}} {
 		if slices.Contains(taken, http.CanonicalHeaderKey(header.name)) {
-			return fmt.Errorf("%s is a header with another meaning; use one of its own, such as X-Signature", header.key)
+			return fmt.Errorf("%s is a header with another meaning; use another header, such as X-Signature", header.key)
 		}
 	}
 	// A header carries printable characters, and loses white space at its ends (RFC 9110, 5.5).
 	if strings.ContainsFunc(h.Prefix, func(r rune) bool { return r < ' ' || r > '~' }) || strings.HasPrefix(h.Prefix, " ") {
-		return errors.New("rtbeat.auth.hmac.prefix cannot stand at the beginning of a header; use printable ASCII, such as sha256=")
+		return errors.New("rtbeat.auth.hmac.prefix cannot begin the value of a header; use printable ASCII, such as sha256=")
 	}
 	return nil
 }

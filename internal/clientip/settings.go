@@ -22,7 +22,7 @@ type Settings struct {
 // Check applies the rules of the settings.
 func (s *Settings) Check() error {
 	if s.ProxyProtocol && len(s.TrustedProxies) == 0 {
-		return errors.New("rtbeat.proxy_protocol is true without rtbeat.trusted_proxies, so that nobody's header would be taken; name the proxies that send it there")
+		return errors.New("rtbeat.proxy_protocol is true without rtbeat.trusted_proxies, so rtbeat would accept no PROXY protocol header; name the proxies in rtbeat.trusted_proxies")
 	}
 	for i, proxy := range s.TrustedProxies {
 		if err := setting.CheckText(fmt.Sprintf("rtbeat.trusted_proxies.%d", i), proxy); err != nil {

@@ -53,7 +53,7 @@ func parsePrefix(entry string) (netip.Prefix, error) {
 	}
 	prefix, err := netip.ParsePrefix(entry)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is no address, no network such as 10.0.0.0/8, and not the word %s", entry, unixPeers)
+		return netip.Prefix{}, fmt.Errorf("%q is neither an address, nor a network such as 10.0.0.0/8, nor %s", entry, unixPeers)
 	}
 	if masked := prefix.Masked(); masked != prefix {
 		return netip.Prefix{}, fmt.Errorf("%q has bits beyond its length: give %s for the network or %s for the address",

@@ -110,7 +110,7 @@ func (s *Settings) checkHeaders() error {
 	}
 	for i, name := range s.IncludeHeaders {
 		if lower := strings.ToLower(name); times[lower] == 1 && slices.Contains(credentials, lower) {
-			return fmt.Errorf("rtbeat.include_headers.%d is %s, which carries credentials, and they would be in each event; leave it out, or name it twice if that is meant", i, name)
+			return fmt.Errorf("rtbeat.include_headers.%d is %s, which carries credentials, and each event would have them; remove it, or name it twice to copy it", i, name)
 		}
 	}
 	return nil

@@ -147,7 +147,7 @@ func checkTexts(certificate *tlscommon.CertificateConfig) error {
 			continue
 		}
 		if _, err := os.Stat(setting.value); err != nil {
-			return fmt.Errorf("rtbeat.ssl.%s is neither the path of a file that is there, nor PEM text, which begins with its line -----BEGIN", setting.key)
+			return fmt.Errorf("rtbeat.ssl.%s is neither the path of an existing file, nor PEM text, which begins with -----BEGIN", setting.key)
 		}
 	}
 	return nil

@@ -34,7 +34,7 @@ func (c *Certificates) look() {
 	case err == nil:
 		c.log.Info("the files of rtbeat.ssl have changed and are in use")
 	case changed:
-		c.log.Errorw("the files of rtbeat.ssl have changed and cannot be used: what they held before stays in use", "error.message", err.Error())
+		c.log.Errorw("the files of rtbeat.ssl have changed and cannot be used: the former certificate stays in use", "error.message", err.Error())
 	}
 }
 

@@ -88,7 +88,7 @@ func (s *Settings) checkSocket(file string) error {
 	case !path.IsAbs(file) || strings.HasSuffix(file, "/"):
 		return fmt.Errorf("rtbeat.host is %q; a Unix socket needs the whole path of its file, such as unix:///run/rtbeat/in.sock", s.Host)
 	case len(file) > maxPath:
-		return fmt.Errorf("rtbeat.host has a path of %d bytes; that of a Unix socket may have %d at most", len(file), maxPath)
+		return fmt.Errorf("rtbeat.host has a path of %d bytes; the path of a Unix socket may have %d at most", len(file), maxPath)
 	case s.SocketMode&ownerMayWrite == 0:
 		return fmt.Errorf("rtbeat.socket_mode is %#o, with which not even the owner may connect; it needs 0200, as in 0660", uint32(s.SocketMode))
 	default:
@@ -103,14 +103,14 @@ func (s *Settings) checkSSL() error {
 	}
 	for _, version := range s.SSL.Versions {
 		if version < tlscommon.TLSVersion12 {
-			return fmt.Errorf("rtbeat.ssl.supported_protocols has %s, which is broken (RFC 8996); leave it out, so that there are TLSv1.2 and TLSv1.3", version)
+			return fmt.Errorf("rtbeat.ssl.supported_protocols has %s, which is insecure (RFC 8996); remove it, and use TLSv1.2 and TLSv1.3", version)
 		}
 	}
 	if len(s.SSL.CASha256) > 0 && s.SSL.VerificationMode == tlscommon.VerifyNone {
 		return errors.New("rtbeat.ssl.ca_sha256 has no effect with rtbeat.ssl.verification_mode: none; leave one of them out")
 	}
 	if s.AsksForCertificates() && len(s.SSL.CAs) == 0 { // crypto/tls would trust every authority of the system
-		return errors.New("rtbeat.ssl.client_authentication asks for certificates; name who issues them in rtbeat.ssl.certificate_authorities")
+		return errors.New("rtbeat.ssl.client_authentication asks for certificates; name their authorities in rtbeat.ssl.certificate_authorities")
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func removeStale(path string) error {
 		return nil // gone meanwhile
 	}
 	if err != nil {
-		return fmt.Errorf("looking at what is there: %w", err)
+		return fmt.Errorf("checking the file that is there: %w", err)
 	}
 	if info.Mode().Type() != fs.ModeSocket {
 		return errors.New("there is a file that is no socket: remove it, or choose another path")

@@ -30,31 +30,31 @@ func (t *Target) explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, new(*net.DNSError)):
-		advice = "The name is not known here: correct it, or give an address with --url"
+		advice = "This machine does not know the name: correct it, or give an address with --url"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		advice = "Nobody listens there: is rtbeat running, with this configuration?"
+		advice = "Nothing listens there: check that rtbeat runs with this configuration"
 	case errors.Is(err, os.ErrNotExist):
-		advice = "There is no such socket: is rtbeat running, with this configuration?"
+		advice = "There is no such socket: check that rtbeat runs with this configuration"
 	case errors.Is(err, os.ErrPermission):
-		advice = "rtbeat.socket_mode says who may connect: run this as its owner, or as one of its group"
+		advice = "rtbeat.socket_mode says who may connect: run this command as its owner, or as a member of its group"
 	case errors.Is(err, context.DeadlineExceeded): // of the dialer; later steps hit the deadline of the connection
-		return fmt.Errorf("no connection to %s in time (--timeout): is a firewall in between, or are all connections taken (rtbeat.max_connections)?", t.URL.Redacted())
+		return fmt.Errorf("no connection to %s within --timeout: check for a firewall, and whether rtbeat.max_connections are open", t.URL.Redacted())
 	case os.IsTimeout(err):
-		advice = "There was no answer in time (--timeout)"
+		advice = "There was no answer within --timeout"
 	case errors.As(err, &unknown):
-		advice = fmt.Sprintf("It was signed by %q, which is neither an authority of this machine nor in rtbeat.ssl.certificate_authorities: give that authority's certificate with --ca, as senders have to", unknown.Cert.Issuer)
+		advice = fmt.Sprintf("It was signed by %q, which is neither an authority of this machine nor in rtbeat.ssl.certificate_authorities: give the certificate of that authority with --ca, as senders do", unknown.Cert.Issuer)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		advice = "Renew rtbeat.ssl.certificate"
 	case errors.As(err, new(tls.RecordHeaderError)):
-		advice = "What listens there speaks no TLS: is it rtbeat, and has it been restarted since rtbeat.ssl was set?"
+		advice = "The program there speaks no TLS: check that it is rtbeat, and restart it if rtbeat.ssl was changed"
 	case isRefused && t.TLS != nil && t.TLS.GetClientCertificate == nil:
 		advice = "rtbeat asks for a client certificate (rtbeat.ssl.client_authentication): give one with --certificate and --key"
 	case isRefused:
-		advice = "rtbeat does not take this client certificate: it has to be signed by one of rtbeat.ssl.certificate_authorities, and be in time"
+		advice = "rtbeat refuses this client certificate: use a valid one that one of rtbeat.ssl.certificate_authorities has signed"
 	case strings.HasPrefix(err.Error(), "malformed HTTP"), errors.As(err, new(textproto.ProtocolError)): // both quote what arrived
-		return errors.New("what listens there speaks no HTTP, or TLS only: is it rtbeat, and has it been restarted since rtbeat.ssl was changed?")
+		return errors.New("the program there speaks no HTTP, or TLS only: check that it is rtbeat, and restart it if rtbeat.ssl was changed")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		advice = "The connection was closed without an answer: is it rtbeat? With rtbeat.proxy_protocol, the trusted proxies have to announce each connection"
+		advice = "The connection was closed without an answer: check that the program there is rtbeat. With rtbeat.proxy_protocol, trusted proxies must announce each connection"
 	default:
 		return err
 	}
@@ -66,20 +66,20 @@ func judge(status int, body []byte, credential string) error {
 	var answer struct{ Status, Reason, Message, Ack string }
 	err := json.Unmarshal(body, &answer)
 	if err != nil || status == http.StatusOK && (answer.Status != "OK" || answer.Ack == "") || status != http.StatusOK && answer.Reason == "" {
-		return fmt.Errorf("%d, and not in the words of rtbeat: what listens there is something else, or a proxy in between answers", status)
+		return fmt.Errorf("%d, and not an answer of rtbeat: another program listens there, or a proxy answers", status)
 	}
 	advice := ""
 	switch {
 	case status == http.StatusOK:
 		return nil
 	case status == http.StatusUnauthorized && credential == "":
-		advice = ". The configuration has no credentials (rtbeat.auth), and the rtbeat that runs there wants some: has it another configuration?"
+		advice = ". The configuration has no credentials (rtbeat.auth), and the running rtbeat asks for some: check that it has this configuration"
 	case status == http.StatusUnauthorized:
-		advice = ". The rtbeat that runs there does not take " + credential + " of this configuration: has it been restarted since that was changed?"
+		advice = ". The running rtbeat refuses " + credential + " of this configuration: reload or restart rtbeat if that was changed"
 	case status == http.StatusForbidden:
 		advice = ". Give another client certificate with --certificate and --key, or add its name"
 	case status == http.StatusNotFound:
-		advice = ". Is this the admin listener (rtbeat.admin.port), or does the URL have another path?"
+		advice = ". The URL may be the admin listener's (rtbeat.admin.port), or have another path"
 	}
 	return fmt.Errorf("%d %s: %s%s", status, printable(answer.Reason), printable(answer.Message), advice)
 }

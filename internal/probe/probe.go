@@ -44,7 +44,7 @@ type Credential struct {
 }
 
 // The report has the reason.
-var errFailed = errors.New("rtbeat does not answer as it should")
+var errFailed = errors.New("rtbeat did not answer as it must")
 
 // Run posts an empty batch with each credential, over a connection of its own. It stops at the first step that fails.
 func (t *Target) Run(ctx context.Context, report Report) error {

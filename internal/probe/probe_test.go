@@ -29,11 +29,11 @@ func TestJudge(t *testing.T) {
 	}{
 		{200, `{"status":"OK","ack":"delivered"}`, none, ""},
 		{200, `{"status":"OK","ack":"persisted","messages":0}`, bearer, ""},
-		{200, `{"status":"OK"}`, none, "not in the words of rtbeat"},
-		{200, "", none, "not in the words of rtbeat"},
-		{302, `{}`, none, "not in the words of rtbeat"},
+		{200, `{"status":"OK"}`, none, "not an answer of rtbeat"},
+		{200, "", none, "not an answer of rtbeat"},
+		{302, `{}`, none, "not an answer of rtbeat"},
 		{401, `{"status":"FAIL","reason":"unauthorized","message":"m"}`, none, "401 unauthorized: m. The configuration has no credentials"},
-		{401, `{"status":"FAIL","reason":"unauthorized","message":"m"}`, bearer, "does not take rtbeat.auth.bearer of this configuration"},
+		{401, `{"status":"FAIL","reason":"unauthorized","message":"m"}`, bearer, "refuses rtbeat.auth.bearer of this configuration"},
 		{403, `{"status":"FAIL","reason":"forbidden","message":"m"}`, none, "--certificate"},
 		{404, `{"status":"FAIL","reason":"not_found","message":"m"}`, none, "rtbeat.admin.port"},
 		{503, `{"status":"FAIL","reason":"stopping","message":"m"}`, none, "503 stopping: m"},
@@ -148,7 +148,7 @@ func TestAnAnswerThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 func TestWhatDialingSays(t *testing.T) {
 	target := Target{URL: &url.URL{Scheme: "http", Host: "a:1"}}
 	for err, want := range map[error]string{
-		&net.DNSError{Err: "no such host", Name: "a"}: "The name is not known here",
+		&net.DNSError{Err: "no such host", Name: "a"}: "does not know the name",
 		context.DeadlineExceeded:                      "rtbeat.max_connections",
 		errors.New("another"):                         "another",
 	} {

@@ -39,7 +39,7 @@ func (f *failures) add(processor string) {
 	}
 	c.events++
 	if now := time.Now(); now.Sub(c.logged) >= failureInterval {
-		f.log.Errorw("a processor failed: its events are not published, and their batches come again", "processor", processor, "events", c.events)
+		f.log.Errorw("a processor failed: its events are not published, and their batches are retried", "processor", processor, "events", c.events)
 		c.events, c.logged = 0, now
 	}
 }

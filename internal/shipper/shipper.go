@@ -256,7 +256,7 @@ func (s *Shipper) fail(a attempt, err error) {
 			s.failing.Add(1)
 		}
 		s.logged.Do(func() {
-			s.Log.Errorw("a stored batch was not delivered; it is tried again", "batch", a.ref.Number, "attempts", a.failures,
+			s.Log.Errorw("a stored batch was not delivered; rtbeat retries it", "batch", a.ref.Number, "attempts", a.failures,
 				"batches_failing", s.Retrying(), "error.message", err.Error())
 		})
 	}

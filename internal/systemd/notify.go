@@ -129,7 +129,7 @@ func (n *Notifier) send(lines ...string) bool {
 	err := post(message.String())
 	if err != nil && !n.told {
 		n.told = true
-		n.failed(fmt.Errorf("telling the service manager how things stand (NOTIFY_SOCKET): %w", err))
+		n.failed(fmt.Errorf("sending a message to the service manager (NOTIFY_SOCKET): %w", err))
 	}
 	return err == nil
 }

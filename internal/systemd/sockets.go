@@ -81,7 +81,7 @@ func take(files []*os.File) (Sockets, error) {
 		l, err := net.FileListener(file)
 		if err == nil && l.Addr().Network() == "unixpacket" { // HTTP would lose what of a packet does not fit its buffer
 			_ = l.Close()
-			err = errors.New("it keeps packets apart (ListenSequentialPacket=)")
+			err = errors.New("it is a sequential-packet socket (ListenSequentialPacket=)")
 		}
 		if err != nil {
 			return s, fmt.Errorf("taking over the socket %q of the service manager, which must be a stream socket that listens (ListenStream=, Accept=no): %w", name, err)

@@ -210,7 +210,7 @@ func TestASocketOfPackets(t *testing.T) {
 	defer file.Close()
 	s, err := take([]*os.File{os.NewFile(dup(t, file), "in")})
 	require.ErrorContains(t, err, "must be a stream socket that listens")
-	require.ErrorContains(t, err, "keeps packets apart")
+	require.ErrorContains(t, err, "sequential-packet socket")
 	require.Equal(t, Sockets{}, s)
 }
 

@@ -17,7 +17,7 @@ const feedings = 4
 func WatchdogInterval() (time.Duration, error) {
 	interval, err := daemon.SdWatchdogEnabled(true)
 	if err != nil {
-		return 0, fmt.Errorf("reading how often the service manager's watchdog wants to be fed (WATCHDOG_USEC): %w", err)
+		return 0, fmt.Errorf("reading the interval of the service manager's watchdog (WATCHDOG_USEC): %w", err)
 	}
 	return interval, nil
 }

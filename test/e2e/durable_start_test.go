@@ -135,8 +135,8 @@ func TestDurableByTheNameOfLibbeat(t *testing.T) {
 			}}
 			b := harness.StartBeat(t, s)
 			for _, line := range []string{
-				key + " is durable mode: its path and max_size are taken for rtbeat.durable.path and rtbeat.durable.max_bytes",
-				key + ".segment_size means nothing in durable mode; leave it out",
+				key + " means durable mode: its path and max_size are read as rtbeat.durable.path and rtbeat.durable.max_bytes",
+				key + ".segment_size has no effect in durable mode; remove it",
 			} {
 				require.Contains(t, b.Log.String(), line)
 			}

@@ -291,7 +291,7 @@ func TestDurableProcessors(t *testing.T) {
 	persist(t, l, b.Addr, "behind", 20)
 	harness.Arrived(t, sink, 201)
 	harness.Await(t, prompt, "a line of the log", func() bool {
-		line, ok := b.Log.Find("a stored batch was not delivered; it is tried again")
+		line, ok := b.Log.Find("a stored batch was not delivered; rtbeat retries it")
 		return ok && strings.Contains(line.Line, "fingerprint")
 	})
 	stopWith(t, b, 1)

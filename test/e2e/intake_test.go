@@ -80,7 +80,7 @@ func TestIntakePlain(t *testing.T) {
 
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	requireTold(t, r.ask(t, settings, "--url", other.URL), "404, and not in the words of rtbeat")
+	requireTold(t, r.ask(t, settings, "--url", other.URL), "404, and not an answer of rtbeat")
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer silent.Close()
@@ -144,7 +144,7 @@ func TestIntakeOverTLS(t *testing.T) {
 	stranger := slices.Concat(sender, []string{"--url", at})
 	requireTold(t, r.ask(t, map[string]any{}, stranger...), "TLS... ERROR", "unknown authority", "an authority", "--ca")
 	requireOK(t, r.ask(t, map[string]any{}, slices.Concat(stranger, []string{"--ca", file("ca.pem", root)})...), "intake: "+at+"...\n  dial up... OK\n  TLS... OK\n  talk to intake... OK\n")
-	requireTold(t, r.ask(t, map[string]any{}, slices.Concat(stranger, []string{"--ca", file("none.pem", "none")})...), "--ca", "no certificate in it")
+	requireTold(t, r.ask(t, map[string]any{}, slices.Concat(stranger, []string{"--ca", file("none.pem", "none")})...), "--ca", "it has no certificate")
 	requireTold(t, r.ask(t, map[string]any{}, "--url", "http://"+r.beat.Addr), "talk to intake... ERROR")
 }
 

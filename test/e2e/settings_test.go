@@ -88,7 +88,7 @@ func TestHurtfulSettingsAreRefused(t *testing.T) {
 // Settings that may be meant are warnings, of a start and of "test config".
 func TestDoubtfulSettingsAreWarnings(t *testing.T) {
 	t.Parallel()
-	const line = "a setting of libbeat does not do what it may seem to: "
+	const line = "a setting of libbeat is likely a mistake: "
 	for name, tt := range map[string]struct {
 		settings settings
 		warning  string
