@@ -23,9 +23,9 @@ func registerInFlight(r *metrics.Registry, admission *inflight.Admission, regist
 	inFlight, output := r.Section("in flight"), r.Section("output")
 	inFlight.GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_in_flight_bytes",
-		Help:  "Bytes of bodies taken in and not yet acknowledged by the output or withdrawn.",
+		Help:  "Bytes of bodies in flight: read, and not yet acknowledged by the output or withdrawn.",
 		More:  "Answered or not.",
-		Moves: "Near its limit, 503s begin. Resting above zero without senders: the output owes acknowledgements.",
+		Moves: "Near its limit, 503s begin. Above zero without senders: the output owes acknowledgements.",
 	}, func() float64 { return float64(bytes()) })
 	inFlight.Gauge(metrics.Declaration{
 		Name:  "rtbeat_in_flight_bytes_limit",
@@ -35,7 +35,7 @@ func registerInFlight(r *metrics.Registry, admission *inflight.Admission, regist
 	inFlight.GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_in_flight_high",
 		Help:  "1 from nine tenths of rtbeat_in_flight_bytes_limit on until it is down to three quarters, else 0.",
-		Moves: "`/readyz` is 503 `in_flight_high`, and what does not fit is refused. The output is slower than the senders.",
+		Moves: "`/readyz` is 503 `in_flight_high`, and rtbeat refuses batches that do not fit. The output is slower than the senders.",
 	}, func() float64 { _, _, isHigh := admission.High(); return metrics.Bool(isHigh) })
 	inFlight.GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_in_flight_events",
@@ -44,42 +44,42 @@ func registerInFlight(r *metrics.Registry, admission *inflight.Admission, regist
 	}, func() float64 { return float64(registry.Events()) })
 	inFlight.GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_oldest_unacknowledged_seconds",
-		Help:  "Age of the oldest event that the output owes, since its batch came in; 0 when it owes none.",
+		Help:  "Age of the oldest unacknowledged event; 0 without one.",
 		More:  "Unlike `rtbeat_output_no_ack_seconds`, it grows as well while the output acknowledges others.",
-		Moves: "Above `rtbeat.timeout`, its sender was answered 504. In durable mode it was answered 200, and the age includes the wait on disk. Growing with acknowledgements flowing: one of several hosts is stalled.",
+		Moves: "Above `rtbeat.timeout`: its sender got 504. In durable mode its sender got 200, and the age includes the wait on disk. Grows while other events are acknowledged: one of several hosts is stalled.",
 	}, func() float64 { return registry.Oldest().Seconds() })
 	inFlight.GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_dedupe_entries",
-		Help:  "Delivered messages by which retries are known, within dedupe.window.",
-		More:  "Those in flight are known besides.",
-		Moves: "At its limit, messages are forgotten before the window is over.",
+		Help:  "Delivered messages that rtbeat remembers for dedupe, within dedupe.window.",
+		More:  "Messages in flight are known as well, and not in this number.",
+		Moves: "At its limit, rtbeat forgets messages before the window is over.",
 	}, func() float64 { return float64(registry.DedupeEntries()) })
 	inFlight.GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_dedupe_entries_limit",
 		Help:  "The limit of rtbeat_dedupe_entries (dedupe.max_entries).",
-		Moves: "Divided by the rate of `rtbeat_events_acked_total`, it is how many seconds of deliveries are known.",
+		Moves: "Divided by the rate of `rtbeat_events_acked_total`, it is the time for which rtbeat remembers deliveries, in seconds.",
 	}, func() float64 { return float64(registry.DedupeLimit()) })
 	r.Section("queue").GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_publish_queue_batches",
 		Help:  "Batches that wait for a publishing worker.",
-		Moves: "More than a moment above zero: the queue is full and the workers are blocked on it.",
+		Moves: "Above zero for more than a moment: libbeat's queue is full, and the workers wait for it.",
 	}, func() float64 { return float64(registry.QueueLength()) })
 	output.GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_output_stalled",
 		Help:  "1 while the output counts as stalled (stall_after), else 0.",
-		More:  "It has acknowledged nothing for `rtbeat.stall_after`, and has something to acknowledge.",
-		Moves: "`/readyz` is 503, and batches with new messages are refused with `output_stalled`. In durable mode `/readyz` says `degraded`, and batches are stored. Look at Logstash.",
+		More:  "It owes acknowledgements, and has sent none for `rtbeat.stall_after`.",
+		Moves: "`/readyz` is 503, and rtbeat refuses batches with new messages with `output_stalled`. In durable mode `/readyz` says `degraded`, and rtbeat stores batches. Look at Logstash.",
 	}, func() float64 { _, isStalled := registry.Stalled(); return metrics.Bool(isStalled) })
 	output.GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_output_no_ack_seconds",
-		Help:  "How long the output has acknowledged nothing of what it has; 0 while it has nothing.",
+		Help:  "Time without an acknowledgement while the output owes one; otherwise 0.",
 		Moves: "Seconds are usual while Logstash is busy. Above `rtbeat.timeout`, senders get 504, but not in durable mode.",
 	}, func() float64 { age, _ := registry.Stalled(); return age.Seconds() })
 	output.GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_output_window_repeats",
 		Help:  "How often the Logstash output has sent the same window again with no acknowledgement in between; 0 when all is well.",
-		More:  "Timeouts of the output begin the count anew.",
-		Moves: "1 or 2 after a lost connection. 3 and more: [one event may be unreadable for Logstash](runbooks.md#one-event-may-be-unreadable-for-logstash), or something accepts connections and closes them.",
+		More:  "A timeout of the output resets the count.",
+		Moves: "1 or 2 after a lost connection. 3 and more: [one event may be unreadable for Logstash](runbooks.md#one-event-may-be-unreadable-for-logstash), or a host accepts connections and closes them.",
 	}, func() float64 { return float64(outputs.WindowRepeats()) })
 }
 
@@ -108,8 +108,8 @@ const (
 func registerReloads(r *metrics.Registry) metrics.CounterBy {
 	return r.Section("process").CounterBy(metrics.Declaration{
 		Name: "rtbeat_reloads_total", Labels: []string{"result"},
-		Help:  "How often certificates and secrets were read again after a SIGHUP, by result: done, failed.",
-		More:  "After `failed` those from before stay in force, and the log says why.",
+		Help:  "Reloads of certificates and secrets after a SIGHUP, by result: done, failed.",
+		More:  "After `failed` the former ones stay in force, and the log says why.",
 		Moves: "With each `systemctl reload`. `failed`: look for `reloading failed` in the log, mend the file, reload again.",
 	}, []string{reloadDone, reloadFailed})
 }

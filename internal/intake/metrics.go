@@ -50,68 +50,68 @@ func newCounters(r *metrics.Registry) *counters {
 		handshakeFailures: senders.CounterBy(metrics.Declaration{
 			Name: "rtbeat_tls_handshake_failures_total", Labels: []string{"reason"},
 			Help: "TLS handshakes that failed, by reason.",
-			More: "`closed`: the connection ended, as a port scan or a probe of a load balancer does. `timeout`: it took longer than `read_timeout`. " +
-				"`not_tls`: plain HTTP, or something else. `no_certificate`: the sender showed none, and one is required. `bad_certificate`: the sender's is expired, or of an " +
-				"authority that is not believed. `rejected_by_peer`: the sender does not believe rtbeat's. `protocol`: no version or cipher suite in common, or broken records. " +
+			More: "`closed`: the connection ended, as with a port scan or a probe of a load balancer. `timeout`: it took longer than `read_timeout`. " +
+				"`not_tls`: plain HTTP, or something else. `no_certificate`: the sender presented none, and one is required. `bad_certificate`: the sender's certificate is expired, " +
+				"or its authority is not trusted. `rejected_by_peer`: the sender does not trust rtbeat's certificate. `protocol`: no version or cipher suite in common, or broken records. " +
 				"`other`: the log has the text. Zero without TLS.",
-			Moves: "`rejected_by_peer` after a renewal: the new certificate, or its chain, is not what senders trust. `bad_certificate`: a sender's certificate ran out.",
+			Moves: "`rejected_by_peer` after a renewal: the new certificate, or its chain, is not what senders trust. `bad_certificate`: a sender's certificate expired.",
 		}, handshakeReasons),
 		authFailures: senders.CounterBy(metrics.Declaration{
 			Name: "rtbeat_auth_failures_total", Labels: []string{"reason"},
-			Help: "Requests that were refused for their credentials, by what was wrong.",
+			Help: "Requests that rtbeat refused because of their credentials, by reason.",
 			More: "401: `missing`, `repeated_header`, `bad_scheme`, `bad_authorization`, `wrong_token`, `wrong_login`, `bad_signature`, `bad_timestamp`, `stale_timestamp`, " +
 				"`wrong_signature`. 403: `no_certificate`, `name_not_allowed`. `not_checked` is a defect in rtbeat.",
 			Moves: "`wrong_token`, `wrong_login`, `wrong_signature`: a sender has an old secret, or somebody tries. `stale_timestamp`: a clock is wrong.",
 		}, authReasons()),
 		requests: intake.Gauge(metrics.Declaration{
 			Name:  "rtbeat_in_flight_requests",
-			Help:  "Requests to /in that are being served.",
-			More:  "Most of them wait for their acknowledgement.",
+			Help:  "Open requests to /in.",
+			More:  "Most of them wait for the acknowledgement.",
 			Moves: "A plateau with `rtbeat_events_acked_total` flat: the output is stalled.",
 		}),
 		bytes: intake.Counter(metrics.Declaration{
 			Name:  "rtbeat_received_bytes_total",
 			Help:  "Bytes of request bodies read.",
-			More:  "Those of refused bodies included.",
+			More:  "Refused bodies count, too.",
 			Moves: "Its rate is the load.",
 		}),
 		decodeFailures: intake.CounterBy(metrics.Declaration{
 			Name: "rtbeat_decode_failures_total", Labels: []string{"reason"},
-			Help:  "Bodies that are no batch, by reason.",
+			Help:  "Bodies that could not be decoded, by reason.",
 			More:  "`" + strings.Join(decodeReasons(), "`, `") + "`: [http-api.md](http-api.md) says what each means.",
-			Moves: "A sender is stuck: the same bytes will be refused for ever. The log says who.",
+			Moves: "A sender is stuck: rtbeat will refuse the same bytes for ever. The log has its address.",
 		}, decodeReasons()),
 		batches: intake.Counter(metrics.Declaration{
 			Name:  "rtbeat_batches_total",
-			Help:  "Batches decoded.",
-			More:  "Empty ones included.",
-			Moves: "A rate that falls to zero: the senders are gone, or everything is refused. See `rtbeat_answers_total`.",
+			Help:  "Decoded batches.",
+			More:  "Empty batches count, too.",
+			Moves: "A rate that falls to zero: the senders are gone, or rtbeat refuses everything. See `rtbeat_answers_total`.",
 		}),
 		messages: intake.Counter(metrics.Declaration{
 			Name: "rtbeat_messages_total",
-			Help: "Messages in the batches decoded.",
+			Help: "Messages in decoded batches.",
 			More: "Retries count again.",
-			Moves: "Less `rtbeat_messages_coalesced_total`, compare with `rtbeat_events_acked_total`: a growing distance is messages that were withdrawn or refused, " +
+			Moves: "Subtract `rtbeat_messages_coalesced_total`, and compare with `rtbeat_events_acked_total`. A growing difference is messages that were withdrawn or refused, " +
 				"or filtered events.",
 		}),
 		asStrings: intake.Counter(metrics.Declaration{
 			Name:  "rtbeat_numbers_as_strings_total",
-			Help:  "Numbers kept as strings of their exact digits, because neither 64 bits nor a double hold them.",
-			Moves: "A field that a store maps as a number now and then gets a string. Change the sender, or map the field as a keyword.",
+			Help:  "Numbers that became strings of their digits, because neither 64 bits nor a double hold them.",
+			Moves: "A field that a store maps as a number sometimes gets a string. Change the sender, or map the field as a keyword.",
 		}),
 	}
 	deduped := intake.CounterVec(metrics.Declaration{
 		Name: "rtbeat_messages_coalesced_total", Labels: []string{"state"},
-		Help:  "Messages that were not published again: joined to what is in flight, or delivered before.",
-		More:  "`in_flight` joined one that waits for its acknowledgement, `delivered` repeated one delivered within `dedupe.window`.",
-		Moves: "Goes with 504s, and with answers that senders did not get. `delivered` alone: senders repeat what they were told is done.",
+		Help:  "Deduped messages: in flight already, or delivered before. They are not published again.",
+		More:  "`in_flight`: the message waits for its acknowledgement. `delivered`: it was delivered within `dedupe.window`.",
+		Moves: "Grows with 504s, and with answers that senders did not receive. `delivered` alone: senders repeat messages after a 200.",
 	})
 	c.dedupedInFlight, c.dedupedDelivered = deduped.WithLabelValues("in_flight"), deduped.WithLabelValues("delivered")
 
 	answers := intake.CounterVec(metrics.Declaration{
 		Name: "rtbeat_answers_total", Labels: []string{"code", "reason"},
 		Help: "Answers by status code and reason.",
-		More: "[http-api.md](http-api.md) lists all of them. A 200 has the reason `delivered`; a sender that left before its answer counts as `499`, `client_gone`. " +
+		More: "[http-api.md](http-api.md) lists all of them. A 200 has the reason `delivered`; `499` `client_gone`: the sender left before its answer. " +
 			"`/livez`, `/readyz` and `/metrics` are not counted.",
 		Moves: "See [operations.md](operations.md#when-senders-are-refused), by reason.",
 	})
@@ -122,26 +122,26 @@ func newCounters(r *metrics.Registry) *counters {
 	}
 	c.ackDuration = intake.Histogram(metrics.Declaration{
 		Name:   "rtbeat_ack_duration_seconds",
-		Help:   "Time from the end of a body to the last acknowledgement of its batch, for batches answered 200.",
-		More:   "Empty ones are not in it. In durable mode it ends when the batch is on the disk.",
-		Moves:  "When the upper quantiles come near `rtbeat.timeout`, 504s are next. Look at Logstash first, or at the disk in durable mode.",
+		Help:   "Time from the end of a body to the last acknowledgement of its batch, for batches with a 200.",
+		More:   "Empty batches do not count. In durable mode it ends when the batch is on the disk.",
+		Moves:  "When the upper quantiles approach `rtbeat.timeout`, 504s follow. Look at Logstash first, or at the disk in durable mode.",
 		Bounds: AckBounds,
 	})
 	intake.RenamedCounter(metrics.Declaration{
 		Name:  "rtbeat_batches_received",
-		Help:  "The same as rtbeat_batches_total, under its old name.",
+		Help:  "rtbeat_batches_total under its old name.",
 		Moves: "Kept for dashboards of the first rtbeat.",
 	}, c.batches)
 	intake.RenamedCounter(metrics.Declaration{
 		Name:  "rtbeat_messages_parsed",
-		Help:  "The same as rtbeat_messages_total, under its old name.",
+		Help:  "rtbeat_messages_total under its old name.",
 		Moves: "Kept for dashboards of the first rtbeat.",
 	}, c.messages)
 	c.withdrawn = r.Section(sectionInFlight).Counter(metrics.Declaration{
 		Name:  "rtbeat_events_withdrawn_total",
-		Help:  "Messages taken back before the pipeline had them, because their sender was answered or is gone.",
-		More:  "They are not delivered, and a retry of them makes no copy.",
-		Moves: "Goes with 504s while the queue is full.",
+		Help:  "Messages withdrawn before the pipeline had them, because their sender has its answer or is gone.",
+		More:  "They are not delivered, and their retry makes no copy.",
+		Moves: "Grows with 504s while the queue is full.",
 	})
 	return c
 }
@@ -150,25 +150,25 @@ func newCounters(r *metrics.Registry) *counters {
 func (s *Server) registerGauges(r *metrics.Registry, settings Settings, ack Ack) {
 	r.Section(sectionIntake).GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_in_flight_requests_limit",
-		Help:  "How many requests with few headers may be served at once.",
-		More:  "A quarter of `max_in_flight_bytes` is for them, at 2 KiB each; headers weigh more.",
-		Moves: "At the limit it is 503 `in_flight_limit`.",
+		Help:  "Limit of open requests with few headers.",
+		More:  "Requests have a quarter of `max_in_flight_bytes`, at 2 KiB each, or more with many headers.",
+		Moves: "At the limit rtbeat answers 503 `in_flight_limit`.",
 	}, func() float64 { return float64(s.RequestsLimit()) })
 	r.Section(sectionIntake).Gauge(metrics.Declaration{
 		Name:  "rtbeat_timeout_seconds",
-		Help:  "How long a batch waits for its acknowledgement before it is answered 504 (timeout).",
+		Help:  "How long a batch waits for its acknowledgement before rtbeat answers 504 (timeout).",
 		Moves: "Never while the process lives. Compare the quantiles of `rtbeat_ack_duration_seconds` with it, not with a number.",
 	}).Set(settings.Timeout.Seconds())
 	r.Section(sectionOutput).OneOf(metrics.Declaration{
 		Name: "rtbeat_ack_mode", Labels: []string{"mode"},
-		Help:  "1 for what a 200 means: delivered by the output, processed by an output that does not say which events it gave up, or persisted in the queue on disk (durable mode).",
+		Help:  "1 for the meaning of a 200: delivered by the output, processed by an unconfirmed output, or persisted in the queue on disk (durable mode).",
 		Moves: "Never while the process lives.",
 	}, []string{string(Delivered), string(Processed), string(Persisted)}, func() string { return string(ack) })
 	r.Section(sectionProcess).OneOf(metrics.Declaration{
 		Name: "rtbeat_phase", Labels: []string{"phase"},
-		Help:  "1 for where rtbeat stands between start and end: starting, serving, leaving, draining.",
+		Help:  "1 for the phase of rtbeat: starting, serving, leaving, draining.",
 		More:  "`leaving` still takes batches for `shutdown_delay`, `draining` refuses them.",
-		Moves: "`leaving` and `draining` after a signal to stop. With `admin.port` set, the scrape shows them to the end.",
+		Moves: "`leaving` and `draining` follow the signal. With `admin.port` set, scrapes show them to the end.",
 	}, phases[:], s.Phase)
 }
 

@@ -171,7 +171,7 @@ var outcomes = [...]struct {
 	},
 	bodyTooLarge: {
 		413, fail, "body_too_large", "the body, or what it decompresses to, is larger than rtbeat.max_body_bytes. Send smaller batches or raise the limit", failure, false, true,
-		"More than `max_body_bytes`, on the wire or decompressed. Read no further.",
+		"More than `max_body_bytes`, on the wire or decompressed. rtbeat reads no further.",
 	},
 	tooManyMessages: {
 		413, fail, "too_many_messages", "the batch has more messages than rtbeat.max_messages. Send smaller batches or raise the limit", failure, false, false,
@@ -179,7 +179,7 @@ var outcomes = [...]struct {
 	},
 	batchTooLarge: {
 		413, fail, "batch_too_large", "decoded, the batch takes more than the whole of rtbeat.max_in_flight_bytes. Send smaller batches or raise the limit", failure, false, true,
-		"More than the whole of `max_in_flight_bytes` (half of it in durable mode), which [tiny values](operations.md#memory) can be when they are decoded.",
+		"Decoded, the batch takes more than the whole of `max_in_flight_bytes` (half of it in durable mode). [Tiny values](operations.md#memory) take a multiple of their text.",
 	},
 	unsupportedType: {
 		415, fail, "unsupported_media_type", "the content type is neither application/json nor application/x-ndjson, or its charset is not UTF-8", warn, false, false,
@@ -191,11 +191,11 @@ var outcomes = [...]struct {
 	},
 	inFlightLimit: {
 		503, fail, "in_flight_limit", "as much as rtbeat.max_in_flight_bytes allows waits for the output. Nothing of this batch was taken; send it again", warn, true, false,
-		"`max_in_flight_bytes` (half of it in durable mode) is reached, or was and an eighth of it is not free again yet; or the body came slowly and had to [make room](operations.md#abuse). Nothing was taken.",
+		"`max_in_flight_bytes` (half of it in durable mode) was reached, and an eighth of it is not free yet. Or the body came slowly, and [gave way](operations.md#abuse) to others. rtbeat took nothing of the batch.",
 	},
 	outputStalled: {
 		503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after. Nothing of this batch was taken; send it again", warn, true, false,
-		"Memory mode only. The output has acknowledged nothing for `stall_after`, and the batch has messages that are not in flight yet. Nothing was taken.",
+		"Memory mode only. The output has acknowledged nothing for `stall_after`, and the batch has messages that are not in flight. rtbeat took nothing of the batch.",
 	},
 	joinedFiltered: {
 		503, fail, "joined_filtered", "a message of this batch was in flight for another request, and a processor dropped it there. Send the batch again: the processors will look at this request", quiet, true, false,
@@ -203,7 +203,7 @@ var outcomes = [...]struct {
 	},
 	queueFull: {
 		503, fail, "queue_full", "the queue on disk is full: rtbeat.durable.max_bytes is reached, or the disk is full. Nothing of this batch was taken; send it again", warn, true, false,
-		"[Durable mode](durable.md) only. The queue on disk has `durable.max_bytes`, or the disk is full. Nothing was taken.",
+		"[Durable mode](durable.md) only. The queue on disk has `durable.max_bytes`, or the disk is full. rtbeat took nothing of the batch.",
 	},
 	queueFailed: {
 		503, fail, "queue_failed", "rtbeat failed to write this batch to the queue on disk; the log says why. Keep the batch and send it again", failure, true, false,
@@ -215,7 +215,7 @@ var outcomes = [...]struct {
 	},
 	clientGone: {
 		statusClientGone, "", "client_gone", "", quiet, false, true,
-		"The sender left before its answer, or rtbeat closed its connection for another one before the body was complete (`max_connections`). Nothing is sent; the number is for the metric.",
+		"The sender left before its answer, or rtbeat closed the connection for another one before the body was complete (`max_connections`). rtbeat sends nothing. The number is for the metric.",
 	},
 	alive: {
 		200, ok, "alive", "", quiet, false, false,
@@ -223,35 +223,35 @@ var outcomes = [...]struct {
 	},
 	ready: {
 		200, ok, "ready", "", quiet, false, false,
-		"batches are taken",
+		"rtbeat takes batches",
 	},
 	degraded: {
 		200, ok, "degraded", "the output has acknowledged nothing for rtbeat.stall_after. rtbeat takes batches and keeps them on disk", quiet, false, false,
-		"[durable mode](durable.md): batches are taken and stored, while the output has acknowledged nothing for `stall_after`",
+		"[durable mode](durable.md): rtbeat stores batches, and the output has acknowledged nothing for `stall_after`",
 	},
 	starting: {
 		503, fail, "starting", "rtbeat is starting", quiet, false, false,
-		"not serving yet; the port does not answer before that, so nobody sees it but for a moment on the admin listener",
+		"before rtbeat serves. Only the admin listener answers then",
 	},
 	stalled: {
 		503, fail, "output_stalled", "the output has acknowledged nothing for rtbeat.stall_after, although it has events to acknowledge", quiet, false, false,
-		"memory mode: the output has acknowledged nothing for `stall_after`, although it has something to acknowledge",
+		"memory mode: the output owes acknowledgements, and has sent none for `stall_after`",
 	},
 	high: {
 		503, fail, "in_flight_high", "nine tenths of rtbeat.max_in_flight_bytes waited for the output, and it has not been down to three quarters since", quiet, false, false,
-		"nine tenths of `max_in_flight_bytes` (of half of it in durable mode) were in flight, and it has not been down to three quarters since",
+		"nine tenths of `max_in_flight_bytes` (of half of it in durable mode) were in flight, and three quarters were not reached since",
 	},
 	full: {
 		503, fail, "queue_full", "the queue on disk is full: rtbeat.durable.max_bytes is reached, or the disk is full", quiet, false, false,
-		"durable mode: the queue on disk has no space, and rtbeat found none since. rtbeat looks each second",
+		"durable mode: the queue on disk has no space. rtbeat looks for space each second",
 	},
 	failed: {
 		503, fail, "queue_failed", "rtbeat fails to write to the queue on disk; the log says why", quiet, false, false,
-		"durable mode: rtbeat failed to write to the queue on disk, and did not succeed since",
+		"durable mode: a write to the queue on disk failed. rtbeat tries again each second",
 	},
 	leaving: {
 		503, fail, "stopping", "rtbeat is stopping", quiet, false, false,
-		"from the signal on, while `shutdown_delay` lasts; then the port is closed, and only the admin listener still says so",
+		"from the signal on. After `shutdown_delay` rtbeat closes the port, and only the admin listener answers",
 	},
 }
 

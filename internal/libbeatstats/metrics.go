@@ -19,54 +19,54 @@ type number struct {
 var numbers = []number{
 	{"in flight", pathQueueLimit, metrics.Declaration{
 		Name: "rtbeat_in_flight_events_limit", Type: metrics.Gauge,
-		Help:  "How many events libbeat's queue holds; absent where libbeat does not say.",
+		Help:  "Capacity of libbeat's queue, in events; absent if libbeat does not have it.",
 		More:  "`queue.mem.events`, 3,200 by default.",
 		Moves: "Never while the process lives.",
 	}},
 	{"queue", "libbeat.pipeline.queue.filled.events", metrics.Declaration{
 		Name: "rtbeat_libbeat_queue_events", Type: metrics.Gauge,
-		Help:  "Events in libbeat's queue, those on their way to the output included.",
+		Help:  "Events in libbeat's queue, including events at the output.",
 		Moves: "At its limit, publishing waits for the output.",
 	}},
 	{"queue", pathQueueLimit, metrics.Declaration{
 		Name: "rtbeat_libbeat_queue_events_limit", Type: metrics.Gauge,
-		Help:  "How many events libbeat's queue holds; absent where libbeat does not say.",
+		Help:  "Capacity of libbeat's queue, in events; absent if libbeat does not have it.",
 		Moves: "Alert on the ratio of the two.",
 	}},
 	{"queue", "libbeat.pipeline.clients", metrics.Declaration{
 		Name: "rtbeat_libbeat_pipeline_clients", Type: metrics.Gauge,
-		Help:  "Clients of libbeat's pipeline: a publishing worker has one each.",
+		Help:  "Clients of libbeat's pipeline: one for each publishing worker.",
 		Moves: "Never between start and stop.",
 	}},
 	{"output", "libbeat.output.events.acked", metrics.Declaration{
 		Name: "rtbeat_libbeat_output_events_acked_total", Type: metrics.Counter,
-		Help:  "Events that the output's receiver accepted, as libbeat counts them.",
-		Moves: "As `rtbeat_events_acked_total`, events that the output gave up included.",
+		Help:  "Acknowledged events, as libbeat counts them.",
+		Moves: "As `rtbeat_events_acked_total`, with the events that the output gave up.",
 	}},
 	{"output", "libbeat.output.events.failed", metrics.Declaration{
 		Name: "rtbeat_libbeat_output_events_failed_total", Type: metrics.Counter,
-		Help:  "Events that the output failed to send, and that are sent again.",
-		Moves: "Connections to Logstash break, or it refuses what it gets. Each is a chance of a copy.",
+		Help:  "Events that the output failed to send, and sends again.",
+		Moves: "Connections to Logstash break, or Logstash refuses events. Each may become a copy.",
 	}},
 	{"output", "libbeat.output.events.dropped", metrics.Declaration{
 		Name: "rtbeat_libbeat_output_events_dropped_total", Type: metrics.Counter,
 		Help:  "Events that the output gave up, because they can never be sent.",
-		Moves: "Their batches are answered 502 `output_rejected`; in durable mode they are tried again. With Logstash it stays 0.",
+		Moves: "Their batches get 502 `output_rejected`; in durable mode rtbeat retries them. With Logstash it stays 0.",
 	}},
 	{"output", "libbeat.pipeline.events.retry", metrics.Declaration{
 		Name: "rtbeat_libbeat_output_events_retried_total", Type: metrics.Counter,
 		Help:  "Events that an output worker sent back, to be sent again.",
-		Moves: "As the failed ones; a lost connection sends back all of its windows.",
+		Moves: "As the failed events. A lost connection sends back all of its windows.",
 	}},
 	{"output", "libbeat.output.events.active", metrics.Declaration{
 		Name: "rtbeat_libbeat_output_events_active", Type: metrics.Gauge,
-		Help:  "Events sent to the output's receiver and not yet accepted.",
-		Moves: "Resting above zero: Logstash has them and does not acknowledge.",
+		Help:  "Events at the output, without acknowledgement.",
+		Moves: "Above zero for long: Logstash has them and does not acknowledge.",
 	}},
 	{"output", "libbeat.output.events.batches", metrics.Declaration{
 		Name: "rtbeat_libbeat_output_batches_total", Type: metrics.Counter,
-		Help:  "Windows given to the output.",
-		Moves: "The rate of acknowledged events by this one's is how large they are.",
+		Help:  "Windows that the output got.",
+		Moves: "The rate of acknowledged events divided by this rate is the size of a window.",
 	}},
 	{"output", "libbeat.output.write.bytes", metrics.Declaration{
 		Name: "rtbeat_libbeat_output_write_bytes_total", Type: metrics.Counter,
@@ -76,7 +76,7 @@ var numbers = []number{
 	{"output", "libbeat.output.write.errors", metrics.Declaration{
 		Name: "rtbeat_libbeat_output_write_errors_total", Type: metrics.Counter,
 		Help:  "Errors in writing to the output's connections.",
-		Moves: "Connections to Logstash break. Its log, or what is between, says why.",
+		Moves: "Connections to Logstash break. Look at Logstash's log, and at proxies and firewalls.",
 	}},
 }
 

@@ -12,7 +12,7 @@ func (b *Bound) Register(r *metrics.Registry) {
 	senders.GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_connections",
 		Help:  "Open connections of senders.",
-		Moves: "At its limit, connections are displaced.",
+		Moves: "At its limit, rtbeat closes connections for new ones.",
 	}, func() float64 { return float64(b.Open()) })
 	senders.GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_connections_limit",
@@ -21,8 +21,8 @@ func (b *Bound) Register(r *metrics.Registry) {
 	}, func() float64 { return float64(b.Limit()) })
 	senders.CounterFunc(metrics.Declaration{
 		Name:  "rtbeat_connections_displaced_total",
-		Help:  "Connections that were closed, idle or with an incomplete request, to make room for another one.",
-		Moves: "Grows: too many senders for `max_connections`, or somebody who opens connections for nothing.",
+		Help:  "Connections that rtbeat closed for another one, idle or with an incomplete request.",
+		Moves: "Grows: too many senders for `max_connections`, or somebody opens connections without use.",
 	}, func() float64 { return float64(b.Displaced()) })
 }
 
@@ -30,8 +30,8 @@ func (b *Bound) Register(r *metrics.Registry) {
 func RegisterExpiry(r *metrics.Registry, expiry func() time.Time) {
 	r.Section("senders").GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_tls_certificate_expiry_timestamp_seconds",
-		Help:  "When the first of the certificates that are served ends, in Unix time; only with TLS.",
-		More:  "That of the server, and those that it sends with it. A renewed file counts from the next scrape on.",
-		Moves: "Less `time()`, it is what is left. Renew the files; no restart is needed.",
+		Help:  "Expiry of the first of the served certificates, in Unix time; only with TLS.",
+		More:  "It counts the server's certificate, and the certificates that rtbeat sends with it. A renewed file counts from the next scrape on.",
+		Moves: "Subtract `time()` to get the time that is left. Renew the files; rtbeat needs no restart.",
 	}, func() float64 { return float64(expiry().Unix()) })
 }
