@@ -13,10 +13,10 @@ const persisted = "persisted"
 func (f *facts) hasFailedQueue() Verdict {
 	return Verdict{
 		State: failedQueue, Level: bad, Fault: byRtbeat, Title: "Queue failed",
-		Text: "The queue on disk cannot be written. New batches are refused (503 queue_failed).",
+		Text: "The queue on disk cannot be written. rtbeat refuses new batches (503 queue_failed).",
 		Advice: []string{
 			"rtbeat's log has the error. See whether the disk of rtbeat.durable.path is mounted, writable and sound (dmesg).",
-			"Senders keep their batches and send them again. What is stored is delivered meanwhile, as far as it can be read.",
+			"Senders keep their batches and send them again. rtbeat delivers the stored batches that it can read.",
 		},
 	}
 }
@@ -24,11 +24,11 @@ func (f *facts) hasFailedQueue() Verdict {
 func (f *facts) hasFullQueue() Verdict {
 	return Verdict{
 		State: fullQueue, Level: bad, Fault: byOutput, Title: "Queue full",
-		Text: "There is no room in the queue on disk. New batches are refused (503 queue_full). " + f.stored(),
+		Text: "The queue on disk has no space. rtbeat refuses new batches (503 queue_full). " + f.stored(),
 		Advice: []string{
-			"See whether " + f.receiver() + " is up, and as fast as the senders. The queue has room again as soon as batches are delivered.",
-			"Well below rtbeat.durable.max_bytes, the disk itself is full: see what else is on it.",
-			"Senders keep their batches and send them again. Where the disk has room, raise rtbeat.durable.max_bytes and restart: nothing is lost.",
+			"See whether " + f.receiver() + " is up, and as fast as the senders. Delivered batches free space in the queue.",
+			"If the files are well below rtbeat.durable.max_bytes, the disk is full: look for other files on it.",
+			"Senders keep their batches and send them again. If the disk has space, raise rtbeat.durable.max_bytes and restart: nothing is lost.",
 		},
 	}
 }
@@ -40,7 +40,7 @@ func (f *facts) isDegraded() Verdict {
 		Advice: []string{
 			"See whether " + f.receiver() + " is up, and whether something blocks it: an output of its own that hangs, a full queue, a full disk.",
 			"If " + f.receiver() + " is well, look for the output in rtbeat's log: a refused connection, a name that does not resolve, a certificate.",
-			"What is stored is delivered after the first acknowledgement; rtbeat needs no restart.",
+			"rtbeat delivers the stored batches after the first acknowledgement, without a restart.",
 		},
 	}
 }
@@ -51,7 +51,7 @@ func (f *facts) isRetrying() Verdict {
 		Text: fmt.Sprintf("%s tried again and again. Others are delivered meanwhile. %s", counted(f.retrying, "stored batch is", "stored batches are"), f.stored()),
 		Advice: []string{
 			"rtbeat's log has the number of a batch and the reason (\"a stored batch was not delivered\"): the output gives an event up, or a processor fails on it.",
-			"Mend that, and the next attempt is delivered, within a minute. docs/runbooks.md says how to take a batch out.",
+			"Mend the cause: rtbeat retries within a minute. docs/runbooks.md says how to end a batch.",
 		},
 	}
 }

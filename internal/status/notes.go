@@ -15,7 +15,7 @@ func (f *facts) notes(s state) []string {
 			notes = append(notes, fmt.Sprintf(format, args...))
 		}
 	}
-	add(f.rejected > 0 && s != rejecting, "%s refused in the last 30 s: %s. That is for their sender to change.",
+	add(f.rejected > 0 && s != rejecting, "%s refused in the last 30 s: %s. Their senders have to change them.",
 		counted(f.rejected, "request was", "requests were"), f.reason)
 	add(f.repeats >= repeatsToTell, "The same window was sent again %s with no acknowledgement in between: one event may be unreadable for %s. rtbeat's log has the uuids of its first and its last event.",
 		counted(f.repeats, "time", "times"), f.receiver())
@@ -23,7 +23,7 @@ func (f *facts) notes(s state) []string {
 	add(f.outputDropped > 0, "The output gave up %s in the last 15 minutes. The log says why.", counted(f.outputDropped, "event", "events"))
 	isTold := s == degraded || s == fullQueue || s == retrying
 	add(f.disk.OldestSeconds > Number(lately.Seconds()) && !isTold, "%s", f.stored())
-	add(f.displaced > 0, "%s closed in the last 30 s to make room for others (rtbeat.max_connections).", counted(f.displaced, "connection was", "connections were"))
+	add(f.displaced > 0, "%s closed in the last 30 s for new ones (rtbeat.max_connections).", counted(f.displaced, "connection was", "connections were"))
 	if !f.certificate.IsZero() {
 		left := f.certificate.Sub(f.now)
 		add(left <= 0, "The certificate that senders see has expired (rtbeat.ssl.certificate).")

@@ -95,7 +95,7 @@ func (f *facts) judge() Verdict {
 	case f.internal > 0:
 		return Verdict{
 			State: failing, Level: bad, Fault: byRtbeat, Title: "Failing",
-			Text: fmt.Sprintf("%s failed inside rtbeat in the last 30 s. They come again.", counted(f.internal, "batch", "batches")),
+			Text: fmt.Sprintf("%s failed inside rtbeat in the last 30 s, and will be retried.", counted(f.internal, "batch", "batches")),
 			Advice: []string{
 				"Look for \"processor\" and \"panic\" in rtbeat's log: a processor that fails on a sender's messages, or a defect in rtbeat.",
 			},
@@ -106,8 +106,8 @@ func (f *facts) judge() Verdict {
 			Text: fmt.Sprintf("The output gave up events of %s in the last 30 s (502 output_rejected). Their senders keep them, and send them again.",
 				counted(f.givenUp, "batch", "batches")),
 			Advice: []string{
-				"rtbeat's log has the output's reason: a mapping, an authorization, a limit, a full disk. Mend that, and the next attempt is delivered.",
-				"Where a message itself can never be stored, its sender is stuck behind it: docs/outputs.md has the ways out.",
+				"rtbeat's log has the output's reason: a mapping, an authorization, a limit, a full disk. Mend the cause, and the next attempt is delivered.",
+				"If a message can never be stored, its sender is stuck behind it: docs/outputs.md says what to do.",
 			},
 		}
 	case f.timeouts > 0 || f.noAck > f.settings.Timeout:
@@ -126,7 +126,7 @@ func (f *facts) judge() Verdict {
 	case f.received > 0:
 		return Verdict{
 			State: delivering, Level: ok, Title: "Delivering",
-			Text: counted(f.received, "batch", "batches") + " came in the last 30 s with nothing to deliver: it had been delivered before, was filtered by processors, or its sender had left.",
+			Text: counted(f.received, "batch", "batches") + " came in the last 30 s with nothing to deliver: delivered before, filtered by processors, or the sender had left.",
 		}
 	case f.rejected > 0:
 		return Verdict{

@@ -5,7 +5,7 @@ import "fmt"
 func (f *facts) isStopping() Verdict {
 	v := Verdict{State: stopping, Level: warn, Title: "Stopping", Text: "Nothing is in flight any more."}
 	if f.events > 0 {
-		v.Text = counted(f.events, "event waits", "events wait") + " for an acknowledgement. Senders are told to go elsewhere, or to come again."
+		v.Text = counted(f.events, "event waits", "events wait") + " for an acknowledgement. Senders can use another instance, or retry later."
 	}
 	return v
 }
@@ -55,7 +55,7 @@ func (f *facts) isSlow() Verdict {
 		return v
 	case f.persisted:
 		v.Text = fmt.Sprintf("The output has acknowledged nothing for %s. Batches are stored, and answered 200.", about(f.noAck))
-		v.Advice = []string{"See whether " + f.receiver() + " is up, and slower than usual: its pipeline, and what stands behind it."}
+		v.Advice = []string{"See whether " + f.receiver() + " is up, and slower than usual: its pipeline, and its own outputs."}
 		return v
 	case f.noAck > f.settings.Timeout:
 		v.Text = fmt.Sprintf("The output has acknowledged nothing for %s, and senders are told 504 after %s.", about(f.noAck), f.settings.Timeout)
@@ -64,7 +64,7 @@ func (f *facts) isSlow() Verdict {
 			counted(f.timeouts, "batch was", "batches were"), f.settings.Timeout)
 	}
 	v.Advice = []string{
-		"See whether " + f.receiver() + " is slower than usual: its pipeline, and what stands behind it.",
+		"See whether " + f.receiver() + " is slower than usual: its pipeline, and its own outputs.",
 		"Senders keep these batches and send them again; what the output has of them is not published twice.",
 	}
 	return v
