@@ -39,14 +39,14 @@ func newTestIntakeCmd(settings instance.Settings) *cobra.Command {
 		Use:   "intake",
 		Short: "Test that a running " + settings.Name + " takes batches, by using the current settings",
 		Long: `Intake connects to the rtbeat that runs with this configuration, as a sender
-does, and posts a batch of no messages with each of the credentials in
-rtbeat.auth. Nothing is published. It says how far it came, and exits with 1 if
-that is not a 200.
+does, and posts an empty batch with each of the credentials in rtbeat.auth.
+Nothing is published. It prints each step. The exit code is 1 if the answer is
+not 200.
 
-Where rtbeat listens on every address, it connects to this machine's own; with
---url to another address, a proxy's for example. The certificate of rtbeat has
-to come from an authority of this machine, one of
-rtbeat.ssl.certificate_authorities, or --ca.`,
+If rtbeat listens on every address, it connects to this machine's loopback
+address. --url names another address, such as a proxy's. The certificate of
+rtbeat must be signed by an authority of this machine, by one of
+rtbeat.ssl.certificate_authorities, or by --ca.`,
 		Example: `  rtbeat test intake -c rtbeat.yml
   rtbeat test intake -c rtbeat.yml --url https://rtbeat.example.com:8081 --ca ca.pem
   rtbeat test intake -c rtbeat.yml --certificate sender.pem --key sender.key`,

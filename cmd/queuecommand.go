@@ -28,17 +28,16 @@ func newQueueCmd(settings instance.Settings, diskQueue *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "queue",
 		Short: "Read the queue on disk of a stopped " + settings.Name,
-		Long: `Queue reads the batches that durable mode (rtbeat.durable) keeps on disk: those
-that were answered 200 and are not delivered yet. It changes nothing.
+		Long: `Queue reads the batches that durable mode (rtbeat.durable) keeps on disk:
+undelivered batches with a 200. It changes nothing.
 
-The directory is that of the configuration, as a run with it takes it, or
---path. Then no configuration is read. A directory that is read only, such as a
-mounted backup, will do.
+It reads the directory of the configuration or, without a configuration, of
+--path. The directory may be read-only, such as a mounted backup.
 
-rtbeat must be stopped. While it runs, its status page and its metrics show the
-queue.`,
+Stop rtbeat first. A running rtbeat shows its queue on the status page and in
+its metrics.`,
 	}
-	cmd.PersistentFlags().StringVar(&o.path, "path", "", "the directory of the queue; that of the configuration when empty")
+	cmd.PersistentFlags().StringVar(&o.path, "path", "", "the directory of the queue; empty: the configuration's")
 	cmd.AddCommand(o.statusCmd(), o.exportCmd())
 	return cmd
 }
@@ -53,11 +52,11 @@ func (o *queueOptions) statusCmd() *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Tell how much is in the queue",
-		Long: `Status reads the queue on disk of a stopped rtbeat, and tells how many batches
-and messages are in it, since when, and what its files take of max_bytes.
+		Short: "Print the size of the queue",
+		Long: `Status prints the batches, messages and bytes in the queue on disk of a stopped
+rtbeat, the age of the oldest batch, and the share of max_bytes in use.
 
-A file that is damaged is named, and the exit code is 1.`,
+It names damaged files, and the exit code is then 1.`,
 		Example: `  rtbeat queue status -c rtbeat.yml
   rtbeat queue status --path /var/lib/rtbeat/queue --json`,
 		Args: cobra.NoArgs,
@@ -86,31 +85,28 @@ A file that is damaged is named, and the exit code is 1.`,
 func (o *queueOptions) exportCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "export",
-		Short: "Print the batches in the queue, to be posted elsewhere",
+		Short: "Print the batches in the queue, to post them elsewhere",
 		Long: `Export prints each batch in the queue on disk of a stopped rtbeat as one line of
-JSON on standard output, the oldest first. What it has to say goes to standard
-error. It deletes nothing.
+JSON on standard output, the oldest first. Messages about the export go to
+standard error. It deletes nothing.
 
-A line is a batch of rxtx, {"uuid":…,"size":…,"messages":[…]}, that can be
-posted to another rtbeat as it is. Post line by line: the lines together are no
-NDJSON of messages. rtbeat passes over the keys behind the messages: received,
-client_ip, and headers.
+A line is a batch of rxtx, {"uuid":…,"size":…,"messages":[…]}. Post each line by
+itself to another rtbeat: the lines together are no NDJSON of messages. rtbeat
+ignores the keys after the messages: received, client_ip, and headers.
 
-Each message has the bytes that came. So the event of a message with a uuid has
-the same id, and a store keeps one copy. The exception is a message with line
-breaks between its values: they become spaces, and its id is another one. A
-message that is noted as delivered, or had been stored before with another batch,
-is not printed.
+Each message has its original bytes, so its event has the same id, and a store
+keeps one copy. In a message with line breaks between its values they become
+spaces, and the id changes. Export leaves out messages that are noted as
+delivered, or that were stored before with another batch.
 
-A line may be some hundred bytes longer than the body that came. Where a body was
-almost as long as max_body_bytes, raise that where the lines are posted.
+A line may be some hundred bytes longer than the original body. If a body was
+almost as long as max_body_bytes, raise max_body_bytes of the other rtbeat.
 
-Where a file is damaged, export prints what can be read of it: each batch that is
-as it was stored. Batches may be missing, and a few that were delivered may be
-among them. The exit code is 1 then, after all that could be read was printed.`,
+Of a damaged file, export prints the intact batches. Batches may be missing, and
+a few delivered ones may be among them. The exit code is then 1, at the end.`,
 		Example: `  rtbeat queue export -c rtbeat.yml > batches.ndjson
 
-  # post it; ends at the first batch that is not answered 200
+  # post them; ends at the first answer other than 200
   while IFS= read -r batch; do
     printf %s "$batch" | curl -fsS --retry 5 -H 'Content-Type: application/json' --data-binary @- http://other:8081/in || break
   done < batches.ndjson
