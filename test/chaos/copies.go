@@ -11,25 +11,23 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// passedFor is how long before a fault an acknowledgement must have been passed on for the process to have no excuse:
-// it may not have read it yet, on a loaded machine or because it was stopped.
+// passedFor is the time in which the process must have read an acknowledgement. A loaded machine, or a stop, may delay it.
 const passedFor = 1500 * time.Millisecond
 
-// judgeCopies holds every second arrival of a message against what can explain it. It returns how many copies each kind
-// of fault explains, and what nothing explains:
+// judgeCopies requires an explanation for every second arrival of a message. It returns the number of copies that each fault explains,
+// and the copies without an explanation:
 //
-//  1. Within one life of the process, a copy needs a fault that met the connection of the first arrival in between, and
-//     before which that connection had neither carried the acknowledgement back nor led to a 200. The copy may come over
-//     the same connection: libbeat writes once more to one from which it can no longer read.
-//  2. From another life of the process, a copy needs a sender that was not told 200 and gave it the message again.
-//     In durable mode the next process has it from the disk, if the one before ended without the acknowledgement. That
-//     senders give it again explains nothing there: stored messages are known, also after a restart. After a SIGKILL, a
-//     batch is on the disk as a whole until each of its messages is acknowledged. A processor that fails makes it so, too.
-//  3. Every event has a document id. All copies of its message share it, and no other message has it, so that a store
-//     keeps one of the copies.
+//  1. From the same process, a copy needs a fault on the first arrival's connection, between the two arrivals. Before the fault there
+//     must be neither an acknowledgement nor a 200. The copy may use the same connection: libbeat writes once more to a connection
+//     that it can no longer read.
+//  2. From another process, a copy needs a sender without a 200 that sent the message again. In durable mode, the next process has the
+//     message from the disk, if the process before ended without the acknowledgement. A repeated POST explains nothing there: stored
+//     messages are deduped, also after a restart. A batch stays on the disk as a whole until each message is acknowledged, after a
+//     SIGKILL or when a processor fails.
+//  3. Every event has a document id. All copies of its message share it, and no other message has it, so that a store keeps one copy.
 //
-// So there are no more copies of a message than faults that met it unacknowledged. A message without a uuid is another one
-// in each attempt: there are no more of it than attempts, and the rules hold for each.
+// So a message has no more copies than faults that hit it unacknowledged. A message without a uuid is another message in each
+// attempt: there are no more of it than attempts, and the rules hold for each.
 func judgeCopies(receipts []receipt, procs []*process, attempts []harness.Attempt, stored, fates bool) (map[string]int, []harness.Violation) {
 	j := judge{procs: procs, stored: stored, fates: fates, posted: make(map[string][]*harness.Attempt), passed: make(map[string]time.Time)}
 	j.read(receipts, attempts)
@@ -71,13 +69,13 @@ func judgeCopies(receipts []receipt, procs []*process, attempts []harness.Attemp
 
 type judge struct {
 	procs  []*process
-	stored bool                          // a process may have the message from the disk
+	stored bool                          // durable mode
 	fates  bool                          // processors fail
 	posted map[string][]*harness.Attempt // by message
-	passed map[string]time.Time          // by message, of its first acknowledgement
+	passed map[string]time.Time          // the first acknowledgement, by message
 }
 
-// read notes what was posted, and when each message was first acknowledged.
+// read collects the attempts and the first acknowledgement of each message.
 func (j *judge) read(receipts []receipt, attempts []harness.Attempt) {
 	for _, r := range receipts {
 		if first := j.passed[r.id]; !r.passed.IsZero() && (first.IsZero() || r.passed.Before(first)) {
@@ -91,14 +89,14 @@ func (j *judge) read(receipts []receipt, attempts []harness.Attempt) {
 	}
 }
 
-// copy explains the second of two arrivals of a message, or says why it cannot be explained.
+// copy returns the fault that explains the second of two arrivals, or the reason why none does.
 func (j *judge) copy(first, second *receipt) (why, wrong string) {
 	a, b := first.link, second.link
 	switch {
 	case a == nil || b == nil:
-		return "", "over a connection that nobody knows"
+		return "", "over an unknown connection"
 	case first.owner != second.owner:
-		return j.fromAnotherLife(first, second)
+		return j.fromAnotherProcess(first, second)
 	}
 
 	fault, ok := a.touched(first.at, second.at)
@@ -106,12 +104,12 @@ func (j *judge) copy(first, second *receipt) (why, wrong string) {
 	case !ok && a == b:
 		return "", "twice over one connection"
 	case !ok:
-		return "", "the process lived, and no fault met the connection"
+		return "", "the same process, and no fault on the connection"
 	case !first.passed.IsZero() && fault.from.Sub(first.passed) > passedFor:
 		return "", fmt.Sprintf("acknowledged %s before %q", fault.from.Sub(first.passed), fault.fault)
 	}
 	for _, p := range j.posted[first.id] {
-		inThisLife := p.Answer.At.After(j.procs[first.owner].started) // a sender of equal messages may have been told by the one before
+		inThisLife := p.Answer.At.After(j.procs[first.owner].started) // the process before may have answered a sender of equal messages
 		if inThisLife && p.Delivered(first.id) && p.Answer.At.Before(fault.from) && !j.stored {
 			return "", fmt.Sprintf("answered 200 before %q", fault.fault)
 		}
@@ -119,23 +117,23 @@ func (j *judge) copy(first, second *receipt) (why, wrong string) {
 	return fault.fault, ""
 }
 
-// openBatch is open for the batches of a message: whether it holds for any message that was sent with it.
+// openBatch says whether open holds for any message that was sent with this one.
 func (j *judge) openBatch(id string, died *process) bool {
 	return slices.ContainsFunc(j.posted[id], func(p *harness.Attempt) bool {
 		return slices.ContainsFunc(p.IDs, func(id string) bool { return open(j.passed[id], died) })
 	})
 }
 
-// open says whether a process that has died may have missed an acknowledgement that was passed on then, or never.
+// open says whether an ended process may have missed an acknowledgement. passed is zero if there was none.
 func open(passed time.Time, died *process) bool {
 	return passed.IsZero() || died.ran(passed, died.sealed()) < passedFor
 }
 
-// fromAnotherLife is copy for two lives of the process.
-func (j *judge) fromAnotherLife(first, second *receipt) (why, wrong string) {
+// fromAnotherProcess is copy for two processes.
+func (j *judge) fromAnotherProcess(first, second *receipt) (why, wrong string) {
 	before, after := j.procs[first.owner], j.procs[second.owner]
 	old, died := first, before
-	if first.owner > second.owner { // what a dead process had sent came late
+	if first.owner > second.owner { // the dead process's event arrived late
 		old, died = second, after
 	}
 	given := j.stored && (open(old.passed, died) ||
@@ -148,12 +146,12 @@ func (j *judge) fromAnotherLife(first, second *receipt) (why, wrong string) {
 		}
 	}
 	if !given {
-		return "", "the process was never given the message"
+		return "", "the process never received the message"
 	}
 	return died.how, ""
 }
 
-// sentByAnother says whether a sender of equal messages had no answer yet when this one was told 200.
+// sentByAnother says whether another sender of the message had no answer yet at this 200.
 func (j *judge) sentByAnother(id string, told *harness.Attempt) bool {
 	for _, p := range j.posted[id] {
 		if p.By != told.By && (!p.Ended || p.Answer.At.After(told.Answer.At)) {

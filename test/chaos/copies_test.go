@@ -12,12 +12,12 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// The verdict on copies rests on these rules, so each is broken once.
+// Each rule for copies is broken once.
 func TestCopiesNeedAnExplanation(t *testing.T) {
 	zero := time.Now()
 	at := func(seconds float64) time.Time { return zero.Add(time.Duration(seconds * float64(time.Second))) }
 	procs := []*process{{started: at(0), ended: at(10), how: "SIGKILL"}, {started: at(11)}}
-	// The first connection was met by a fault from 4 to 5 s, the second was closed without one.
+	// The first connection had a fault from 4 to 5 s. The second was closed without a fault.
 	cutOff := &link{owner: 0, touches: []touch{{"reset", at(4), at(5)}}}
 	closed := &link{owner: 0, ended: at(5)}
 	later := &link{owner: 0}
@@ -41,7 +41,7 @@ func TestCopiesNeedAnExplanation(t *testing.T) {
 	for name, tt := range map[string]struct {
 		receipts []receipt
 		attempts []harness.Attempt
-		why      string // empty: it must be found
+		why      string // empty: there must be a violation
 		want     string
 	}{
 		"one arrival": {
@@ -59,7 +59,7 @@ func TestCopiesNeedAnExplanation(t *testing.T) {
 			[]harness.Attempt{attempt(8, 10, timeout), attempt(11.5, 13.5, ok)},
 			"SIGKILL", "",
 		},
-		"once more over the connection that was met": {
+		"once more over the connection with the fault": {
 			[]receipt{receive(cutOff, 3, 0), receive(cutOff, 5, 0)}, nil, "reset", "",
 		},
 		"no document id": {
@@ -81,15 +81,15 @@ func TestCopiesNeedAnExplanation(t *testing.T) {
 		},
 		"another connection, no fault": {
 			[]receipt{receive(closed, 1, 0), receive(later, 6, 7)},
-			nil, "", "no fault met",
+			nil, "", "no fault on the connection",
 		},
 		"before the fault": {
 			[]receipt{receive(cutOff, 1, 0), receive(later, 3, 7)},
-			nil, "", "no fault met",
+			nil, "", "no fault on the connection",
 		},
 		"after the fault": {
 			[]receipt{receive(cutOff, 6, 0), receive(later, 7, 8)},
-			nil, "", "no fault met",
+			nil, "", "no fault on the connection",
 		},
 		"acknowledged long before the fault": {
 			[]receipt{receive(cutOff, 1, 1.5), receive(later, 6, 7)},
@@ -100,24 +100,24 @@ func TestCopiesNeedAnExplanation(t *testing.T) {
 			[]harness.Attempt{attempt(1, 3.5, ok)},
 			"", "answered 200 before \"reset\"",
 		},
-		"cut in the life after another sender's 200": {
+		"cut in the process after another sender's 200": {
 			[]receipt{receive(cutNext, 12, 0), receive(next, 14, 15)},
 			[]harness.Attempt{attempt(2, 5, ok), attempt(11.5, 15.5, ok)},
 			"reset", "",
 		},
-		"another life that was never asked": {
+		"another process that never received it": {
 			[]receipt{receive(later, 9, 0), receive(next, 12, 13)},
 			[]harness.Attempt{attempt(8, 10, timeout)},
-			"", "never given the message",
+			"", "never received the message",
 		},
-		"another life after a 200": {
+		"another process after a 200": {
 			[]receipt{receive(later, 3, 4), receive(next, 12, 13)},
 			[]harness.Attempt{attempt(2, 5, ok), attempt(11.5, 13.5, ok)},
 			"", "answered 200 by a process before",
 		},
-		"a connection nobody knows": {
+		"an unknown connection": {
 			[]receipt{receive(nil, 3, 4), receive(later, 6, 7)},
-			nil, "", "nobody knows",
+			nil, "", "unknown connection",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestCopiesNeedAnExplanation(t *testing.T) {
 	}
 }
 
-// In durable mode the next process sends what was stored and not acknowledged, and nothing else comes again.
+// In durable mode the next process sends the stored and unacknowledged messages, and no others.
 func TestCopiesFromTheDisk(t *testing.T) {
 	zero := time.Now()
 	procs := []*process{{started: zero, ended: zero.Add(10 * time.Second), how: "SIGKILL"}, {started: zero.Add(11 * time.Second)}}
@@ -145,14 +145,14 @@ func TestCopiesFromTheDisk(t *testing.T) {
 	require.Empty(t, broken)
 	require.Equal(t, map[string]int{"SIGKILL": 1}, explained)
 
-	// Its sender had no answer, and gave it the next process as well.
+	// Its sender had no answer, and sent it to the next process as well.
 	first.passed = zero.Add(6 * time.Second)
 	attempts := []harness.Attempt{{IDs: []string{"m"}, Start: zero.Add(4 * time.Second)}, {IDs: []string{"m"}, Start: zero.Add(11 * time.Second)}}
 	_, broken = judgeCopies([]receipt{first, second}, procs, attempts, true, false)
 	require.Len(t, broken, 1)
-	require.Contains(t, broken[0].What, "never given the message")
+	require.Contains(t, broken[0].What, "never received the message")
 
-	// But a message that was sent with it was not acknowledged. At a stop in good order, that makes no difference.
+	// A message of the same batch was not acknowledged. After a stop in good order, that explains nothing.
 	attempts[0].IDs = []string{"m", "n"}
 	_, broken = judgeCopies([]receipt{first, second}, procs, attempts, true, false)
 	require.Empty(t, broken)
@@ -161,7 +161,7 @@ func TestCopiesFromTheDisk(t *testing.T) {
 	require.Len(t, broken, 1)
 }
 
-// A message without a uuid is another one in each attempt.
+// A message without a uuid is another message in each attempt.
 func TestCopiesWithoutAUUID(t *testing.T) {
 	l := &link{owner: 0}
 	procs := []*process{{started: time.Now()}}
@@ -176,8 +176,8 @@ func TestCopiesWithoutAUUID(t *testing.T) {
 	require.Contains(t, broken[0].What, "twice over one connection")
 }
 
-// What a sink released is no acknowledgement until it was passed on, and a frame may cover a part of its window.
-func TestAcksAreThoseThatWerePassedOn(t *testing.T) {
+// An acknowledgement counts when the process received it. A frame may cover a part of its window.
+func TestAnAckCountsWhenItReachesTheProcess(t *testing.T) {
 	zero := time.Now()
 	at := func(seconds int) time.Time { return zero.Add(time.Duration(seconds) * time.Second) }
 	l := &link{acks: []ackFrame{{at(2), 1}, {at(3), 2}, {at(5), 2}}}
@@ -198,8 +198,8 @@ func TestAcksAreThoseThatWerePassedOn(t *testing.T) {
 	require.Equal(t, []time.Time{at(2), at(3), at(5), at(5), {}, {}}, passed)
 }
 
-// What a killed process has sent may arrive over a connection that is accepted when the next process runs.
-func TestEventsHaveTheProcessThatSentThem(t *testing.T) {
+// Events of a killed process may arrive over a connection that is accepted when the next process runs.
+func TestEventsBelongToTheProcessThatSentThem(t *testing.T) {
 	zero := time.Now()
 	receive := func(life string, seconds, owner int) receipt {
 		return receipt{life: life, at: zero.Add(time.Duration(seconds) * time.Second), link: &link{owner: owner}}
@@ -216,8 +216,8 @@ func TestEventsHaveTheProcessThatSentThem(t *testing.T) {
 	require.Equal(t, []int{0, 1, 1, 2, 4, 4}, owners)
 }
 
-// A process that is stopped hears no acknowledgement.
-func TestAProcessRunsWhileItIsNotStopped(t *testing.T) {
+// A stopped process reads no acknowledgement.
+func TestTimeStoppedDoesNotCountAsRunning(t *testing.T) {
 	zero := time.Now()
 	at := func(seconds int) time.Time { return zero.Add(time.Duration(seconds) * time.Second) }
 	p := &process{started: at(0), ended: at(10), how: "SIGKILL", stops: []span{{at(1), at(3)}, {at(8), time.Time{}}}}

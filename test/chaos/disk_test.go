@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -16,35 +17,24 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// startIn gives a durable world whose queue is in a directory of the test's own.
+// startIn makes a durable world with its queue in the given directory.
 func startIn(t *testing.T, name, queue string) *world {
 	t.Helper()
-	w := makeWorld(t, durable, name, seedOf(t))
-	w.settings.Rtbeat["durable.path"] = queue
-	w.start()
-	w.warmUp()
-	return w
+	return newWorld(t, durable, name, seedOf(t), func(w *world) { w.settings.Rtbeat["durable.path"] = queue })
 }
 
-// mountAt mounts a small file system, which takes root.
+// mountAt mounts a small file system. It needs root.
 func mountAt(t *testing.T, path string, flags uintptr, options string) (unmount func()) {
 	t.Helper()
 	if err := syscall.Mount("tmpfs", path, "tmpfs", flags, options); err != nil {
-		t.Skipf("a file system for the queue needs the right to mount one: %v", err)
+		t.Skipf("mounting a file system for the queue: %v", err)
 	}
-	mounted := true
-	unmount = func() {
-		if mounted {
-			mounted = false
-			require.NoError(t, syscall.Unmount(path, syscall.MNT_DETACH))
-		}
-	}
+	unmount = sync.OnceFunc(func() { require.NoError(t, syscall.Unmount(path, syscall.MNT_DETACH)) })
 	t.Cleanup(unmount)
 	return unmount
 }
 
-// A full disk takes nothing more and loses nothing: senders keep what was not answered 200, and all arrives once there
-// is room again.
+// A full disk loses nothing: senders keep the messages without a 200, and everything arrives when the disk has space again.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := t.TempDir()
@@ -61,7 +51,7 @@ func TestFullDisk(t *testing.T) {
 	require.Positive(t, w.tally.Counts()["503"], "%v", w.tally.Counts())
 }
 
-// A disk that becomes read-only takes nothing more. When it can be written again, everything goes on.
+// A read-only disk stores nothing. When it is writable again, everything arrives.
 func TestReadOnlyDisk(t *testing.T) {
 	t.Parallel()
 	queue := t.TempDir()
@@ -69,7 +59,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	w.load(4, 200)
 	w.strike(fault{"disk read-only", false, func(w *world) func() {
 		w.sink().SetPolicy(lumbersink.Never())
-		unmount := mountAt(t, queue, syscall.MS_RDONLY, "") // the next segment is to be made there
+		unmount := mountAt(t, queue, syscall.MS_RDONLY, "") // the next segment cannot be made
 		w.others(2 * len(w.senders))
 		return func() {
 			unmount()
@@ -80,7 +70,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	require.Positive(t, w.tally.Counts()["503"], "%v", w.tally.Counts())
 }
 
-// What was damaged while the process was stopped is not delivered, and not overwritten: the start refuses.
+// The start refuses a damaged file. It does not deliver from the file, and does not overwrite it.
 func TestDamagedFiles(t *testing.T) {
 	t.Parallel()
 	queue := t.TempDir()

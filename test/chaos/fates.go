@@ -10,14 +10,14 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// fateHeader tells the processors what to do with the messages of an attempt that have the label of fate. The same message
-// has another fate in another attempt, and from another sender.
+// fateHeader tells the processors to drop or fail at the messages of an attempt with the label "fate". The same message has another
+// fate in another attempt, and from another sender.
 const fateHeader = "X-Fate"
 
-// labels are given to the messages alternately. The processors look at messages with the second one.
+// labels alternate between messages. The processors see only messages with the second label.
 var labels = []string{"fine", "fate"}
 
-// withFates gives the process processors that drop and fail by a header, which is random.
+// withFates adds processors that drop and fail, as a random header says.
 func (w *world) withFates() {
 	w.settings.Rtbeat["include_headers"] = []string{fateHeader}
 	when := func(fate string) map[string]any {
@@ -28,12 +28,12 @@ func (w *world) withFates() {
 	}
 	w.settings.Processors = []any{
 		map[string]any{"drop_event": map[string]any{"when": when("drop")}},
-		// The last one, which mend takes away. It fails, because there is no such field.
+		// The last one, which mend removes. It fails because the field is missing.
 		map[string]any{"fingerprint": map[string]any{"fields": []string{"never.there"}, "when": when("fail")}},
 	}
 }
 
-// fate picks the fate of an attempt: mostly none.
+// fate picks the fate of an attempt, mostly none.
 func (s *sender) fate() (http.Header, func(harness.Message) bool) {
 	switch s.rng.IntN(8) {
 	case 0:
@@ -45,7 +45,7 @@ func (s *sender) fate() (http.Header, func(harness.Message) bool) {
 	}
 }
 
-// lateAcks keeps messages in flight for long enough for another sender to send them meanwhile.
+// lateAcks keeps messages in flight until another sender sends them too.
 var lateAcks = fault{"acks are late", false, func(w *world) func() {
 	w.sink().SetPolicy(lumbersink.Delay(ackTimeout / 8))
 	w.oks(4 * len(w.senders))

@@ -10,18 +10,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fault is something that goes wrong. Where it matters there are two of a kind: one that strikes before the other side
-// has taken anything, and one that strikes when it has and only the answer is lost.
+// fault is a failure to inject. Most have two forms: one before the receiver has the bytes, and one after, when only the answer is
+// lost.
 type fault struct {
 	name string
-	// breaks says that connections to the sink may end, which is what explains copies.
+	// breaks says that connections to the sink may end, which explains copies.
 	breaks bool
-	// start returns when the fault has taken effect, with what ends it.
+	// start returns when the fault has taken effect. stop ends the fault.
 	start func(w *world) (stop func())
 }
 
-// strike runs a fault from its beginning until all is well again. What else is to happen while it is at work comes as
-// during.
+// strike runs a fault, and waits until every sender has a 200 again. The faults of during run while it has effect.
 func (w *world) strike(f fault, during ...fault) {
 	w.t.Helper()
 	w.note("%s: begins", f.name)
@@ -44,34 +43,31 @@ func (w *world) strike(f fault, during ...fault) {
 	w.back.blame("")
 }
 
-// hit is closed by the first that it meets.
-type hit struct {
-	once sync.Once
-	met  chan struct{}
+// newHit returns a channel, and a function that closes it.
+func newHit() (hit chan struct{}, now func()) {
+	hit = make(chan struct{})
+	return hit, sync.OnceFunc(func() { close(hit) })
 }
 
-func newHit() *hit { return &hit{met: make(chan struct{})} }
-
-func (h *hit) now() { h.once.Do(func() { close(h.met) }) }
-
-// wait is for a fault to meet somebody: one that meets nobody tests nothing.
-func (w *world) wait(h *hit) {
+// wait waits until a fault has hit a connection. A fault without effect tests nothing.
+func (w *world) wait(hit <-chan struct{}) {
 	w.t.Helper()
 	select {
-	case <-h.met:
+	case <-hit:
 	case <-time.After(effectWithin):
-		require.FailNow(w.t, "the fault met nobody")
+		require.FailNow(w.t, "the fault had no effect")
 	}
 }
 
-// hold keeps everything in one direction back from the next bytes on, and waits until there are some. What is held
-// passes when the connection is still there at the end.
+// hold holds back the bytes of one direction from the next match on, and waits for a match. release lets them pass, if the
+// connection is still open.
 func (w *world) hold(p *proxy, dir stream.Direction, held func(p []byte) bool) (release func()) {
 	w.t.Helper()
-	h, free := newHit(), make(chan struct{})
+	hit, now := newHit()
+	free := make(chan struct{})
 	p.play(dir, func(l *link, b []byte) ([]byte, verdict) {
 		if held(b) {
-			h.now()
+			now()
 			select {
 			case <-free:
 			case <-l.done:
@@ -83,45 +79,43 @@ func (w *world) hold(p *proxy, dir stream.Direction, held func(p []byte) bool) (
 		p.play(dir, nil)
 		close(free)
 	})
-	// A failed wait must not leave a pipeline behind that is held for ever.
-	w.t.Cleanup(release)
-	w.wait(h)
+	w.t.Cleanup(release) // also after a failed wait
+	w.wait(hit)
 	return release
 }
 
-// lose lets nothing pass in one direction. A connection that lost bytes cannot go on as if nothing had been, so those
-// that are still open in the end are reset.
+// lose drops the bytes of one direction. stop resets the connections that are still open: their streams have gaps.
 func (w *world) lose(p *proxy, dir stream.Direction) (stop func()) {
 	w.t.Helper()
-	h := newHit()
+	hit, now := newHit()
 	p.play(dir, func(*link, []byte) ([]byte, verdict) {
-		h.now()
+		now()
 		return nil, pass
 	})
-	w.wait(h)
+	w.wait(hit)
 	return func() {
 		p.cut(rst, "bytes were lost")
 		p.play(dir, nil)
 	}
 }
 
-// once applies a script to the first bytes for which it has a verdict, and waits for that.
+// once applies a script until its first verdict, and waits for that.
 func (w *world) once(p *proxy, dir stream.Direction, f script) {
 	w.t.Helper()
-	h := newHit()
+	hit, now := newHit()
 	p.play(dir, func(l *link, b []byte) ([]byte, verdict) {
 		select {
-		case <-h.met:
+		case <-hit:
 			return b, pass
 		default:
 		}
 		out, v := f(l, b)
 		if v != pass || len(out) != len(b) {
-			h.now()
+			now()
 		}
 		return out, v
 	})
-	w.wait(h)
+	w.wait(hit)
 	p.play(dir, nil)
 }
 
@@ -131,5 +125,5 @@ func anything([]byte) bool { return true }
 // acks is a condition for hold: acknowledgements, not keep-alives.
 func acks(frame []byte) bool { return ackCount(frame) > 0 }
 
-// nothing ends a fault that is over by itself.
+// nothing ends a fault that ends by itself.
 func nothing() {}

@@ -13,7 +13,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// The first word of these faults' names says what is counted.
+// The summary counts faults by these first words of their names.
 const (
 	sigterm = "SIGTERM"
 	sigkill = "SIGKILL"
@@ -30,7 +30,7 @@ var (
 	}}
 )
 
-// processFaults are those of the process itself.
+// processFaults end or stop the process.
 var processFaults = []fault{
 	term,
 	{"SIGTERM, acks are late", false, func(w *world) func() {
@@ -55,8 +55,7 @@ var processFaults = []fault{
 		release := w.hold(w.back, stream.Upstream, anything)
 		w.kill("SIGKILL, windows not received")
 		return func() {
-			// What the dead process had sent must not arrive any more: it is cut off before it is let go.
-			w.back.cut(rst, "its process is dead")
+			w.back.cut(rst, "its process is dead") // the held windows must not arrive
 			release()
 			w.start()
 		}
@@ -78,7 +77,7 @@ var processFaults = []fault{
 			w.start()
 		}
 	}},
-	// The connection outlives a short stop. A long one is longer than everybody's patience.
+	// A connection survives a short stop. A long stop exceeds every timeout.
 	{"SIGSTOP, short", false, func(w *world) func() {
 		resume := w.pause()
 		harness.Pause(w.t.Context(), outputTimeout/8)
@@ -92,7 +91,7 @@ var processFaults = []fault{
 	}},
 }
 
-// pause stops the process where it is, until resume is called.
+// pause stops the process until resume is called.
 func (w *world) pause() (resume func()) {
 	w.t.Helper()
 	p, beat := w.procs[len(w.procs)-1], w.beat
@@ -104,7 +103,7 @@ func (w *world) pause() (resume func()) {
 	}
 }
 
-// terminate asks the process to stop. Its budget holds, whatever the sink does.
+// terminate sends SIGTERM. The process must end within its budget, also with a stalled sink.
 func (w *world) terminate(how string) {
 	w.t.Helper()
 	const slack = 6 * time.Second
@@ -114,7 +113,7 @@ func (w *world) terminate(how string) {
 	w.gone(how)
 }
 
-// kill ends the process where it is.
+// kill sends SIGKILL.
 func (w *world) kill(how string) {
 	w.t.Helper()
 	w.beat.Kill()

@@ -11,14 +11,14 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// These two slow things down and do nothing else.
+// These two faults only delay.
 const (
 	slowAnswers  = "latency and jitter to the senders"
 	slowRequests = "slow bytes from the senders"
 )
 
-// senderFaults are those between the senders and the process, and of the senders. They explain no copy, but for the one
-// that keeps windows from the sink: the process may lose patience with that connection.
+// senderFaults concern the senders, and their connections to the process. Only the fault that holds windows back explains copies:
+// the process may close that connection after its timeout.
 var senderFaults = []fault{
 	{"reset, request not taken", false, func(w *world) func() {
 		w.once(w.front, stream.Upstream, func(_ *link, p []byte) ([]byte, verdict) { return p[:len(p)/2], rst })
@@ -72,18 +72,20 @@ var senderFaults = []fault{
 	}},
 }
 
-// leave makes every waiting sender go away.
+// leave cancels the request of every waiting sender.
 func (w *world) leave() {
 	w.t.Helper()
 	w.await(effectWithin, "senders that wait", func() bool { return w.beat.Metric("rtbeat_in_flight_requests") > 0 })
 	before := w.tally.Counts()["error"]
 	w.await(effectWithin, "senders that leave", func() bool {
-		w.calls.hangUp()
+		for _, s := range w.senders {
+			(*s.cancel.Load())()
+		}
 		return w.tally.Counts()["error"] > before
 	})
 }
 
-// senderBlackhole loses all bytes of one direction until a sender gives up.
+// senderBlackhole loses all bytes of one direction until a request of a sender times out.
 func (w *world) senderBlackhole(dir stream.Direction) (stop func()) {
 	w.t.Helper()
 	before := w.tally.Counts()["error"]

@@ -11,7 +11,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// sinkFaults are those between the process and the sink, and of the sink.
+// sinkFaults concern the sink, and the process's connections to it.
 var sinkFaults = []fault{
 	{"reset, window not received", true, func(w *world) func() {
 		release := w.hold(w.back, stream.Upstream, anything)
@@ -46,7 +46,7 @@ var sinkFaults = []fault{
 		return nothing
 	}},
 	{"cut inside a window", true, func(w *world) func() {
-		// Every window is longer: it is compressed to a few hundred bytes at least.
+		// Every window has more bytes: a few hundred at least, compressed.
 		w.once(w.back, stream.Upstream, func(_ *link, p []byte) ([]byte, verdict) { return p[:min(len(p)-1, 1+w.pick(60))], fin })
 		return nothing
 	}},
@@ -98,19 +98,19 @@ var sinkFaults = []fault{
 	}},
 }
 
-// blackhole loses all bytes of one direction until the process gives a connection up.
+// blackhole loses all bytes of one direction until the process closes a connection.
 func (w *world) blackhole(dir stream.Direction) (stop func()) {
 	w.t.Helper()
 	known, seen := w.back.opened(), len(w.back.all())
 	stop = w.lose(w.back, dir)
-	w.await(effectWithin, "a connection that is given up", func() bool {
+	w.await(effectWithin, "a closed connection", func() bool {
 		closed := func(l *link) bool { return !l.isOpen() }
 		return slices.ContainsFunc(known, closed) || slices.ContainsFunc(w.back.all()[seen:], closed)
 	})
 	return stop
 }
 
-// notice waits until the outage shows: a sender is told of it, or all go on as if there were none.
+// notice waits until senders see the outage. In durable mode they see none, and have more 200s.
 func (w *world) notice() {
 	w.t.Helper()
 	if w.stored {
@@ -120,7 +120,7 @@ func (w *world) notice() {
 	w.others(1)
 }
 
-// silence has the sink receive and not acknowledge, until a sender was told so and all have come again.
+// silence makes the sink receive and not acknowledge, until every sender has a 504 and waits again.
 func (w *world) silence() {
 	w.t.Helper()
 	w.sink().SetPolicy(lumbersink.Never())
@@ -137,7 +137,7 @@ func (w *world) silence() {
 	w.note("the sink holds %d events back", w.unacked())
 }
 
-// onAck is a script for acknowledgements; keep-alives pass.
+// onAck makes a script for acknowledgements. Keep-alives pass.
 func onAck(f func(n int) ([]byte, verdict)) script {
 	return func(_ *link, frame []byte) ([]byte, verdict) {
 		if n := ackCount(frame); n > 0 {
@@ -147,7 +147,7 @@ func onAck(f func(n int) ([]byte, verdict)) script {
 	}
 }
 
-// pick is a random number below n, from any goroutine.
+// pick is a random number below n, for any goroutine.
 func (w *world) pick(n int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// lanes is how many random scenarios run at the same time.
+// lanes is the number of random scenarios at a time.
 const lanes = 2
 
 // A run of longForm ends the process at least this often by each signal.
@@ -33,7 +33,7 @@ func TestEachFault(t *testing.T) {
 					w.strike(f)
 					w.settle()
 					if f.name == sigterm {
-						// Everybody who waited was told, and nobody who was refused had been let in.
+						// Every waiting sender had its answer, and no refused batch was taken.
 						require.Zero(t, w.copies, "copies after a stop in good order")
 					}
 				})
@@ -42,15 +42,15 @@ func TestEachFault(t *testing.T) {
 	}
 }
 
-// Processors drop and fail, differently in each attempt, and each message has two senders. The answer to one sender says
-// nothing about the copy of the other.
+// Processors drop and fail, differently in each attempt, and each message has two senders. The answer to one sender says nothing
+// about the other's copy.
 func TestProcessorsThatDropAndFail(t *testing.T) {
 	seed := seedOf(t)
 	for _, m := range modes {
 		for _, during := range []fault{{name: "nothing", start: func(*world) func() { return nothing }}, lateAcks, kill, term} {
 			t.Run(string(m)+"/"+during.name, func(t *testing.T) {
 				t.Parallel()
-				w := newWorldWithFates(t, m, "fates "+during.name, seed)
+				w := newWorld(t, m, "fates "+during.name, seed, (*world).withFates)
 				w.loadFrom(3, 6, 40, true)
 				for range 3 {
 					w.strike(during)
@@ -63,7 +63,7 @@ func TestProcessorsThatDropAndFail(t *testing.T) {
 	}
 }
 
-// Faults in any order, under any load, and the process ended in the middle of them.
+// Faults in random order under random load. The process is killed and stopped during faults.
 func TestRandomFaults(t *testing.T) {
 	seed, long := seedOf(t), durationOf(t)
 	deadline := time.Now().Add(long)
@@ -76,7 +76,7 @@ func TestRandomFaults(t *testing.T) {
 	for lane := range uint64(lanes) {
 		t.Run(fmt.Sprint("lane ", lane), func(t *testing.T) {
 			t.Parallel()
-			// The first scenario of the first lane has the seed of the run: that is how one is repeated.
+			// The first scenario of the first lane has the seed of the run, so that a scenario can be repeated.
 			for n := uint64(0); n == 0 || time.Now().Before(deadline); n++ {
 				ok := t.Run(fmt.Sprint(n), func(t *testing.T) {
 					name, seed := fmt.Sprintf("r%d-%d", lane, n), seed+lane<<32+n
@@ -85,7 +85,7 @@ func TestRandomFaults(t *testing.T) {
 					case 0:
 						newWorld(t, m, name, seed).calm()
 					case 1, 2:
-						newWorldWithFates(t, m, name, seed).storm(true)
+						newWorld(t, m, name, seed, (*world).withFates).storm(true)
 					default:
 						newWorld(t, m, name, seed).storm(false)
 					}
@@ -98,8 +98,7 @@ func TestRandomFaults(t *testing.T) {
 	}
 }
 
-// calm has the process asked to stop again and again while all others do their part: nobody has reason to send anything
-// twice.
+// calm stops the process in good order again and again, with no other fault but delays: there must be no copies.
 func (w *world) calm() {
 	w.t.Helper()
 	w.load(2+w.pick(4), 4+w.pick(80))
@@ -115,7 +114,7 @@ func (w *world) calm() {
 	require.Zero(w.t, w.copies, "copies after stops in good order")
 }
 
-// storm strikes with anything, and mostly ends the process while it is at work.
+// storm injects random faults, and mostly ends the process during a fault.
 func (w *world) storm(fates bool) {
 	w.t.Helper()
 	if senders, maxBatch := 2+w.pick(4), 4+w.pick(80); fates {

@@ -9,14 +9,14 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// figures is what a process holds. At rest it has to come back to what it was before the first fault.
+// figures are the resources of a process. At rest they must return to their values before the first fault.
 type figures struct {
 	goroutines, files, memory float64
 	inFlight                  [3]float64
 }
 
-// What may be more than before: connections that have not noticed their end, libbeat's timers, and a heap that is
-// collected when it has doubled. What leaks with each attempt or each connection is more than that after a scenario.
+// The figures may grow this much: connections before their timeout, libbeat's timers, and a heap that is collected when it has
+// doubled. A leak in each attempt or connection is more than that after a scenario.
 const (
 	moreGoroutines = 8
 	moreFiles      = 4
@@ -37,7 +37,7 @@ func figuresOf(b *harness.Beat) figures {
 	return f
 }
 
-// restsLike says whether a process is back at its level, with nothing in flight.
+// restsLike says whether a process is back at its earlier figures, with nothing in flight.
 func (f figures) restsLike(before figures) bool {
 	return f.inFlight == [3]float64{} &&
 		f.goroutines <= before.goroutines+moreGoroutines &&

@@ -11,10 +11,10 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// killsEach is how often a scenario of TestKills kills the process. The long form has endings of them in all.
+// killsEach is the number of kills in a scenario of TestKills. The long form has endings kills in all.
 const killsEach = 10
 
-// In durable mode the process is killed at any moment: of a write, a sync, a deletion or a start.
+// In durable mode the process is killed at random times: in a write, a sync, a deletion or a start.
 func TestKills(t *testing.T) {
 	seed, scenarios := seedOf(t), uint64(1)
 	if durationOf(t) >= longForm {
@@ -60,7 +60,7 @@ func (w *world) killAgainAndAgain() {
 	w.settle()
 }
 
-// startAndKill runs the process for a while, in which it may come to listen and to deliver.
+// startAndKill runs the process for a while. It may listen and deliver in that time.
 func (w *world) startAndKill(after time.Duration) {
 	w.t.Helper()
 	w.back.forward(w.sink().Addr(), len(w.procs))

@@ -11,25 +11,25 @@ import (
 	"github.com/Shopify/toxiproxy/v2/stream"
 )
 
-// A verdict is what a script decides about the connection after the bytes it let pass.
+// A verdict of a script ends the connection, or not, after the bytes that it returned.
 type verdict int
 
 const (
 	pass verdict = iota
-	fin          // close both sides, what was written before still arrives
-	rst          // close both sides with a reset, what was not read yet is gone
-	half         // close the direction of the bytes only
+	fin          // close both sides: written bytes still arrive
+	rst          // reset both sides: unread bytes are lost
+	half         // close this direction only
 )
 
-// script sees what is about to be written in one direction and decides what becomes of it. On the way from the sink it
-// gets one lumberjack frame at a time, else what was read at once.
+// script receives the bytes of one direction and returns the bytes to write. From the sink it receives one lumberjack frame at a
+// time, else the bytes of one read.
 type script func(l *link, p []byte) ([]byte, verdict)
 
 // link is one connection through a proxy.
 type link struct {
 	proxy          *proxy
 	id             int
-	owner          int // the process that had connected, or was connected to
+	owner          int // the process at one end
 	local          string
 	opened         time.Time
 	client, server *net.TCPConn
@@ -37,26 +37,25 @@ type link struct {
 
 	mu      sync.Mutex
 	ended   time.Time
-	cause   string
-	halves  int // directions that have come to their end
+	halves  int // closed directions
 	touches []touch
 	acks    []ackFrame
 	partial []byte // the beginning of a frame
 }
 
-// ackFrame is one acknowledgement that was passed on to the process, with the moment just before that.
+// ackFrame is one acknowledgement, with the time just before the process received it.
 type ackFrame struct {
 	at    time.Time
 	count int
 }
 
-// touch is a stretch of time in which a fault was at work that may end connections.
+// touch is the time of a fault that may end connections.
 type touch struct {
 	fault    string
-	from, to time.Time // to is zero while it goes on
+	from, to time.Time // to is zero during the fault
 }
 
-// touch notes that such a fault begins, or, without a name, that it is over.
+// touch records the beginning of a fault, or, without a name, its end.
 func (l *link) touch(fault string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,7 +67,7 @@ func (l *link) touch(fault string) {
 	}
 }
 
-// touched finds a fault that was at work at any time between two moments.
+// touched finds a fault between two times.
 func (l *link) touched(first, second time.Time) (t touch, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,7 +86,7 @@ func (l *link) cut(v verdict, cause string) {
 		l.mu.Unlock()
 		return
 	}
-	l.ended, l.cause = time.Now(), cause
+	l.ended = time.Now()
 	l.mu.Unlock()
 	if v == rst {
 		_ = l.client.SetLinger(0)
@@ -96,7 +95,7 @@ func (l *link) cut(v verdict, cause string) {
 	_ = l.client.Close()
 	_ = l.server.Close()
 	close(l.done)
-	l.proxy.forget(l)
+	l.proxy.note("connection %d of process %d ended: %s", l.id, l.owner, cause)
 }
 
 func (l *link) isOpen() bool {
@@ -105,15 +104,15 @@ func (l *link) isOpen() bool {
 	return l.ended.IsZero()
 }
 
-// side is one direction of a link, as the pipeline that feeds it sees it.
+// side is the writer at the end of one direction's pipeline.
 type side struct {
 	link  *link
 	dir   stream.Direction
 	to    *net.TCPConn
-	quiet bool // nothing goes out any more
+	quiet bool // writes nothing more
 }
 
-// Write never fails: a pipeline that is not emptied to its end would stay behind with all its goroutines.
+// Write never fails: a pipeline that is not read to its end leaks its goroutines.
 func (s *side) Write(p []byte) (int, error) {
 	if s.quiet {
 		return len(p), nil
@@ -128,7 +127,7 @@ func (s *side) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// pass asks the script, if there is one, and does what it says.
+// pass runs the script, if there is one, and writes its result.
 func (s *side) pass(p []byte) {
 	if s.quiet {
 		return
@@ -154,7 +153,7 @@ func (s *side) pass(p []byte) {
 	}
 }
 
-// Close is called when the direction has come to its end: one side's closing is passed on as what it is.
+// Close passes on the end of a direction as a half-close. The end of both directions closes the link.
 func (s *side) Close() error {
 	l := s.link
 	l.mu.Lock()
@@ -169,7 +168,7 @@ func (s *side) Close() error {
 	return nil
 }
 
-// takeFrames cuts what came from the sink into lumberjack's frames: version, type and a number, six bytes.
+// takeFrames cuts the sink's bytes into lumberjack frames of six bytes: version, type and a number.
 func (l *link) takeFrames(p []byte) [][]byte {
 	const size = 6
 	l.mu.Lock()
@@ -183,7 +182,7 @@ func (l *link) takeFrames(p []byte) [][]byte {
 	return frames
 }
 
-// noteAcks remembers the acknowledgements that go to the process.
+// noteAcks records the acknowledgements for the process.
 func (l *link) noteAcks(dir stream.Direction, frames []byte) {
 	if dir != stream.Downstream || !l.proxy.frames {
 		return
@@ -197,7 +196,7 @@ func (l *link) noteAcks(dir stream.Direction, frames []byte) {
 	}
 }
 
-// ackCount is how many events of its window a frame acknowledges; a keep-alive acknowledges none.
+// ackCount is the number of events of its window that a frame acknowledges. It is 0 for a keep-alive.
 func ackCount(frame []byte) int {
 	if len(frame) < 6 || frame[0] != '2' || frame[1] != 'A' {
 		return 0
@@ -205,7 +204,7 @@ func ackCount(frame []byte) int {
 	return int(binary.BigEndian.Uint32(frame[2:]))
 }
 
-// ackOf makes a frame.
+// ackOf makes a frame that acknowledges n events.
 func ackOf(n int) []byte {
 	return binary.BigEndian.AppendUint32([]byte{'2', 'A'}, uint32(n))
 }

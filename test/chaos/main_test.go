@@ -14,7 +14,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// durationEnv is how long random scenarios go on, as a Go duration.
+// durationEnv is the time for random scenarios, as a Go duration.
 const durationEnv = "RTBEAT_CHAOS_DURATION"
 
 func TestMain(m *testing.M) {

@@ -19,14 +19,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// proxy stands between two parties and disturbs them. The bytes run through toxiproxy's pipelines with its toxics for
-// delay and rate. Accepting and closing are done here, because resets, half-closes and whatever has to tell one
-// lumberjack frame from the next need the connections themselves. Toxics that end a connection are left out: their
-// pipelines are not emptied, and stay behind.
+// proxy forwards connections and disturbs them. The bytes pass toxiproxy's pipelines, with its toxics for delay and rate. The
+// connections are accepted and closed here: toxiproxy has no half-close, no reset at a chosen byte, and no lumberjack frames. Its
+// toxics that end a connection leak their pipelines.
 type proxy struct {
 	t      testing.TB
 	addr   string
-	frames bool // what comes from upstream are lumberjack frames
+	frames bool // upstream sends lumberjack frames
 	note   func(format string, args ...any)
 
 	listener net.Listener
@@ -37,10 +36,9 @@ type proxy struct {
 	mu       sync.Mutex
 	upstream string
 	owner    int
-	fault    string // the fault at work that may end connections
+	fault    string // the current fault that may end connections
 	scripts  map[stream.Direction]script
-	links    []*link // all there ever were
-	open     map[*link]bool
+	links    []*link // the closed ones too
 	closed   bool
 }
 
@@ -53,7 +51,6 @@ func startProxy(t testing.TB, frames bool, note func(string, ...any)) *proxy {
 		t: t, addr: listener.Addr().String(), frames: frames, note: note, listener: listener,
 		server:  toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop()),
 		scripts: make(map[stream.Direction]script),
-		open:    make(map[*link]bool),
 	}
 	p.toxics = toxiproxy.NewToxicCollection(toxiproxy.NewProxy(p.server, "", p.addr, ""))
 	p.accepts.Go(p.accept)
@@ -71,7 +68,7 @@ func (p *proxy) accept() {
 	}
 }
 
-// connect joins a client to the upstream. A client whose upstream is not there is closed at once.
+// connect joins a client to the upstream. Without an upstream it closes the client.
 func (p *proxy) connect(client *net.TCPConn) {
 	p.mu.Lock()
 	upstream := p.upstream
@@ -88,7 +85,6 @@ func (p *proxy) connect(client *net.TCPConn) {
 		opened: time.Now(), client: client, server: server, done: make(chan struct{}),
 	}
 	p.links = append(p.links, l)
-	p.open[l] = true
 	fault, closed := p.fault, p.closed
 	p.mu.Unlock()
 	if fault != "" {
@@ -104,15 +100,15 @@ func (p *proxy) connect(client *net.TCPConn) {
 	p.toxics.StartLink(p.server, name+" down", server, &side{link: l, dir: stream.Downstream, to: client}, stream.Downstream)
 }
 
-// forward says where new connections go, and to which process they belong.
+// forward sets the upstream of new connections, and the process that owns them.
 func (p *proxy) forward(upstream string, owner int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.upstream, p.owner = upstream, owner
 }
 
-// blame names the fault that may end connections from now on; the empty name ends that. Also those that were ended are
-// told: that a process has given a connection up is not seen here as long as its bytes are held.
+// blame names the fault that may end connections from now on. The empty name ends that. Closed connections are included: while bytes
+// are held, the proxy does not see that the process has closed its connection.
 func (p *proxy) blame(fault string) {
 	p.mu.Lock()
 	p.fault = fault
@@ -122,22 +118,16 @@ func (p *proxy) blame(fault string) {
 	}
 }
 
-// opened is the connections that are open now.
+// opened has the open connections.
 func (p *proxy) opened() []*link {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var open []*link
-	for l := range p.open {
-		open = append(open, l)
-	}
-	return open
+	return slices.DeleteFunc(p.all(), func(l *link) bool { return !l.isOpen() })
 }
 
-// all is every connection there ever was, in order.
+// all has every connection so far, in order.
 func (p *proxy) all() []*link {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clip(p.links)
+	return slices.Clone(p.links)
 }
 
 // cut ends every open connection.
@@ -147,27 +137,20 @@ func (p *proxy) cut(v verdict, cause string) {
 	}
 }
 
-func (p *proxy) forget(l *link) {
-	p.mu.Lock()
-	delete(p.open, l)
-	p.mu.Unlock()
-	p.note("connection %d of process %d ended: %s", l.id, l.owner, l.cause)
-}
-
 func (p *proxy) script(dir stream.Direction) script {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.scripts[dir]
 }
 
-// play puts a script on one direction; nil takes it off.
+// play sets the script of one direction. nil removes it.
 func (p *proxy) play(dir stream.Direction, f script) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.scripts[dir] = f
 }
 
-// add puts one of toxiproxy's toxics on one direction, and returns what takes it off.
+// add adds a toxic of toxiproxy to one direction. remove removes it.
 func (p *proxy) add(kind string, dir stream.Direction, attributes map[string]any) (remove func()) {
 	p.t.Helper()
 	name := kind + " " + dir.String()

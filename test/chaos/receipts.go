@@ -20,38 +20,30 @@ type receipt struct {
 	document string // @metadata._id
 	nameless bool   // the message has no uuid
 	at       time.Time
-	passed   time.Time // when its acknowledgement was passed on to the process; zero if it never was
-	released time.Time // when the sink released its acknowledgement; zero if it never did
-	link     *link     // that it came over; nil if unknown
-	life     string    // of the process that sent it: agent.ephemeral_id
+	passed   time.Time // the acknowledgement reached the process; zero if it never did
+	link     *link     // nil if unknown
+	life     string    // agent.ephemeral_id of the process that sent it
 	owner    int       // the number of that process
 }
 
-// receipts is every arrival at every sink, in order. The same as events has the moments at which an acknowledgement
-// reached the process in place of those at which it left the sink: a 200 for an acknowledgement that was lost on its
-// way is as false as any.
+// receipts has every arrival at every sink, in order. The events have the times at which acknowledgements reached the process, not
+// the times at which they left the sink: a 200 for a lost acknowledgement is false.
 func (w *world) receipts() ([]receipt, []lumbersink.Event) {
 	var receipts []receipt
 	var events []lumbersink.Event
 	links := w.back.all()
 	for n, sink := range w.sinks {
-		got := sink.Events()
 		byConn := make(map[string][]int)
-		for i, e := range got {
-			byConn[e.Conn] = append(byConn[e.Conn], i)
-		}
-		base := len(receipts)
-		for _, e := range got {
-			l := linkOf(links, e)
-			r := receipt{at: e.Received, released: e.Acked, link: l}
-			r.id, r.document, r.nameless = idsOf(e.Raw)
-			r.life = lifeOf(e.Raw)
+		for _, e := range sink.Events() {
+			r := receiptOf(e)
+			r.link = linkOf(links, e)
+			byConn[e.Conn] = append(byConn[e.Conn], len(receipts))
 			receipts = append(receipts, r)
-			e.Conn = fmt.Sprintf("%s to sink %d", l, n)
+			e.Conn = fmt.Sprintf("%s to sink %d", r.link, n)
 			events = append(events, e)
 		}
 		for _, of := range byConn {
-			passAcks(receipts[base:], of)
+			passAcks(receipts, of)
 		}
 	}
 	for i := range events {
@@ -61,11 +53,24 @@ func (w *world) receipts() ([]receipt, []lumbersink.Event) {
 	return receipts, events
 }
 
-// findOwners says which process sent each event. A connection of a process that was killed may be accepted when the next one
-// runs already. Then the connection passes for the next one's, but its events have another life than those of that one. Lives
-// come one after the other.
+// receiptOf reads an event. The ledger reports an event that cannot be read.
+func receiptOf(e lumbersink.Event) receipt {
+	var event struct {
+		Agent struct {
+			Life string `json:"ephemeral_id"`
+		} `json:"agent"`
+	}
+	_ = json.Unmarshal(e.Raw, &event)
+	id, message, _ := harness.MessageOf(e.Raw)
+	document, _ := harness.DocumentIDOf(e.Raw)
+	nameless := !bytes.Contains(message, []byte(`"uuid":`))
+	return receipt{id: id, document: document, nameless: nameless, at: e.Received, life: event.Agent.Life}
+}
+
+// findOwners finds the process that sent each event. A connection of a killed process may be accepted when the next process runs
+// already. The connection then looks like the next process's, but its events have another life. Lives follow one after the other.
 func findOwners(receipts []receipt) {
-	var lives []string // by when their first event came
+	var lives []string // by the time of their first event
 	owners := make(map[string]int)
 	inOrder := slices.Clone(receipts)
 	slices.SortStableFunc(inOrder, func(a, b receipt) int { return a.at.Compare(b.at) })
@@ -88,18 +93,8 @@ func findOwners(receipts []receipt) {
 	}
 }
 
-func lifeOf(raw json.RawMessage) string {
-	var event struct {
-		Agent struct {
-			Life string `json:"ephemeral_id"`
-		} `json:"agent"`
-	}
-	_ = json.Unmarshal(raw, &event) // what is no event has no message either
-	return event.Agent.Life
-}
-
-// passAcks gives the events of one connection the moments of their acknowledgements. Those come window by window, and
-// the events of a window were received at the same moment. A frame may cover a part of its window.
+// passAcks sets the acknowledgement times of one connection's events. Acknowledgements follow the windows, and the events of a window
+// were received at the same time. A frame may cover a part of its window.
 func passAcks(receipts []receipt, of []int) {
 	l := receipts[of[0]].link
 	if l == nil {
@@ -107,7 +102,7 @@ func passAcks(receipts []receipt, of []int) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	begin, done := 0, 0 // of the window: its first event, and how many events of it were acknowledged
+	begin, done := 0, 0 // of the window: its first event, and the number of its acknowledged events
 	for _, ack := range l.acks {
 		if begin >= len(of) {
 			return
@@ -126,8 +121,8 @@ func passAcks(receipts []receipt, of []int) {
 	}
 }
 
-// linkOf finds the connection that an event came over by the address from which the sink saw it. Addresses come back,
-// so the last one that was there in time counts.
+// linkOf finds the connection of an event by its address at the sink. Addresses are reused: the last connection before the event
+// counts.
 func linkOf(links []*link, e lumbersink.Event) *link {
 	address, _, _ := strings.Cut(e.Conn, "#")
 	var found *link
@@ -144,17 +139,4 @@ func (l *link) String() string {
 		return "an unknown connection"
 	}
 	return fmt.Sprintf("%d of process %d", l.id, l.owner)
-}
-
-func idsOf(raw json.RawMessage) (id, document string, nameless bool) {
-	id, message, err := harness.MessageOf(raw)
-	if err != nil {
-		return "", "", false
-	}
-	nameless = !bytes.Contains(message, []byte(`"uuid":`))
-	document, err = harness.DocumentIDOf(raw)
-	if err != nil {
-		return id, "", nameless
-	}
-	return id, document, nameless
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// emptyWithin bounds the time in which the senders get rid of what is left in their queues.
+// emptyWithin bounds the time until the senders' queues are empty.
 const emptyWithin = 60 * time.Second
 
-// settle ends a scenario: the senders empty their queues, the books are compared, and the process has to come to rest.
+// settle ends a scenario: the senders empty their queues, the ledger is checked, and the process must come to rest.
 func (w *world) settle() {
 	w.t.Helper()
 	for _, s := range w.senders {
@@ -28,7 +28,7 @@ func (w *world) settle() {
 		w.mend()
 		w.deliver()
 	}
-	w.ledger.HangUp()
+	w.ledger.CloseIdle()
 
 	w.check()
 	var now figures
@@ -44,7 +44,7 @@ func (w *world) settle() {
 	}
 }
 
-// mend takes away the processor that fails. Batches that it failed at are tried again until then.
+// mend removes the failing processor. Its batches are retried until then.
 func (w *world) mend() {
 	if len(w.settings.Processors) > 1 {
 		w.settings.Processors = w.settings.Processors[:1]
@@ -53,8 +53,7 @@ func (w *world) mend() {
 	}
 }
 
-// deliver waits for what is stored: its senders have their 200, and are not waited for any more. check tells of what never
-// comes.
+// deliver waits until the stored batches are delivered. check reports messages that never arrive.
 func (w *world) deliver() {
 	for deadline := time.Now().Add(emptyWithin); time.Now().Before(deadline); harness.Pause(w.t.Context(), 50*time.Millisecond) {
 		if _, events := w.receipts(); len(w.ledger.Lost(events)) == 0 {
@@ -63,7 +62,7 @@ func (w *world) deliver() {
 	}
 }
 
-// check compares the books, and fails with the story of what is wrong.
+// check compares answers and events, and fails with the history of broken messages.
 func (w *world) check() {
 	w.t.Helper()
 	receipts, events := w.receipts()

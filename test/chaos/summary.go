@@ -14,7 +14,7 @@ import (
 )
 
 // sum counts over all scenarios of a run.
-var sum summary
+var sum = summary{answers: map[string]int{}, faults: map[string]int{}, copies: map[string]int{}, broken: map[string]int{}}
 
 type summary struct {
 	mu        sync.Mutex
@@ -23,16 +23,13 @@ type summary struct {
 	events    int
 	answers   map[string]int
 	faults    map[string]int
-	copies    map[string]int // by what explains them
-	broken    map[string]int // by what was broken
+	copies    map[string]int // by explanation
+	broken    map[string]int // by kind of breach
 }
 
 func (s *summary) add(w *world, events []lumbersink.Event, explained map[string]int, broken []harness.Violation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.answers == nil {
-		s.answers, s.copies, s.broken = make(map[string]int), make(map[string]int), make(map[string]int)
-	}
 	s.scenarios++
 	s.messages += w.ledger.Sent()
 	s.events += len(events)
@@ -48,17 +45,14 @@ func (s *summary) add(w *world, events []lumbersink.Event, explained map[string]
 	}
 }
 
-// count notes that a fault took effect.
+// count counts a fault that took effect.
 func (s *summary) count(fault string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.faults == nil {
-		s.faults = make(map[string]int)
-	}
 	s.faults[fault]++
 }
 
-// ends is how often the process was ended by a signal.
+// ends is the number of process ends by a signal.
 func (s *summary) ends(signal string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

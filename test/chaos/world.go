@@ -1,16 +1,16 @@
 //go:build chaos
 
-// Package chaos breaks things around the rtbeat binary while senders send: connections, the sink, the process itself.
-// One ledger says afterwards whether the promise held.
+// Package chaos breaks connections, the sink and the rtbeat process while senders send. Then a ledger says whether the promise held.
 //
-// A world is a process, a sink, a proxy on each side of the process, and the senders. A fault (faults_*.go) is started
-// in it, has to take effect, and is stopped. At the end of a scenario settle waits until all is delivered and compares
-// what the senders were told with what the sink has.
+// A world has a process, a sink, a proxy on each side of the process, and the senders. A fault (faults_*.go) is started, must take
+// effect, and is stopped. At the end of a scenario, settle waits until everything is delivered, and compares the answers to the
+// senders with the events at the sink.
 package chaos
 
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,24 +22,24 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// seedEnv repeats a run: the choices of every scenario are made from it. With the seed of a scenario of TestRandomFaults
-// the first one of the run is that one. What the machine makes of it in time is not repeated.
+// seedEnv repeats a run: every scenario makes its choices from it. With the seed of a scenario of TestRandomFaults, that scenario is
+// the first of the run. The timing of the machine is not repeated.
 const seedEnv = "RTBEAT_CHAOS_SEED"
 
 const (
-	// effectWithin bounds the time until a fault meets somebody.
+	// effectWithin bounds the time until a fault takes effect.
 	effectWithin = 15 * time.Second
 	// recoverWithin bounds the time from the end of a fault to the next 200 of each sender.
 	recoverWithin = 20 * time.Second
-	// keepAlive is how often a waiting process hears from the sink; well below outputTimeout.
+	// keepAlive is the interval of the sink's keep-alives, well below outputTimeout.
 	keepAlive     = 300 * time.Millisecond
 	outputTimeout = 2 * time.Second
-	// ackTimeout is rtbeat's own timeout.
+	// ackTimeout is the setting timeout.
 	ackTimeout     = time.Second
 	shutdownBudget = 1500 * time.Millisecond
 )
 
-// mode says what a 200 is worth.
+// mode says what a 200 means: delivered, or stored on disk.
 type mode string
 
 const (
@@ -49,7 +49,7 @@ const (
 
 var modes = []mode{memory, durable}
 
-// world is what one scenario takes place in.
+// world has the parts of one scenario.
 type world struct {
 	t    testing.TB
 	name string
@@ -57,7 +57,6 @@ type world struct {
 
 	ledger  *harness.Ledger
 	tally   harness.Tally
-	calls   calls
 	senders []*sender
 	running sync.WaitGroup
 
@@ -66,27 +65,27 @@ type world struct {
 
 	settings harness.Settings
 	beat     *harness.Beat
-	before   *harness.Beat // the one before, if any
+	before   *harness.Beat // the process before, if any
 	procs    []*process
 	sinks    []*lumbersink.Sink
 	rest     figures
-	stored   bool // the process is in durable mode: 200 means stored on disk
-	copies   int  // found by settle, with an explanation
+	stored   bool // durable mode
+	copies   int  // explained copies, found by settle
 
 	mu    sync.Mutex
 	notes []harness.Note
 }
 
-// process is one life of the program.
+// process is one run of the program.
 type process struct {
-	started, ended time.Time // ended is zero while it lives
+	started, ended time.Time // ended is zero while it runs
 	how            string
 	stops          []span // while it was stopped by SIGSTOP
 }
 
 type span struct{ from, to time.Time }
 
-// ran is how long the process ran between two moments.
+// ran is the time that the process was not stopped between two moments.
 func (p *process) ran(from, to time.Time) time.Duration {
 	d := to.Sub(from)
 	for _, s := range p.stops {
@@ -102,10 +101,10 @@ func (p *process) ran(from, to time.Time) time.Duration {
 	return d
 }
 
-// closing is how long rtbeat may take for its last steps (closeTimeout in beater/shutdown.go). It hears no acknowledgement then.
+// closing bounds rtbeat's last steps (closeTimeout in beater/shutdown.go). It reads no acknowledgements in them.
 const closing = 1500 * time.Millisecond
 
-// sealed is the moment from which a process that has ended may not have heard acknowledgements.
+// sealed is the time from which an ended process may have missed acknowledgements.
 func (p *process) sealed() time.Time {
 	if strings.HasPrefix(p.how, sigterm) {
 		return p.ended.Add(-closing)
@@ -113,27 +112,8 @@ func (p *process) sealed() time.Time {
 	return p.ended
 }
 
-// newWorld starts everything, with a process at rest and senders that have not begun.
-func newWorld(t testing.TB, m mode, name string, seed uint64) *world {
-	t.Helper()
-	w := makeWorld(t, m, name, seed)
-	w.start()
-	w.warmUp()
-	return w
-}
-
-// newWorldWithFates is newWorld with processors that drop and fail.
-func newWorldWithFates(t testing.TB, m mode, name string, seed uint64) *world {
-	t.Helper()
-	w := makeWorld(t, m, name, seed)
-	w.withFates()
-	w.start()
-	w.warmUp()
-	return w
-}
-
-// makeWorld is newWorld for those who change settings before the process starts.
-func makeWorld(t testing.TB, m mode, name string, seed uint64) *world {
+// newWorld starts everything, with a process at rest and no sender yet. prepare changes settings before the process starts.
+func newWorld(t testing.TB, m mode, name string, seed uint64, prepare ...func(*world)) *world {
 	t.Helper()
 	w := &world{t: t, name: string(m) + " " + name, rng: rand.New(rand.NewPCG(seed, 0)), stored: m == durable}
 	t.Logf("%s: seed %d", w.name, seed)
@@ -163,44 +143,49 @@ func makeWorld(t testing.TB, m mode, name string, seed uint64) *world {
 		w.settings.Rtbeat["max_body_bytes"] = "1MiB"
 		w.settings.Rtbeat["durable.max_bytes"] = "64MiB" // segments of the least size: 4 MiB
 	}
+	for _, f := range prepare {
+		f(w)
+	}
+	w.start()
+	w.warmUp()
 	return w
 }
 
-// note keeps what happened, for the story of a message.
+// note records an event for the report.
 func (w *world) note(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.notes = append(w.notes, harness.Note{At: time.Now(), Text: fmt.Sprintf(format, args...)})
 }
 
-// start runs the program. Connections accepted from here on belong to this life.
+// start runs the program. Connections accepted from now on belong to this process.
 func (w *world) start() {
 	w.t.Helper()
 	n := len(w.procs)
 	w.back.forward(w.sink().Addr(), n)
 	w.procs = append(w.procs, &process{started: time.Now()})
 	if w.before != nil {
-		w.before.Forget() // the last two tell what there is to tell
+		w.before.Forget() // the logs of the last two are enough
 	}
 	w.before, w.beat = w.beat, harness.StartBeat(w.t, w.settings)
 	w.front.forward(w.beat.Addr, n)
 	w.note("process %d listens", n)
 }
 
-// gone notes the end of the current life.
+// gone records the end of the current process.
 func (w *world) gone(how string) {
 	p := w.procs[len(w.procs)-1]
 	p.ended, p.how = time.Now(), how
 	w.note("process %d is gone: %s", len(w.procs)-1, how)
 }
 
-// warmUp has one message delivered, and takes the figures of the process at rest.
+// warmUp delivers one message, and reads the figures of the process at rest.
 func (w *world) warmUp() {
 	w.t.Helper()
 	a := w.ledger.Post(w.t.Context(), w.beat.Addr, harness.NewBatch(w.name+"-warm-up", 1))
 	require.NoError(w.t, a.Err)
 	require.Equal(w.t, 200, a.Code, "%s", a)
-	w.ledger.HangUp()
+	w.ledger.CloseIdle()
 	w.rest = figuresOf(w.beat)
 }
 
@@ -212,41 +197,35 @@ func (w *world) loadFrom(producers, senders, maxBatch int, fates bool) {
 	for n := range senders {
 		s := &sender{
 			name: fmt.Sprintf("%s-s%d", w.name, n), rng: rand.New(rand.NewPCG(w.rng.Uint64(), 0)),
-			ledger: w.ledger, addr: w.front.addr, tally: &w.tally, calls: &w.calls, maxBatch: maxBatch,
+			ledger: w.ledger, addr: w.front.addr, tally: &w.tally, maxBatch: maxBatch,
 			producer: fmt.Sprintf("%s-p%d", w.name, n%producers), fates: fates,
-			nameless: w.stored && !fates, // the copies of one could not be told from those of another sender
+			nameless: w.stored && !fates, // two senders' copies of a nameless message look alike
 		}
 		s.feeding.Store(true)
 		w.senders = append(w.senders, s)
 		w.running.Go(func() { s.run(w.t.Context()) })
 	}
-	// Whoever fails a test ends its goroutine, not its senders: the context of the test does that before this waits.
-	w.t.Cleanup(w.running.Wait)
+	w.t.Cleanup(w.running.Wait) // the test's context ends before
 	w.flow()
 }
 
-// flow waits until each sender has a 200 for an attempt that began after now: all is well.
+// flow waits until each sender has a 200 for an attempt that began after now.
 func (w *world) flow() {
 	w.t.Helper()
 	now := time.Now().UnixNano()
 	w.await(recoverWithin, "a 200 for each sender", func() bool {
-		for _, s := range w.senders {
-			if s.lastOK.Load() < now {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(w.senders, func(s *sender) bool { return s.lastOK.Load() < now })
 	})
 }
 
-// oks waits until this many more 200s were given.
+// oks waits for n more 200s.
 func (w *world) oks(n int) {
 	w.t.Helper()
 	before := w.tally.Counts()["200"]
 	w.await(recoverWithin, fmt.Sprintf("%d more 200s", n), func() bool { return w.tally.Counts()["200"] >= before+n })
 }
 
-// others waits until an attempt more has ended without a 200.
+// others waits for n more attempts without a 200.
 func (w *world) others(n int) {
 	w.t.Helper()
 	count := func() (sum int) {
@@ -266,20 +245,20 @@ func (w *world) await(within time.Duration, what string, holds func() bool) {
 	harness.Await(w.t, within, what, holds)
 }
 
-// sink is the one that runs, or ran last.
+// sink is the running sink, or the last one.
 func (w *world) sink() *lumbersink.Sink { return w.sinks[len(w.sinks)-1] }
 
-// startSink runs a sink of which the ledger knows.
+// startSink runs a new sink.
 func (w *world) startSink(addr string, p lumbersink.Policy) {
 	w.t.Helper()
 	sink, err := lumbersink.Listen(addr, harness.SinkTimes(lumbersink.WithPolicy(p), lumbersink.WithKeepAlive(keepAlive))...)
 	require.NoError(w.t, err)
 	w.sinks = append(w.sinks, sink)
-	w.t.Cleanup(func() { _ = sink.Close() }) // settle looks at Err
+	w.t.Cleanup(func() { _ = sink.Close() }) // settle checks Err
 	w.note("sink %d listens", len(w.sinks)-1)
 }
 
-// killSink ends the sink with all its connections. Its address stays free for the next one.
+// killSink ends the sink with all its connections, and returns its address for the next sink.
 func (w *world) killSink() (addr string) {
 	w.t.Helper()
 	require.NoError(w.t, w.sink().Close())
@@ -287,5 +266,5 @@ func (w *world) killSink() (addr string) {
 	return w.sink().Addr()
 }
 
-// unacked is how many events the sink holds back.
+// unacked is the number of events that the sink holds back.
 func (w *world) unacked() int { return w.sink().Received() - w.sink().Acked() }

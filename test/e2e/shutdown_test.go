@@ -17,7 +17,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// requireRefusedStop is a 503 because the process is stopping.
+// requireRefusedStop requires a 503 because of the shutdown.
 func requireRefusedStop(t testing.TB, a harness.Answer) {
 	t.Helper()
 	require.NoError(t, a.Err)
@@ -27,7 +27,7 @@ func requireRefusedStop(t testing.TB, a harness.Answer) {
 	require.NotEmpty(t, a.Header.Get("Retry-After"), "%s", a)
 }
 
-// requireAccount holds the last words of a process against the events it should have counted.
+// requireAccount compares the last log line of a process with the expected events.
 func requireAccount(t testing.TB, b *harness.Beat, delivered, unacknowledged int) {
 	t.Helper()
 	entry, ok := b.Log.Find("stopped: ")
@@ -37,7 +37,7 @@ func requireAccount(t testing.TB, b *harness.Beat, delivered, unacknowledged int
 	require.EqualValues(t, unacknowledged, entry.Fields["unacknowledged_events"], "%s", entry.Line)
 }
 
-// The budget holds in the worst state, too: the queue full, workers blocked on it, batches waiting for the workers.
+// The budget also holds in the worst state: a full queue, blocked workers, batches that wait for workers.
 func TestSIGTERMWhileTheQueueIsFull(t *testing.T) {
 	t.Parallel()
 	const budget, senders, messages = 2 * time.Second, 6, 500
@@ -66,7 +66,7 @@ func TestSIGTERMWhileTheQueueIsFull(t *testing.T) {
 	l.Check(t, sink)
 }
 
-// refusesConnections says whether the listener is gone.
+// refusesConnections says whether the listener is closed.
 func refusesConnections(addr string) bool {
 	conn, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
@@ -76,7 +76,7 @@ func refusesConnections(addr string) bool {
 	return false
 }
 
-// The ack comes after the signal: the sender gets its 200, and not a moment before the ack.
+// The ack arrives after the signal: the sender has its 200, and not before the ack.
 func TestSIGTERMWaitsForALateAck(t *testing.T) {
 	t.Parallel()
 	const delay, budget = 1500 * time.Millisecond, 10 * time.Second
@@ -92,14 +92,14 @@ func TestSIGTERMWaitsForALateAck(t *testing.T) {
 	requireDelivered(t, <-answer, len(batch))
 	code, exited := b.WaitExit(budget)
 	require.Zero(t, code)
-	require.True(t, exited.After(harness.LastAck(sink)), "exit before the ack")
-	// Nothing is left to wait for after the ack, so the budget must not be used up.
+	require.True(t, exited.After(sink.Events()[0].Acked), "exit before the ack")
+	// After the ack there is nothing left to wait for, so the budget must not be used up.
 	require.Less(t, exited.Sub(signalled), delay+slack)
 	requireAccount(t, b, len(batch), 0)
 	l.CheckOnce(t, sink)
 }
 
-// The ack never comes: the sender is told so, and the budget holds.
+// The ack never arrives: the sender has a 503, and the budget holds.
 func TestSIGTERMGivesUpOnASilentSink(t *testing.T) {
 	t.Parallel()
 	const budget = 3 * time.Second
@@ -120,7 +120,7 @@ func TestSIGTERMGivesUpOnASilentSink(t *testing.T) {
 	l.Check(t, sink)
 }
 
-// An impatient supervisor signals again; the drain goes on as if it had not.
+// A second signal does not change the drain.
 func TestSecondSIGTERMDoesNoHarm(t *testing.T) {
 	t.Parallel()
 	const delay = 2 * time.Second
@@ -133,7 +133,7 @@ func TestSecondSIGTERMDoesNoHarm(t *testing.T) {
 	harness.Arrived(t, sink, len(batch))
 	signalled := b.Terminate()
 	harness.Await(t, prompt, "the listener to close", func() bool { return refusesConnections(b.Addr) })
-	require.Empty(t, answer, "the second signal has to meet the drain")
+	require.Empty(t, answer, "the second signal must arrive during the drain")
 	b.Terminate()
 
 	requireDelivered(t, <-answer, len(batch))
@@ -143,7 +143,7 @@ func TestSecondSIGTERMDoesNoHarm(t *testing.T) {
 	l.CheckOnce(t, sink)
 }
 
-// Senders that do not know of the stop keep posting through it: each attempt has an honest end.
+// Senders that do not know of the shutdown go on posting: each attempt has a correct end.
 func TestSendersPostThroughSIGTERM(t *testing.T) {
 	t.Parallel()
 	const senders, messages = 6, 10
@@ -198,12 +198,12 @@ func TestSendersPostThroughSIGTERM(t *testing.T) {
 		require.False(t, told, "%s was refused with %v and is at the sink", id, answer)
 	}
 	requireAccount(t, b, len(events), 0)
-	// Watching is the only way to see that nothing comes.
+	// Only watching shows that no event arrives.
 	require.Never(t, func() bool { return sink.Received() != len(events) }, 500*time.Millisecond, 50*time.Millisecond)
 }
 
-// A balancer needs to see the process leave before it does: not ready, yet still serving.
-func TestNotReadyBeforeTheDoorCloses(t *testing.T) {
+// A load balancer must see the process as not ready while it still serves.
+func TestNotReadyBeforeTheListenerCloses(t *testing.T) {
 	t.Parallel()
 	const delay = 3 * time.Second
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -220,7 +220,7 @@ func TestNotReadyBeforeTheDoorCloses(t *testing.T) {
 	batch := harness.NewBatch("during-the-delay", 2)
 	a := l.Post(t.Context(), b.Addr, batch)
 	requireDelivered(t, a, len(batch))
-	require.Less(t, a.At.Sub(signalled), delay, "the story needs an answer within the delay")
+	require.Less(t, a.At.Sub(signalled), delay, "the test needs an answer within the delay")
 
 	code, exited := b.WaitExit(delay + slack)
 	require.Zero(t, code)

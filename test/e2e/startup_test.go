@@ -37,16 +37,16 @@ func TestTakenPortIsOneClearLine(t *testing.T) {
 		Sink:   harness.DeadAddress(t),
 		Rtbeat: map[string]any{"port": taken.Addr().(*net.TCPAddr).Port},
 	})
-	require.Len(t, r.Lines(), 1, "stderr:\n%s", r.Stderr)
+	require.Len(t, strings.Split(strings.TrimSpace(r.Stderr), "\n"), 1, "stderr:\n%s", r.Stderr)
 	require.Contains(t, r.Stderr, taken.Addr().String())
 	require.Contains(t, r.Stderr, "address already in use")
 }
 
-func TestNonsenseIsRefusedAtStart(t *testing.T) {
+func TestInvalidSettingsAreRefusedAtStart(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		settings harness.Settings
-		names    string // the setting that stderr has to name
+		names    string // the setting that stderr must name
 	}{
 		"unknown key": {
 			harness.Settings{Rtbeat: map[string]any{"max_body_byte": 10}}, "max_body_byte",
@@ -63,7 +63,7 @@ func TestNonsenseIsRefusedAtStart(t *testing.T) {
 		"delay beyond the budget": {
 			harness.Settings{Rtbeat: map[string]any{"shutdown_delay": 10, "shutdown_timeout": 5}}, "shutdown_delay",
 		},
-		// A batch that waits in the queue for longer than its sender does can only be answered 504.
+		// A batch that waits in the queue for longer than its timeout can only be answered 504.
 		"flush timeout reaches timeout": {
 			harness.Settings{
 				Rtbeat: map[string]any{"timeout": 5},
@@ -84,8 +84,8 @@ func TestNonsenseIsRefusedAtStart(t *testing.T) {
 	}
 }
 
-// The file that is shipped, as it is but for addresses: one small message is confirmed at once. libbeat's own
-// default holds a small batch back for 10 s, which is the double of our timeout.
+// The shipped file with other addresses: one small message is confirmed at once. libbeat's default would hold a small batch back
+// for 10 s.
 func TestShippedConfigDeliversASmallBatch(t *testing.T) {
 	t.Parallel()
 	shipped, err := filepath.Abs(filepath.Join(harness.RepoRoot, "rtbeat.yml"))
@@ -106,7 +106,7 @@ func TestShippedConfigDeliversASmallBatch(t *testing.T) {
 	b.Stop()
 }
 
-// The same holds for a file that says nothing of a queue at all, and for one that changes another of its settings.
+// The same holds for a file without a queue setting, and for a file with another one.
 func TestNoQueueSettingHoldsASmallBatchBack(t *testing.T) {
 	t.Parallel()
 	for name, queue := range map[string]map[string]any{
@@ -125,7 +125,7 @@ func TestNoQueueSettingHoldsASmallBatchBack(t *testing.T) {
 	}
 }
 
-// Zero is no waiting time: the default is taken, and the log says so.
+// Zero is no valid timeout: the default applies, and the log says so.
 func TestZeroTimeoutFallsBackWithAWarning(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Delay(200*time.Millisecond))

@@ -20,7 +20,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// Sockets come by name, and what rtbeat.yml says of ports is not used then.
+// Sockets have names. rtbeat then ignores the ports of rtbeat.yml.
 func TestInheritedSockets(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -46,7 +46,7 @@ func TestInheritedSockets(t *testing.T) {
 	l.CheckOnce(t, sink)
 }
 
-// A socket alone needs no name, a Unix socket's file stays, and a wrong set of sockets is an error that says which.
+// A single socket needs no name, and a Unix socket's file stays. An error names the wrong socket.
 func TestInheritedSocketsByAnyOtherName(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -82,15 +82,16 @@ func TestInheritedSocketsByAnyOtherName(t *testing.T) {
 		`more than one socket named "in"`:                      {in, again},
 		`which must be a stream socket that listens`:           {{Name: "in", File: packets}},
 	} {
-		code, log := harness.RunWithSockets(t, harness.Settings{Sink: sink.Addr(), Sockets: sockets})
+		b := harness.Launch(t, harness.Settings{Sink: sink.Addr(), Sockets: sockets})
+		code, _ := b.WaitExit(30 * time.Second)
 		require.Equal(t, 1, code, "%s", want)
-		require.Contains(t, log, want)
+		require.Contains(t, b.Log.String(), want)
 	}
 }
 
-// Twenty restarts under senders that never pause, on a socket that somebody else holds: no connection is refused, every
-// request has an answer, which is 200 or 503, and nothing is lost. A third of the senders makes a connection for each
-// request, a third keeps it busy, a third keeps it idle for most of the time.
+// Twenty restarts during traffic without a pause, on a socket of another process: no connection is refused, every request is
+// answered 200 or 503, and nothing is lost. A third of the senders makes a connection for each request, a third keeps it busy,
+// and a third keeps it mostly idle.
 func TestTwentyRestartsOnAnInheritedSocket(t *testing.T) {
 	harness.Long(t)
 	const restarts, senders = 20, 9
@@ -114,7 +115,7 @@ func TestTwentyRestartsOnAnInheritedSocket(t *testing.T) {
 					harness.Pause(t.Context(), time.Duration(rand.IntN(40))*time.Millisecond) // so that its connection is idle
 				}
 				batch := harness.NewBatch(fmt.Sprintf("restart-%d-%d", s, n), 3)
-				for { // a sender repeats what was refused
+				for { // a sender repeats a refused batch
 					a := l.PostBy(t.Context(), client, "http://"+addr+"/in", nil, batch)
 					answers.Add(a)
 					if a.Code == http.StatusOK {
@@ -150,8 +151,7 @@ func TestTwentyRestartsOnAnInheritedSocket(t *testing.T) {
 	l.Check(t, sink)
 }
 
-// onceOnly keeps net/http from repeating a request by itself where a connection that it kept was closed: a sender that
-// is no Go program would not either.
+// onceOnly prevents net/http's own retry on a closed connection: senders in other languages do not have it.
 type onceOnly struct{ inner http.RoundTripper }
 
 func (o onceOnly) RoundTrip(req *http.Request) (*http.Response, error) {

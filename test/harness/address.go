@@ -12,17 +12,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Ports for the programs that cannot take any free one. They lie below those that the system gives to others, so that
-// nobody gets one between the look and the listening.
+// Ports for programs that need a fixed port. They are below the system's ephemeral ports, so that no other process gets one between
+// the test here and the program's start.
 const firstPort, lastPort = 15000, 30000
 
 var lastTaken = func() *atomic.Int64 {
 	var n atomic.Int64
-	n.Store(rand.Int64N(lastPort - firstPort)) // two runs at the same time start at different ones
+	n.Store(rand.Int64N(lastPort - firstPort)) // parallel runs start at different ports
 	return &n
 }()
 
-// FreeAddress is one at which nobody listens, and its port.
+// FreeAddress returns an address without a listener, and its port.
 func FreeAddress(t testing.TB) (addr, port string) {
 	t.Helper()
 	for range lastPort - firstPort {
@@ -37,10 +37,10 @@ func FreeAddress(t testing.TB) (addr, port string) {
 	return "", ""
 }
 
-// SocketPath is short enough for a Unix socket, which one in t.TempDir is not with every test's name.
+// SocketPath returns a path for a Unix socket. With a long test name, a path in t.TempDir is too long.
 func SocketPath(t testing.TB, name string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "s") //nolint:usetesting // its paths are too long
+	dir, err := os.MkdirTemp("", "s") //nolint:usetesting // its paths are too long for a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	return filepath.Join(dir, name)

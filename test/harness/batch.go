@@ -14,10 +14,10 @@ type Message struct {
 	Raw json.RawMessage
 }
 
-// Batch is what one POST carries, in the shape of rxtx.
+// Batch has the messages of one POST, in the form of rxtx.
 type Batch []Message
 
-// Body is the batch on the wire, under a batch uuid of its own: rxtx, too, makes a new one for every attempt.
+// Body is the batch as JSON, with a new batch uuid, as rxtx makes one for every attempt.
 func (b Batch) Body() []byte {
 	var buf bytes.Buffer
 	fmt.Fprintf(&buf, `{"uuid":%q,"size":%d,"messages":[`, rand.Text(), len(b))
@@ -31,12 +31,12 @@ func (b Batch) Body() []byte {
 	return buf.Bytes()
 }
 
-// NewBatch makes n messages called name-0, name-1, … of a little over 150 bytes each.
+// NewBatch makes n messages with the ids name-0, name-1, … of about 150 bytes each.
 func NewBatch(name string, n int) Batch {
 	return NewLabelledBatch(name, n, func(int) string { return "keep" })
 }
 
-// NewLabelledBatch lets a story choose each message's label, which its processors look at.
+// NewLabelledBatch is NewBatch with a label for each message, for processors.
 func NewLabelledBatch(name string, n int, label func(i int) string) Batch {
 	b := make(Batch, n)
 	for i := range b {
@@ -48,7 +48,7 @@ func NewLabelledBatch(name string, n int, label func(i int) string) Batch {
 	return b
 }
 
-// Padded is NewBatch with a payload that makes each message at least size bytes long.
+// Padded is NewBatch with messages of at least size bytes.
 func Padded(name string, n, size int) Batch {
 	b := NewBatch(name, n)
 	for i, m := range b {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"strconv"
@@ -17,14 +18,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// senderTimeout is how long a sender waits for an answer; rxtx's own client waits as long.
+// senderTimeout is the time that a sender waits for an answer, as rxtx's client does.
 const senderTimeout = 60 * time.Second
 
-// Answer is what a sender learnt from one POST.
+// Answer is the result of one request, as its sender sees it.
 type Answer struct {
-	// Start is before the first byte was sent, At when the first byte of the answer (or the error) came.
+	// Start is before the first byte was sent. At is the time of the answer's first byte, or of the error.
 	Start, At time.Time
-	// Err is set when no HTTP answer came at all.
+	// Err is set when there was no HTTP answer.
 	Err    error
 	Code   int
 	Header http.Header
@@ -38,11 +39,11 @@ type Answer struct {
 	}
 }
 
-// Took is how long the sender waited.
+// Took is the time that the sender waited.
 func (a Answer) Took() time.Duration { return a.At.Sub(a.Start) }
 
-// tookNothing says whether the sender was told that nothing of its batch was taken.
-func (a Answer) tookNothing() bool {
+// isRefused says whether the answer means that no message of the batch was taken.
+func (a Answer) isRefused() bool {
 	refused := a.Code >= 400 && a.Code < 500 || a.Code == http.StatusServiceUnavailable &&
 		(a.Body.Reason == "in_flight_limit" || a.Body.Reason == "output_stalled" || a.Body.Reason == "queue_full")
 	return a.Err == nil && refused
@@ -56,7 +57,7 @@ func (a Answer) String() string {
 	return strconv.Itoa(a.Code) + " " + strings.TrimSpace(string(a.Raw)) + " after " + a.Took().String()
 }
 
-// Client talks HTTP to a process. Each has its own connections, so that one story's are not another's.
+// Client sends HTTP requests to a process. Clients share no connections.
 type Client struct {
 	http *http.Client
 }
@@ -66,23 +67,36 @@ func NewClient(t testing.TB) *Client {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 32}
 	t.Cleanup(transport.CloseIdleConnections)
+	return NewClientOver(transport)
+}
+
+// NewClientOver makes a client over the caller's transport.
+func NewClientOver(transport http.RoundTripper) *Client {
 	return &Client{http: &http.Client{Transport: transport, Timeout: senderTimeout}}
 }
 
-// Post sends a body as it is.
+// Post sends a body unchanged.
 func (c *Client) Post(ctx context.Context, addr string, body []byte) Answer {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/in", bytes.NewReader(body))
+	return c.PostTo(ctx, intakeURL(addr), nil, body)
+}
+
+// PostTo sends a body to any URL, with more headers.
+func (c *Client) PostTo(ctx context.Context, url string, header http.Header, body []byte) Answer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
-		return Answer{Err: err}
+		return Answer{Start: time.Now(), At: time.Now(), Err: err}
 	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Content-Type", "application/json")
 	return c.Do(req)
 }
 
-// Do sends any request and notes the times.
+func intakeURL(addr string) string { return "http://" + addr + "/in" }
+
+// Do sends a request and notes the times.
 func (c *Client) Do(req *http.Request) Answer {
 	var a Answer
-	// The first byte, not the end of the body: "no 200 before the ack" is judged by the earliest the sender can know.
+	// The ledger needs the first byte: from then on the sender may know the answer.
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
 		GotFirstResponseByte: func() { a.At = time.Now() },
 	}))
@@ -98,15 +112,15 @@ func (c *Client) Do(req *http.Request) Answer {
 		a.Err = err
 		return a
 	}
-	// Not every answer is JSON (/metrics); a story that needs a field asserts it.
+	// Not every answer is JSON (/metrics). A test that needs a field asserts it.
 	_ = json.Unmarshal(a.Raw, &a.Body)
 	return a
 }
 
-// Get asks one of the process's own pages.
+// Get requests a page of the process.
 func (b *Beat) Get(path string) Answer {
 	b.t.Helper()
-	// A connection of its own: these questions are also asked of a process that is closing its connections.
+	// A new connection: tests also call this while the process closes its idle connections.
 	transport := &http.Transport{DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
 	c := &Client{http: &http.Client{Transport: transport, Timeout: 5 * time.Second}}
@@ -115,7 +129,7 @@ func (b *Beat) Get(path string) Answer {
 	return c.Do(req)
 }
 
-// Metrics reads /metrics: sample name with its labels as written → value.
+// Metrics reads /metrics: the values by sample name, with its labels as written.
 func (b *Beat) Metrics() map[string]float64 {
 	b.t.Helper()
 	a := b.Get("/metrics")
@@ -138,7 +152,7 @@ func (b *Beat) Metrics() map[string]float64 {
 	return samples
 }
 
-// Metric is one sample without labels; a metric that is not there fails the test rather than count as zero.
+// Metric is one sample without labels. A missing metric fails the test.
 func (b *Beat) Metric(name string) float64 {
 	b.t.Helper()
 	samples := b.Metrics()
@@ -146,7 +160,7 @@ func (b *Beat) Metric(name string) float64 {
 	return samples[name]
 }
 
-// Answers is how often the process says that it gave this answer.
+// Answers is the process's own count of an answer.
 func (b *Beat) Answers(code int, reason string) int {
 	b.t.Helper()
 	return int(b.Metrics()[fmt.Sprintf(`rtbeat_answers_total{code="%d",reason=%q}`, code, reason)])

@@ -12,8 +12,8 @@ import (
 	"github.com/txn2/rtbeat/internal/lumbersink"
 )
 
-// DocumentID is the id that rtbeat gives to the document of a message that has a uuid, as docs/delivery.md says it. It is
-// written here once more, because stores hold documents under these ids.
+// DocumentID is rtbeat's document id for a message with a uuid, as docs/delivery.md defines it. It is computed here a second time,
+// because it must never change: stores hold documents under these ids.
 func DocumentID(message []byte) string {
 	sum := sha256.Sum256(message)
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
@@ -27,7 +27,7 @@ func (b Batch) DocumentIDs() (ids []string) {
 	return ids
 }
 
-// DocumentIDOf takes the id of the document out of an event; it is empty where the event has none.
+// DocumentIDOf returns the document id of an event, or "" if it has none.
 func DocumentIDOf(raw json.RawMessage) (string, error) {
 	var event struct {
 		Metadata struct {
@@ -35,12 +35,12 @@ func DocumentIDOf(raw json.RawMessage) (string, error) {
 		} `json:"@metadata"`
 	}
 	if err := json.Unmarshal(raw, &event); err != nil {
-		return "", fmt.Errorf("event is no JSON: %w: %s", err, raw)
+		return "", fmt.Errorf("event is not JSON: %w: %s", err, raw)
 	}
 	return event.Metadata.ID, nil
 }
 
-// RequireDocumentIDs demands that each event has the id of the message that was sent, by which a store keeps one copy.
+// RequireDocumentIDs requires that each event has the document id of its message, so that a store keeps one copy.
 func (l *Ledger) RequireDocumentIDs(t testing.TB, events []lumbersink.Event) {
 	t.Helper()
 	l.mu.Lock()

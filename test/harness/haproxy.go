@@ -15,13 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// HAProxy is one that runs beside a test, and the socket that tells its state.
+// HAProxy is a running HAProxy, with the socket of its statistics.
 type HAProxy struct {
 	t     testing.TB
 	stats string
 }
 
-// StartHAProxy runs HAProxy with a recipe, to which the test adds a socket to look into it.
+// StartHAProxy runs HAProxy with a recipe and a socket for its statistics.
 func StartHAProxy(t testing.TB, path, conf, listens string) *HAProxy {
 	t.Helper()
 	dir := t.TempDir()
@@ -31,8 +31,8 @@ func StartHAProxy(t testing.TB, path, conf, listens string) *HAProxy {
 	return h
 }
 
-// Row is what HAProxy knows of a server, by the names of its columns; FRONTEND and BACKEND are servers, too. It is empty
-// while HAProxy has not made its socket yet, which it does after it listens.
+// Row has HAProxy's statistics of a server, by column name; FRONTEND and BACKEND are servers, too. It is nil until HAProxy has made
+// its socket, shortly after it listens.
 func (h *HAProxy) Row(proxy, server string) map[string]string {
 	h.t.Helper()
 	c, err := net.Dial("unix", h.stats)
@@ -56,6 +56,6 @@ func (h *HAProxy) Row(proxy, server string) map[string]string {
 			return row
 		}
 	}
-	require.FailNow(h.t, "HAProxy knows no such server", "%s/%s: %s", proxy, server, all)
+	require.FailNow(h.t, "HAProxy has no such server", "%s/%s: %s", proxy, server, all)
 	return nil
 }

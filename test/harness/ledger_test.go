@@ -10,8 +10,8 @@ import (
 	"github.com/txn2/rtbeat/internal/lumbersink"
 )
 
-// Every e2e verdict rests on the ledger, so each lie it is there to catch is told to it once.
-func TestLedgerCatchesEachLie(t *testing.T) {
+// The verdict of every suite rests on the ledger, so each breach is shown to it once.
+func TestLedgerFindsEachBreach(t *testing.T) {
 	answered := time.Now()
 	before, after := answered.Add(-time.Millisecond), answered.Add(time.Millisecond)
 	event := func(message string, acked time.Time) lumbersink.Event {
@@ -23,7 +23,7 @@ func TestLedgerCatchesEachLie(t *testing.T) {
 		code   int
 		drop   []string
 		events []lumbersink.Event
-		want   string // empty: no complaint
+		want   string // empty: no violation
 	}{
 		"the truth":                    {200, nil, []lumbersink.Event{event(a, before), event(b, before)}, ""},
 		"a second copy, not acked":     {200, nil, []lumbersink.Event{event(a, before), event(b, before), event(a, time.Time{})}, ""},
@@ -44,50 +44,49 @@ func TestLedgerCatchesEachLie(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := NewLedger(t)
 			l.WillDrop(tt.drop...)
-			p := l.open(Batch{{ID: "a", Raw: json.RawMessage(a)}, {ID: "b", Raw: json.RawMessage(b)}})
-			p.answered, p.answer.Code, p.answer.At, p.answer.Body.Messages = true, tt.code, answered, 2
+			p := l.open(Batch{{ID: "a", Raw: json.RawMessage(a)}, {ID: "b", Raw: json.RawMessage(b)}}, Attributes{})
+			p.Ended, p.Answer.Code, p.Answer.At, p.Answer.Body.Messages = true, tt.code, answered, 2
 
 			broken := l.Violations(tt.events)
 			if tt.want == "" {
 				require.Empty(t, broken)
 				return
 			}
-			require.Len(t, broken, 1, "one lie, one complaint")
+			require.Len(t, broken, 1, "one breach, one violation")
 			require.Contains(t, broken[0].String(), tt.want)
 			require.Contains(t, l.Report(broken, tt.events, nil), broken[0].ID)
 		})
 	}
 }
 
-// A processor may look at what one sender adds: its 200 says nothing of the same message from another.
-func TestLedgerTellsApartWhoseMessageWasDropped(t *testing.T) {
+// A processor may drop the message of one sender only: the 200 for it says nothing about the same message from another sender.
+func TestLedgerKnowsWhoseMessageWasDropped(t *testing.T) {
 	l := NewLedger(t)
 	batch := Batch{{ID: "a", Raw: json.RawMessage(`{}`)}}
-	dropped, plain := l.open(batch), l.open(batch)
-	dropped.mayDrop = map[string]bool{"a": true}
-	for _, p := range []*post{dropped, plain} {
-		p.answer.At, p.answer.Body.Messages = time.Now(), 1
-		p.answer.Code = 503
-		p.answered = true
+	dropped, plain := l.open(batch, Attributes{MayDrop: func(Message) bool { return true }}), l.open(batch, Attributes{})
+	for _, p := range []*Attempt{dropped, plain} {
+		p.Answer.At, p.Answer.Body.Messages = time.Now(), 1
+		p.Answer.Code = 503
+		p.Ended = true
 	}
-	require.Len(t, l.Lost(nil), 1, "nobody was told 200")
-	dropped.answer.Code = 200
+	require.Len(t, l.Lost(nil), 1, "no sender has a 200")
+	dropped.Answer.Code = 200
 	require.Len(t, l.Violations(nil), 1, "the answer says that nothing was filtered")
-	dropped.answer.Body.Filtered = 1
+	dropped.Answer.Body.Filtered = 1
 	require.Empty(t, l.Violations(nil), "dropped on purpose")
 	require.Empty(t, l.Lost(nil))
-	plain.answer.Code = 200
+	plain.Answer.Code = 200
 	broken := l.Violations(nil)
 	require.Len(t, broken, 1)
 	require.Contains(t, broken[0].What, "never reached")
 }
 
-// A message counts as delivered when one of its copies was acknowledged, and not because it arrived.
-func TestLedgerMissesWhatIsLost(t *testing.T) {
+// A message is delivered when one of its copies was acknowledged. Its arrival is not enough.
+func TestLedgerFindsLostMessages(t *testing.T) {
 	l := NewLedger(t)
 	l.WillDrop("filtered")
 	for _, id := range []string{"delivered", "silent", "gone", "filtered"} {
-		l.open(Batch{{ID: id, Raw: json.RawMessage(`{}`)}})
+		l.open(Batch{{ID: id, Raw: json.RawMessage(`{}`)}}, Attributes{})
 	}
 	event := func(id string, acked time.Time) lumbersink.Event {
 		return lumbersink.Event{Raw: json.RawMessage(`{"rxtxMsg":{"uuid":"` + id + `"}}`), Acked: acked}

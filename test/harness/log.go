@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// Log collects a process's stderr line by line and lets a test wait for a line.
+// Log collects the output of a process line by line, and lets a test wait for a line.
 type Log struct {
 	mu      sync.Mutex
 	lines   []string
@@ -21,36 +21,31 @@ type Log struct {
 
 func newLog() *Log { return &Log{grew: make(chan struct{})} }
 
-// Write takes whatever the pipe delivers; lines are cut here because a write may end anywhere.
+// Write cuts lines itself, because a write may end anywhere.
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.partial = append(l.partial, p...)
-	grown := false
 	for {
-		i := bytes.IndexByte(l.partial, '\n')
-		if i < 0 {
+		line, rest, found := bytes.Cut(l.partial, []byte("\n"))
+		if !found {
 			break
 		}
-		l.lines = append(l.lines, string(l.partial[:i]))
-		l.partial = l.partial[i+1:]
-		grown = true
+		l.lines, l.partial = append(l.lines, string(line)), rest
 	}
-	if grown {
-		close(l.grew)
-		l.grew = make(chan struct{})
-	}
+	close(l.grew)
+	l.grew = make(chan struct{})
 	return len(p), nil
 }
 
-// String is everything so far, for searching and for showing.
+// String is the whole log so far.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Join(l.lines, "\n") + "\n" + string(l.partial)
 }
 
-// Tail is the end of the log, shortened for a person who looks at a failed test.
+// Tail is the last n lines, shortened for the reader of a failed test.
 func (l *Log) Tail(n int) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,34 +67,8 @@ type Entry struct {
 func (l *Log) Find(prefix string) (Entry, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.find(prefix)
-}
-
-// WaitFor blocks until an entry's message starts with prefix, stop is closed or ctx ends.
-func (l *Log) WaitFor(ctx context.Context, stop <-chan struct{}, prefix string) (Entry, bool) {
-	for {
-		l.mu.Lock()
-		e, ok := l.find(prefix)
-		grew := l.grew
-		l.mu.Unlock()
-		if ok {
-			return e, true
-		}
-		select {
-		case <-grew:
-		case <-stop:
-			// The last lines may have come together with the end.
-			return l.Find(prefix)
-		case <-ctx.Done():
-			return Entry{}, false
-		}
-	}
-}
-
-func (l *Log) find(prefix string) (Entry, bool) {
 	for _, line := range slices.Backward(l.lines) {
-		// Decoding every line on every growth would be slow; the text must contain the prefix in any encoding we know.
-		if !strings.Contains(line, prefix) {
+		if !strings.Contains(line, prefix) { // decoding every line would be slow
 			continue
 		}
 		if e := parseEntry(line); strings.HasPrefix(e.Message, prefix) {
@@ -109,7 +78,26 @@ func (l *Log) find(prefix string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// parseEntry reads a line of libbeat's JSON log; a line that is none is its own message.
+// WaitFor waits for an entry whose message starts with prefix, until stop is closed or ctx ends.
+func (l *Log) WaitFor(ctx context.Context, stop <-chan struct{}, prefix string) (Entry, bool) {
+	for {
+		l.mu.Lock()
+		grew := l.grew
+		l.mu.Unlock()
+		if e, ok := l.Find(prefix); ok {
+			return e, true
+		}
+		select {
+		case <-grew:
+		case <-stop:
+			return l.Find(prefix) // the last lines may arrive with the end
+		case <-ctx.Done():
+			return Entry{}, false
+		}
+	}
+}
+
+// parseEntry reads a line of libbeat's JSON log. A line that is not JSON is its own message.
 func parseEntry(line string) Entry {
 	e := Entry{Message: line, Line: line}
 	if json.Unmarshal([]byte(line), &e.Fields) != nil {
@@ -121,7 +109,7 @@ func parseEntry(line string) Entry {
 	return e
 }
 
-// short is the entry without what libbeat puts into every line.
+// short is the entry without the fields that libbeat puts into every line.
 func (e Entry) short() string {
 	if e.Fields == nil {
 		return e.Line

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// nginxMain is what stands around a file of conf.d: everything in the test's own folder, and in the foreground.
+// nginxMain includes a file of conf.d. It keeps all files in the test's folder, and nginx in the foreground.
 const nginxMain = `
 daemon off;
 pid %[1]s/nginx.pid;
@@ -32,7 +32,7 @@ func StartNginx(t testing.TB, path, conf, listens string) {
 	dir := t.TempDir()
 	user := ""
 	if os.Geteuid() == 0 {
-		user = "user root;" // the folders of a test are not for others
+		user = "user root;" // the folders of a test belong to root
 	}
 	WriteRecipe(t, dir, "rtbeat.conf", conf)
 	main := WriteRecipe(t, dir, "nginx.conf", fmt.Sprintf(nginxMain, dir, user))

@@ -1,5 +1,5 @@
-// Package harness is what the tests with the real binary share: the process, its log, the senders, the sink, and the
-// ledger that compares what senders were told with what the sink has.
+// Package harness is shared by the tests with the real binary: the process, its log, the senders, the sink, and the ledger, which
+// compares the answers of senders with the events of the sink.
 package harness
 
 import (
@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,9 +25,9 @@ const startWithin = 30 * time.Second
 type Beat struct {
 	t    testing.TB
 	Home string
-	// Addr is the bound address, read from the log: host and port, or the path of a Unix socket.
+	// Addr is the bound address from the log: host and port, or the path of a Unix socket.
 	Addr string
-	// Health is where /livez, /readyz and /metrics are: the admin listener if there is one, else Addr.
+	// Health is the address of /livez, /readyz and /metrics: the admin listener if there is one, else Addr.
 	Health string
 	Log    *Log
 
@@ -60,7 +59,7 @@ func Launch(t testing.TB, s Settings) *Beat {
 	return launch(t, s, home, "-c", s.WriteConfig(t, home))
 }
 
-// StartBeatArgs is StartBeat for a story that brings its own config file.
+// StartBeatArgs is StartBeat for a test with its own config file.
 func StartBeatArgs(t testing.TB, home string, args ...string) *Beat {
 	t.Helper()
 	b := launch(t, Settings{}, home, args...)
@@ -72,14 +71,16 @@ func launch(t testing.TB, s Settings, home string, args ...string) *Beat {
 	t.Helper()
 	b := &Beat{t: t, Home: home, Log: newLog(), done: make(chan struct{})}
 	args = slices.Concat([]string{"-e"}, pathArgs(home), args, s.Args)
-	b.cmd = exec.CommandContext(t.Context(), binary(), args...)
+	command := slices.Concat(s.Under, []string{binary()}, args)
 	if len(s.Sockets) > 0 {
-		b.cmd = withSockets(t.Context(), s.Sockets, args)
+		command = slices.Concat([]string{"sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`}, command) // only the shell knows the later pid
 	}
+	b.cmd = exec.CommandContext(t.Context(), command[0], command[1:]...)
+	s.inherit(b.cmd)
 	b.cmd.Env = append(b.cmd.Environ(), s.Env...)
 	b.cmd.Dir = home
 	b.cmd.Stdout, b.cmd.Stderr = s.Stdout, b.Log
-	// A grandchild holding the pipe must not hold the test.
+	// A grandchild with the pipe must not block the test.
 	b.cmd.WaitDelay = 5 * time.Second
 	require.NoError(t, b.cmd.Start())
 	if s.Started != nil {
@@ -106,7 +107,7 @@ func (b *Beat) listen() {
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
 	entry, ok := b.Log.WaitFor(ctx, b.done, "listening on ")
-	require.True(b.t, ok, "rtbeat did not say that it listens")
+	require.True(b.t, ok, "rtbeat does not listen")
 	match := listeningOn.FindStringSubmatch(entry.Message)
 	require.NotNil(b.t, match, "no address in %q", entry.Message)
 	b.Addr, b.Health = match[1], match[1]
@@ -115,45 +116,16 @@ func (b *Beat) listen() {
 	}
 }
 
-// withSockets is a command that inherits sockets. Which process they are for only the shell knows that becomes it.
-func withSockets(ctx context.Context, sockets []Socket, args []string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "sh", append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, binary()}, args...)...)
-	names := make([]string, len(sockets))
-	for i, s := range sockets {
-		names[i] = s.Name
-		cmd.ExtraFiles = append(cmd.ExtraFiles, s.File)
-	}
-	cmd.Env = append(cmd.Environ(), "LISTEN_FDS="+strconv.Itoa(len(sockets)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
-	return cmd
-}
-
-// RunWithSockets runs the program to its end, for a start that must fail, and returns its log.
-func RunWithSockets(t testing.TB, s Settings) (code int, log string) {
-	t.Helper()
-	home := t.TempDir()
-	ctx, cancel := context.WithTimeout(t.Context(), startWithin)
-	defer cancel()
-	cmd := withSockets(ctx, s.Sockets, append(append([]string{"-e"}, pathArgs(home)...), "-c", s.WriteConfig(t, home)))
-	cmd.Dir = home
-	cmd.WaitDelay = 5 * time.Second
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, ctx.Err(), "it did not end:\n%s", out)
-	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
-		require.NoError(t, err)
-	}
-	return cmd.ProcessState.ExitCode(), string(out)
-}
-
 // Pid is the id of the process.
 func (b *Beat) Pid() int { return b.cmd.Process.Pid }
 
 // Done is closed when the process has ended.
 func (b *Beat) Done() <-chan struct{} { return b.done }
 
-// Forget keeps the log out of a failed test's output, where many processes had their turn.
+// Forget keeps the log out of a failed test's output, for tests with many processes.
 func (b *Beat) Forget() { b.silent = true }
 
-// Terminate sends SIGTERM and returns when it did.
+// Terminate sends SIGTERM and returns the time of that.
 func (b *Beat) Terminate() time.Time {
 	b.t.Helper()
 	at := time.Now()
@@ -161,13 +133,13 @@ func (b *Beat) Terminate() time.Time {
 	return at
 }
 
-// Signal sends any other signal. A stopped process must be continued before it can be waited for.
+// Signal sends another signal. Continue a stopped process before you wait for its end.
 func (b *Beat) Signal(s syscall.Signal) {
 	b.t.Helper()
 	require.NoError(b.t, b.cmd.Process.Signal(s), "%s", s)
 }
 
-// Kill ends the process without a chance to react, and waits until it is gone.
+// Kill sends SIGKILL and waits for the end.
 func (b *Beat) Kill() {
 	b.t.Helper()
 	if err := b.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -176,18 +148,18 @@ func (b *Beat) Kill() {
 	<-b.done
 }
 
-// WaitExit returns the exit code and the moment of the exit; a process that lives longer fails the test.
+// WaitExit returns the exit code and the time of the exit. A process that runs longer fails the test.
 func (b *Beat) WaitExit(within time.Duration) (code int, at time.Time) {
 	b.t.Helper()
 	select {
 	case <-b.done:
 	case <-time.After(within):
-		require.FailNow(b.t, "rtbeat is still running", "%s after it was waited for", within)
+		require.FailNow(b.t, "rtbeat still runs", "after %s", within)
 	}
 	return b.exitCode, b.exitedAt
 }
 
-// Stop is the ordinary end of a story that is not about stopping.
+// Stop ends the process in good order.
 func (b *Beat) Stop() {
 	b.t.Helper()
 	b.Terminate()
@@ -195,21 +167,10 @@ func (b *Beat) Stop() {
 	require.Zero(b.t, code, "exit code")
 }
 
-// Result is what a command left behind.
+// Result is the result of a command.
 type Result struct {
 	Code           int
 	Stdout, Stderr string
-}
-
-// Lines is what stderr says, without empty lines.
-func (r Result) Lines() []string {
-	var lines []string
-	for l := range strings.SplitSeq(r.Stderr, "\n") {
-		if strings.TrimSpace(l) != "" {
-			lines = append(lines, l)
-		}
-	}
-	return lines
 }
 
 // Command runs the program to its end, for subcommands and for starts that must fail.
@@ -230,13 +191,13 @@ func Command(t testing.TB, home, stdin string, args ...string) Result {
 	return Result{Code: cmd.ProcessState.ExitCode(), Stdout: stdout.String(), Stderr: stderr.String()}
 }
 
-// Await polls until the condition holds; the message says what was waited for.
+// Await polls until the condition holds. what names the condition in the failure.
 func Await(t testing.TB, within time.Duration, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(within)
 	for !holds() {
 		if time.Now().After(deadline) {
-			require.FailNow(t, "waited in vain", "%s: not within %s", what, within)
+			require.FailNow(t, "timed out", "%s: not within %s", what, within)
 		}
 		Pause(t.Context(), 20*time.Millisecond)
 	}

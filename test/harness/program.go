@@ -3,12 +3,10 @@
 package harness
 
 import (
-	"bytes"
 	"errors"
 	"net"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -16,40 +14,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Program is one that runs beside a test.
+// Program is another program that runs beside a test.
 type Program struct {
 	t    testing.TB
 	cmd  *exec.Cmd
-	out  Output
+	out  *Log
 	done chan struct{}
-}
-
-// Output is what a program has said so far.
-type Output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-// Write takes what comes.
-func (o *Output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *Output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
 }
 
 // StartProgram starts a program and ends it with the test.
 func StartProgram(t testing.TB, dir, path string, args ...string) *Program {
 	t.Helper()
-	p := &Program{t: t, cmd: exec.CommandContext(t.Context(), path, args...), done: make(chan struct{})}
+	p := &Program{t: t, cmd: exec.CommandContext(t.Context(), path, args...), out: newLog(), done: make(chan struct{})}
 	p.cmd.Dir = dir
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
-	// Its own group, so that its workers end with it.
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	// A new process group: the signals reach its workers too.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.WaitDelay = 5 * time.Second
 	require.NoError(t, p.cmd.Start())
@@ -60,16 +39,16 @@ func StartProgram(t testing.TB, dir, path string, args ...string) *Program {
 	t.Cleanup(func() {
 		p.stop()
 		if t.Failed() {
-			t.Logf("what %s said:\n%s", filepath.Base(path), p.out.String())
+			t.Logf("the output of %s:\n%s", filepath.Base(path), p.out)
 		}
 	})
 	return p
 }
 
-// Said is what the program has said so far.
+// Said is the output so far.
 func (p *Program) Said() string { return p.out.String() }
 
-// stop asks the program to end, and insists.
+// stop sends SIGTERM, and SIGKILL after ten seconds.
 func (p *Program) stop() {
 	p.t.Helper()
 	p.signal(syscall.SIGTERM)
@@ -87,13 +66,13 @@ func (p *Program) signal(s syscall.Signal) {
 	}
 }
 
-// Listens waits until somebody answers at an address.
+// Listens waits until a connection to the address succeeds.
 func (p *Program) Listens(addr string) {
 	p.t.Helper()
 	Await(p.t, ArriveWithin, "a listener at "+addr, func() bool {
 		select {
 		case <-p.done:
-			require.FailNow(p.t, "it has ended", "%s", p.out.String())
+			require.FailNow(p.t, "it has ended", "%s", p.out)
 		default:
 		}
 		c, err := net.Dial("tcp", addr)

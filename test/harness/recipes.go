@@ -13,13 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A code block stands behind a comment that says whether a test runs it, and under which name.
+// The comment above a code block says whether a test runs it, and names it.
 var (
 	runMark    = regexp.MustCompile(`^<!-- run: ([a-z0-9-]+) -->$`)
 	notRunMark = "<!-- not run -->"
 )
 
-// Page is a page of the documentation whose configurations tests run.
+// Page is a page of the docs with configurations that tests run.
 type Page struct {
 	// File is its path in the repository.
 	File string
@@ -28,8 +28,8 @@ type Page struct {
 	used map[string]bool
 }
 
-// Recipe is the code block of that name, with what is particular to the test in the place of the example's addresses
-// and paths. Each of these must be there.
+// Recipe returns a code block by name. replace has pairs of an example's address or path, which must be in the block, and its
+// replacement.
 func (p *Page) Recipe(t testing.TB, name string, replace ...string) string {
 	t.Helper()
 	blocks, _, err := p.read()
@@ -49,7 +49,7 @@ func (p *Page) Recipe(t testing.TB, name string, replace ...string) string {
 	return strings.NewReplacer(replace...).Replace(text)
 }
 
-// NotRun is the names of the blocks that are marked as run, and that no test has asked for.
+// NotRun names the blocks that are marked as run, and that no test has requested.
 func (p *Page) NotRun() []string {
 	blocks, _, err := p.read()
 	if err != nil {
@@ -60,7 +60,7 @@ func (p *Page) NotRun() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(blocks)), func(name string) bool { return p.used[name] })
 }
 
-// read is every marked block by its name, and the first lines of those without a mark.
+// read returns the marked blocks by name, and the first lines of unmarked blocks.
 func (p *Page) read() (blocks map[string]string, unmarked []string, err error) {
 	text, err := os.ReadFile(filepath.Join(RepoRoot, p.File))
 	if err != nil {
@@ -93,8 +93,8 @@ func (p *Page) read() (blocks map[string]string, unmarked []string, err error) {
 	return blocks, unmarked, nil
 }
 
-// IsMarked demands that every block of the page says whether it is run.
-func (p *Page) IsMarked(t testing.TB) {
+// RequireMarks fails the test if a block of the page has no mark.
+func (p *Page) RequireMarks(t testing.TB) {
 	t.Helper()
 	blocks, unmarked, err := p.read()
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func (p *Page) IsMarked(t testing.TB) {
 	require.Empty(t, unmarked, "blocks without a mark in %s", p.File)
 }
 
-// WriteRecipe puts a recipe into a file of the test's own.
+// WriteRecipe writes a recipe to a file.
 func WriteRecipe(t testing.TB, dir, file, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, file)

@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// IsRequired tells whether a test must not skip. The Makefile sets the variable for a suite whose programs are all here.
+// IsRequired says whether a test must not skip. The Makefile sets the variable when it has installed a suite's programs.
 func IsRequired() bool { return os.Getenv("RTBEAT_REQUIRE") != "" }
 
-// Missing skips a test, or fails it where it must not skip.
+// Missing skips a test, or fails it if it must not skip.
 func Missing(t testing.TB, why string) {
 	t.Helper()
 	if IsRequired() {
@@ -21,7 +21,7 @@ func Missing(t testing.TB, why string) {
 	t.Skip(why)
 }
 
-// Long skips a test of many seconds where only the short ones are wanted.
+// Long skips a test of many seconds in a -short run.
 func Long(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
@@ -29,8 +29,8 @@ func Long(t testing.TB) {
 	}
 }
 
-// FindProgram returns the path of the first of these programs that is here. Debian keeps daemons in folders that are not in
-// every PATH. What scripts build is in build.
+// FindProgram returns the path of the first program that is installed. Debian keeps daemons in folders outside of most PATHs.
+// Scripts build programs in build.
 func FindProgram(t testing.TB, names ...string) string {
 	t.Helper()
 	build, err := filepath.Abs(filepath.Join(RepoRoot, "build"))

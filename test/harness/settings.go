@@ -5,49 +5,66 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// Settings is the part of rtbeat.yml that a story is about; everything left out is the program's own default.
+// Settings has the settings of one process. The program's defaults apply to the others.
 type Settings struct {
-	// Rtbeat is what stands under `rtbeat:`; host and port default to 127.0.0.1 and a free port.
+	// Rtbeat is the section `rtbeat:`. host and port default to 127.0.0.1 and a free port.
 	Rtbeat map[string]any
 	// Sink is the address of the lumberjack server.
 	Sink string
-	// Output is what else stands under `output.logstash:`, or all that stands under the output named Kind.
+	// Output is the rest of the section `output.logstash:`, or the whole section of the output named Kind.
 	Output map[string]any
-	// Kind is the name of the output; empty means logstash.
+	// Kind is the name of the output. Empty means logstash.
 	Kind string
-	// Setup is what stands under `setup:`.
+	// Setup is the section `setup:`.
 	Setup map[string]any
-	// Queue is what stands under `queue.mem:`.
+	// Queue is the section `queue.mem:`.
 	Queue map[string]any
-	// Processors is the list under `processors:`.
+	// Processors is the list `processors:`.
 	Processors []any
-	// Stdout is where the program writes its output to, if anywhere.
+	// Stdout receives the program's standard output. It is dropped by default.
 	Stdout io.Writer
-	// Env is what is added to the environment, as NAME=value.
+	// Env is added to the environment, as NAME=value.
 	Env []string
-	// Sockets are passed on as systemd does, under their names.
+	// Sockets are passed on under their names, as systemd does.
 	Sockets []Socket
-	// Home is the directory for path.home, data and logs; empty means a new one. A restart passes the old one.
+	// Under is a command that runs the program, with its arguments, such as taskset.
+	Under []string
+	// Home is the directory for path.home, data and logs. Empty means a new one. A restart passes the old one.
 	Home string
-	// Args are what is added to the command line.
+	// Args are added to the command line.
 	Args []string
-	// Started is told of the process, which does not listen yet.
+	// Started is called with the process, which does not listen yet.
 	Started func(*os.Process)
 }
 
-// Socket is a listening socket of the test, that a process inherits.
+// Socket is a listening socket of the test that a process inherits.
 type Socket struct {
 	Name string
 	File *os.File
 }
 
-// WriteConfig writes the settings as a file and returns its path. JSON is YAML, and needs no library here.
+// inherit passes the sockets on.
+func (s Settings) inherit(cmd *exec.Cmd) {
+	names := make([]string, len(s.Sockets))
+	for i, socket := range s.Sockets {
+		names[i] = socket.Name
+		cmd.ExtraFiles = append(cmd.ExtraFiles, socket.File)
+	}
+	if len(names) > 0 {
+		cmd.Env = append(cmd.Environ(), "LISTEN_FDS="+strconv.Itoa(len(names)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
+	}
+}
+
+// WriteConfig writes the settings as a file and returns its path. JSON is YAML.
 func (s Settings) WriteConfig(t testing.TB, home string) string {
 	t.Helper()
 	rtbeat := map[string]any{"host": "127.0.0.1", "port": 0}
@@ -60,7 +77,7 @@ func (s Settings) WriteConfig(t testing.TB, home string) string {
 	doc := map[string]any{
 		"rtbeat":         rtbeat,
 		"output." + kind: output,
-		// The periodic report would only make the log of a failed test longer.
+		// The periodic report makes the log of a failed test longer.
 		"logging.metrics.enabled": false,
 	}
 	if s.Setup != nil {
@@ -79,7 +96,7 @@ func (s Settings) WriteConfig(t testing.TB, home string) string {
 	return path
 }
 
-// pathArgs keeps everything a process writes inside home.
+// pathArgs keeps all files of a process in home.
 func pathArgs(home string) []string {
 	return []string{
 		"--path.home", home,

@@ -10,15 +10,15 @@ import (
 	"github.com/txn2/rtbeat/internal/lumbersink"
 )
 
-// ArriveWithin bounds the way of an event through a process that is not stalled.
+// ArriveWithin bounds the time from a POST to the arrival at the sink, without a stall.
 const ArriveWithin = 20 * time.Second
 
-// SinkIdleTimeout is the time without a byte after which a sink resets a connection.
+// SinkIdleTimeout is the time after which a sink resets an idle connection.
 const SinkIdleTimeout = time.Second
 
-// SinkTimes are Logstash's times, shortened. A connection without a byte is reset after 1 s instead of 60. A window that
-// waits is kept alive every 250 ms instead of 5 s. A sink that is closed while clients are connected goes on receiving for
-// 100 ms instead of 2 s. Keep-alives must be closer together than the idle timeout.
+// SinkTimes are Logstash's times, shortened. An idle connection is reset after 1 s instead of 60. A keep-alive for a waiting window
+// is sent every 250 ms instead of 5 s, more often than the idle timeout. A sink with clients receives for 100 ms after its close
+// instead of 2 s.
 func SinkTimes(more ...lumbersink.Option) []lumbersink.Option {
 	return append([]lumbersink.Option{
 		lumbersink.WithIdleTimeout(SinkIdleTimeout),
@@ -36,8 +36,8 @@ func StartSink(t testing.TB, p lumbersink.Policy) *lumbersink.Sink {
 	return sink
 }
 
-// Arrived blocks until the sink has received n events in all. A sink that does not acknowledge takes one window only,
-// and the first window of a batch may hold less than the batch: such stories wait for one event, or send only one.
+// Arrived waits until the sink has received n events in all. A sink that does not acknowledge receives one window only, which may
+// be smaller than the batch: such tests wait for one event, or send one.
 func Arrived(t testing.TB, sink *lumbersink.Sink, n int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), ArriveWithin)
@@ -45,24 +45,13 @@ func Arrived(t testing.TB, sink *lumbersink.Sink, n int) {
 	require.NoError(t, sink.Wait(ctx, n), "%d of %d events at the sink", sink.Received(), n)
 }
 
-// RecoverSink lets a stalled sink work again, including what it holds back.
+// RecoverSink ends a stall: the sink acknowledges all windows, the held ones too.
 func RecoverSink(sink *lumbersink.Sink) {
 	sink.SetPolicy(lumbersink.Immediate())
 	sink.Release()
 }
 
-// LastAck is the newest acknowledgement of any event.
-func LastAck(sink *lumbersink.Sink) time.Time {
-	var last time.Time
-	for _, e := range sink.Events() {
-		if e.Acked.After(last) {
-			last = e.Acked
-		}
-	}
-	return last
-}
-
-// EventsOf is what several sinks have received.
+// EventsOf has the events of several sinks.
 func EventsOf(sinks ...*lumbersink.Sink) []lumbersink.Event {
 	var events []lumbersink.Event
 	for _, s := range sinks {
@@ -71,8 +60,8 @@ func EventsOf(sinks ...*lumbersink.Sink) []lumbersink.Event {
 	return events
 }
 
-// DeadAddress returns an address at which nobody listens. No other test of this process gets it: a sink that another test starts
-// there would take the events.
+// DeadAddress returns an address without a listener. No other test of this process gets it, so no other test's sink receives the
+// events.
 func DeadAddress(t testing.TB) string {
 	t.Helper()
 	addr, _ := FreeAddress(t)

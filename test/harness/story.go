@@ -10,37 +10,20 @@ import (
 )
 
 const (
-	// storiesTold bounds a report: what breaks one message as a rule breaks many, and the first few explain them.
+	// storiesTold bounds a report. One cause mostly breaks many messages, and the first few explain it.
 	storiesTold = 5
 	// breachesNamed bounds the list of message ids.
 	breachesNamed = 40
 )
 
-// Note is something that happened at a moment and matters for every message: a fault, a restart.
+// Note is an event that concerns every message: a fault, a restart.
 type Note struct {
 	At   time.Time
 	Text string
 }
 
-// Attempt is one POST as its sender saw it. Answer is the zero Answer while it is under way.
-type Attempt struct {
-	IDs    []string
-	Start  time.Time
-	Answer Answer
-	Ended  bool
-	By     string // the sender, where it has a name
-
-	mayDrop map[string]bool
-}
-
-// Delivered says whether the sender was told that the message is delivered, and not that it may have been dropped.
-func (a Attempt) Delivered(id string) bool { return a.OK() && !a.mayDrop[id] }
-
-// OK says whether the sender was told that everything is delivered.
-func (a Attempt) OK() bool { return a.Ended && a.Answer.Err == nil && a.Answer.Code == 200 }
-
-// how names the sender, and what the processors do with the message.
-func (a Attempt) how(id string) string {
+// how names the sender, and says whether the processors drop the message.
+func (a *Attempt) how(id string) string {
 	text := ""
 	if a.By != "" {
 		text = " by " + a.By
@@ -51,18 +34,7 @@ func (a Attempt) how(id string) string {
 	return text
 }
 
-// Attempts is every POST so far, in the order in which they began.
-func (l *Ledger) Attempts() []Attempt {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	attempts := make([]Attempt, len(l.posts))
-	for i, p := range l.posts {
-		attempts[i] = Attempt{IDs: p.ids, Start: p.start, Answer: p.answer, Ended: p.answered, By: p.by, mayDrop: p.mayDrop}
-	}
-	return attempts
-}
-
-// Report names what was broken, and tells for the first few messages what happened to them in time.
+// Report lists the breaches, and the history of the first few messages.
 func (l *Ledger) Report(broken []Violation, events []lumbersink.Event, notes []Note) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%d breaches\n", len(broken))
@@ -75,12 +47,12 @@ func (l *Ledger) Report(broken []Violation, events []lumbersink.Event, notes []N
 			continue
 		}
 		told[v.ID] = true
-		fmt.Fprintf(&text, "what happened to %q:\n%s", v.ID, l.story(v.ID, events, notes))
+		fmt.Fprintf(&text, "history of %q:\n%s", v.ID, l.story(v.ID, events, notes))
 	}
 	return text.String()
 }
 
-// story is the attempts to send a message and its arrivals at the sink, in time, with what happened meanwhile.
+// story lists the attempts of a message, its arrivals at the sink, and the notes of that time, in order.
 func (l *Ledger) story(id string, events []lumbersink.Event, notes []Note) string {
 	var lines []Note
 	add := func(at time.Time, format string, args ...any) {
@@ -109,7 +81,7 @@ func (l *Ledger) story(id string, events []lumbersink.Event, notes []Note) strin
 	}
 	byTime := func(a, b Note) int { return a.At.Compare(b.At) }
 	slices.SortStableFunc(lines, byTime)
-	// What happened shortly before its first and after its last moment may be the cause.
+	// A note shortly before the first line or after the last may be the cause.
 	from, to := lines[0].At.Add(-time.Second), lines[len(lines)-1].At.Add(time.Second)
 	for _, n := range notes {
 		if n.At.After(from) && n.At.Before(to) {

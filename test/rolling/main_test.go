@@ -13,7 +13,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// page is where the configurations are.
+// page has the configurations.
 var page = &harness.Page{File: "docs/scaling.md"}
 
 func TestMain(m *testing.M) {
@@ -28,4 +28,4 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func TestEveryBlockIsMarked(t *testing.T) { page.IsMarked(t) }
+func TestEveryBlockIsMarked(t *testing.T) { page.RequireMarks(t) }

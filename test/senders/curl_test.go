@@ -23,8 +23,8 @@ const (
 	secret  = "7c1f0c0e2b4d5a69"
 )
 
-// shell runs a recipe as it stands, in a folder that has the files it speaks of. curl tells by its own configuration
-// which status it saw, in which version of HTTP.
+// shell runs a recipe unchanged, in a folder with its files. curl's own configuration makes it print the status and the version
+// of HTTP.
 type shell struct {
 	t    testing.TB
 	dir  string
@@ -55,7 +55,7 @@ func (s *shell) batch(b harness.Batch) {
 	s.file("batch.ndjson", lines.Bytes())
 }
 
-// command is a recipe that has not been started.
+// command is a recipe before its start.
 func (s *shell) command(recipe string) *exec.Cmd {
 	s.t.Helper()
 	cmd := exec.CommandContext(s.t.Context(), "sh", "-euc", recipe)
@@ -64,7 +64,7 @@ func (s *shell) command(recipe string) *exec.Cmd {
 	return cmd
 }
 
-// run returns what curl printed, and fails unless it is rtbeat's 200 for so many messages.
+// run returns curl's output. It must be rtbeat's 200 for this number of messages.
 func (s *shell) run(recipe string, messages int) string {
 	s.t.Helper()
 	out, err := s.command(recipe).CombinedOutput()
@@ -74,7 +74,7 @@ func (s *shell) run(recipe string, messages int) string {
 	return string(out)
 }
 
-// Each body that curl can send, against one rtbeat without authentication.
+// Each kind of body that curl can send, to one rtbeat without authentication.
 func TestCurl(t *testing.T) {
 	t.Parallel()
 	const messages = 3
@@ -97,7 +97,7 @@ func TestCurl(t *testing.T) {
 	requireDelivered(t, sink, ids)
 }
 
-// requireDelivered demands the documents with these ids at the sink, each once.
+// requireDelivered requires the documents with these ids at the sink, each once.
 func requireDelivered(t testing.TB, sink *lumbersink.Sink, ids []string) {
 	t.Helper()
 	var got []string
@@ -107,7 +107,7 @@ func requireDelivered(t testing.TB, sink *lumbersink.Sink, ids []string) {
 	require.ElementsMatch(t, ids, got)
 }
 
-// Each way to say who one is. A wrong secret is refused, so that the recipe's is known to be looked at.
+// Each way to authenticate. A wrong secret is refused, so the recipe's secret is checked.
 func TestCurlCredentials(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -180,7 +180,7 @@ func TestCurlUnixSocket(t *testing.T) {
 	require.Empty(t, eventsAt(t, sink)[0].ClientIP)
 }
 
-// curl goes on through an outage, and what it repeats is not delivered twice.
+// curl retries through an outage, and its repetitions are not delivered twice.
 func TestCurlRetries(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
@@ -189,7 +189,7 @@ func TestCurlRetries(t *testing.T) {
 	batch := harness.NewBatch("again", 2)
 	s.batch(batch)
 	cmd := s.command(recipe(t, "curl-retry", here, "http://"+b.Addr+"/in"))
-	var out harness.Output
+	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	require.NoError(t, cmd.Start())
 	ended := make(chan error, 1)

@@ -8,13 +8,13 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// page is where the recipes are.
+// page has the recipes.
 var page = &harness.Page{File: "docs/senders.md"}
 
-// recipe is the code block of that name, with what is particular to the test.
+// recipe is the code block of that name, with the test's addresses and paths.
 func recipe(t testing.TB, name string, replace ...string) string {
 	t.Helper()
 	return page.Recipe(t, name, replace...)
 }
 
-func TestEveryBlockIsMarked(t *testing.T) { page.IsMarked(t) }
+func TestEveryBlockIsMarked(t *testing.T) { page.RequireMarks(t) }

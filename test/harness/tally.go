@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Tally counts answers by status; an attempt without an answer counts as "error".
+// Tally counts answers by status. An attempt without an answer counts as "error".
 type Tally struct {
 	mu sync.Mutex
 	by map[string]int
@@ -35,7 +35,7 @@ func (t *Tally) Counts() map[string]int {
 	return maps.Clone(t.by)
 }
 
-// Pause is a sender's interval between two attempts. Nothing is waited for with it.
+// Pause sleeps until d is over or ctx ends, between two attempts of a sender. To wait for a condition, use Await.
 func Pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
