@@ -142,12 +142,16 @@ generate-check: # Fail when a generated file is out of date
 # BENCH_OUT=docs/benchmarks writes the report there as well. BENCH_FLAGS=-quick is a short trial.
 BENCH_OUT ?=
 BENCH_FLAGS ?=
+# The cores of the measured processes, and of the senders and the sink.
+BENCH_CORE ?= 0
+BENCH_OTHER_CORE ?= 1
 
 .PHONY: bench bench-go
 bench: build # Measure the real binary beside libbeat and lumberjack alone (Linux; two cores, ten minutes, nothing else running)
-	@$(BUILD_ENV) go build -o $(OUT)/bench ./test/bench
+	@$(BUILD_ENV) go test -c -o $(OUT)/bench ./test/bench
 	@$(BUILD_ENV) scripts/compile.sh ./test/bench/ceiling -ldflags "-s -w" -o $(OUT)/bench-ceiling
-	@$(OUT)/bench -binary $(OUT)/rtbeat -ceiling $(OUT)/bench-ceiling -commit "$$(git describe --always --dirty 2>/dev/null)" \
+	@RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" taskset -c $(BENCH_OTHER_CORE) $(OUT)/bench -test.run TestBench -test.timeout 1h \
+		-core $(BENCH_CORE) -ceiling "$(CURDIR)/$(OUT)/bench-ceiling" -commit "$$(git describe --always --dirty 2>/dev/null)" \
 		-out "$(BENCH_OUT)" $(BENCH_FLAGS)
 bench-go: # Run the micro-benchmarks of the packages
 	$(BUILD_ENV) go test -run '^$$' -bench . -benchmem ./internal/...

@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -15,11 +13,10 @@ import (
 // ackTimeout bounds the wait for the last acknowledgements.
 const ackTimeout = 30 * time.Second
 
-// publisher publishes events until its standard input ends. It does not wait for a signal: libbeat would close the pipeline
-// first, and count what it drops as acknowledged.
+// publisher publishes until its standard input ends. A signal would end it wrong: libbeat closes the pipeline first, and counts
+// dropped events as acknowledged.
 type publisher struct {
 	source  *events
-	acked   atomic.Int64
 	stopped atomic.Bool
 }
 
@@ -34,12 +31,13 @@ func newPublisher() (*publisher, error) {
 // Run publishes. libbeat calls it, and the process ends when it returns.
 func (p *publisher) Run(b *beat.Beat) error {
 	progress := make(chan struct{}, 1)
-	normalize := false // the rest of these settings is rtbeat's too (internal/publish/publisher.go)
+	var acked atomic.Int64
+	normalize := false // the other settings are rtbeat's too (internal/publish/publisher.go)
 	client, err := b.Publisher.ConnectWith(beat.ClientConfig{
 		PublishMode: beat.GuaranteedSend,
 		Processing:  beat.ProcessingConfig{EventNormalization: &normalize, KeepNull: true},
-		EventListener: acker.RawCounting(func(n int) { // the cheapest there is
-			p.acked.Add(int64(n))
+		EventListener: acker.RawCounting(func(n int) { // the cheapest listener of libbeat
+			acked.Add(int64(n))
 			select {
 			case progress <- struct{}{}:
 			default:
@@ -49,23 +47,18 @@ func (p *publisher) Run(b *beat.Beat) error {
 	if err != nil {
 		return fmt.Errorf("connecting to the publisher pipeline: %w", err)
 	}
-	go func() { // ends with the standard input, at the latest with the process
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		p.Stop()
-	}()
+	onEnd(p.Stop)
 	for !p.stopped.Load() {
 		client.Publish(p.source.next())
 	}
-	timeout := time.NewTimer(ackTimeout)
-	defer timeout.Stop()
-	for p.acked.Load() < int64(p.source.made) {
+	for timeout := time.After(ackTimeout); acked.Load() < int64(p.source.made); {
 		select {
 		case <-progress:
-		case <-timeout.C:
+		case <-timeout:
 			return errors.New("waiting for the last acknowledgements: timed out")
 		}
 	}
-	if err := report(os.Stdout, map[string]int64{"published": int64(p.source.made), "acked": p.acked.Load()}); err != nil {
+	if err := report(map[string]int64{"published": int64(p.source.made), "acked": acked.Load()}); err != nil {
 		return err
 	}
 	return client.Close()
