@@ -1,4 +1,4 @@
-// Package test holds what is true of the project as a whole.
+// Package test checks the project as a whole.
 package test
 
 import (

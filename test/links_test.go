@@ -20,8 +20,8 @@ var (
 	unslugged = regexp.MustCompile(`[^\p{L}\p{N}\- _]`)
 )
 
-// Whatever a page links to within the repository is there, headings included.
-func TestLinksInTheDocsLeadSomewhere(t *testing.T) {
+// Every link of a page within the repository leads to a file and a heading.
+func TestLinksInTheDocsWork(t *testing.T) {
 	list, err := exec.CommandContext(t.Context(), "git", "-C", "..", "ls-files", "--cached", "--others", "--exclude-standard", "*.md").Output()
 	if err != nil {
 		t.Skipf("without the repository's history there is no list of its pages: %v", err)
@@ -55,7 +55,7 @@ func prose(t *testing.T, page string) string {
 	return codeBlock.ReplaceAllString(string(text), "")
 }
 
-// anchors are the names that GitHub gives to the headings of a page.
+// anchors are GitHub's names of a page's headings.
 func anchors(t *testing.T, page string) map[string]bool {
 	t.Helper()
 	names, seen := map[string]bool{}, map[string]int{}

@@ -15,10 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// logged is a line that the code writes at warn or error.
+// logged is a line that the code logs at warn or error.
 type logged struct{ level, message string }
 
-// madeElsewhere are lines whose text is not where they are logged, by the call.
+// madeElsewhere has the lines whose text is made elsewhere, by the call.
 var madeElsewhere = map[string]logged{
 	"log.Warn(warning)":                          {"warn", "rtbeat."}, // config.Load makes them
 	"bt.log.Warn(warning)":                       {"warn", "rtbeat."},
@@ -26,8 +26,8 @@ var madeElsewhere = map[string]logged{
 	"report = l.log.Warn":                        {"warn", "http server"},
 }
 
-// docs/operations.md has each line that rtbeat logs at warn or error, with its level, and no other.
-func TestTheDocsHaveTheLogLinesWorthAnAlert(t *testing.T) {
+// docs/operations.md has each line that rtbeat logs at warn or error, with its level, and no other line.
+func TestTheDocsHaveAllWarningsAndErrors(t *testing.T) {
 	told := logLinesInDocs(t)
 	written := logLinesInCode(t)
 	matches := func(line, row logged) bool {
@@ -80,7 +80,7 @@ func logLinesInCode(t *testing.T) (lines []logged) {
 	return lines
 }
 
-// logLinesInFile finds calls such as log.Warnw, and methods such as log.Warnw where they are put into a variable.
+// logLinesInFile finds calls such as log.Warnw, also of methods that were assigned to a variable.
 func logLinesInFile(t *testing.T, path string) (lines []logged) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -93,7 +93,7 @@ func logLinesInFile(t *testing.T, path string) (lines []logged) {
 	}
 	elsewhere := func(call string) {
 		line, known := madeElsewhere[call]
-		require.True(t, known, "%s: what does this log? %s", path, call)
+		require.True(t, known, "%s: cannot find the text of this log line: %s", path, call)
 		lines = append(lines, line)
 	}
 	ast.Inspect(file, func(n ast.Node) bool {

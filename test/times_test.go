@@ -17,33 +17,32 @@ import (
 	"github.com/txn2/rtbeat/config"
 )
 
-// closing is what a stop may take beyond shutdown_timeout, with room: 250 ms for the last answers and 1.5 s for libbeat's
-// pipeline (docs/operations.md).
+// closing bounds the end of a shutdown after shutdown_timeout, with a reserve: 250 ms for the last answers and 1.5 s for
+// libbeat's pipeline (docs/operations.md).
 const closing = 5 * time.Second
 
-// kubernetesTimes is read before rtbeat.yml in a pod; neither has what the other has.
+// kubernetesTimes is read before rtbeat.yml in a pod. They share no key.
 const kubernetesTimes = "deploy/kubernetes/base/kubernetes.yml"
 
-// shippedTimes are the files that give a stop its time: where the time stands, and which configuration rtbeat has there,
-// over rtbeat.yml.
+// shippedTimes are the files with a time for the shutdown, and the configuration of rtbeat there, over rtbeat.yml.
 var shippedTimes = []struct {
 	file  string
-	grace string // its group is a time, plain numbers being seconds
+	grace string // its group is a time; plain numbers are seconds
 	over  string // another file with an rtbeat section
 }{
 	{file: "docs/operations.md", grace: `TimeoutStopSec=(\d+)`},
 	{file: "deploy/kubernetes/base/deployment.yaml", grace: `(?m)^ *terminationGracePeriodSeconds: (\d+)$`, over: kubernetesTimes},
 }
 
-// Whoever stops rtbeat waits longer than rtbeat takes: else it is killed with answers owed.
-func TestAStopHasItsTime(t *testing.T) {
+// A service manager must wait longer than rtbeat's shutdown takes. Else it kills rtbeat before the last answers.
+func TestServiceManagersWaitForTheShutdown(t *testing.T) {
 	for _, s := range shippedTimes {
 		c := configured(t, "rtbeat.yml", s.over)
 		require.GreaterOrEqual(t, shortest(t, s.file, s.grace), c.ShutdownTimeout+closing, "%s: shutdown_timeout is %s", s.file, c.ShutdownTimeout)
 	}
 }
 
-// A request that comes in the last moment of shutdown_delay has its whole timeout, and the delay is known of in time.
+// A request in the last moment of shutdown_delay has its whole timeout, and clients have time to notice the delay.
 func TestADelayLeavesTimeForTheLastRequest(t *testing.T) {
 	for _, over := range []string{"", "docs/scaling.md", kubernetesTimes} {
 		c := configured(t, "rtbeat.yml", over)
@@ -51,7 +50,7 @@ func TestADelayLeavesTimeForTheLastRequest(t *testing.T) {
 	}
 }
 
-// HAProxy has seen that an instance is going before its port closes, and waits for every answer of rtbeat's.
+// HAProxy notices the end of an instance before its port closes, and waits for every answer of rtbeat.
 func TestHAProxyWaitsLongEnough(t *testing.T) {
 	const page = "docs/scaling.md"
 	c := configured(t, "rtbeat.yml", page)
@@ -72,7 +71,7 @@ func TestHAProxyWaitsLongEnough(t *testing.T) {
 	}
 }
 
-// configured is what rtbeat runs with: the defaults, rtbeat.yml, and a file over it, or a page's block with an rtbeat section.
+// configured is a configuration: the defaults, rtbeat.yml, and a file over it, or a page's block with an rtbeat section.
 func configured(t *testing.T, files ...string) config.Config {
 	t.Helper()
 	merged := conf.NewConfig()
@@ -98,7 +97,7 @@ func configured(t *testing.T, files ...string) config.Config {
 	return c
 }
 
-// shortest is the least of the times that a pattern finds.
+// shortest is the minimum of the times that a pattern finds.
 func shortest(t *testing.T, file, pattern string) time.Duration {
 	t.Helper()
 	var times []time.Duration
@@ -108,7 +107,7 @@ func shortest(t *testing.T, file, pattern string) time.Duration {
 	return slices.Min(times)
 }
 
-// found is what the pattern's group is, each time it is in the file. It has to be there.
+// found has the pattern's group of every match in the file. There must be a match.
 func found(t *testing.T, file, pattern string) (texts []string) {
 	t.Helper()
 	for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, file), -1) {

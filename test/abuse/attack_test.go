@@ -21,35 +21,33 @@ import (
 const (
 	warmUp    = time.Second
 	usualTime = 3 * time.Second
-	// attackTime is long enough for what piles up to pile up, and for every connection to be displaced several times.
+	// attackTime is long enough for backlogs to grow, and for every connection to be displaced several times.
 	attackTime = 7 * time.Second
-	// recovery is how long connections, goroutines and bytes in flight may take to go, once the attackers have.
+	// recovery bounds the time until the attackers' connections, goroutines and bytes in flight are gone.
 	recovery = 15 * time.Second
-	// slower is how much slower answers may become; slack is what the scheduler of a shared core may add to the median,
-	// and timeslices to nine in ten: two times what Go gives a goroutine, or a collection of garbage, before it looks
-	// for others (forcePreemptNS in runtime/proc.go). The last of a hundred is only told: it is a matter of a single
-	// collection or of a build next door, and differs as much from run to run without any attack.
+	// slower is the factor by which answers may become slower. slack is the scheduler's delay for the median on a shared core.
+	// timeslices is the same for p90: two times the slice that Go gives a goroutine or a garbage collection (forcePreemptNS in
+	// runtime/proc.go). p99 is only reported: one collection, or a build next to it, changes it as much as an attack.
 	slower     = 2
 	slack      = 2 * time.Millisecond
 	timeslices = 20 * time.Millisecond
-	// queueTime is about what libbeat's queue takes to be emptied, full of the 3,200 events of the default.
+	// queueTime is about the time to empty libbeat's queue with its default of 3,200 events.
 	queueTime = 60 * time.Millisecond
 )
 
-// attack is one way to do harm.
+// attack is one kind of attack.
 type attack struct {
 	name     string
-	how      string // for the table: what is done at which rate
+	how      string // for the table: the action and its rate
 	tls      bool
-	settings map[string]any // of rtbeat, beside the defaults
-	// Either a mode of this package's attacker, or a tool.
+	settings map[string]any // of rtbeat, over the defaults
+	// A mode of this package's attacker, or a tool.
 	attacker string
 	tool     func(r *running, seconds int) []string
-	// refused are answers that good senders may get, because no other is right: the sink is stalled, say.
+	// refused are answers that good senders may get, for example while the sink is stalled.
 	refused []string
 	policy  lumbersink.Policy
-	// valid are batches that are delivered, as many as a core can carry: libbeat's queue is full, and whoever comes waits
-	// for what is in it.
+	// valid batches are delivered, as many as a core can process. libbeat's queue is full, and a new batch waits for its events.
 	valid bool
 }
 
@@ -121,15 +119,15 @@ func run(t *testing.T, a attack) {
 	t.Log(row.String())
 
 	events := goodEvents(r.sink)
-	require.Empty(t, good.ledger.Violations(events), "what good senders were told")
+	require.Empty(t, good.ledger.Violations(events), "the answers to good senders")
 	if row.killed || row.peak == 0 {
-		require.Fail(t, "rtbeat is gone", "killed for want of memory: %v\n%s", row.killed, r.Log.Tail(20))
+		require.Fail(t, "rtbeat is gone", "killed at the memory limit: %v\n%s", row.killed, r.Log.Tail(20))
 	}
-	require.Empty(t, good.ledger.Lost(events), "every good sender came to its 200")
+	require.Empty(t, good.ledger.Lost(events), "every good sender has its 200")
 	row.judge(t)
 }
 
-// goodEvents leaves out what attackers had delivered, before anything looks closer.
+// goodEvents leaves out the attackers' events before they are decoded.
 func goodEvents(sink *lumbersink.Sink) (good []lumbersink.Event) {
 	for _, e := range sink.Events() {
 		if bytes.Contains(e.Raw, []byte(`"uuid":"good-`)) {
@@ -139,7 +137,7 @@ func goodEvents(sink *lumbersink.Sink) (good []lumbersink.Event) {
 	return good
 }
 
-// strike runs the attacker to its end and returns what it says of itself.
+// strike runs the attacker to its end and returns its report.
 func strike(t *testing.T, a attack, r *running) string {
 	t.Helper()
 	seconds := int(attackTime.Seconds())
@@ -166,7 +164,7 @@ func strike(t *testing.T, a attack, r *running) string {
 	return strings.TrimSpace(out.String())
 }
 
-// state is what an attack must not leave behind.
+// state must be the same after an attack.
 type state struct{ goroutines, inFlight float64 }
 
 func counts(r *running) state {
@@ -177,9 +175,10 @@ func counts(r *running) state {
 	return state{m["go_goroutines"], m["rtbeat_in_flight_bytes"]}
 }
 
-// recovers waits until files, goroutines and bytes in flight are what they were; 0 if they never are.
+// recovers waits until files, goroutines and bytes in flight are back at their values before the attack. It returns 0 if they
+// never are.
 func recovers(r *running, before figures, calm state) time.Duration {
-	const some = 60 // the good senders' own come and go
+	const some = 60 // the good senders' own connections
 	begun := time.Now()
 	for time.Since(begun) < recovery {
 		now := counts(r)

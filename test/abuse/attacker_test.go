@@ -26,19 +26,19 @@ func attackerMain(name string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), attackTime)
 	defer cancel()
 	fmt.Fprintln(os.Stdout, do(ctx, os.Getenv(targetEnv)))
-	return 0 // what is still open closes with the process
+	return 0 // open connections close with the process
 }
 
 var dialled atomic.Int64
 
-// dial connects from one of many addresses, for one alone has too few ports.
+// dial connects from one of many addresses, because one address has too few ports.
 func dial(ctx context.Context, target string) (net.Conn, error) {
 	from := net.IPv4(127, 0, 1, byte(1+dialled.Add(1)%100))
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: from}, Timeout: 5 * time.Second}
 	return d.DialContext(ctx, "tcp", target)
 }
 
-// pace sends a token for each time that something is due, and catches up when this process got no time for a while.
+// pace sends a token at a rate, and catches up after a delay of this process.
 func pace(ctx context.Context, perSecond float64) <-chan struct{} {
 	due := make(chan struct{})
 	go func() {
@@ -59,8 +59,8 @@ func pace(ctx context.Context, perSecond float64) <-chan struct{} {
 	return due
 }
 
-// paced calls do at a rate from a number of goroutines, until ctx ends, and waits for all calls to end. When all are
-// busy, the rate is what rtbeat lets it be.
+// paced calls do at a rate from a number of goroutines until ctx ends, and waits for all calls. When all goroutines are busy,
+// rtbeat limits the rate.
 func paced(ctx context.Context, perSecond float64, at int, do func()) {
 	due := pace(ctx, perSecond)
 	var group sync.WaitGroup
@@ -74,12 +74,12 @@ func paced(ctx context.Context, perSecond float64, at int, do func()) {
 	group.Wait()
 }
 
-// held are connections that an attacker keeps open: a new one takes the place of each that is closed on it.
+// held are connections that an attacker keeps open. A new connection replaces each closed one.
 type held struct {
 	opened, lost, refused atomic.Int64
 }
 
-// hold keeps n connections, made by open at a rate, which returns when its connection is gone.
+// hold keeps n connections. open makes them at a rate, and returns when its connection is closed.
 func (h *held) hold(ctx context.Context, n int, perSecond float64, target string, use func(c net.Conn)) {
 	free := make(chan struct{}, n)
 	for range n {
@@ -109,7 +109,7 @@ func (h *held) String() string {
 	return fmt.Sprintf("%d opened, %d closed again by rtbeat, %d failed", h.opened.Load(), h.lost.Load(), h.refused.Load())
 }
 
-// tally counts answers by status code, 0 for none.
+// tally counts answers by status code. 0 means no answer.
 type tally struct {
 	mu sync.Mutex
 	by map[int]int

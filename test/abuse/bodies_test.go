@@ -18,13 +18,13 @@ import (
 
 const mib = 1 << 20
 
-// body is what one hostile request carries.
+// body is the body of one hostile request.
 type body struct {
 	coding string
 	bytes  []byte
 }
 
-// plain is about how long the body is once it is decompressed.
+// plain is the approximate length of the decompressed body.
 func (b body) plain() int {
 	if b.coding == "" {
 		return len(b.bytes)
@@ -32,13 +32,13 @@ func (b body) plain() int {
 	return max(len(b.bytes), 160_000)
 }
 
-// messages is a batch of n times the same message, not longer than most bytes.
+// messages is a batch of n equal messages, of at most most bytes.
 func messages(message string, n, most int) []byte {
 	n = min(n, (most-64)/(len(message)+1))
 	return []byte(`{"messages":[` + strings.Repeat(message+",", n-1) + message + `]}`)
 }
 
-// fill is one message with a list of the same value, as long as most allows.
+// fill is one message with a list of equal values, as long as most allows.
 func fill(value string, most int) []byte {
 	n := (most - 64) / (len(value) + 1)
 	return []byte(`{"messages":[{"a":[` + strings.Repeat(value+",", n-1) + value + `]}]}`)
@@ -59,10 +59,10 @@ func wide(most int) []byte {
 	return b.Bytes()
 }
 
-// rxtxLike is a message as rxtx sends it. It has no uuid, so that none is joined to another.
+// rxtxLike is a message as rxtx sends it. It has no uuid, so that it is never deduped.
 const rxtxLike = `{"seq":"20261101-000000000017","time":"2026-11-01T12:00:00.123456789Z","producer":"gateway-17","label":"meter","key":"meter-000017","payload":{"reading":1234.5678,"unit":"kWh","quality":"good","tariff":2,"valid":true,"location":{"lat":52.520008,"lon":13.404954},"note":null,"counter":9007199254740993,"serial":"0000-4711-0815-2342"}}`
 
-// bodies by the name that attacks and the measurement of memory call them by.
+// bodies are named for the attacks and for the measurement of memory.
 var bodies = map[string]func() body{
 	"rxtx":           func() body { return body{"", messages(rxtxLike, 500, mib)} },
 	"rxtx-large":     func() body { return body{"", messages(rxtxLike, 50_000, 15*mib)} },
@@ -91,7 +91,7 @@ var bodies = map[string]func() body{
 
 func gzipped(plain []byte) []byte {
 	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is right
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // the level is valid
 	_, _ = w.Write(plain)                                 // to memory
 	_ = w.Close()
 	return b.Bytes()
@@ -99,7 +99,7 @@ func gzipped(plain []byte) []byte {
 
 func zstded(plain []byte, window int) []byte {
 	var b bytes.Buffer
-	w, _ := zstd.NewWriter(&b, zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(1)) // the size is right
+	w, _ := zstd.NewWriter(&b, zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(1)) // the size is valid
 	_, _ = w.Write(plain)                                                                   // to memory
 	_ = w.Close()
 	return b.Bytes()
@@ -113,7 +113,7 @@ func (b body) request() []byte {
 	return append([]byte(head+"\r\n"), b.bytes...)
 }
 
-// exchange sends a request on a connection of its own and returns the code of the answer, 0 without one.
+// exchange sends a request on a new connection and returns the status code, or 0 without an answer.
 func exchange(target string, request []byte) int {
 	c, err := dial(context.Background(), target)
 	if err != nil {
@@ -121,7 +121,7 @@ func exchange(target string, request []byte) int {
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(15 * time.Second))
-	go func() { _, _ = c.Write(request) }() // the answer may come before all of it is sent
+	go func() { _, _ = c.Write(request) }() // the answer may arrive before the whole request is sent
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		return 0
@@ -138,7 +138,7 @@ func bodyFlood(perSecond float64, at int, names ...string) func(context.Context,
 		for _, name := range names {
 			requests = append(requests, bodies[name]().request())
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attackTime) // making them took a while
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attackTime) // making the bodies took time
 		defer cancel()
 		var t tally
 		next := make(chan []byte, 1)

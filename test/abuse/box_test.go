@@ -15,21 +15,21 @@ import (
 )
 
 const (
-	// memoryBound is what the documentation promises for the default settings.
+	// memoryBound is the documented bound with the default settings.
 	memoryBound = 512 << 20
-	// beatCore and restCore keep the attackers' own work out of rtbeat's figures.
+	// beatCore and restCore keep the attackers' CPU time out of rtbeat's figures.
 	beatCore, restCore = "0", "1"
 	binaryEnv          = "RTBEAT_BINARY"
 	cgroupV1           = "/sys/fs/cgroup/memory"
 )
 
-// box is where rtbeat runs: a core, and a limit of memory.
+// box is the environment of rtbeat: a core, and a memory limit.
 type box struct {
-	cgroup string // empty where none can be made
-	pid    string // the file that holds the process's id
+	cgroup string // empty if none can be made
+	pid    string // the file with the process's id
 }
 
-// newBox puts a script in place of the binary. It execs the binary, so that the process is still the harness's.
+// newBox replaces the binary by a script. The script execs the binary, so that the process stays the harness's.
 func newBox(t *testing.T) *box {
 	t.Helper()
 	binary := os.Getenv(binaryEnv)
@@ -49,7 +49,7 @@ func newBox(t *testing.T) *box {
 	return b
 }
 
-// newCgroup makes a group with the limit; "" where this is not allowed, and the high-water mark alone decides.
+// newCgroup makes a group with the limit. It returns "" if that is not allowed; then only the peak is checked.
 func newCgroup(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(cgroupV1, "rtbeat-abuse-"+strconv.Itoa(os.Getpid()))
@@ -58,11 +58,11 @@ func newCgroup(t *testing.T) string {
 		return ""
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "memory.limit_in_bytes"), []byte(strconv.Itoa(memoryBound)), 0o600))
-	t.Cleanup(func() { _ = os.Remove(dir) }) // rtbeat is gone by then
+	t.Cleanup(func() { _ = os.Remove(dir) }) // rtbeat has ended by then
 	return dir
 }
 
-// killed says whether the kernel ended the process for want of memory.
+// killed says whether the kernel killed the process at the memory limit.
 func (b *box) killed(t *testing.T) bool {
 	t.Helper()
 	if b.cgroup == "" {
@@ -73,7 +73,7 @@ func (b *box) killed(t *testing.T) bool {
 	return !strings.Contains(string(text)+"\n", "oom_kill 0\n")
 }
 
-// attackCommand runs a tool on the other core, with a lower priority than the senders.
+// attackCommand runs a tool on the other core, at a lower priority than the senders.
 func attackCommand(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	for _, tool := range []string{"taskset", "nice", name} {

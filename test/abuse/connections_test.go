@@ -15,27 +15,27 @@ import (
 	"time"
 )
 
-// waitClosed reads until the other end closes.
+// waitClosed reads until the connection is closed.
 func waitClosed(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
-// idle keeps many connections that say nothing.
+// idle keeps many silent connections.
 func idle(n int, perSecond float64) func(context.Context, string) string {
 	return keep(n, perSecond, nil)
 }
 
-// keep holds many connections that send the same and then nothing more.
+// keep holds many connections that send the same bytes and then nothing.
 func keep(n int, perSecond float64, first []byte) func(context.Context, string) string {
 	return func(ctx context.Context, target string) string {
 		var h held
 		h.hold(ctx, n, perSecond, target, func(c net.Conn) {
 			_, _ = c.Write(first)
-			_, _ = c.Read(make([]byte, 1)) // an answer is as good as the end: then it comes again
+			_, _ = c.Read(make([]byte, 1)) // an answer ends it as a close does: then a new connection follows
 		})
 		return h.String()
 	}
 }
 
-// dribble holds connections that send a byte a second: of a header, or of a body.
+// dribble holds connections that send one byte a second, of a header or of a body.
 func dribble(n int, perSecond float64) func(context.Context, string) string {
 	return func(ctx context.Context, target string) string {
 		var h held
@@ -54,7 +54,7 @@ func dribble(n int, perSecond float64) func(context.Context, string) string {
 	}
 }
 
-// bigHeader is a request whose headers do not end, of n bytes in lines of that length.
+// bigHeader is a request with endless headers: n bytes, in lines of that length.
 func bigHeader(n, line int) []byte {
 	var b bytes.Buffer
 	b.WriteString("POST /in HTTP/1.1\r\nHost: x\r\n")
@@ -65,7 +65,7 @@ func bigHeader(n, line int) []byte {
 	return b.Bytes()
 }
 
-// heldBodies holds connections with a body of which the last byte never comes.
+// heldBodies holds connections with a body whose last byte never arrives.
 func heldBodies(n int, perSecond float64, size int) func(context.Context, string) string {
 	return func(ctx context.Context, target string) string {
 		request := body{"", bytes.Repeat([]byte(" "), size)}.request()
@@ -73,7 +73,7 @@ func heldBodies(n int, perSecond float64, size int) func(context.Context, string
 	}
 }
 
-// chunks sends bodies in chunks of one byte, as fast as they are taken, over n connections.
+// chunks sends bodies in chunks of one byte over n connections, as fast as rtbeat reads.
 func chunks(n int, perSecond float64) func(context.Context, string) string {
 	return func(ctx context.Context, target string) string {
 		text := `[{"a":"` + strings.Repeat("x", 20_000) + `"}]`
@@ -89,7 +89,7 @@ func chunks(n int, perSecond float64) func(context.Context, string) string {
 	}
 }
 
-// flood repeats a small request on n connections, so many of them at a time without waiting for answers.
+// flood repeats a small request on n connections, many at a time, without waiting for answers.
 func flood(n int, perSecond float64, pipelined int, request string) func(context.Context, string) string {
 	return func(ctx context.Context, target string) string {
 		var t tally
@@ -138,7 +138,7 @@ func tlsConfig(protocols ...string) *tls.Config {
 	return &tls.Config{InsecureSkipVerify: true, NextProtos: protocols}
 }
 
-// handshakes makes whole TLS handshakes, one after the other.
+// handshakes makes complete TLS handshakes, one after the other.
 func handshakes(perSecond float64, at int) func(context.Context, string) string {
 	return func(ctx context.Context, target string) string {
 		var t tally
@@ -159,7 +159,7 @@ func handshakes(perSecond float64, at int) func(context.Context, string) string 
 	}
 }
 
-// recorder keeps what a TLS client would send first.
+// recorder keeps the first bytes of a TLS client.
 type recorder struct {
 	net.Conn
 	sent bytes.Buffer
@@ -177,7 +177,7 @@ func clientHello(protocols ...string) []byte {
 	return r.sent.Bytes()
 }
 
-// hellos sends a ClientHello and leaves.
+// hellos sends a ClientHello and closes.
 func hellos(perSecond float64, at int) func(context.Context, string) string {
 	return func(ctx context.Context, target string) string {
 		hello := clientHello("h2")
@@ -189,7 +189,7 @@ func hellos(perSecond float64, at int) func(context.Context, string) string {
 				return
 			}
 			_, _ = c.Write(hello)
-			time.Sleep(5 * time.Millisecond) // so that it is read
+			time.Sleep(5 * time.Millisecond) // rtbeat reads it in this time
 			_ = c.Close()
 			t.add(1)
 		})

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// figures are of the process, from /proc.
+// figures of the process, from /proc.
 type figures struct {
 	rss, peak int64 // bytes
 	cpu       time.Duration
@@ -40,7 +40,7 @@ func (r *running) figures() (f figures) {
 	return f
 }
 
-// metrics are read from the admin listener, which the attack does not reach.
+// metrics reads the admin listener, which is not attacked.
 func (r *running) metrics() (map[string]float64, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Frames of HTTP/2 (RFC 9113), by hand: no client library does what is done here.
+// Frames of HTTP/2 (RFC 9113), by hand: client libraries refuse to send such streams.
 const (
 	frameData, frameHeaders, frameReset, frameSettings, framePing, frameContinuation = 0, 1, 3, 4, 6, 9
 	flagEnd, flagAck, flagEndHeaders                                                 = 1, 1, 4
@@ -28,7 +28,7 @@ func frame(kind, flags byte, stream uint32, payload []byte) []byte {
 	return append(f, payload...)
 }
 
-// post2 are the headers of POST /in in HPACK: entries of the static table, and literals that enter no table.
+// post2 has the headers of POST /in in HPACK: entries of the static table, and literals without indexing.
 func post2(more int) []byte {
 	block := []byte{0x83, 0x87, 0x04, 3}
 	block = append(block, "/in\x01\x01x"...)
@@ -38,7 +38,7 @@ func post2(more int) []byte {
 	return block
 }
 
-// connect2 is a connection that speaks HTTP/2, the preface sent and the settings exchanged.
+// connect2 is a connection with HTTP/2, after the preface and the settings.
 func connect2(ctx context.Context, c net.Conn) (*tls.Conn, error) {
 	t := tls.Client(c, tlsConfig("h2"))
 	if err := t.HandshakeContext(ctx); err != nil {
@@ -59,7 +59,7 @@ func connect2(ctx context.Context, c net.Conn) (*tls.Conn, error) {
 	return t, err
 }
 
-// over2 holds n connections of HTTP/2 and does something on each, then waits until it is closed.
+// over2 holds n connections of HTTP/2, calls a function on each, then waits until it is closed.
 func over2(n int, perSecond float64, do func(ctx context.Context, c *tls.Conn)) func(context.Context, string) string {
 	return func(ctx context.Context, target string) string {
 		var h held
@@ -78,7 +78,7 @@ func over2(n int, perSecond float64, do func(ctx context.Context, c *tls.Conn)) 
 	}
 }
 
-// streams2 opens many requests, each with so many headers, the first byte of its body, and then a byte a second.
+// streams2 opens many requests, each with many headers, the first byte of its body, and then one byte a second.
 func streams2(streams, headers int) func(ctx context.Context, c *tls.Conn) {
 	return func(ctx context.Context, c *tls.Conn) {
 		w := bufio.NewWriterSize(c, 64<<10)
@@ -96,7 +96,7 @@ func streams2(streams, headers int) func(ctx context.Context, c *tls.Conn) {
 	}
 }
 
-// announce2 announces a frame of the largest size that a server of Go takes by default, and sends a part of it.
+// announce2 announces a frame of the largest size that a Go server accepts by default, and sends a part of it.
 func announce2(size, send int) func(ctx context.Context, c *tls.Conn) {
 	return func(_ context.Context, c *tls.Conn) {
 		f := frame(frameData, 0, 1, make([]byte, size))
@@ -112,7 +112,7 @@ func openHeaders2(headers int) func(ctx context.Context, c *tls.Conn) {
 	}
 }
 
-// rapidReset opens requests and takes them back at once, at a rate on each connection.
+// rapidReset opens requests and resets them at once, at a rate on each connection.
 func rapidReset(perSecond int, resets *atomic.Int64) func(ctx context.Context, c *tls.Conn) {
 	return func(ctx context.Context, c *tls.Conn) {
 		tick := time.NewTicker(10 * time.Millisecond)

@@ -11,7 +11,7 @@ import (
 	"github.com/txn2/rtbeat/internal/lumbersink"
 )
 
-// attacks are in the order of the table.
+// attacks, in the order of the table.
 var attacks = []attack{
 	{name: "slow headers", tool: slow("-H", "-c", "4000", "-r", "800", "-i", "1"), how: "slowhttptest -H, 4,000 connections"},
 	{name: "slow body", tool: slow("-B", "-c", "4000", "-r", "800", "-i", "1", "-s", "8192", "-f", "application/json"), how: "slowhttptest -B, 4,000 connections"},
@@ -58,10 +58,10 @@ var attacks = []attack{
 	},
 }
 
-// resets is how many requests were taken back, in the attacker's process.
+// resets is the number of reset requests, in the attacker's process.
 var resets atomic.Int64
 
-// attackers are what an attacker process can do. Each ends with ctx and says what it did.
+// attackers are the modes of an attacker process. Each ends with ctx and returns its report.
 func attackers() map[string]func(context.Context, string) string {
 	return map[string]func(context.Context, string) string{
 		"idle":                idle(10_000, 2000),

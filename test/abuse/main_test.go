@@ -1,10 +1,10 @@
 //go:build abuse
 
-// Package abuse attacks the rtbeat binary, while ordinary senders go on sending: they must hardly notice, nothing of
-// theirs may be lost or answered 200 too early, and memory must stay within what the documentation says.
+// Package abuse attacks the rtbeat binary while good senders send. They must hardly notice: no message of theirs may be lost, or
+// answered 200 too early. Memory must stay within the documented bound.
 //
-// rtbeat runs on a core of its own, in a memory cgroup of 512 MiB where one can be made. Senders, sink and attackers
-// share the other core; attackers are processes of their own with a lower priority. "make abuse" runs it.
+// rtbeat runs on its own core, in a memory cgroup of 512 MiB if one can be made. Senders, sink and attackers share the other
+// core. Attackers are separate processes with a lower priority. "make abuse" runs it.
 package abuse
 
 import (

@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	// fillTime is how long the limit is kept full. It is longer than timeout, so that what was answered 504 is in it too.
+	// fillTime is the time for which the limit is kept full. It is longer than timeout, so that it includes batches answered 504.
 	fillTime = 7 * time.Second
-	// As many post the same body at the same time as it takes to fill the limit twice, within reason.
+	// The number of senders is enough to fill the limit twice, within bounds. They post the same body at the same time.
 	fewest, most = 8, 400
 )
 
-// TestMemory fills rtbeat with one kind of body, with a sink that acknowledges nothing, and looks at what a byte in
-// flight takes.
+// TestMemory fills rtbeat with one kind of body, with a sink that acknowledges nothing, and measures the memory of a byte in
+// flight.
 func TestMemory(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| body | bytes | in flight | base MiB | peak MiB | factor | answers |\n|---|---|---|---|---|---|---|\n")
@@ -78,8 +78,8 @@ func fillUp(t *testing.T, name string) string {
 	factor := float64(peak-base) / (32 << 20)
 	line := fmt.Sprintf("| %s | %d | %.1f MiB | %d | %d | %.1f | %v |\n", name, len(b.bytes), inFlight/mib, base>>20, peak>>20, factor, answers.String())
 	t.Log(line)
-	require.False(t, killed, "killed for want of memory")
-	require.Positive(t, peak, "rtbeat is gone")
+	require.False(t, killed, "killed at the memory limit")
+	require.Positive(t, peak, "rtbeat has ended")
 	require.LessOrEqual(t, peak, int64(memoryBound))
 	return line
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// row is what an attack came to.
+// row is the result of an attack.
 type row struct {
 	attack        attack
 	usual, during window
@@ -50,11 +50,11 @@ func (r row) String() string {
 		r.during.answers, strings.Join(failed, ", "), peak, r.cpu, recovered, r.attack.how, strings.ReplaceAll(r.said, "\n", "; "))
 }
 
-// judge fails the test where good senders had to suffer.
+// judge fails the test if good senders had a disadvantage.
 func (r row) judge(t *testing.T) {
 	t.Helper()
 	require.LessOrEqual(t, r.peak, int64(memoryBound), "peak of resident memory")
-	require.Positive(t, r.recovered, "what the attack left behind is not gone after %s", recovery)
+	require.Positive(t, r.recovered, "the attack's connections, goroutines or bytes remain after %s", recovery)
 	for why, n := range r.during.failed {
 		require.Contains(t, r.attack.refused, why, "%d good requests were refused", n)
 	}

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	busySenders  = 4                     // each sends a batch, and again after think
-	think        = 25 * time.Millisecond // so that rtbeat is busy for a small part of the time
-	calmSenders  = 8                     // they keep a connection that is idle for most of the time
+	busySenders  = 4                     // each sends a batch, waits think, and sends again
+	think        = 25 * time.Millisecond // keeps rtbeat busy for a small part of the time
+	calmSenders  = 8                     // each keeps a connection that is mostly idle
 	calmThink    = 2 * time.Second
 	retryAfter   = 200 * time.Millisecond
 	lastTries    = 10 * time.Second
@@ -31,11 +31,11 @@ const (
 type sample struct {
 	at     time.Time
 	took   time.Duration
-	failed string // why it was no 200
+	failed string // the reason why it was not 200
 	calm   bool
 }
 
-// senders are the good ones. They send until stop is called, each batch until it is answered 200.
+// senders are the good senders. They send until stop is called, each batch until its 200.
 type senders struct {
 	ledger *harness.Ledger
 	stop   func()
@@ -68,7 +68,7 @@ func (s *senders) send(ctx context.Context, r *running, i int) {
 	defer transport.CloseIdleConnections()
 	client := harness.NewClientOver(transport)
 	header := http.Header{"Authorization": {headerOfGood}}
-	given, cancel := context.WithCancel(context.Background()) // the last batch is not tried for ever
+	given, cancel := context.WithCancel(context.Background()) // bounds the retries of the last batch
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastTries, cancel) })()
 	for n := 0; ctx.Err() == nil; n++ {
@@ -98,7 +98,7 @@ func (s *senders) note(a harness.Answer, calm bool) {
 	s.samples = append(s.samples, sm)
 }
 
-// window is what the good senders saw between two moments.
+// window has the good senders' attempts between two times.
 type window struct {
 	p50, p90, p99, max time.Duration
 	answers            int

@@ -28,11 +28,11 @@ func slow(mode string, more ...string) func(*running, int) []string {
 	}
 }
 
-// h2load posts a small batch over TLS, with so many clients and streams, and requests a second of each client.
+// h2load posts a small batch over TLS, with these clients, streams, and requests a second of each client.
 func h2load(clients, streams, rps int) func(*running, int) []string {
 	return func(r *running, seconds int) []string {
 		path := filepath.Join(r.Home, "batch.json")
-		_ = os.WriteFile(path, messages(rxtxLike, batchSize, mib), 0o600) // h2load says so if it is not there
+		_ = os.WriteFile(path, messages(rxtxLike, batchSize, mib), 0o600) // h2load reports a missing file
 		return []string{
 			"h2load", "-c", strconv.Itoa(clients), "-m", strconv.Itoa(streams), "--rps", strconv.Itoa(rps),
 			"-D", strconv.Itoa(seconds), "-d", path, "-H", "content-type: application/json", r.url,
@@ -42,11 +42,11 @@ func h2load(clients, streams, rps int) func(*running, int) []string {
 
 var (
 	colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
-	// told are the lines of a tool's output that say what it achieved.
+	// told matches the result lines of a tool's output.
 	told = regexp.MustCompile(`^(finished in .*req/s|requests: .*|status codes: .*|(initializing|pending|connected|error|closed|service available|Exit status):.*)`)
 )
 
-// summary is the last of each line that counts.
+// summary has the last of each result line.
 func summary(out string) string {
 	last := make(map[string]string)
 	var order []string
@@ -68,7 +68,7 @@ func summary(out string) string {
 	return strings.Join(lines, "; ")
 }
 
-// certificate makes a certificate for the local address, and its key, as files.
+// certificate makes a certificate for the local address and its key, as files.
 func certificate(t *testing.T) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -23,16 +23,16 @@ import (
 )
 
 var (
-	// screenshots is the folder that gets pictures of the page; none are taken without.
+	// screenshots is the folder for pictures of the page. Without it no picture is taken.
 	screenshots string
-	// after is how long rtbeat works before a picture is taken, so that the plots have something to show.
+	// after is the time before a picture is taken, so that the plots have data.
 	after time.Duration
 )
 
-// stalledShare is the share of that time for which the output stalls, where it does.
+// stalledShare is the share of that time with a stalled output, in the test of a stall.
 const stalledShare = 10
 
-// maxPicture bounds what goes into the repository.
+// maxPicture bounds the pictures in the repository.
 const maxPicture = 150 << 10
 
 func init() { //nolint:gochecknoinits // a flag of go test has to be there before TestMain
@@ -40,7 +40,7 @@ func init() { //nolint:gochecknoinits // a flag of go test has to be there befor
 	flag.DurationVar(&after, "after", 10*time.Minute, "how long rtbeat works before a picture is taken")
 }
 
-// goOn lets rtbeat work for a while, if pictures are taken.
+// goOn lets rtbeat run for a while, if pictures are taken.
 func goOn(tb *tab, d time.Duration) {
 	tb.t.Helper()
 	if screenshots != "" {
@@ -48,7 +48,7 @@ func goOn(tb *tab, d time.Duration) {
 	}
 }
 
-// fits fails the test if the page is wider than its window, or an element sticks out of it.
+// fits fails the test if the page is wider than its window, or an element overflows it.
 func (tb *tab) fits() {
 	tb.t.Helper()
 	wide := evaluate[[]string](tb, `[...document.querySelectorAll("body *")]
@@ -63,7 +63,7 @@ func (tb *tab) withoutScript() {
 	call(tb, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 }
 
-// shoot writes what is in the window into a file, light and dark, if that is asked for.
+// shoot writes the window into two files, light and dark, if pictures are taken.
 func shoot(tb *tab, name string) {
 	tb.t.Helper()
 	if screenshots == "" {
@@ -79,7 +79,7 @@ func shoot(tb *tab, name string) {
 	}
 }
 
-// withPalette makes a picture of the colours that it has most of, which are nearly all: it takes a third of the room.
+// withPalette reduces a picture to its most frequent colours, nearly all of them: the file has a third of the size.
 func withPalette(tb *tab, picture []byte) []byte {
 	tb.t.Helper()
 	from, err := png.Decode(bytes.NewReader(picture))

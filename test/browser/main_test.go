@@ -1,7 +1,6 @@
 //go:build browser
 
-// Package browser looks at the status page with a browser: Chromium without a window, against the real binary and a real
-// lumberjack server.
+// Package browser tests the status page with headless Chromium, against the real binary and a real lumberjack server.
 package browser
 
 import (

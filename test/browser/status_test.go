@@ -20,7 +20,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// start runs rtbeat with an admin listener, and more under rtbeat: if wanted.
+// start runs rtbeat with an admin listener, and more settings under rtbeat:.
 func start(t testing.TB, sink *lumbersink.Sink, more map[string]any) (b *harness.Beat, url string) {
 	t.Helper()
 	_, port, _ := strings.Cut(harness.DeadAddress(t), ":")
@@ -30,7 +30,7 @@ func start(t testing.TB, sink *lumbersink.Sink, more map[string]any) (b *harness
 	return b, "http://" + b.Health
 }
 
-// send posts batches until the function that it returns is called, which waits for the last answer.
+// send posts batches until the returned function is called. That function waits for the last answer.
 func send(t testing.TB, b *harness.Beat, senders int, pause time.Duration) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -63,7 +63,7 @@ func TestIdle(t *testing.T) {
 	shoot(tb, "status-idle")
 	tb.quiet(url)
 
-	// Without an answer it says so, and does not go on showing that all is well.
+	// Without an answer the page says so. It does not go on showing old data as healthy.
 	b.Kill()
 	harness.Await(t, patience, "no answer", func() bool { return strings.HasPrefix(tb.text("lost"), "No answer from rtbeat") })
 	require.Equal(t, "bad", evaluate[string](tb, "document.getElementById('verdict').className"))
@@ -121,7 +121,7 @@ func TestStalled(t *testing.T) {
 	shoot(tb, "status-stalled")
 	tb.quiet(url)
 
-	// And it notices the end of it.
+	// The page shows the end of the stall.
 	harness.RecoverSink(sink)
 	harness.Await(t, patience, "the end of the stall", func() bool {
 		title := tb.text("title") // the 504s of the stall still count for a while
@@ -129,7 +129,7 @@ func TestStalled(t *testing.T) {
 	})
 }
 
-// In durable mode the page has the queue on disk. In memory mode there is no such part.
+// In durable mode the page shows the queue on disk. In memory mode it does not.
 func TestDurable(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
@@ -157,7 +157,7 @@ func TestDurable(t *testing.T) {
 	require.False(t, evaluate[bool](tb, "document.getElementById('durable').checkVisibility()"))
 }
 
-// What stands on the page without its script: the verdict.
+// Without JavaScript the page shows the verdict.
 func TestWithoutJavaScript(t *testing.T) {
 	t.Parallel()
 	_, url := start(t, harness.StartSink(t, lumbersink.Immediate()), nil)
@@ -191,7 +191,7 @@ func TestDarkAndLight(t *testing.T) {
 	tb.quiet(url)
 }
 
-// What a sender sends shows nowhere, and does nothing.
+// Bytes from a sender never appear on the page, and never run.
 func TestHostileSenders(t *testing.T) {
 	t.Parallel()
 	const mark = "h0stile"
@@ -248,7 +248,7 @@ func TestHostileSenders(t *testing.T) {
 	tb.quiet(url)
 }
 
-// The policy is in force, and a breach of it would be seen by the other tests.
+// The content security policy is in force. The other tests would see a violation.
 func TestThePolicyHolds(t *testing.T) {
 	t.Parallel()
 	_, url := start(t, harness.StartSink(t, lumbersink.Immediate()), nil)
@@ -256,7 +256,7 @@ func TestThePolicyHolds(t *testing.T) {
 	tb.visit(url)
 	tb.quiet(url)
 
-	// Markup out of text is refused by trusted types: an assignment throws.
+	// Trusted types refuse markup made from text: an assignment throws.
 	require.True(t, evaluate[bool](tb, `(() => { try { document.body.innerHTML = "<b>x</b>"; return false } catch { return true } })()`))
 	for what, code := range map[string]string{
 		"script-src":  `import("http://127.0.0.1:9/x.js").catch(() => {})`,

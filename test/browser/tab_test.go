@@ -23,39 +23,39 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// Sizes of windows: a small phone, and a desktop.
+// Window sizes: a small phone, and a desktop.
 const (
 	phoneWidth, phoneHeight     = 360, 740
 	desktopWidth, desktopHeight = 1200, 900
 )
 
-// patience bounds every wait for something on the page, which asks for news every three seconds.
+// patience bounds every wait for a change of the page, which polls every three seconds.
 const patience = 20 * time.Second
 
-// tab is a window of the browser, and what went on in it.
+// tab is a browser window with its log.
 type tab struct {
 	t   testing.TB
 	ctx context.Context //nolint:containedctx // chromedp's handle of a window is a context
 
 	mu         sync.Mutex
-	complaints []string // of the console: errors, violations of the policy, exceptions, dialogs
+	complaints []string // from the console: errors, violations of the policy, exceptions, dialogs
 	asked      []string // URLs
 }
 
-// open opens a window of this size on an empty page. It is closed with the test.
+// open opens a window of this size on an empty page, and closes it with the test.
 func open(t testing.TB, width, height int64) *tab {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(harness.FindProgram(t, "chromium", "chromium-browser", "google-chrome")),
 		chromedp.UserDataDir(t.TempDir()),
-		chromedp.NoSandbox, // there is none for root
+		chromedp.NoSandbox, // root has no sandbox
 	)
-	// The test's own context ends before the browser is closed in good order.
+	// The test's context ends before the browser is closed in good order.
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
-		require.NoError(t, chromedp.Cancel(ctx)) // closes the browser, and waits for it
+		require.NoError(t, chromedp.Cancel(ctx)) // closes the browser, and waits for its end
 		cancel()
 	})
 	tb := &tab{t: t, ctx: ctx}
@@ -75,7 +75,7 @@ func mobile(width int64) chromedp.EmulateViewportOption {
 	return chromedp.EmulateMobile
 }
 
-// note keeps what a window has to say.
+// note records the events of a window.
 func (tb *tab) note(event any) {
 	complain := func(format string, args ...any) {
 		tb.mu.Lock()
@@ -100,7 +100,7 @@ func (tb *tab) note(event any) {
 	}
 }
 
-// quiet fails the test if the window complained, or asked anybody but this server.
+// quiet fails the test if the window logged a complaint, or sent a request to another server.
 func (tb *tab) quiet(server string) {
 	tb.t.Helper()
 	tb.mu.Lock()
@@ -112,7 +112,7 @@ func (tb *tab) quiet(server string) {
 	}
 }
 
-// said is what the window complained of so far.
+// said has the window's complaints so far.
 func (tb *tab) said() string {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
@@ -127,7 +127,7 @@ func (tb *tab) run(steps ...chromedp.Action[chromedp.Void]) {
 	require.NoError(tb.t, chromedp.Do(ctx, steps...))
 }
 
-// call gives the browser a command of its protocol.
+// call sends the browser a command of its protocol.
 func call[P, R any](tb *tab, command cdp.Command[P, R], params P) R {
 	tb.t.Helper()
 	ctx, cancel := context.WithTimeout(tb.ctx, patience)
@@ -137,7 +137,7 @@ func call[P, R any](tb *tab, command cdp.Command[P, R], params P) R {
 	return result
 }
 
-// visit goes to a page, and waits until its script has shown something.
+// visit opens a page, and waits until its script has shown data.
 func (tb *tab) visit(url string) {
 	tb.t.Helper()
 	tb.run(chromedp.Navigate(url), chromedp.WaitVisible("#main"))
@@ -153,13 +153,13 @@ func evaluate[T any](tb *tab, expression string) T {
 	return value
 }
 
-// text is what an element says.
+// text is the text of an element.
 func (tb *tab) text(id string) string {
 	tb.t.Helper()
 	return evaluate[string](tb, fmt.Sprintf("document.getElementById(%q).textContent", id))
 }
 
-// comesTo waits until an element says something.
+// comesTo waits until an element has a text.
 func (tb *tab) comesTo(id, want string) {
 	tb.t.Helper()
 	harness.Await(tb.t, patience, id+" says "+want, func() bool { return tb.text(id) == want })

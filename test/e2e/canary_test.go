@@ -20,10 +20,10 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// canary begins everything that a sender sends, and every secret.
+// canary is the prefix of everything that a sender sends, and of every secret.
 const canary = "canary"
 
-// harmlessID is a request id that may stand in the log.
+// harmlessID is a request id that the log may have.
 const harmlessID = "looked-for/in.the=log"
 
 const (
@@ -33,8 +33,8 @@ const (
 	canaryKey      = canary + "-key-of-the-configuration"
 )
 
-// At debug, with every selector, neither the log nor any other file has a body, a path, a header's value or a secret in it.
-func TestTheLogAtDebugHasNothingOfARequest(t *testing.T) {
+// At level debug, with every selector, no log and no other file has a body, a path, a header's value or a secret.
+func TestTheLogAtDebugHasNoBytesOfARequest(t *testing.T) {
 	for name, ssl := range map[string]bool{"plain": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,13 +45,13 @@ func TestTheLogAtDebugHasNothingOfARequest(t *testing.T) {
 	}
 }
 
-// canaryRig is a process at debug, and how to connect to it.
+// canaryRig is a process at debug, with its ways to connect.
 type canaryRig struct {
 	home    string
 	beat    *harness.Beat
 	sink    *lumbersink.Sink
 	connect func() net.Conn
-	secrets []string // what else must not be seen
+	secrets []string // other texts that must not appear
 }
 
 func startCanary(t *testing.T, ssl bool) *canaryRig {
@@ -76,7 +76,7 @@ func startCanary(t *testing.T, ssl bool) *canaryRig {
 	}
 	settings := harness.Settings{
 		Sink: c.sink.Addr(), Rtbeat: rtbeat,
-		Processors: []any{ // of which each has something to say about what it finds
+		Processors: []any{ // each of which logs its input
 			map[string]any{"decode_json_fields": map[string]any{"fields": []string{"rxtxMsg.text"}, "target": ""}},
 			map[string]any{"dissect": map[string]any{"field": "rxtxMsg.text", "tokenizer": "%{a} of %{b}", "target_prefix": "parts"}},
 			map[string]any{"convert": map[string]any{"fields": []any{map[string]any{"from": "rxtxMsg.text", "type": "integer"}}}},
@@ -100,7 +100,7 @@ func startCanary(t *testing.T, ssl bool) *canaryRig {
 	return c
 }
 
-// say sends a request, and checks its answer; none is expected with code 0.
+// say sends a request and checks its answer. Code 0 means no answer.
 func (c *canaryRig) say(t *testing.T, text string, code int) {
 	t.Helper()
 	l := newLine(t, c.connect())
@@ -162,7 +162,7 @@ func (c *canaryRig) playAll(t *testing.T) {
 	c.say(t, "GET /"+canary+"?"+canary+" HTTP/1.1\r\nHost: "+canary+"\r\n\r\n", 404)
 	c.say(t, canary+" /in HTTP/1.1\r\nHost: "+canary+"\r\n\r\n", 405)
 	c.say(t, "GET /readyz?"+canary+" HTTP/1.1\r\nHost: "+canary+"\r\n\r\n", 200)
-	// What Go's server answers by itself.
+	// Answers of Go's HTTP server.
 	c.say(t, canary+"\r\n\r\n", 400)
 	c.say(t, post(good, bearer, canary), 400)
 	c.say(t, post(good, bearer, "Host: "+canary), 400)
@@ -172,7 +172,7 @@ func (c *canaryRig) playAll(t *testing.T) {
 	c.say(t, head("Transfer-Encoding: chunked", bearer)+canary+"\r\n", 400)
 	c.say(t, badTrailer(canary, bearer), 400)
 	c.say(t, post(good, bearer, "X-Request-Id: "+canary+" id"), 200)
-	// Cut off, too slow.
+	// Broken and slow requests.
 	c.say(t, head("Content-Length: 100", bearer)+`{"`+canary, 0)
 	c.say(t, head("Content-Length: 100", bearer)+`{"`+canary, 408)
 	c.say(t, "POST /in?"+canary+" HTTP/1.1\r\nHost: "+canary, 408)
@@ -181,7 +181,7 @@ func (c *canaryRig) playAll(t *testing.T) {
 	require.NoError(t, err)
 	_ = raw.Close()
 
-	// An output that stalls: 504, then 503, and a sender that leaves.
+	// A stalled output: 504, then 503, and a sender that closes the connection.
 	c.sink.SetPolicy(lumbersink.Never())
 	c.say(t, post(batchOf(message()), with(bearer)...), http.StatusGatewayTimeout)
 	c.say(t, post(batchOf(message()), with(bearer)...), 0)
@@ -191,18 +191,18 @@ func (c *canaryRig) playAll(t *testing.T) {
 	harness.Await(t, answerWithin, "its end", func() bool { _, told := c.beat.Log.Find("the output acknowledges again"); return told })
 }
 
-// badTrailer is a body whose trailer is none.
+// badTrailer is a body with an invalid trailer.
 func badTrailer(word string, headers ...string) string {
 	return head(append(headers, "Transfer-Encoding: chunked")...) + "2\r\n[]\r\n0\r\n" + word + "\r\n\r\n"
 }
 
-// requireSilence looks into the log and into every file that the process has written.
+// requireSilence searches the log and every file of the process.
 func (c *canaryRig) requireSilence(t *testing.T) {
 	t.Helper()
 	c.beat.Stop()
 	log := c.beat.Log.String()
 	for _, seen := range []string{harmlessID, "request ended", "request refused", "log.level\":\"debug", "listening on", "the output acknowledges again"} {
-		require.Contains(t, log, seen, "the log that is looked through")
+		require.Contains(t, log, seen, "the searched log")
 	}
 	requireNone := func(where, text string) {
 		t.Helper()

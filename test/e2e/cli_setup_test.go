@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// "rtbeat setup" writes the index template, and is not refused for what libbeat adds to the configuration by itself.
+// "rtbeat setup" writes the index template, and accepts the settings that libbeat adds by itself.
 func TestSetup(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -27,7 +27,7 @@ func TestSetup(t *testing.T) {
 		case r.Method == http.MethodPut:
 			written = append(written, r.URL.Path)
 		case r.URL.Path != "/":
-			http.NotFound(w, r) // nothing is there yet
+			http.NotFound(w, r) // an empty store
 			return
 		}
 		_, _ = fmt.Fprint(w, `{"version":{"number":"9.3.0","build_flavor":"default"},"acknowledged":true}`)

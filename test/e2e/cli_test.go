@@ -13,7 +13,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// succeed runs a subcommand that must end well.
+// succeed runs a subcommand that must succeed.
 func succeed(t testing.TB, home, stdin string, args ...string) harness.Result {
 	t.Helper()
 	r := harness.Command(t, home, stdin, args...)
@@ -42,7 +42,7 @@ func TestSubcommands(t *testing.T) {
 	require.Zero(t, sink.Received(), "a test of the output sends nothing")
 }
 
-// An operator tests the next config while the service runs, on the very port it names.
+// An operator tests the next config while the service runs, on the same port.
 func TestConfigCanBeTestedWhileAnotherRuns(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -61,7 +61,7 @@ func TestConfigCanBeTestedWhileAnotherRuns(t *testing.T) {
 	l.CheckOnce(t, sink)
 }
 
-// A config that must not start does not pass the test of the config either.
+// "test config" refuses a config that a start refuses.
 func TestConfigTestFindsWhatAStartRefuses(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
@@ -75,7 +75,7 @@ func TestKeystore(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	home := t.TempDir()
-	// The secret is the address of the sink, so that a delivery proves that it was read.
+	// The secret is the address of the sink, so a delivery proves that it was read.
 	config := harness.Settings{Sink: "${SINK}"}.WriteConfig(t, home)
 
 	succeed(t, home, "", "keystore", "create", "-c", config)

@@ -11,46 +11,47 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// exchange is one case: what goes over one connection, and what has to come back.
+// exchange is one case: the bytes on one connection, and the expected answers.
 type exchange struct {
 	name string
-	// steps are what the sender does, in turn.
+	// steps are the sender's actions, in order.
 	steps []step
 	// want are the answers, in the order of the requests.
 	want []reply
-	// leaves says that the sender ends the connection when it has its answers.
+	// leaves says that the sender closes the connection after its answers.
 	leaves bool
-	// play takes the place of all of the above, for what one connection of HTTP/1 cannot tell.
+	// play replaces the fields above, for cases beyond one connection of HTTP/1.
 	play func(t *testing.T, g *rig)
 
-	// dial says how to connect, in a rig that knows several ways.
+	// dial makes the connection, in a rig with several ways.
 	dial string
-	// clientIP and headers are the fields of its events, peerIP and later those of what follows on the same connection.
+	// clientIP and headers are fields of the case's events. peerIP and later are those of the following requests on the
+	// connection.
 	clientIP, peerIP *string
 	headers, later   map[string]any
 }
 
-// step is something that a sender does on its connection.
+// step is one action of a sender.
 type step func(t testing.TB, l *line)
 
-// reply is an answer that has to come.
+// reply is an expected answer.
 type reply struct {
-	// reason is the row of the docs; empty for an answer of Go's HTTP server, which is the code alone.
+	// reason is the row of the docs. It is empty for an answer of Go's HTTP server, which is only the code.
 	reason string
 	code   int
-	// health is the path of an answer about health, then without a reason when all is well.
+	// health is the path of an answer about health. A healthy answer has no reason.
 	health string
-	// messages are those that the sink has to have then.
+	// messages must be at the sink then.
 	messages []string
-	// count is how many messages the answer counts; len(messages) unless set.
+	// count is the number of messages in the answer, by default len(messages).
 	count int
-	// header are values that the answer must have.
+	// header has required headers of the answer.
 	header map[string]string
-	// at is the offset, and the index of the message, that a 400 names.
+	// at has the offset of a 400, and the index of its message.
 	at, in *int
 	// bodiless is the answer to HEAD.
 	bodiless bool
-	// closes says that the answer announces the end of the connection, whatever its row says.
+	// closes says that the answer announces the end of the connection, against its row in the docs.
 	closes bool
 	// orNone says that the connection may end without this answer.
 	orNone bool
@@ -64,7 +65,7 @@ func ok(messages ...string) reply {
 // no is a refusal.
 func no(reason string) reply { return reply{reason: reason} }
 
-// plain is an answer of Go's HTTP server itself.
+// plain is an answer of Go's HTTP server.
 func plain(code int) reply { return reply{code: code, closes: true} }
 
 func (r reply) with(name, value string) reply {
@@ -78,7 +79,7 @@ func (r reply) offset(n int) reply { r.at = &n; return r }
 func (r reply) index(n int) reply  { r.in = &n; return r }
 func (r reply) last() reply        { r.closes = true; return r }
 
-// script makes cases. Each message that it makes is another one, and has the secret in it.
+// script makes cases. Each of their messages is new, and has the secret in it.
 type script struct {
 	cases []*exchange
 	made  int
@@ -106,8 +107,7 @@ func (s *script) add(name, text string, want ...reply) *exchange {
 	return s.steps(name, []step{send(text)}, want...)
 }
 
-// good makes a case of a request that is taken: the text has %s where the body of one new message belongs, and its length
-// where the %d is, if there is one.
+// good makes a case of an accepted request. In the text, %s is the body of one new message, and %d its length.
 func (s *script) good(name, format string) *exchange {
 	m := s.message()
 	body := batchOf(m)
@@ -115,7 +115,7 @@ func (s *script) good(name, format string) *exchange {
 	return s.add(name, strings.ReplaceAll(text, "%s", body), ok(m))
 }
 
-// bad is good for a request that is refused.
+// bad is good for a refused request.
 func (s *script) bad(name, format string, want ...reply) *exchange {
 	x := s.good(name, format)
 	x.want = want
@@ -128,17 +128,17 @@ func (s *script) steps(name string, steps []step, want ...reply) *exchange {
 	return x
 }
 
-// does makes a case that is played by a function.
+// does makes a case with a function.
 func (s *script) does(name string, play func(t *testing.T, g *rig)) *exchange {
 	x := &exchange{name: name, play: play}
 	s.cases = append(s.cases, x)
 	return x
 }
 
-// andSaysSo is for a connection that ends because the sender asked for it.
+// andSaysSo is for a connection that ends at the sender's request.
 func (x *exchange) andSaysSo() *exchange { x.want[0].closes = true; return x }
 
-// andLeaves is for a sender that ends the connection once it is told to.
+// andLeaves is for a sender that closes the connection after the answer.
 func (x *exchange) andLeaves() *exchange { x.leaves = true; return x }
 
 func (x *exchange) from(dial string) *exchange { x.dial = dial; return x }
@@ -185,13 +185,13 @@ func send(text string) step {
 	return func(_ testing.TB, l *line) { l.write(text) }
 }
 
-// hundred waits for the interim answer that asks for the body.
+// hundred waits for the interim answer 100.
 func hundred(t testing.TB, l *line) {
 	t.Helper()
 	require.Equal(t, 100, l.read(t, "POST").code)
 }
 
-// halfClose says that nothing more will be sent.
+// halfClose closes the sending direction.
 func halfClose(t testing.TB, l *line) {
 	t.Helper()
 	require.NoError(t, l.closeWrite())

@@ -50,7 +50,7 @@ func certificateFor(name string) *x509.Certificate {
 	}
 }
 
-// issue signs a certificate; that of the authority itself is signed by itself.
+// issue signs a certificate. The authority signs its own.
 func (a *authority) issue(t testing.TB, certificate *x509.Certificate) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -70,7 +70,7 @@ func (a *authority) pool() *x509.CertPool {
 	return pool
 }
 
-// inPEM is a certificate and its key as rtbeat's settings take them.
+// inPEM has a certificate and its key in the form of rtbeat's settings.
 func inPEM(t testing.TB, pair tls.Certificate) (certificate, key string) {
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)

@@ -14,14 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// answerHeaders are those that an answer may have; http-api.md knows no others.
+// answerHeaders are the permitted headers of an answer. http-api.md has no others.
 var answerHeaders = []string{
 	"Accept", "Accept-Encoding", "Allow", "Cache-Control", "Connection", "Content-Length", "Content-Type", "Date",
 	"Retry-After", "Www-Authenticate", "X-Content-Type-Options", "X-Request-Id",
 }
 
-// requireAnswer holds an answer against what was to come, and against the docs. It says whether the connection ends with
-// it.
+// requireAnswer compares an answer with the expected one and with the docs. It returns whether the connection ends.
 func requireAnswer(t testing.TB, p promises, want reply, got answer) (closes bool) {
 	t.Helper()
 	require.NotContains(t, string(got.raw), secret, "the request is echoed")
@@ -35,7 +34,7 @@ func requireAnswer(t testing.TB, p promises, want reply, got answer) (closes boo
 	}
 	if want.reason == "" && want.health == "" {
 		require.Equal(t, want.code, got.code, "%s", got.raw)
-		require.Contains(t, p.plain, want.plain(), "the docs do not know this answer of Go's server")
+		require.Contains(t, p.plain, want.plain(), "the docs lack this answer of Go's server")
 		require.Equal(t, "close", got.header.Get("Connection"))
 		return true
 	}
@@ -47,7 +46,7 @@ func requireAnswer(t testing.TB, p promises, want reply, got answer) (closes boo
 	return due.closes || want.closes
 }
 
-// plain is how the docs name an answer of Go's HTTP server.
+// plain is the name of a Go server's answer in the docs.
 func (r reply) plain() string {
 	if r.orNone {
 		return strconv.Itoa(r.code) + ", or none"
@@ -55,7 +54,7 @@ func (r reply) plain() string {
 	return strconv.Itoa(r.code)
 }
 
-// row is what the docs say of this answer.
+// row is the docs' row of this answer.
 func (r reply) row(t testing.TB, p promises) row {
 	t.Helper()
 	if r.health == "" {
@@ -94,7 +93,7 @@ func requireAnswerHeaders(t testing.TB, due row, want reply, got answer) {
 		require.Empty(t, got.header.Values("Retry-After"))
 	}
 	switch {
-	case got.http2: // the frame GOAWAY says it there
+	case got.http2: // HTTP/2 says it in the frame GOAWAY
 		require.Empty(t, got.header.Values("Connection"))
 	case due.closes || want.closes:
 		require.Equal(t, "close", got.header.Get("Connection"))
@@ -131,7 +130,7 @@ func requireAnswerBody(t testing.TB, due row, want reply, got answer) {
 	require.ElementsMatch(t, known, slices.Collect(maps.Keys(fields)), "%s", got.raw)
 }
 
-// requireFields checks the fields that only some answers have, and names them.
+// requireFields checks the fields of particular answers, and names them.
 func requireFields(t testing.TB, due row, want reply, fields map[string]any) (known []string) {
 	t.Helper()
 	switch {

@@ -14,7 +14,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// row is an answer as a table of docs/http-api.md promises it.
+// row is an answer in a table of docs/http-api.md.
 type row struct {
 	code       int
 	status     string
@@ -24,11 +24,11 @@ type row struct {
 	setting    string // of /readyz
 }
 
-// promises is what docs/http-api.md says of answers, read from its tables: no case repeats it.
+// promises has the tables of docs/http-api.md, so that no case repeats them.
 type promises struct {
 	answers map[string]row  // to senders, by reason
 	plain   map[string]bool // of Go's HTTP server, by code
-	health  []row           // of /livez and /readyz; the reason is path and reason
+	health  []row           // of /livez and /readyz: their reason is path and reason
 }
 
 func readPromises(t testing.TB) promises {
@@ -56,7 +56,7 @@ func readPromises(t testing.TB) promises {
 	return p
 }
 
-// docsTable reads the table that follows a header row, a slice of cells for each row.
+// docsTable reads the table below a header row: a slice of cells for each row.
 func docsTable(t testing.TB, text, header string) [][]string {
 	t.Helper()
 	_, table, found := strings.Cut(text, "\n"+header+"\n")

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// compareText compares a message as sent with the message at the sink, and counts the numbers that came as strings.
+// compareText compares a sent message with the message at the sink, and counts the numbers that arrived as strings.
 func compareText(sent string, got json.RawMessage) (asStrings int, err error) {
 	want, err := decodeNumbers([]byte(sent))
 	if err != nil {
@@ -23,7 +23,7 @@ func compareText(sent string, got json.RawMessage) (asStrings int, err error) {
 	return compareValue(want, got)
 }
 
-// compareValue is compareText for a message that need not be parsed first. Its numbers are json.Number, as written.
+// compareValue is compareText for a parsed message. Its numbers are json.Number, as written.
 func compareValue(want any, got json.RawMessage) (asStrings int, err error) {
 	have, err := decodeNumbers(got)
 	if err != nil {
@@ -83,7 +83,7 @@ func compare(path string, want, got any) (asStrings int, err error) {
 	}
 }
 
-// compareNumber: a number that 64 bits hold arrives as a number of the same value, any other one as a string of its digits.
+// compareNumber: a number that fits into 64 bits arrives as a number of the same value, any other as a string of its digits.
 func compareNumber(differ error, want string, got any) (asStrings int, err error) {
 	switch got := got.(type) {
 	case json.Number:
@@ -104,8 +104,8 @@ func compareNumber(differ error, want string, got any) (asStrings int, err error
 	}
 }
 
-// held says whether a number of 64 bits holds a literal: an int64 or uint64 for a whole one, and otherwise a double whose
-// shortest form has the same value.
+// held says whether a number of 64 bits holds a literal: an int64 or uint64 for an integer, else a double whose shortest form has
+// the same value.
 func held(literal string) bool {
 	if !strings.ContainsAny(literal, ".eE") {
 		n, _ := new(big.Int).SetString(literal, 10)
@@ -115,10 +115,10 @@ func held(literal string) bool {
 	return err == nil && decimalOf(strconv.FormatFloat(f, 'e', -1, 64)) == decimalOf(literal)
 }
 
-// decimal is the value ±0.digits × 10^exponent; two are equal exactly when the values are, with the sign of zero.
+// decimal is the value ±0.digits × 10^exponent. Two are equal exactly if their values are, with the sign of zero.
 type decimal struct {
 	negative bool
-	digits   string // without zeros at either end
+	digits   string // trimmed of zeros
 	exponent string
 }
 
@@ -141,7 +141,7 @@ func decimalOf(literal string) decimal {
 	return d
 }
 
-// What compares has to be right itself.
+// The comparison of the other tests is exact.
 func TestNumbersAreComparedExactly(t *testing.T) {
 	t.Parallel()
 	for _, same := range [][2]string{

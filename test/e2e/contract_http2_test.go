@@ -17,7 +17,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// stream2 is what came on a stream of HTTP/2.
+// stream2 has the frames received on a stream of HTTP/2.
 type stream2 struct {
 	header  http.Header
 	code    int
@@ -27,7 +27,7 @@ type stream2 struct {
 	reset   *http2.ErrCode
 }
 
-// line2 is a sender's end of a connection of HTTP/2, down to its frames.
+// line2 is a sender's end of an HTTP/2 connection, with access to its frames.
 type line2 struct {
 	conn    net.Conn
 	framer  *http2.Framer
@@ -35,12 +35,12 @@ type line2 struct {
 	block   bytes.Buffer
 	streams map[uint32]*stream2
 	next    uint32
-	// room is how many bytes of bodies may be sent, on the connection (0) and on each stream; first is that of a new stream.
+	// room is the flow control window: on the connection (0) and on each stream. first is the window of a new stream.
 	room  map[uint32]int64
 	first int64
-	// goAway is why the other side ends the connection, once it has said so.
+	// goAway is the server's reason to end the connection.
 	goAway *http2.ErrCode
-	// pongs counts the answers to pings; ready is set once the settings have come.
+	// pongs counts the answers to pings. ready is set when the settings have arrived.
 	pongs int
 	ready bool
 }
@@ -62,7 +62,7 @@ func newLine2(t testing.TB, conn net.Conn) *line2 {
 	return l
 }
 
-// post begins a request to /in; the pairs are header fields, and replace or follow those that are there.
+// post begins a request to /in. The pairs replace or follow its header fields.
 func (l *line2) post(t testing.TB, end bool, pairs ...string) (id uint32) {
 	t.Helper()
 	fields := []string{":method", "POST", ":scheme", "https", ":authority", "x", ":path", "/in"}
@@ -100,7 +100,7 @@ func (l *line2) headers(id uint32, end bool, pairs ...string) error {
 	return l.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: l.block.Bytes(), EndHeaders: true, EndStream: end})
 }
 
-// body writes a body in pieces as large as they may be. What is refused meanwhile is not sent to its end.
+// body writes a body in the largest permitted pieces. It stops when the request is refused.
 func (l *line2) body(t testing.TB, id uint32, text string, end bool) {
 	t.Helper()
 	for {
@@ -131,7 +131,7 @@ func (l *line2) send(t testing.TB, text string, pairs ...string) (id uint32) {
 	return id
 }
 
-// until reads frames until something holds. It fails when the connection ends before.
+// until reads frames until a condition holds. It fails if the connection ends before.
 func (l *line2) until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	require.NoError(t, l.conn.SetReadDeadline(time.Now().Add(answerWithin)))
@@ -180,7 +180,7 @@ func (l *line2) frame() error {
 	return nil
 }
 
-// take takes the fields of an answer.
+// take reads the fields of an answer.
 func (s *stream2) take(f *http2.MetaHeadersFrame) error {
 	code, err := strconv.Atoi(f.PseudoValue("status"))
 	if err != nil {
@@ -209,14 +209,14 @@ func (l *line2) answer(t testing.TB, id uint32) answer {
 	return answer{http2: true, code: s.code, header: s.header, raw: s.raw}
 }
 
-// requireGoAway waits until the other side says that it ends the connection, and says why. It takes a second to close it then.
+// requireGoAway waits for the server's GOAWAY and its reason. The server closes the connection a second later.
 func (l *line2) requireGoAway(t testing.TB) http2.ErrCode {
 	t.Helper()
 	l.until(t, "GOAWAY", func() bool { return l.goAway != nil })
 	return *l.goAway
 }
 
-// requireEnd waits until it has closed it.
+// requireEnd waits for the end of the connection.
 func (l *line2) requireEnd(t testing.TB) {
 	t.Helper()
 	require.NoError(t, l.conn.SetReadDeadline(time.Now().Add(answerWithin)))

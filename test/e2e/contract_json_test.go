@@ -13,10 +13,10 @@ import (
 	"unicode/utf8"
 )
 
-// jsonWriter writes JSON at random, and knows what it means without reading it.
+// jsonWriter writes random JSON, and knows its value without parsing.
 type jsonWriter struct {
 	random *rand.Rand
-	// steep makes objects in objects of the message at hand; reached is how many levels any had.
+	// steep nests objects in the current message. reached is the largest depth so far.
 	steep   bool
 	reached int
 }
@@ -25,10 +25,10 @@ func newJSONWriter(seed uint64) *jsonWriter {
 	return &jsonWriter{random: rand.New(rand.NewPCG(seed, seed^0x9e3779b97f4a7c15))}
 }
 
-// deepest is how many levels a message has at most.
+// deepest is the largest depth of a message.
 const deepest = 20
 
-// message is an object, with this uuid in most cases.
+// message is an object, mostly with this uuid.
 func (w *jsonWriter) message(uuid string) (text string, value any) {
 	var given map[string]any
 	if w.random.IntN(10) > 0 {
@@ -38,7 +38,7 @@ func (w *jsonWriter) message(uuid string) (text string, value any) {
 	return w.object(deepest-1, given)
 }
 
-// value is any value of so many levels at most.
+// value is a random value of at most this depth.
 func (w *jsonWriter) value(levels int) (text string, value any) {
 	kind := w.random.IntN(10)
 	switch {
@@ -66,7 +66,7 @@ func (w *jsonWriter) value(levels int) (text string, value any) {
 	}
 }
 
-// size is how many members there are: few mostly, and one again and again so that some messages are deep.
+// size is the number of members: few mostly, and often one, so that a few messages are deep.
 func (w *jsonWriter) size() int {
 	if w.steep {
 		return 1
@@ -83,7 +83,7 @@ func (w *jsonWriter) size() int {
 	}
 }
 
-// levels are those that are left.
+// levels is the remaining depth.
 func (w *jsonWriter) array(levels int) (text string, value any) {
 	w.reached = max(w.reached, deepest-levels)
 	texts, list := []string{}, []any{}
@@ -119,7 +119,7 @@ func (w *jsonWriter) object(levels int, given map[string]any) (text string, valu
 	return "{" + strings.Join(texts, ",") + w.spaceIf(len(texts) == 0) + "}", members
 }
 
-// keys are names that mean something to somebody on the way.
+// keys are names that a component on the path gives a meaning.
 var keys = []string{
 	"", ".", "a.b", "a", "b", "a.b.c", "@timestamp", "@metadata", "_id", "message", "host", "type", "rxtxMsg", "clientIp", "headers",
 	"beat", "agent", "ecs", "tags", "fields", "seq", "time", "uuid", "producer", "label", "key", "payload", "size", "messages",
@@ -172,7 +172,7 @@ func (w *jsonWriter) character() rune {
 func (w *jsonWriter) string(s string) (text string, value any) {
 	var b strings.Builder
 	b.WriteByte('"')
-	escapes := w.random.IntN(3) // none that need not be, some, many
+	escapes := w.random.IntN(3) // only the required ones, a few, many
 	for _, r := range s {
 		short := strings.IndexRune("\"\\/\b\f\n\r\t", r)
 		must := r < ' ' || r == '"' || r == '\\'
@@ -190,7 +190,7 @@ func (w *jsonWriter) string(s string) (text string, value any) {
 	return b.String(), s
 }
 
-// escape writes a character as \u and four digits, twice if it needs a surrogate pair.
+// escape writes a character as \u and four digits, twice for a surrogate pair.
 func (w *jsonWriter) escape(b *strings.Builder, r rune) {
 	format := []string{`\u%04x`, `\u%04X`}[w.random.IntN(2)]
 	if r > 0xffff {
@@ -232,7 +232,7 @@ func (w *jsonWriter) number() string {
 	}
 }
 
-// digits are some without a zero in front.
+// digits are some digits, the first one not zero.
 func (w *jsonWriter) digits(n int) string {
 	return strconv.Itoa(1+w.random.IntN(9)) + w.tail(n-1)
 }
@@ -245,7 +245,7 @@ func (w *jsonWriter) tail(n int) string {
 	return b.String()
 }
 
-// space is what may stand between two tokens, but for a newline: a message has to fit into a line.
+// space is whitespace between two tokens, without a newline: a message must fit into a line.
 func (w *jsonWriter) space() string {
 	return []string{"", "", "", "", " ", "\t", "  ", "\r"}[w.random.IntN(8)]
 }

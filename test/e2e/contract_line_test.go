@@ -18,11 +18,11 @@ import (
 // answerWithin bounds the wait for an answer.
 const answerWithin = 15 * time.Second
 
-// line is a sender's end of a connection, down to its bytes.
+// line is a sender's end of a connection, with access to its bytes.
 type line struct {
 	conn net.Conn
 	r    *bufio.Reader
-	// broken is the error of a write: a refusal may close the connection under it, and the answer still counts.
+	// broken is the error of a write. A refusal may close the connection during it, and its answer still counts.
 	broken error
 }
 
@@ -32,7 +32,7 @@ func newLine(t testing.TB, conn net.Conn) *line {
 	return &line{conn: conn, r: bufio.NewReader(conn)}
 }
 
-// write sends text. A sender that is refused meanwhile cannot send it all.
+// write sends text. A refused sender cannot send all of it.
 func (l *line) write(text string) {
 	_ = l.conn.SetWriteDeadline(time.Now().Add(answerWithin))
 	if _, err := io.WriteString(l.conn, text); err != nil {
@@ -56,7 +56,7 @@ type answer struct {
 	raw    []byte
 }
 
-// read takes the next answer, to a request with this method.
+// read reads the next answer, to a request with this method.
 func (l *line) read(t testing.TB, method string) answer {
 	t.Helper()
 	require.NoError(t, l.conn.SetReadDeadline(time.Now().Add(answerWithin)))
@@ -65,13 +65,13 @@ func (l *line) read(t testing.TB, method string) answer {
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	if resp.Close && resp.Header.Get("Connection") == "" { // net/http takes it out of the headers
+	if resp.Close && resp.Header.Get("Connection") == "" { // net/http removes it from the headers
 		resp.Header.Set("Connection", "close")
 	}
 	return answer{code: resp.StatusCode, header: resp.Header, raw: raw}
 }
 
-// ended waits for the next byte, and says whether the other side has closed instead.
+// ended waits for the next byte, and returns whether the connection has ended instead.
 func (l *line) ended(t testing.TB) bool {
 	t.Helper()
 	require.NoError(t, l.conn.SetReadDeadline(time.Now().Add(answerWithin)))
@@ -80,11 +80,11 @@ func (l *line) ended(t testing.TB) bool {
 	return err != nil
 }
 
-// requireEnd waits until the other side closes, without another byte.
+// requireEnd waits for the end of the connection, without another byte.
 func (l *line) requireEnd(t testing.TB) {
 	t.Helper()
 	require.NoError(t, l.conn.SetReadDeadline(time.Now().Add(prompt)))
 	rest, err := io.ReadAll(l.r)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the connection is still open")
-	require.Empty(t, string(rest), "more than the answers that were due")
+	require.Empty(t, string(rest), "bytes after the last answer")
 }

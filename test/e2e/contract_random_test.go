@@ -22,10 +22,10 @@ import (
 // seedEnv repeats a run of random messages.
 const seedEnv = "RTBEAT_SEED"
 
-// randomMessages is how many messages are made at random, at least.
+// randomMessages is the least number of random messages.
 const randomMessages = 5000
 
-// Whatever JSON a message is made of, in whatever form and coding it comes: what the sink has is what was sent.
+// Random JSON, in every form and coding, arrives at the sink as it was sent.
 func TestRandomMessagesArriveAsSent(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
@@ -51,12 +51,12 @@ func TestRandomMessagesArriveAsSent(t *testing.T) {
 	}
 	require.Equal(t, sent, sink.Received())
 	require.Equal(t, c.asStrings, int(b.Metric("rtbeat_numbers_as_strings_total")))
-	require.Positive(t, c.asStrings, "the numbers were too tame")
+	require.Positive(t, c.asStrings, "no number was large enough")
 	require.Equal(t, deepest, w.reached, "levels")
 	t.Logf("%d messages, with %d numbers that came as strings", sent, c.asStrings)
 }
 
-// Messages that somebody has to have thought of.
+// Known difficult messages arrive as sent.
 func TestNastyMessagesArriveAsSent(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -67,19 +67,19 @@ func TestNastyMessagesArriveAsSent(t *testing.T) {
 		value, err := decodeNumbers([]byte(text))
 		require.NoError(t, err, text)
 		batch = append(batch, sentMessage{text, value})
-		c.carry(t, []sentMessage{{text, value}}) // without a uuid it is sent again below
+		c.carry(t, []sentMessage{{text, value}}) // without a uuid, the second sending below is not deduped
 	}
 	c.carry(t, batch)
 	require.Equal(t, c.asStrings, int(b.Metric("rtbeat_numbers_as_strings_total")))
 }
 
-// sentMessage is a message as text, and what the text means. Numbers are json.Number, as written.
+// sentMessage is a message as text, with its value. Its numbers are json.Number, as written.
 type sentMessage struct {
 	text  string
 	value any
 }
 
-// carrier sends batches and compares what arrives.
+// carrier sends batches and compares the events.
 type carrier struct {
 	client    *harness.Client
 	beat      *harness.Beat
@@ -89,7 +89,7 @@ type carrier struct {
 	asStrings int
 }
 
-// carry sends a batch in some form and coding, and compares the events that it became.
+// carry sends a batch in a form and a coding, and compares its events.
 func (c *carrier) carry(t *testing.T, batch []sentMessage) {
 	t.Helper()
 	form := bodyForms[c.random.IntN(len(bodyForms))]
@@ -127,7 +127,7 @@ func (c *carrier) carry(t *testing.T, batch []sentMessage) {
 	}
 }
 
-// nastyMessages are messages that break what reads them carelessly.
+// nastyMessages break a careless parser.
 func nastyMessages() []string {
 	deep := func(open, end string, n int) string {
 		return `{"k":` + strings.Repeat(open, n) + "0" + strings.Repeat(end, n) + "}"

@@ -17,37 +17,37 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// rig is one process with its sink, and the cases that are played against it one after the other.
+// rig is one process with its sink. Its cases run one after the other.
 type rig struct {
 	*script
 	promises promises
 	hits     *hits
 	beat     *harness.Beat
 	sink     *lumbersink.Sink
-	// connect makes a connection in the way that a case asks for.
+	// connect makes the connection of a case.
 	connect func(t testing.TB, how string) net.Conn
-	// credentials are the headers of a request that has to be let in.
+	// credentials are valid request headers for authentication.
 	credentials func(body string) []string
-	// clientIP is the field of events whose case says nothing of it.
+	// clientIP is the default of that field in the events.
 	clientIP string
 
-	// seen is how many events earlier cases have had, told how often each answer was given.
+	// seen is the number of earlier events. told counts the answers.
 	seen int
 	told map[row]int
-	// leaked is what a case has left in flight for good; it is that case which fails, and no other.
+	// leaked has bytes and events left in flight by earlier cases: only the case that leaks fails.
 	leaked float64
-	// due are the events of the running case.
+	// due are the expected events of the running case.
 	due []event
 }
 
-// event is what the sink has to have of a message.
+// event is an expected event.
 type event struct {
 	message  string
 	clientIP string
 	headers  map[string]any
 }
 
-// hits are the rows of the docs that some case came by.
+// hits are the rows of the docs reached by a case.
 type hits struct {
 	mu    sync.Mutex
 	rows  map[string]bool
@@ -66,7 +66,7 @@ func (h *hits) count() {
 	h.cases++
 }
 
-// run plays every case of the script.
+// run runs every case of the script.
 func (g *rig) run(t *testing.T) {
 	t.Helper()
 	names := make(map[string]bool)
@@ -84,13 +84,13 @@ func (g *rig) run(t *testing.T) {
 			g.settle(t)
 		})
 		if !passed {
-			g.seen, g.leaked = g.sink.Received(), g.beat.Metric("rtbeat_in_flight_bytes") // the next case is not to blame
+			g.seen, g.leaked = g.sink.Received(), g.beat.Metric("rtbeat_in_flight_bytes") // blame this case, and not the next one
 		}
 	}
 	g.finish(t)
 }
 
-// finish compares the metric with what senders were told, and looks for their words in the log.
+// finish compares the metric with the senders' answers, and searches the log for their bytes.
 func (g *rig) finish(t testing.TB) {
 	t.Helper()
 	for r, n := range g.told {
@@ -99,7 +99,7 @@ func (g *rig) finish(t testing.TB) {
 	require.NotContains(t, g.beat.Log.String(), secret, "a request is in the log")
 }
 
-// parley plays an ordinary case: the steps, the answers, and what becomes of the connection.
+// parley runs an ordinary case: the steps, the answers, and the end of the connection.
 func (g *rig) parley(t *testing.T, x *exchange) {
 	t.Helper()
 	l := newLine(t, g.connect(t, x.dial))
@@ -128,7 +128,7 @@ func (g *rig) parley(t *testing.T, x *exchange) {
 	g.hear(t, &exchange{clientIP: x.peerIP, headers: x.later}, ok(m), l.read(t, "POST"))
 }
 
-// hear checks an answer and notes what it promises.
+// hear checks an answer and records its promise.
 func (g *rig) hear(t testing.TB, x *exchange, want reply, got answer) (closes bool) {
 	t.Helper()
 	closes = requireAnswer(t, g.promises, want, got)
@@ -150,14 +150,14 @@ func (g *rig) hear(t testing.TB, x *exchange, want reply, got answer) (closes bo
 	return closes
 }
 
-// note counts an answer to a sender, as the metric has to.
+// note counts an answer to a sender, as the metric must.
 func (g *rig) note(reason string) {
 	g.hits.add(reason)
 	r := g.promises.answers[reason]
 	g.told[row{code: r.code, reason: reason}]++
 }
 
-// answered is how many answers the process has given to senders.
+// answered is the process's number of answers to senders.
 func (g *rig) answered() (n int) {
 	for name, v := range g.beat.Metrics() {
 		if strings.HasPrefix(name, "rtbeat_answers_total{") {
@@ -167,17 +167,16 @@ func (g *rig) answered() (n int) {
 	return n
 }
 
-// awaitAnswers waits until it has given so many, for the sake of those that nobody hears.
+// awaitAnswers waits for that number, including the answers that no sender reads.
 func (g *rig) awaitAnswers(t testing.TB, n int) {
 	t.Helper()
 	harness.Await(t, answerWithin, fmt.Sprintf("%d answers", n), func() bool { return g.answered() >= n })
 }
 
-// settleWithin bounds the time in which a process lets go of what has been answered. It includes the longest wait for
-// a sender that is slow.
+// settleWithin bounds the time until nothing is in flight. It includes the longest wait for a slow sender.
 const settleWithin = 5 * time.Second
 
-// settle waits until nothing is in flight, and compares what arrived with what was due: nothing else, nothing twice.
+// settle waits until nothing is in flight, and compares the events with the expected ones: no others, and no copies.
 func (g *rig) settle(t testing.TB) {
 	t.Helper()
 	deadline := time.Now().Add(settleWithin)
@@ -200,7 +199,7 @@ func (g *rig) settle(t testing.TB) {
 	}
 }
 
-// requireEvent holds an event against the message that it was made of.
+// requireEvent compares an event with its message.
 func requireEvent(t testing.TB, due event, got lumbersink.Event) {
 	t.Helper()
 	var fields struct {

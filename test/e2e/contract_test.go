@@ -17,13 +17,13 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// leastCases is how many cases there have to be.
+// leastCases is the least number of cases.
 const leastCases = 150
 
-// notOverTheWire are rows of the docs that no sender can bring about, each with the reason.
+// notOverTheWire are rows of the docs that no sender can cause, each with the reason.
 var notOverTheWire = map[string]string{
 	"internal_error":       "takes a defect, or a processor that panics: internal/intake and internal/publish bring one in",
-	"joined_filtered":      "takes a full queue, and two requests: TestABatchThatJoinedAFilteredMessageComesAgain, and internal/intake",
+	"joined_filtered":      "takes a full queue, and two requests: TestADedupedBatchOfAFilteredMessageIsRetried, and internal/intake",
 	"queue_full":           "durable mode only: TestDurable…, and internal/intake",
 	"queue_failed":         "takes a disk that fails: TestDurable…, and internal/intake",
 	"/readyz starting":     "the port does not answer before rtbeat serves",
@@ -32,8 +32,8 @@ var notOverTheWire = map[string]string{
 	"/readyz queue_failed": "takes a disk that fails: TestDurable…, and internal/intake",
 }
 
-// Every answer that docs/http-api.md promises, asked for with bare bytes: each row of its tables is reached, and each
-// case looks at the answer, at what became of the connection, at what was published, and that nothing stays in flight.
+// Every answer of docs/http-api.md, requested with raw bytes: each row of its tables is reached. Each case checks the answer, the
+// connection, the published events, and that nothing stays in flight.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	p, h := readPromises(t), &hits{rows: make(map[string]bool)}
@@ -65,7 +65,7 @@ func TestContract(t *testing.T) {
 		}
 	})
 	t.Logf("%d cases", h.cases)
-	if t.Failed() || played < len(rigs) { // -run has chosen some
+	if t.Failed() || played < len(rigs) { // -run has selected a part
 		return
 	}
 	require.GreaterOrEqual(t, h.cases, leastCases)
@@ -104,7 +104,7 @@ func (g *rig) start(t *testing.T, settings map[string]any) {
 	}
 }
 
-// dialFrom connects to a TCP address, from an address of this machine if one is given.
+// dialFrom connects to a TCP address, from a local address if one is given.
 func dialFrom(t testing.TB, from, to string) net.Conn {
 	t.Helper()
 	var d net.Dialer
@@ -118,7 +118,7 @@ func dialFrom(t testing.TB, from, to string) net.Conn {
 	return conn
 }
 
-// shortDir is a directory with a short name: the path of a Unix socket has little room.
+// shortDir is a directory with a short name, for the path of a Unix socket.
 func shortDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "rtbeat") //nolint:usetesting // its names are too long
@@ -127,7 +127,7 @@ func shortDir(t testing.TB) string {
 	return dir
 }
 
-// freePort is one at which nobody listens.
+// freePort is a port without a listener.
 func freePort(t testing.TB) int {
 	t.Helper()
 	_, text, err := net.SplitHostPort(harness.DeadAddress(t))

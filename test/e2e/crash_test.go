@@ -16,7 +16,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// The process dies between the sink's receipt and its ack: the sender knows nothing, sends again, and gets through.
+// The process dies between the sink's receipt and its ack: the sender has no answer, retries, and is answered.
 func TestSIGKILLBeforeTheAck(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
@@ -37,7 +37,7 @@ func TestSIGKILLBeforeTheAck(t *testing.T) {
 	l.Check(t, sink)
 }
 
-// Senders with a queue of their own, as rxtx has, survive two crashes without a loss.
+// Senders with their own queue, as rxtx has, lose nothing in two crashes.
 func TestSendersSurviveCrashes(t *testing.T) {
 	t.Parallel()
 	const senders, batches, messages, crashes = 4, 30, 20, 2
@@ -70,7 +70,7 @@ func TestSendersSurviveCrashes(t *testing.T) {
 		})
 	}
 	for crash := range crashes {
-		// In the middle of the work, with answers behind and batches under way.
+		// During the load, after some answers and with batches in flight.
 		harness.Await(t, harness.ArriveWithin, "a part of the answers", func() bool {
 			return answers.Counts()["200"] >= (crash+1)*senders*batches/(crashes+1)
 		})
@@ -81,6 +81,6 @@ func TestSendersSurviveCrashes(t *testing.T) {
 
 	t.Logf("answers: %v", answers.Counts())
 	require.Equal(t, senders*batches, answers.Counts()["200"])
-	require.Positive(t, answers.Counts()["error"], "the crashes met nobody")
+	require.Positive(t, answers.Counts()["error"], "no attempt failed in the crashes")
 	l.Check(t, sink)
 }

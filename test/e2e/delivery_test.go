@@ -15,7 +15,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// prompt is what counts as "at once" on a loaded machine; the delays that the stories tell apart from it are longer.
+// prompt is "at once" on a loaded machine. The delays in the tests are longer.
 const prompt = 3 * time.Second
 
 func requireDelivered(t testing.TB, a harness.Answer, messages int) {
@@ -37,7 +37,7 @@ func requireTimeout(t testing.TB, a harness.Answer, messages int) {
 	require.NotEmpty(t, a.Header.Get("Retry-After"), "%s", a)
 }
 
-// The plain story, with messages that a careless decoder ruins.
+// Messages that a careless decoder changes are delivered, and acknowledged.
 func TestAckAfterDelivery(t *testing.T) {
 	t.Parallel()
 	messages := map[string]string{
@@ -65,7 +65,7 @@ func TestAckAfterDelivery(t *testing.T) {
 	all := harness.NewBatch("together", 50)
 	requireDelivered(t, l.Post(t.Context(), b.Addr, all), len(all))
 
-	// That what is there is exactly what was sent is the ledger's second rule.
+	// The ledger compares the events with the sent messages.
 	l.CheckOnce(t, sink)
 	for _, e := range sink.Events() {
 		var event struct {
@@ -80,7 +80,7 @@ func TestAckAfterDelivery(t *testing.T) {
 	}
 }
 
-// What 64 bits cannot hold goes as a string of its digits: a rounded number would be a false one.
+// A number beyond 64 bits arrives as a string of its digits: a rounded number would be wrong.
 func TestNumbersBeyond64BitsKeepTheirDigits(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -110,11 +110,11 @@ func TestAnswerWaitsForTheAck(t *testing.T) {
 	l.CheckOnce(t, sink)
 }
 
-// A batch that leaves in many windows comes back as many acks; only the last of them may answer it.
+// A batch sent in many windows has as many acks. Only the last ack may answer the batch.
 func TestFragmentedAcksMakeOneAnswer(t *testing.T) {
 	t.Parallel()
 	const messages = 20
-	// The delay makes the time between the first and the last ack long enough to be answered too early in.
+	// The delay leaves time for an answer between the first and the last ack.
 	sink := harness.StartSink(t, lumbersink.Delay(20*time.Millisecond))
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Output: map[string]any{"bulk_max_size": 1}})
 	l := harness.NewLedger(t)
@@ -123,7 +123,7 @@ func TestFragmentedAcksMakeOneAnswer(t *testing.T) {
 	requireDelivered(t, l.Post(t.Context(), b.Addr, batch), messages)
 
 	l.CheckOnce(t, sink)
-	// A window is acked as a whole, so the moments of the acks are the windows.
+	// A window is acked as a whole, so each time of an ack is a window.
 	windows := make(map[time.Time]int)
 	for _, e := range sink.Events() {
 		windows[e.Acked]++
@@ -131,7 +131,7 @@ func TestFragmentedAcksMakeOneAnswer(t *testing.T) {
 	require.GreaterOrEqual(t, len(windows), messages, "acked windows")
 }
 
-// Many senders wait on one stalled sink, their batches in one window: one ack has to find every one of them.
+// Many senders wait for one stalled sink, with their batches in one window. One ack answers all of them.
 func TestOneAckAnswersSeveralBatches(t *testing.T) {
 	t.Parallel()
 	const senders, messages = 8, 5
@@ -139,7 +139,7 @@ func TestOneAckAnswersSeveralBatches(t *testing.T) {
 	b := harness.StartBeat(t, harness.Settings{
 		Sink:   sink.Addr(),
 		Rtbeat: map[string]any{"timeout": 20},
-		// Long enough for all senders to get in, so that their batches leave together.
+		// Long enough for all senders, so that their batches are sent together.
 		Queue: map[string]any{"events": 4096, "flush.min_events": 2048, "flush.timeout": "1500ms"},
 	})
 	l := harness.NewLedger(t)
@@ -150,7 +150,7 @@ func TestOneAckAnswersSeveralBatches(t *testing.T) {
 	}
 	harness.Arrived(t, sink, senders*messages)
 	for _, answer := range answers {
-		require.Empty(t, answer, "nobody is answered before the ack")
+		require.Empty(t, answer, "no answer before the ack")
 	}
 
 	harness.RecoverSink(sink)

@@ -11,11 +11,11 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// sameUUID are two messages of two devices that count for themselves.
+// sameUUID are two messages of two devices with the same counter.
 const sameUUID = `{"uuid":"1","device":"a","n":1},{"uuid":"1","device":"b","n":1}`
 
-// Two messages with one uuid are two documents. The same bytes are the same document, whatever batch they stand in, and
-// whatever process takes them in, with dedupe and without.
+// Two messages with one uuid are two documents. Equal bytes are the same document in every batch and every process, with dedupe
+// and without.
 func TestTheDocumentIDIsThatOfTheBytes(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -39,7 +39,7 @@ func TestTheDocumentIDIsThatOfTheBytes(t *testing.T) {
 	}
 }
 
-// With document_id: uuid, the id is the message's own.
+// With document_id: uuid, the id is the message's uuid.
 func TestTheDocumentIDIsTheUUIDOnRequest(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())

@@ -17,7 +17,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// smallDisk mounts a file system of its own, which takes root.
+// smallDisk mounts its own file system. It needs root.
 func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	path := t.TempDir()
@@ -33,9 +33,9 @@ func TestDurableDiskFull(t *testing.T) {
 	disk := smallDisk(t, "9m")
 	addr := harness.DeadAddress(t)
 	s := durably(t, harness.Settings{Sink: addr, Rtbeat: map[string]any{"durable.path": filepath.Join(disk, "queue"), "shutdown_timeout": "1s"}})
-	// The disk is full before the first file can be made.
+	// The disk is full before the first file.
 	ballast := filepath.Join(disk, "ballast")
-	_ = os.WriteFile(ballast, make([]byte, 9<<20), 0o600) // as much as goes in
+	_ = os.WriteFile(ballast, make([]byte, 9<<20), 0o600) // as much as fits
 	b := harness.StartBeat(t, s)
 	l := durableLedger(t)
 	require.Zero(t, fill(t, l, b, "queue_full"))
@@ -56,8 +56,8 @@ func TestDurableDiskFull(t *testing.T) {
 	stopWith(t, b, 0)
 }
 
-// A directory that cannot be written refuses the start. One that becomes so refuses batches, and everything goes on when it can
-// be written again.
+// A directory that cannot be written refuses the start. If it becomes so later, batches are refused until it can be written
+// again.
 func TestDurableReadOnly(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t, "32m")
@@ -77,8 +77,8 @@ func TestDurableReadOnly(t *testing.T) {
 	b = harness.StartBeat(t, s)
 	l := durableLedger(t)
 	persist(t, l, b.Addr, "before", 1)
-	require.NoError(t, syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_RDONLY, "")) // in its place
-	require.Positive(t, fill(t, l, b, "queue_failed"), "what is open stays")
+	require.NoError(t, syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_RDONLY, "")) // over it
+	require.Positive(t, fill(t, l, b, "queue_failed"), "open files stay")
 	require.NoError(t, syscall.Unmount(disk, 0))
 	requireReadyAgain(t, l, b)
 	sink := startSinkAt(t, addr)
@@ -87,7 +87,7 @@ func TestDurableReadOnly(t *testing.T) {
 	stopWith(t, b, 0)
 }
 
-// However much is on the disk, the memory stays below a bound: while it comes, after a start, and while it is delivered.
+// The memory has a bound, whatever the size of the queue on disk: during intake, after a start, and during delivery.
 func TestDurableBacklogIsNotInMemory(t *testing.T) {
 	harness.Long(t)
 	const backlog, bound = 200, 160 // MiB
@@ -99,7 +99,7 @@ func TestDurableBacklogIsNotInMemory(t *testing.T) {
 	for i := range backlog {
 		requirePersisted(t, client.Post(t.Context(), b.Addr, harness.Padded(fmt.Sprint("backlog-", i), 200, 5100).Body()), 200)
 	}
-	t.Logf("taking: at most %d MiB", most())
+	t.Logf("intake: at most %d MiB", most())
 	require.Less(t, most(), bound)
 	stopWith(t, b, backlog)
 
@@ -107,12 +107,12 @@ func TestDurableBacklogIsNotInMemory(t *testing.T) {
 	most = watchMemory(t, b)
 	sink := startSinkAt(t, addr)
 	harness.Await(t, time.Minute, "the backlog", func() bool { return sink.Received() == backlog*200 })
-	t.Logf("starting and delivering: at most %d MiB", most())
+	t.Logf("start and delivery: at most %d MiB", most())
 	require.Less(t, most(), bound)
 	stopWith(t, b, 0)
 }
 
-// watchMemory looks at the memory of a process, without the pages of files, until the process ends.
+// watchMemory measures the memory of a process, without the pages of files, until the process ends.
 func watchMemory(t *testing.T, b *harness.Beat) (most func() int) {
 	t.Helper()
 	highest := make(chan int, 1)

@@ -21,20 +21,20 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// stamp is the one field that is another each time: when the request came in.
+// stamp is the only field that always differs: the time of the request.
 var stamp = regexp.MustCompile(`"@timestamp":"[^"]*"`)
 
-// eventsOf are the events at a sink, without their time and in the order of their texts.
+// eventsOf are the events at a sink, without their time, in the order of their texts.
 func eventsOf(t testing.TB, sink *lumbersink.Sink) (events []string) {
 	t.Helper()
 	for _, e := range sink.Events() {
 		require.Len(t, stamp.FindAll(e.Raw, -1), 1)
 		d := json.NewDecoder(bytes.NewReader(stamp.ReplaceAll(e.Raw, []byte(`"@timestamp":""`))))
-		d.UseNumber() // the digits count
+		d.UseNumber() // numbers are compared by their digits
 		var event map[string]any
 		require.NoError(t, d.Decode(&event))
 		delete(event, "agent")                             // the process
-		delete(event["@metadata"].(map[string]any), "_id") // of messages without a uuid
+		delete(event["@metadata"].(map[string]any), "_id") // differs for messages without a uuid
 		text, err := json.Marshal(event)
 		require.NoError(t, err)
 		events = append(events, string(text))
@@ -43,8 +43,8 @@ func eventsOf(t testing.TB, sink *lumbersink.Sink) (events []string) {
 	return events
 }
 
-// What the disk has kept becomes the events that memory mode makes of the same requests, to the last digit: also messages that
-// other queues on disk refuse or change, all forms of a body, and all that comes with a request.
+// Events from the disk equal those of memory mode for the same requests, to the last digit. This includes messages that libbeat's
+// disk queue refuses or changes, all forms of a body, and all fields of a request.
 func TestDurableEventsAreThoseOfMemoryMode(t *testing.T) {
 	t.Parallel()
 	var numbers []string

@@ -14,7 +14,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// fill sends batches of 100 kB until the process has refused several in a row, and returns how many it took.
+// fill sends batches of 100 kB until the process has refused several in a row, and returns the number of accepted ones.
 func fill(t testing.TB, l *harness.Ledger, b *harness.Beat, reason string) (taken int) {
 	t.Helper()
 	for refused, i := 0, 0; refused < 3; i++ {
@@ -34,7 +34,7 @@ func fill(t testing.TB, l *harness.Ledger, b *harness.Beat, reason string) (take
 	return taken
 }
 
-// requireReadyAgain waits for the readiness that comes back by itself, and for a 200.
+// requireReadyAgain waits for the readiness, and for a 200.
 func requireReadyAgain(t testing.TB, l *harness.Ledger, b *harness.Beat) {
 	t.Helper()
 	harness.Await(t, 30*time.Second, "ready", func() bool { return b.Get("/readyz").Code == http.StatusOK })
@@ -47,7 +47,7 @@ func TestDurableQueueFull(t *testing.T) {
 	b := harness.StartBeat(t, durably(t, harness.Settings{Sink: sink.Addr()}))
 	l := durableLedger(t)
 	taken := fill(t, l, b, "queue_full")
-	require.Greater(t, taken, 80, "batches of 100 kB in a queue of 16 MiB, with what the pages of the database take")
+	require.Greater(t, taken, 80, "batches of 100 kB in a queue of 16 MiB, with the pages of the database")
 	require.Less(t, taken, 168)
 
 	harness.RecoverSink(sink)

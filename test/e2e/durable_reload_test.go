@@ -12,7 +12,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// A reload reads the settings of queue.disk as the start did: nothing has changed.
+// A reload reads queue.disk as the start did, and reports no change.
 func TestAReloadKnowsQueueDisk(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())

@@ -97,7 +97,7 @@ func TestDurableRefusesADamagedQueue(t *testing.T) {
 	require.Contains(t, log, fmt.Sprintf(`Save what can be read with \"rtbeat queue export\", move %s away`, dir))
 	found, err := os.ReadFile(files[0])
 	require.NoError(t, err)
-	require.Equal(t, damaged, found, "it is left as it was")
+	require.Equal(t, damaged, found, "the file is unchanged")
 
 	require.NoError(t, os.WriteFile(files[0], intact, 0o600))
 	b = harness.StartBeat(t, s)
@@ -107,7 +107,7 @@ func TestDurableRefusesADamagedQueue(t *testing.T) {
 	stopWith(t, b, 0)
 }
 
-// Looking at the configuration must not touch the queue of an rtbeat that runs with it.
+// "test config" must not touch the queue of a running rtbeat with the same configuration.
 func TestDurableTestConfigLeavesTheQueueAlone(t *testing.T) {
 	t.Parallel()
 	addr := harness.DeadAddress(t)
@@ -123,7 +123,7 @@ func TestDurableTestConfigLeavesTheQueueAlone(t *testing.T) {
 	stopWith(t, b, 0)
 }
 
-// Users of Beats ask for durable mode with libbeat's names.
+// Users of Beats configure durable mode with libbeat's names.
 func TestDurableByTheNameOfLibbeat(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"queue.disk", "output.logstash.queue.disk"} {
@@ -157,7 +157,7 @@ func TestDurableByTheNameOfLibbeat(t *testing.T) {
 	}
 }
 
-// Events that libbeat's disk queue had not delivered are not forgotten in silence, in either mode.
+// Undelivered events in libbeat's disk queue are reported, in both modes.
 func TestDurableLeftoversOfLibbeat(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())

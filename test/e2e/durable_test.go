@@ -18,10 +18,10 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// Durable mode: a 200 says that a batch is on the local disk. What was answered 200 arrives, whatever became of the
-// process, the disk and Logstash in between.
+// Durable mode: a 200 says that a batch is on the local disk. Each batch with a 200 is delivered, after ends of the process,
+// faults of the disk and outages of Logstash.
 
-// durably adds durable mode to settings, with a small queue, and with a home for more than one process.
+// durably adds durable mode to settings, with a small queue, and with a home for several processes.
 func durably(t testing.TB, s harness.Settings) harness.Settings {
 	t.Helper()
 	rtbeat := map[string]any{"durable.max_bytes": "16MiB", "max_body_bytes": "1MiB", "timeout": "2s"}
@@ -52,7 +52,7 @@ func requirePersisted(t testing.TB, a harness.Answer, n int) {
 	require.Equal(t, n, a.Body.Messages, "%s", a)
 }
 
-// persist sends batches, each of which must be stored.
+// persist sends batches, and requires that each is stored.
 func persist(t testing.TB, l *harness.Ledger, addr, name string, batches int) {
 	t.Helper()
 	for i := range batches {
@@ -60,7 +60,7 @@ func persist(t testing.TB, l *harness.Ledger, addr, name string, batches int) {
 	}
 }
 
-// requireAllArrive waits until the sink has each message that was answered 200, equal to what was sent.
+// requireAllArrive waits until the sink has each message with a 200, unchanged.
 func requireAllArrive(t testing.TB, l *harness.Ledger, sink *lumbersink.Sink) {
 	t.Helper()
 	promised := make(map[string]bool)
@@ -97,7 +97,7 @@ func arrivals(t testing.TB, sink *lumbersink.Sink) (ids []string) {
 	return ids
 }
 
-// stopWith stops a process that leaves so many batches on the disk, as the last line of its log says.
+// stopWith stops a process. The last line of its log must name this number of batches on the disk.
 func stopWith(t testing.TB, b *harness.Beat, batches int) {
 	t.Helper()
 	b.Stop()
@@ -107,7 +107,7 @@ func stopWith(t testing.TB, b *harness.Beat, batches int) {
 	require.InDelta(t, batches, last.Fields["stored_batches"], 0)
 }
 
-// startSinkAt is a Logstash that comes up at an address where nobody was.
+// startSinkAt starts a Logstash at an address that had no listener before.
 func startSinkAt(t testing.TB, addr string) *lumbersink.Sink {
 	t.Helper()
 	sink, err := lumbersink.Listen(addr, harness.SinkTimes()...)
@@ -116,13 +116,13 @@ func startSinkAt(t testing.TB, addr string) *lumbersink.Sink {
 	return sink
 }
 
-// Batches are taken in the order in which they were stored, many at a time. The messages of each stay in order.
+// Batches are delivered in the order in which they were stored, many at a time. The messages of each stay in order.
 func TestDurableDeliversInOrderAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	addr := harness.DeadAddress(t)
 	b := harness.StartBeat(t, durably(t, harness.Settings{Sink: addr}))
 	_, ok := b.Log.Find("durable mode: a 200 says")
-	require.True(t, ok, "no line that says what a 200 is worth")
+	require.True(t, ok, "no line about the meaning of a 200")
 	l := durableLedger(t)
 	persist(t, l, b.Addr, "outage", 200)
 	sink := startSinkAt(t, addr)
@@ -142,7 +142,7 @@ func TestDurableDeliversInOrderAfterAnOutage(t *testing.T) {
 	stopWith(t, b, 0)
 }
 
-// The output has been down since before the first 200. Nothing was delivered, so nothing comes twice.
+// The output was down before the first 200. Nothing was delivered, so nothing arrives twice.
 func TestDurableOutlivesTheProcess(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*harness.Beat){
@@ -171,8 +171,8 @@ func TestDurableOutlivesTheProcess(t *testing.T) {
 	}
 }
 
-// A message that was stored is known: to the process that stored it, and to the next one.
-func TestDurableRetriesAreJoined(t *testing.T) {
+// Stored messages are deduped, by the process that stored them and by the next one.
+func TestDurableRetriesAreDeduped(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	s := durably(t, harness.Settings{Sink: sink.Addr()})
@@ -189,7 +189,7 @@ func TestDurableRetriesAreJoined(t *testing.T) {
 	requireCoalesced(b, batch, 10)
 	requireAllArrive(t, l, sink)
 	b.Kill()
-	before := sink.Received() // the kill may have come before the deletion
+	before := sink.Received() // the kill may have preceded the deletion
 
 	b = harness.StartBeat(t, s)
 	requireCoalesced(b, batch, 10)
@@ -205,7 +205,7 @@ func TestDurableRetriesAreJoined(t *testing.T) {
 	stopWith(t, b, 0)
 }
 
-// An outage makes rtbeat degraded, and not unready: it goes on taking batches.
+// During an outage rtbeat is degraded, and still ready: it accepts batches.
 func TestDurableIsDegradedDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
@@ -271,8 +271,8 @@ func TestDurableSurvivesKillsUnderLoad(t *testing.T) {
 	b.Stop()
 }
 
-// A processor drops by the request that a batch came with, and that is stored with it. A batch at which one fails waits until the
-// configuration is mended, and holds up nothing else.
+// A processor drops by the request of a batch, which is stored with it. A batch at which a processor fails waits for a corrected
+// configuration. Other batches are delivered meanwhile.
 func TestDurableProcessors(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -301,5 +301,5 @@ func TestDurableProcessors(t *testing.T) {
 	b = harness.StartBeat(t, s)
 	requireAllArrive(t, l, sink)
 	stopWith(t, b, 0)
-	require.Equal(t, 202, sink.Received(), "the rest of the batch does not come again")
+	require.Equal(t, 202, sink.Received(), "the rest of the batch is not delivered again")
 }

@@ -17,17 +17,17 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// stallEnv shortens (or lengthens) the long stall, as a Go duration.
+// stallEnv is the length of the long stall, as a Go duration.
 const stallEnv = "RTBEAT_E2E_STALL"
 
 const (
 	stallSenders  = 16
 	stallMessages = 500
-	// retryPause is the senders' interval between two attempts; rxtx has one, too.
+	// retryPause is the senders' interval between two attempts, as in rxtx.
 	retryPause = 100 * time.Millisecond
 )
 
-// weigh is what a body counts for against max_in_flight_bytes.
+// weigh is a body's charge against max_in_flight_bytes.
 func weigh(t testing.TB, body []byte) (weight int) {
 	t.Helper()
 	b, err := batch.Decode(body, batch.Options{})
@@ -49,7 +49,7 @@ func stallTime(t testing.TB) time.Duration {
 	return d
 }
 
-// level is the highest value of each figure over a stretch of time.
+// level has the maximum of each figure over a period.
 type level struct {
 	goroutines, memory, inFlight float64
 }
@@ -60,7 +60,7 @@ func (l *level) sample(m map[string]float64) {
 	l.inFlight = max(l.inFlight, m["rtbeat_in_flight_bytes"])
 }
 
-// The sink stalls and every sender retries: the process must come to rest, and recover without help.
+// The sink stalls and every sender retries: the process must come to rest, and recover by itself.
 func TestLongStallIsBounded(t *testing.T) {
 	harness.Long(t)
 	stall := stallTime(t)
@@ -69,7 +69,7 @@ func TestLongStallIsBounded(t *testing.T) {
 		batches[i] = harness.NewBatch(fmt.Sprintf("storm-%d", i), stallMessages)
 	}
 	oneBatch := weigh(t, batches[stallSenders-1].Body())
-	// The first wave fits, a second one would not: the retries must cost next to nothing.
+	// The first attempts fit into the limit, a second set would not: the retries must cost next to nothing.
 	limit := oneBatch * (stallSenders + 4)
 
 	sink := harness.StartSink(t, lumbersink.Never())
@@ -106,18 +106,17 @@ func TestLongStallIsBounded(t *testing.T) {
 	}
 	first, last := levels[0], levels[2]
 
-	// During the stall nobody was told anything but 503 and 504.
+	// During the stall all answers were 503 and 504.
 	codes := answers.Counts()
-	require.Greater(t, codes["504"], stallSenders, "retries wait as the first attempts did")
+	require.Greater(t, codes["504"], stallSenders, "retries wait as the first attempts do")
 	delete(codes, "503")
 	require.Len(t, codes, 1, "answers during the stall: %v", codes)
 
-	// At rest the number of goroutines is given by the senders' open requests, of which each has one or two at any
-	// moment. One leaked by each attempt that is answered 504 would be a dozen a second, 120 in the last third.
+	// At rest, each sender's open request has one or two goroutines. A leak of one at each 504 would be a dozen a second, 120 in
+	// the last third.
 	require.LessOrEqual(t, last.goroutines, first.goroutines+stallSenders, "goroutines")
-	// A batch of 500 events is about half a megabyte as decoded values. Left behind with every attempt that is
-	// answered 504, that made 110 MB in 15 s when it was tried. The heap, which is collected when it has
-	// doubled, may still rise by a few tens.
+	// A batch of 500 events is about half a megabyte as decoded values. A leak at each 504 took 110 MB in 15 s when it was tried.
+	// The heap is collected when it has doubled, so it may still rise by a few tens.
 	require.LessOrEqual(t, last.memory, first.memory+64e6, "resident memory")
 	require.LessOrEqual(t, max(first.inFlight, last.inFlight), float64(limit+oneBatch), "in-flight bytes")
 

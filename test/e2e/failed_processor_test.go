@@ -14,7 +14,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// A processor that fails is the operator's to mend. Until then no sender is told that its messages are delivered.
+// The operator must correct a failing processor. Until then no sender has a 200 for its messages.
 func TestAFailedProcessorIsNoDelivery(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -78,13 +78,13 @@ func postDrop(t *testing.T, b *harness.Beat, body []byte, drop string) <-chan ha
 	return answer
 }
 
-// A processor looks at the request. What it drops for one sender is delivered for another.
+// A processor reads the request. A message dropped for one sender is delivered for another.
 func TestWhatIsDroppedForOneSenderIsDeliveredForAnother(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := harness.StartBeat(t, dropSettings(sink.Addr()))
 	batch := harness.NewBatch("same", 2)
-	for range 2 { // the second time the processors run again
+	for range 2 { // the second time, the processors run again
 		a := <-postDrop(t, b, batch.Body(), "yes")
 		requireDelivered(t, a, 2)
 		require.Equal(t, []int{2, 0}, []int{a.Body.Filtered, a.Body.Coalesced}, "%s", a)
@@ -98,9 +98,9 @@ func TestWhatIsDroppedForOneSenderIsDeliveredForAnother(t *testing.T) {
 	l.CheckOnce(t, sink)
 }
 
-// The second sender joins while the message of the first waits for a full queue. The processors drop it for the first, and
-// have not seen the request of the second.
-func TestABatchThatJoinedAFilteredMessageComesAgain(t *testing.T) {
+// A second sender is deduped while the first sender's message waits for a full queue. The processors drop the message for the
+// first sender, and have not seen the second one's request.
+func TestADedupedBatchOfAFilteredMessageIsRetried(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
 	s := dropSettings(sink.Addr())
@@ -108,7 +108,7 @@ func TestABatchThatJoinedAFilteredMessageComesAgain(t *testing.T) {
 	b := harness.StartBeat(t, s)
 	l := harness.NewLedger(t)
 	var fill []<-chan harness.Answer
-	for _, name := range []string{"f1", "f2", "f3", "f4", "f5"} { // more than there are workers
+	for _, name := range []string{"f1", "f2", "f3", "f4", "f5"} { // more than the workers
 		fill = append(fill, l.Go(t.Context(), b.Addr, harness.NewBatch(name, 80)))
 	}
 	waiting := func(n float64) func() bool {

@@ -14,7 +14,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// Processors may drop events. That is the operator's wish and no failure, but the answer says how many it were.
+// Dropped events are no failure, and the answer counts them.
 func TestFilteredEventsAreCountedInTheAnswer(t *testing.T) {
 	t.Parallel()
 	const messages = 12
@@ -52,13 +52,13 @@ func TestFilteredEventsAreCountedInTheAnswer(t *testing.T) {
 			a := l.Post(t.Context(), b.Addr, batch)
 			requireDelivered(t, a, messages)
 			require.Equal(t, len(tt.drop), a.Body.Filtered, "%s", a)
-			require.Less(t, a.Took(), prompt, "a dropped event must not be waited for")
+			require.Less(t, a.Took(), prompt, "a dropped event needs no wait")
 		})
 	}
 	l.CheckOnce(t, sink)
 }
 
-// A batch of which nothing is left needs no acknowledgement. The output may be stalled for the batches before it.
+// A batch with all events dropped needs no acknowledgement, also while the output is stalled by earlier batches.
 func TestFilteredBatchBehindAStalledOne(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
@@ -94,7 +94,7 @@ func TestFilteredBatchBehindAStalledOne(t *testing.T) {
 	l.CheckOnce(t, sink)
 }
 
-// extract_array of libbeat panics at a null, which anybody may send. That is one batch's misfortune, not the process's.
+// extract_array of libbeat panics at a null, which any sender may send. Only that batch fails, not the process.
 func TestProcessorThatPanicsFailsOneBatch(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -105,7 +105,7 @@ func TestProcessorThatPanicsFailsOneBatch(t *testing.T) {
 	}})
 	l := harness.NewLedger(t)
 	c := harness.NewClient(t)
-	for range 3 { // as a sender that repeats it
+	for range 3 { // a sender repeats it
 		a := c.Post(t.Context(), b.Addr, []byte(`{"messages":[{"list":null}]}`))
 		require.NoError(t, a.Err)
 		require.Equal(t, http.StatusInternalServerError, a.Code, "%s", a)
@@ -113,7 +113,7 @@ func TestProcessorThatPanicsFailsOneBatch(t *testing.T) {
 	requireDelivered(t, l.Post(t.Context(), b.Addr, harness.NewBatch("sound", 3)), 3)
 	require.Zero(t, b.Metric("rtbeat_in_flight_bytes"))
 	line, found := b.Log.Find("panic in a processor")
-	require.True(t, found, "no line in the log")
+	require.True(t, found, "no log line")
 	require.Equal(t, "extract_array", line.Fields["processor"])
 	l.CheckOnce(t, sink)
 }

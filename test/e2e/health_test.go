@@ -13,9 +13,9 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// Probes on the admin listener are answered while each place of the senders' has a request that waits, which nothing may
-// displace.
-func TestHealthWhileAllPlacesAreTaken(t *testing.T) {
+// The admin listener answers probes while each permitted connection of senders has a waiting request, which must not be
+// displaced.
+func TestHealthWhileAllConnectionsAreUsed(t *testing.T) {
 	t.Parallel()
 	const places = 2
 	sink := harness.StartSink(t, lumbersink.Never())
@@ -28,7 +28,7 @@ func TestHealthWhileAllPlacesAreTaken(t *testing.T) {
 		answers = append(answers, l.Go(t.Context(), b.Addr, harness.NewBatch(string(rune('a'+i)), 1)))
 	}
 	harness.Await(t, prompt, "all places taken", func() bool { return b.Metric("rtbeat_in_flight_requests") == places })
-	dial(t, b.Addr, "GET /in HTTP/1.1\r\nHost: x\r\n\r\n") // waits for a place
+	dial(t, b.Addr, "GET /in HTTP/1.1\r\nHost: x\r\n\r\n") // waits for a connection
 
 	for _, path := range []string{"/livez", "/readyz"} {
 		a := b.Get(path)

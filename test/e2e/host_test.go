@@ -17,7 +17,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// host is one Logstash host of several: it dies and comes back at its address, and each life is a sink of its own.
+// host is one of several Logstash hosts. It dies and comes back at its address, each time as a new sink.
 type host struct {
 	t     testing.TB
 	addr  string
@@ -33,16 +33,16 @@ func startHost(t testing.TB, opts ...lumbersink.Option) *host {
 	return h
 }
 
-// Sink is the host's present life.
+// Sink is the host's current sink.
 func (h *host) Sink() *lumbersink.Sink { return h.lives[len(h.lives)-1] }
 
-// die cuts the connections, without the acknowledgements that are owed, and closes the port.
+// die cuts the connections without the pending acknowledgements, and closes the port.
 func (h *host) die() {
 	h.t.Helper()
 	require.NoError(h.t, h.Sink().Close())
 }
 
-// comeBack listens again, and returns when it did.
+// comeBack listens again, and returns the time of that.
 func (h *host) comeBack() time.Time {
 	h.t.Helper()
 	sink, err := lumbersink.Listen(h.addr, harness.SinkTimes(h.opts...)...)
@@ -52,28 +52,28 @@ func (h *host) comeBack() time.Time {
 	return time.Now()
 }
 
-// hang makes the host receive and acknowledge nothing more, and returns once it holds back a window. Whatever was
-// acknowledged on the same connection before has been written by then.
+// hang makes the host receive and acknowledge nothing more, and returns once it holds back a window. By then all earlier
+// acknowledgements of that connection are written.
 func (h *host) hang() {
 	h.t.Helper()
 	h.Sink().SetPolicy(lumbersink.Never())
 	harness.Await(h.t, harness.ArriveWithin, "a window held back", h.holds)
 }
 
-// holds tells whether the host owes acknowledgements.
+// holds says whether the host has pending acknowledgements.
 func (h *host) holds() bool {
 	acked := h.Sink().Acked()
 	return h.Sink().Received() > acked
 }
 
-// goesOn blocks until the host has received n more events than it has now.
+// goesOn waits until the host has received n more events.
 func (h *host) goesOn(n int) {
 	h.t.Helper()
 	harness.Arrived(h.t, h.Sink(), h.Sink().Received()+n)
 }
 
-// hostSettings is a load-balanced output with the shipped intervals, and what a story changes of it. An event that
-// libbeat may give up is given up, and called acknowledged, at the first failure: rtbeat's are none of those.
+// hostSettings is a load-balanced output with the shipped intervals, and a test's changes. libbeat gives up an event without
+// guaranteed delivery at the first failure, and acknowledges it. rtbeat's events are guaranteed.
 func hostSettings(rtbeat, output map[string]any, hosts ...*host) harness.Settings {
 	addrs := make([]string, len(hosts))
 	for i, h := range hosts {
@@ -95,8 +95,7 @@ func sinksOf(hosts ...*host) []*lumbersink.Sink {
 	return sinks
 }
 
-// feed is a number of senders that work as rxtx does: one batch after the other, each sent again until it is
-// answered 200.
+// feed is a number of senders that work as rxtx does: one batch after the other, each again until it is answered 200.
 type feed struct {
 	t       testing.TB
 	ledger  *harness.Ledger
@@ -125,7 +124,7 @@ func startFeed(t testing.TB, b *harness.Beat, senders, messages int) *feed {
 	return f
 }
 
-// feedPause keeps a feed from filling the machine instead of the queue.
+// feedPause limits the rate, so that the queue fills and not the machine.
 const feedPause = 10 * time.Millisecond
 
 func (f *feed) goesOn(ctx context.Context) bool {
@@ -150,11 +149,11 @@ func (f *feed) deliver(ctx context.Context, addr string, batch harness.Batch) {
 	}
 }
 
-// answers is how many attempts ended with this code.
+// answers is the number of attempts with this code.
 func (f *feed) answers(code int) int { return f.tally.Counts()[fmt.Sprint(code)] }
 
-// end lets every sender bring its last batch to a 200, and holds the whole story against the contract: nothing lost,
-// no false 200, and no copies but of what a connection was cut over.
+// end waits for every sender's last 200, and checks the contract: nothing lost, no false 200, and no copies except for cut
+// connections.
 func (f *feed) end(hosts ...*host) {
 	f.t.Helper()
 	f.stop()
@@ -164,8 +163,8 @@ func (f *feed) end(hosts ...*host) {
 	requireOneAck(f.t, events)
 }
 
-// requireOneAck demands that of all copies of a message exactly one was acknowledged: the others were on their way
-// when their connection was cut, so that nobody could know of them.
+// requireOneAck requires that of all copies of a message exactly one was acknowledged. The others were in flight when their
+// connection was cut.
 func requireOneAck(t testing.TB, events []lumbersink.Event) {
 	t.Helper()
 	acks := make(map[string]int)
@@ -181,7 +180,7 @@ func requireOneAck(t testing.TB, events []lumbersink.Event) {
 	}
 }
 
-// stop lets every sender bring its last batch to a 200.
+// stop waits for every sender's last 200.
 func (f *feed) stop() {
 	f.t.Helper()
 	close(f.ended)
@@ -193,7 +192,7 @@ func (f *feed) stop() {
 	select {
 	case <-done:
 	case <-time.After(30 * time.Second):
-		f.cancel() // or the senders would outlive the test
+		f.cancel() // ends the senders before the test
 		<-done
 		require.FailNow(f.t, "senders without a 200", "answers %v", f.tally.Counts())
 	}

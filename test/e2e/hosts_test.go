@@ -16,7 +16,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// As in rtbeat.yml; TestShippedBackoff holds them together.
+// As in rtbeat.yml. TestShippedBackoff compares them.
 const (
 	backoffInit = 500 * time.Millisecond
 	backoffMax  = 4 * time.Second
@@ -31,11 +31,11 @@ func TestShippedBackoff(t *testing.T) {
 	}
 }
 
-// patient is a timeout that no story reaches: a 504 in it is a mistake.
+// patient is a timeout that no test reaches: a 504 is an error.
 var patient = map[string]any{"timeout": 25}
 
-// One of three hosts dies with a window unacknowledged: the others take it over, and nobody hears of it. It is used
-// again when it is back.
+// One of three hosts dies with a window unacknowledged. The other hosts deliver it, and no sender notices. The host is used again
+// when it is back.
 func TestHostDiesAndComesBack(t *testing.T) {
 	t.Parallel()
 	dying, second, third := startHost(t), startHost(t), startHost(t)
@@ -45,7 +45,7 @@ func TestHostDiesAndComesBack(t *testing.T) {
 		h.goesOn(100)
 	}
 
-	dying.hang() // so that there is something to lose
+	dying.hang() // so that a window is at risk
 	dying.die()
 	second.goesOn(500)
 	third.goesOn(500)
@@ -60,7 +60,7 @@ func TestHostDiesAndComesBack(t *testing.T) {
 	require.Len(t, f.tally.Counts(), 1, "every batch was answered 200: %v", f.tally.Counts())
 }
 
-// Both hosts are gone for a while: senders hear so, and are served again soon after the first is back.
+// Both hosts are down for a while: senders have errors, and 200s again soon after the first host is back.
 func TestAllHostsGoneAndOneBack(t *testing.T) {
 	t.Parallel()
 	first, second := startHost(t), startHost(t)
@@ -68,13 +68,13 @@ func TestAllHostsGoneAndOneBack(t *testing.T) {
 	f := startFeed(t, b, 4, 20)
 	first.goesOn(100)
 
-	// Only what is held back is lost with the connections: every other acknowledgement has arrived long before.
+	// Only held windows are lost with the connections. All other acknowledgements have arrived before.
 	first.Sink().SetPolicy(lumbersink.Never())
 	second.Sink().SetPolicy(lumbersink.Never())
 	harness.Await(t, 20*time.Second, "a 504 for each sender", func() bool { return f.answers(http.StatusGatewayTimeout) >= 4 })
 	first.die()
 	second.die()
-	// Long enough for the intervals to have reached their maximum.
+	// Long enough for the intervals to reach their maximum.
 	harness.Await(t, 30*time.Second, "more of them", func() bool { return f.answers(http.StatusGatewayTimeout) >= 20 })
 	delivered := f.answers(http.StatusOK)
 
@@ -84,14 +84,14 @@ func TestAllHostsGoneAndOneBack(t *testing.T) {
 	f.end(first, second)
 }
 
-// A host that receives, never acknowledges and keeps its connection alive: the output's own timeout does not end
-// that. Acknowledgements come in the order of the queue, so what the other host has acknowledged behind it is not
-// confirmed either, and is not sent to it twice for all the retries. rtbeat says that the output is stalled.
+// A host receives, never acknowledges, and keeps its connection alive: the output's timeout does not end that. Acknowledgements
+// follow the order of the queue, so those of the other host behind it are not confirmed either. Retries are not sent to the other
+// host twice. rtbeat reports a stalled output.
 func TestHungHostHoldsBackTheOthers(t *testing.T) {
 	t.Parallel()
 	const outputTimeout = time.Second
 	hung, well := startHost(t, lumbersink.WithKeepAlive(outputTimeout/10)), startHost(t)
-	// With small windows the host that hangs cannot have a part of every batch.
+	// With small windows the hung host cannot have a part of every batch.
 	b := harness.StartBeat(t, hostSettings(map[string]any{"timeout": 1, "stall_after": "2s"},
 		map[string]any{"timeout": outputTimeout.String(), "bulk_max_size": 5}, hung, well))
 	f := startFeed(t, b, 6, 20)
@@ -103,13 +103,13 @@ func TestHungHostHoldsBackTheOthers(t *testing.T) {
 		return answeredAfterAck(t, f.ledger, well.Sink(), http.StatusGatewayTimeout)
 	})
 	delivered := f.answers(http.StatusOK)
-	harness.Await(t, 20*time.Second, "the last 200 from before", func() bool { // it may still be on its way
+	harness.Await(t, 20*time.Second, "the last 200 from before", func() bool { // it may still be in flight
 		before := delivered
 		harness.Pause(t.Context(), outputTimeout)
 		delivered = f.answers(http.StatusOK)
 		return delivered == before
 	})
-	harness.Pause(t.Context(), 3*outputTimeout) // the time in which nothing may happen
+	harness.Pause(t.Context(), 3*outputTimeout) // nothing may happen in this time
 	require.Equal(t, delivered, f.answers(http.StatusOK), "200s while the host hangs")
 	require.True(t, hung.holds(), "the connection was not cut")
 	require.Equal(t, http.StatusServiceUnavailable, b.Get("/readyz").Code)
@@ -126,7 +126,7 @@ func TestHungHostHoldsBackTheOthers(t *testing.T) {
 	f.end(hung, well)
 }
 
-// answeredAfterAck tells whether some attempt had this answer although a sink had acknowledged all of it before.
+// answeredAfterAck says whether an attempt had this answer although a sink had acknowledged all of its messages before.
 func answeredAfterAck(t testing.TB, l *harness.Ledger, sink *lumbersink.Sink, code int) bool {
 	t.Helper()
 	acked := make(map[string]time.Time)
@@ -152,8 +152,8 @@ attempts:
 	return false
 }
 
-// A host that falls silent altogether is cut off by the output's timeout, and the others get what it had. It is tried
-// again and again, because it still lets everybody in: each time costs its windows the timeout, and nobody a 200.
+// The output's timeout closes the connection to a silent host, and the other hosts receive its windows. The silent host is tried
+// again and again, because it still accepts connections. Each time its windows wait for the timeout, and all are answered 200.
 func TestSilentHostIsCutOff(t *testing.T) {
 	t.Parallel()
 	const outputTimeout = time.Second
@@ -169,12 +169,12 @@ func TestSilentHostIsCutOff(t *testing.T) {
 	harness.Await(t, 20*time.Second, "a 200 in spite of the silent host", func() bool { return f.answers(http.StatusOK) > delivered+6 })
 	harness.Await(t, 20*time.Second, "the silent host is tried again", func() bool { return silent.Sink().Received() > held })
 
-	silent.die() // or the last batches of the story would wait for it as well
+	silent.die() // the last batches must not wait for it
 	f.end(silent, well)
 	require.Len(t, f.tally.Counts(), 1, "every batch was answered 200: %v", f.tally.Counts())
 }
 
-// Without loadbalance one host is used until it fails, then another one until that fails.
+// Without loadbalance one host is used until it fails, then another one until that one fails.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	first, second := startHost(t), startHost(t)

@@ -15,9 +15,8 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// Logstash resets a connection that was idle. A sender that posts once in a while meets this with each POST. It is answered
-// without a wait, nothing arrives twice, and the log has no error. The output has libbeat's own intervals, of which the
-// shortest is 1 s.
+// Logstash resets an idle connection. A sender with rare POSTs meets a reset at each POST. The POST is answered without a wait,
+// nothing arrives twice, and the log has no error. The output has libbeat's own intervals, of 1 s at least.
 func TestPostAfterAnIdleClose(t *testing.T) {
 	t.Parallel()
 	const posts, shortestBackoff = 9, time.Second
@@ -37,7 +36,7 @@ func TestPostAfterAnIdleClose(t *testing.T) {
 	for _, e := range sink.Events() {
 		conns[e.Conn] = true
 	}
-	require.Greater(t, len(conns), posts/2, "most connections were not closed: the story was about nothing")
+	require.Greater(t, len(conns), posts/2, "most connections were not closed: the test proves nothing")
 
 	took = took[1:] // the first POST made the first connection
 	slices.Sort(took)

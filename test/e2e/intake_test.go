@@ -19,7 +19,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// intakeRig runs rtbeat with settings, and tests its intake with the same or others.
+// intakeRig runs rtbeat with settings, and tests its intake with the same settings or others.
 type intakeRig struct {
 	home string
 	sink *lumbersink.Sink
@@ -49,7 +49,7 @@ func requireOK(t *testing.T, r harness.Result, want string) {
 	require.Equal(t, want, r.Stdout)
 }
 
-// requireTold checks that the test failed, at the end of what it said, and what it advises.
+// requireTold requires that the test failed, with this last line, and this advice.
 func requireTold(t *testing.T, r harness.Result, said ...string) {
 	t.Helper()
 	require.Equal(t, 1, r.Code, "stdout:\n%s\nstderr:\n%s", r.Stdout, r.Stderr)
@@ -139,7 +139,7 @@ func TestIntakeOverTLS(t *testing.T) {
 	requireTold(t, r.ask(t, settings, client(ca, "other")...), "403 forbidden", "another client certificate")
 	requireTold(t, r.ask(t, settings, "--certificate", "nowhere.pem", "--key", "nowhere.key"), "--certificate and --key")
 
-	// By another configuration, which does not know the authority.
+	// With another configuration, without the authority.
 	sender := client(ca, "sender")
 	stranger := slices.Concat(sender, []string{"--url", at})
 	requireTold(t, r.ask(t, map[string]any{}, stranger...), "TLS... ERROR", "unknown authority", "an authority", "--ca")
@@ -148,7 +148,7 @@ func TestIntakeOverTLS(t *testing.T) {
 	requireTold(t, r.ask(t, map[string]any{}, "--url", "http://"+r.beat.Addr), "talk to intake... ERROR")
 }
 
-// The name in the certificate is that of senders; the address that a host to listen on makes is no reason to fail.
+// The certificate has the senders' name. The listener's address may differ from it.
 func TestIntakeOverTLSByAnotherName(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
@@ -183,7 +183,7 @@ func TestIntakeBehindAProxy(t *testing.T) {
 	want := "intake: " + address(r) + "...\n  dial up... OK\n  TLS... WARN secure connection disabled\n  talk to intake... OK\n"
 	requireOK(t, r.ask(t, settings), want)
 
-	// Who is not among the trusted must not announce anything.
+	// An untrusted address must not announce a client address.
 	settings = map[string]any{"proxy_protocol": true, "trusted_proxies": []string{"192.0.2.1"}}
 	r = startIntake(t, settings)
 	requireOK(t, r.ask(t, settings), "intake: "+address(r)+"...\n  dial up... OK\n  TLS... WARN secure connection disabled\n  talk to intake... OK\n")

@@ -13,9 +13,8 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// rxtx sends the same messages again, in other batches and with newer ones behind. Each is at the sink once, under its
-// own id.
-func TestRegroupedRetriesAreJoined(t *testing.T) {
+// rxtx sends the same messages again, in other batches and before newer ones. Each is at the sink once, under its own id.
+func TestRegroupedRetriesAreDeduped(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 1}})
@@ -58,8 +57,8 @@ func TestDedupeOffPublishesEachAttempt(t *testing.T) {
 	l.Check(t, sink)
 }
 
-// The output stalls: what is new is refused at once, what is in flight may wait for, and the first ack ends it.
-func TestAStalledOutputIsSaidSo(t *testing.T) {
+// The output stalls: a new batch is refused at once, a batch in flight may wait, and the first ack ends the stall.
+func TestAStalledOutputIsReported(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 1, "stall_after": "2s"}})

@@ -18,7 +18,7 @@ func requireInFlightLimit(t testing.TB, a harness.Answer) {
 	t.Helper()
 	requireFail(t, a, http.StatusServiceUnavailable, "in_flight_limit")
 	require.NotEmpty(t, a.Header.Get("Retry-After"), "%s", a)
-	require.Less(t, a.Took(), prompt, "a refusal must not wait")
+	require.Less(t, a.Took(), prompt, "a refusal does not wait")
 }
 
 // The limit counts bytes until their ack. The answer 504 frees none: they are still in the process.
@@ -45,14 +45,14 @@ func TestInFlightLimitHoldsUntilTheAck(t *testing.T) {
 
 	l.Check(t, sink)
 
-	// What is too much now is welcome later.
+	// A batch refused now is accepted later.
 	harness.RecoverSink(sink)
 	harness.Await(t, prompt, "no bytes in flight", func() bool { return b.Metric("rtbeat_in_flight_bytes") == 0 })
 	requireDelivered(t, l.Post(t.Context(), b.Addr, second), len(second))
 	l.CheckOnce(t, sink)
 }
 
-// A batch larger than the whole limit would never fit: it is refused for good, before its body is read where that is known.
+// A batch larger than the whole limit could never fit. It is refused for good, before its body is read if its length is known.
 func TestBatchLargerThanTheLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 4 << 10
@@ -66,9 +66,8 @@ func TestBatchLargerThanTheLimit(t *testing.T) {
 	require.Equal(t, 1, sink.Received())
 }
 
-// Bytes count from their arrival, not from the end of their body: else many senders that stop in the middle hold any
-// amount of memory, whatever the limit says.
-func TestBodiesUnderWayCount(t *testing.T) {
+// Bytes count from their arrival, not from the end of their body. Else many incomplete bodies could hold any amount of memory.
+func TestIncompleteBodiesCount(t *testing.T) {
 	t.Parallel()
 	const limit, senders, announced, sent = 1_000_000, 100, 900_000, 60_000
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -86,6 +85,6 @@ func TestBodiesUnderWayCount(t *testing.T) {
 	inFlight := b.Metric("rtbeat_in_flight_bytes")
 	require.Positive(t, inFlight)
 	require.LessOrEqual(t, inFlight, float64(limit))
-	// A connection costs some 20 kB, and reading doubles a buffer now and then. What was announced would be 90 MB.
+	// A connection costs about 20 kB, and reading doubles a buffer now and then. The announced bytes would be 90 MB.
 	require.Less(t, b.Metric("go_memstats_heap_inuse_bytes")-before, 30e6, "heap taken by bodies under way")
 }

@@ -2,8 +2,7 @@
 
 // Package e2e tests the rtbeat binary from outside: a real process, a real lumberjack server, real signals.
 //
-// The tests are stories told with the harness. Every scenario ends with Ledger.Check, which compares what senders were
-// told with what the sink has.
+// Every scenario ends with Ledger.Check, which compares the senders' answers with the events at the sink.
 package e2e
 
 import (

@@ -14,8 +14,8 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// What the story of one process does not come to: the limits, a processor that panics, a line of batches, displaced connections.
-func TestMetricsOfLimitsAndOfWhatIsRare(t *testing.T) {
+// Metrics that one ordinary process does not move: the limits, a panic in a processor, a queue of batches, displaced connections.
+func TestMetricsOfLimitsAndRareEvents(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := harness.StartBeat(t, harness.Settings{

@@ -19,7 +19,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// counted is a process that has everything of which there are metrics: TLS, a token, processors, an admin listener.
+// counted is a process with everything that has metrics: TLS, a token, processors, an admin listener.
 type counted struct {
 	t    *testing.T
 	beat *harness.Beat
@@ -56,7 +56,7 @@ func startCounted(t *testing.T, rtbeat map[string]any, args ...string) *counted 
 	return c
 }
 
-// post sends a body and returns the status, which is 0 where there is none.
+// post sends a body and returns the status, or 0 without an answer.
 func (c *counted) post(body []byte, headers ...string) int {
 	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
 	defer cancel()
@@ -79,8 +79,8 @@ func (c *counted) post(body []byte, headers ...string) int {
 	return resp.StatusCode
 }
 
-// requireMoved waits until the counters have moved by want since the last time, and by nothing else. libbeat's own and the
-// sums and buckets of histograms are left out, for they depend on time.
+// requireMoved waits until the counters have changed by exactly want since the last call. It ignores libbeat's own metrics, and
+// the sums and buckets of histograms: they depend on time.
 func (c *counted) requireMoved(what string, want map[string]float64) {
 	c.t.Helper()
 	var now, moved map[string]float64
@@ -112,7 +112,7 @@ func isCounter(family string) bool {
 	return strings.HasSuffix(family, "_total") || strings.HasSuffix(family, "_seconds_count")
 }
 
-// moves puts together what moves at the same time.
+// moves merges changes.
 func moves(parts ...map[string]float64) map[string]float64 {
 	all := make(map[string]float64)
 	for _, part := range parts {

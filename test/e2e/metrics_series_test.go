@@ -25,9 +25,8 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// What a scrape shows is what docs/metrics.md lists, with its type, and the other way round. The queue on disk is there in
-// durable mode alone.
-func TestScrapeIsWhatTheManualLists(t *testing.T) {
+// A scrape has the metrics of docs/metrics.md with their types, and no others. The queue on disk is there in durable mode only.
+func TestScrapeMatchesTheManual(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(filepath.Join(harness.RepoRoot, "docs", "metrics.md"))
 	require.NoError(t, err)
@@ -84,7 +83,7 @@ func TestLibbeatsNumbersAgree(t *testing.T) {
 	require.GreaterOrEqual(t, ours["rtbeat_libbeat_output_events_acked_total"], 200.0)
 	require.Positive(t, ours["rtbeat_libbeat_output_write_bytes_total"])
 	require.Positive(t, ours["rtbeat_libbeat_pipeline_clients"])
-	require.Positive(t, ours["rtbeat_libbeat_output_events_retried_total"], "the load was to have retries")
+	require.Positive(t, ours["rtbeat_libbeat_output_events_retried_total"], "the load had no retries")
 }
 
 // libbeatsOwn reads libbeat's JSON endpoint.
@@ -111,7 +110,7 @@ func libbeatsOwn(t *testing.T, port int, paths map[string]string) map[string]flo
 	return values
 }
 
-// Whatever senders do, there are the same series as before: no path, method, header, body or name becomes one.
+// Nothing that senders do makes new series: no path, method, header, body or name becomes a label.
 func TestSendersMakeNoSeries(t *testing.T) {
 	t.Parallel()
 	c := startCounted(t, nil)
@@ -153,7 +152,7 @@ func TestSendersMakeNoSeries(t *testing.T) {
 	require.NotContains(t, string(c.beat.Get("/metrics").Raw), "odd")
 }
 
-// What a 200 is worth shows.
+// Metrics show durable mode.
 func TestDurableModeShows(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -163,7 +162,7 @@ func TestDurableModeShows(t *testing.T) {
 	require.InDelta(t, 1, samples[`rtbeat_ack_mode{mode="persisted"}`], 0)
 }
 
-// The reasons that take client certificates, and time, as crypto/tls gives them.
+// The reasons for failed handshakes that need client certificates, and time, in crypto/tls's words.
 func TestHandshakesWithClientCertificates(t *testing.T) {
 	t.Parallel()
 	senders, strangers := newAuthority(t), newAuthority(t)
@@ -188,7 +187,7 @@ func TestHandshakesWithClientCertificates(t *testing.T) {
 				GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return try.pair, nil },
 			})
 			_ = conn.SetDeadline(time.Now().Add(answerWithin))
-			_ = conn.HandshakeContext(t.Context()) // with TLS 1.3 it is the server that knows
+			_ = conn.HandshakeContext(t.Context()) // in TLS 1.3 only the server knows
 			c.requireMoved(name, map[string]float64{`rtbeat_tls_handshake_failures_total{reason="` + try.reason + `"}`: 1})
 			conn.Close()
 		}

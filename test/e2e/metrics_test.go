@@ -19,13 +19,13 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// delivered is what a batch moves that is answered 200, besides its messages.
+// delivered has the counters that a batch answered 200 moves, beside those of its messages.
 var delivered = map[string]float64{
 	"rtbeat_ack_duration_seconds_count": 1, "rtbeat_publish_wait_seconds_count": 1, `rtbeat_answers_total{code="200",reason="delivered"}`: 1,
 }
 
-// One process, one thing after the other: each moves its metrics, and no others.
-func TestMetricsTellTheStory(t *testing.T) {
+// One process, one step after the other: each step moves its metrics, and no others.
+func TestMetricsOfOneProcess(t *testing.T) {
 	t.Parallel()
 	c := startCounted(t, nil)
 	value := func(name string) float64 { t.Helper(); return c.beat.Metric(name) }
@@ -95,7 +95,7 @@ func (c *counted) handshakes() {
 			conn := dialFrom(c.t, "", c.beat.Addr)
 			defer conn.Close()
 			_ = conn.SetDeadline(time.Now().Add(answerWithin))
-			_ = tls.Client(conn, config).HandshakeContext(c.t.Context()) // it fails, that is the point
+			_ = tls.Client(conn, config).HandshakeContext(c.t.Context()) // the failure is the case
 		}
 	}
 	for reason, fail := range map[string]func(){
@@ -114,7 +114,7 @@ func (c *counted) handshakes() {
 	}
 }
 
-// stall is an output that has an event and says nothing: the gauges grow, a 504, a retry that is joined, and the end.
+// stall is an output that has an event and acknowledges nothing: the gauges grow, then a 504, a deduped retry, and the end.
 func (c *counted) stall() {
 	c.sink.SetPolicy(lumbersink.Never())
 	stalled := harness.NewBatch("stalled", 1).Body()
@@ -146,8 +146,8 @@ func (c *counted) stall() {
 	require.Greater(c.t, rest["rtbeat_last_ack_timestamp_seconds"], lastAck)
 }
 
-// overfull is a batch that is larger than the queue: the rest of it is withdrawn, and what was published comes again over a
-// connection that broke.
+// overfull is a batch larger than the queue: the rest of it is withdrawn, and the published part is sent again after a broken
+// connection.
 func (c *counted) overfull() {
 	c.sink.SetPolicy(lumbersink.Never())
 	const messages = 200
@@ -170,8 +170,8 @@ func (c *counted) overfull() {
 	require.InDelta(c.t, after["rtbeat_events_acked_total"], after["rtbeat_libbeat_output_events_acked_total"], 0)
 }
 
-// From outside the process its end is seen phase by phase, on the admin listener.
-func TestMetricsTellTheEnd(t *testing.T) {
+// The admin listener shows the process's shutdown phase by phase.
+func TestMetricsDuringTheShutdown(t *testing.T) {
 	t.Parallel()
 	c := startCounted(t, map[string]any{"timeout": 20, "shutdown_delay": 1, "shutdown_timeout": 15})
 	c.sink.SetPolicy(lumbersink.Never())

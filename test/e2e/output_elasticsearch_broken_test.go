@@ -18,7 +18,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// before puts something between the store and who asks it.
+// before puts a handler before the store.
 func (s *store) before(bulk func(w http.ResponseWriter, r *http.Request, store http.Handler)) {
 	inner := s.server.Config.Handler
 	s.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,8 +30,7 @@ func (s *store) before(bulk func(w http.ResponseWriter, r *http.Request, store h
 	})
 }
 
-// A request that is too large is sent again in halves, which are not done before the last of them is. A document that is too
-// large by itself is given up, and no other.
+// A request that is too large is sent again in halves. A document that is too large by itself is given up, and no other document.
 func TestOutputElasticsearchTooLarge(t *testing.T) {
 	t.Parallel()
 	s := startStore(t, nil)
@@ -62,7 +61,7 @@ func TestOutputElasticsearchTooLarge(t *testing.T) {
 	b.Stop()
 }
 
-// What an answer does not say of a document is not taken for its delivery.
+// A document missing in an answer does not count as delivered.
 func TestOutputElasticsearchAnswersInPart(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(w http.ResponseWriter, answer []byte){
@@ -114,7 +113,8 @@ func TestOutputElasticsearchAnswersInPart(t *testing.T) {
 	}
 }
 
-// In durable mode senders had their 200. What is refused comes again until it is taken, and holds up nothing else.
+// In durable mode senders had their 200. A refused document is sent again until it is accepted. Other documents are delivered
+// meanwhile.
 func TestOutputElasticsearchRejectsDurable(t *testing.T) {
 	t.Parallel()
 	s := startStore(t, refusing("poison", http.StatusBadRequest))
@@ -126,7 +126,7 @@ func TestOutputElasticsearchRejectsDurable(t *testing.T) {
 	persist(t, l, b.Addr, "behind", 20)
 	harness.Await(t, 10*time.Second, "what is not refused", func() bool { return len(s.ids("rtbeat")) == 204 })
 	harness.Await(t, 10*time.Second, "another attempt", func() bool { return b.Metric("rtbeat_libbeat_output_events_dropped_total") >= 8 })
-	require.Zero(t, s.copies, "only what was refused comes again")
+	require.Zero(t, s.copies, "only refused documents are sent again")
 	require.Subset(t, s.ids("rtbeat"), harness.Batch{batch[0], batch[2], batch[4], batch[6]}.DocumentIDs())
 
 	s.setRefuse(nil)

@@ -19,7 +19,7 @@ import (
 // half labels every second message as poison.
 func half(i int) string { return []string{"keep", "poison"}[i%2] }
 
-// One answer to one bulk request tells which documents were refused, whether they have an _id or not.
+// One answer to one bulk request names the refused documents, with or without an _id.
 func TestOutputElasticsearchRejectsWithOneRequest(t *testing.T) {
 	t.Parallel()
 	for name, output := range map[string]map[string]any{
@@ -62,14 +62,14 @@ func TestOutputElasticsearchRejectsWithOneRequest(t *testing.T) {
 	}
 }
 
-// A sender whose batches are refused in part stops no other sender, and rtbeat stays ready. The log has the throughput of the good
-// senders alone and beside it.
+// A sender with partly refused batches stops no other sender, and rtbeat stays ready. The log has the throughput of the good
+// senders with and without it.
 func TestOutputElasticsearchBadNeighbor(t *testing.T) {
 	harness.Long(t)
 	keep := func(int) string { return "keep" }
 	for _, tt := range []struct {
 		name  string
-		label func(int) string // of the neighbor's messages; nil stands for no neighbor
+		label func(int) string // of the neighbor's messages; nil means no neighbor
 		pause time.Duration    // of the neighbor, between its batches
 	}{
 		{name: "alone"},
@@ -82,7 +82,7 @@ func TestOutputElasticsearchBadNeighbor(t *testing.T) {
 	}
 }
 
-// beside runs four good senders beside a neighbor with batches of 1,000.
+// beside runs four good senders and a neighbor with batches of 1,000.
 func beside(t *testing.T, label func(int) string, pause time.Duration) {
 	t.Helper()
 	const lasts = 5 * time.Second
@@ -90,7 +90,7 @@ func beside(t *testing.T, label func(int) string, pause time.Duration) {
 	var requests, delivered, failed, notReady, batches atomic.Int64
 	s.before(func(w http.ResponseWriter, r *http.Request, store http.Handler) {
 		requests.Add(1)
-		time.Sleep(20 * time.Millisecond) // the store's own time
+		time.Sleep(20 * time.Millisecond) // the store's processing time
 		store.ServeHTTP(w, r)
 	})
 	b := harness.StartBeat(t, s.settings(nil))

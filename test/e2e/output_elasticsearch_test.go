@@ -19,7 +19,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// store is an Elasticsearch that keeps documents by their id, as far as the bulk API can tell.
+// store is an Elasticsearch that keeps documents by their id, with the bulk API only.
 type store struct {
 	t      testing.TB
 	server *httptest.Server
@@ -73,14 +73,14 @@ func (s *store) take(action api.Action, doc []byte) int {
 	return http.StatusCreated
 }
 
-// setRefuse changes what the store refuses, and how.
+// setRefuse changes the store's refusals.
 func (s *store) setRefuse(refuse func(index, doc string) int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refuse = refuse
 }
 
-// ids are those of the documents in an index.
+// ids are the ids of the documents in an index.
 func (s *store) ids(index string) (ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +106,7 @@ func refusing(label string, status int) func(string, string) int {
 	}
 }
 
-// Each document has an id of its message's bytes; one that is there already is as good as delivered.
+// The id of each document is made of its message's bytes. A document that exists already is delivered.
 func TestOutputElasticsearch(t *testing.T) {
 	t.Parallel()
 	for _, opType := range []string{"", "index"} {
@@ -127,7 +127,7 @@ func TestOutputElasticsearch(t *testing.T) {
 				requireDelivered(t, c.Post(t.Context(), b.Addr, batch.Body()), 20)
 			}
 			require.ElementsMatch(t, batch.DocumentIDs(), s.ids("rtbeat"))
-			require.Equal(t, 20, s.copies, "they came twice, and are there once")
+			require.Equal(t, 20, s.copies, "they were sent twice, and are stored once")
 			require.NotContains(t, strings.ReplaceAll(strings.Join(s.actions, " "), want, ""), "e")
 			b.Stop()
 		})
@@ -145,7 +145,7 @@ func TestOutputElasticsearchKeepsTwoMessagesOfOneUUID(t *testing.T) {
 	b.Stop()
 }
 
-// A store that is busy is asked again. Nobody is told 200 before it has the document.
+// A busy store is tried again. No sender has a 200 before the document is stored.
 func TestOutputElasticsearchBusy(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
@@ -153,7 +153,7 @@ func TestOutputElasticsearchBusy(t *testing.T) {
 			t.Parallel()
 			s := startStore(t, refusing("busy", status))
 			settings := s.settings(nil)
-			settings.Queue = map[string]any{"flush.timeout": "50ms", "flush.min_events": 200} // one request: it is tried again before any other
+			settings.Queue = map[string]any{"flush.timeout": "50ms", "flush.min_events": 200} // one request: it is retried before any other
 			b := harness.StartBeat(t, settings)
 			c := harness.NewClient(t)
 			batch := harness.NewLabelledBatch("busy", 10, func(i int) string { return []string{"keep", "busy"}[i%2] })
@@ -168,8 +168,8 @@ func TestOutputElasticsearchBusy(t *testing.T) {
 	}
 }
 
-// The store refuses some documents for good, among those of many senders, and with several clients at work. Each sender
-// hears of its own, and of no other's.
+// The store refuses some documents for good, among those of many senders, with several clients. Each sender learns of its own
+// documents, and of no others.
 func TestOutputElasticsearchRejects(t *testing.T) {
 	t.Parallel()
 	for name, output := range map[string]map[string]any{"one client": nil, "workers": {"worker": 3, "bulk_max_size": 50}} {
@@ -177,7 +177,7 @@ func TestOutputElasticsearchRejects(t *testing.T) {
 			t.Parallel()
 			s := startStore(t, refusing("poison", http.StatusBadRequest))
 			settings := s.settings(output)
-			settings.Queue = map[string]any{"flush.timeout": "50ms", "flush.min_events": 200} // so that batches share requests
+			settings.Queue = map[string]any{"flush.timeout": "50ms", "flush.min_events": 200} // batches share requests
 			b := harness.StartBeat(t, settings)
 			var senders sync.WaitGroup
 			for sender := range 8 {
@@ -203,13 +203,13 @@ func TestOutputElasticsearchRejects(t *testing.T) {
 			senders.Wait()
 			require.Len(t, s.ids("rtbeat"), 8*6*25-2*16)
 			require.Equal(t, 2*16, int(b.Metric("rtbeat_events_rejected_total")))
-			require.Equal(t, 2*16, int(b.Metric("rtbeat_libbeat_output_events_dropped_total")), "finding out counts nothing twice")
+			require.Equal(t, 2*16, int(b.Metric("rtbeat_libbeat_output_events_dropped_total")), "the search for refused documents counts nothing twice")
 			b.Stop()
 		})
 	}
 }
 
-// Documents without an _id are told apart as well, and none of them is sent twice.
+// Documents without an _id are told apart as well, and none is sent twice.
 func TestOutputElasticsearchRejectsWithoutID(t *testing.T) {
 	t.Parallel()
 	s := startStore(t, refusing("poison", http.StatusBadRequest))
@@ -223,7 +223,7 @@ func TestOutputElasticsearchRejectsWithoutID(t *testing.T) {
 	b.Stop()
 }
 
-// With a dead letter index, what the store refuses is kept there: delivered, if not where it should be.
+// With a dead letter index, refused documents are stored there, and count as delivered.
 func TestOutputElasticsearchDeadLetters(t *testing.T) {
 	t.Parallel()
 	s := startStore(t, refusing("poison", http.StatusBadRequest))
@@ -234,7 +234,7 @@ func TestOutputElasticsearchDeadLetters(t *testing.T) {
 	require.ElementsMatch(t, harness.Batch{batch[0], batch[2]}.DocumentIDs(), s.ids("rtbeat"))
 	require.ElementsMatch(t, harness.Batch{batch[1], batch[3]}.DocumentIDs(), s.ids("dead"))
 
-	s.setRefuse(func(_, doc string) int { // that index is refused as well
+	s.setRefuse(func(_, doc string) int { // the dead letter index refuses too
 		if strings.Contains(doc, "poison") {
 			return http.StatusBadRequest
 		}

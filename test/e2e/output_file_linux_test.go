@@ -14,8 +14,8 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// The output drops what does not fit on the disk, and libbeat acknowledges it. Each event of a 200 has a line of its own,
-// also behind one that was cut off.
+// The output drops events that do not fit on the disk, and libbeat acknowledges them. Each event of a 200 has its own line, also
+// after a truncated line.
 func TestOutputFileDiskFull(t *testing.T) {
 	t.Parallel()
 	dir := smallDisk(t, "1m")
@@ -26,7 +26,7 @@ func TestOutputFileDiskFull(t *testing.T) {
 	b.Stop()
 }
 
-// fillsAndGoesOn posts until the disk is full, makes room, and looks for what was answered 200 in the files there.
+// fillsAndGoesOn posts until the disk is full, frees space, and checks the files for each message with a 200.
 func fillsAndGoesOn(t testing.TB, b *harness.Beat, dir, ballast string) {
 	t.Helper()
 	c := harness.NewClient(t)
@@ -48,7 +48,7 @@ func fillsAndGoesOn(t testing.TB, b *harness.Beat, dir, ballast string) {
 	require.NoError(t, os.Remove(ballast))
 	again := 0
 	for ; post("fill-"+strconv.Itoa(full)) != http.StatusOK; again++ {
-		require.Less(t, again, 3, "there is room again")
+		require.Less(t, again, 3, "the disk has space again")
 	}
 	require.Equal(t, http.StatusOK, post("after"))
 

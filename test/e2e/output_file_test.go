@@ -36,7 +36,7 @@ func linesIn(t testing.TB, dir string) (all [][]byte) {
 	return all
 }
 
-// Each 200 finds all of its lines on the disk, over many rotations.
+// Each 200 has all its lines on the disk, over many rotations.
 func TestOutputFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -57,7 +57,7 @@ func TestOutputFile(t *testing.T) {
 	b.Stop()
 }
 
-// What the codec cannot encode, the output drops. Its senders hear of it, and nobody else; a retry is tried again.
+// The output drops an event that the codec cannot encode. Its senders are told, and no others. A retry is tried again.
 func TestOutputFileCannotEncode(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -72,7 +72,7 @@ func TestOutputFileCannotEncode(t *testing.T) {
 	require.Equal(t, 1, a.Body.Coalesced, "%s", a)
 	a = c.Post(t.Context(), b.Addr, mixed.Body())
 	requireRejected(t, a, 3, 1)
-	require.Equal(t, 2, a.Body.Coalesced, "what was delivered is not sent again, what was not is: %s", a)
+	require.Equal(t, 2, a.Body.Coalesced, "only undelivered messages are sent again: %s", a)
 	requireDelivered(t, c.Post(t.Context(), b.Addr, harness.Batch{mixed[2]}.Body()), 1)
 	require.Equal(t, []string{"a 1\n", "b 2\n", "c 3\n"}, texts(linesIn(t, dir)))
 	require.Equal(t, 2, int(b.Metric("rtbeat_events_rejected_total")))

@@ -18,8 +18,8 @@ import (
 	"github.com/txn2/rtbeat/internal/lumbersink"
 )
 
-// brokenLogstash is a lumberjack server, frame by frame, that fails at every third window, each time in the next of the
-// ways in windowFaults. The output must not compress.
+// brokenLogstash is a lumberjack server that fails at every third window, with the next of windowFaults each time. The output
+// must not compress.
 type brokenLogstash struct {
 	listener    net.Listener
 	connections sync.WaitGroup
@@ -32,11 +32,11 @@ type brokenLogstash struct {
 	met    map[string]int // windows that failed in this way
 }
 
-// windowReply answers a window of count events, all received. It calls acked to note that the first n of them are
-// acknowledged from now on. The connection is cut when it returns false.
+// windowReply answers a window of count received events. It calls acked to record that the first n of them are acknowledged.
+// false cuts the connection.
 type windowReply func(conn net.Conn, count int, acked func(n int)) bool
 
-// windowFaults are the ways to fail. Those without a reply cut the connection before the window is complete.
+// windowFaults are the ways to fail. Faults without a reply cut the connection before the end of the window.
 var windowFaults = []struct {
 	name  string
 	reply windowReply
@@ -48,7 +48,7 @@ var windowFaults = []struct {
 	{"cut before the acknowledgement", func(net.Conn, int, func(int)) bool { return false }},
 	{"cut after a keep-alive", func(conn net.Conn, _ int, _ func(int)) bool { sendAck(conn, 0); return false }},
 	{"cut inside the acknowledgement", func(conn net.Conn, count int, _ func(int)) bool {
-		_, _ = conn.Write(ackFrame(count)[:5]) // a large number is not in its first bytes
+		_, _ = conn.Write(ackFrame(count)[:5]) // its first bytes are no large number
 		return false
 	}},
 	{"cut after part of the acknowledgements", func(conn net.Conn, count int, acked func(int)) bool {
@@ -64,7 +64,7 @@ var windowFaults = []struct {
 	{"silent after part of the acknowledgements", func(conn net.Conn, count int, acked func(int)) bool {
 		acked(count / 2)
 		sendAck(conn, count/2)
-		_, _ = io.Copy(io.Discard, conn) // until the output gives up
+		_, _ = io.Copy(io.Discard, conn) // until the output closes it
 		return false
 	}},
 	{"one acknowledgement for each event", func(conn net.Conn, count int, acked func(int)) bool {
@@ -101,7 +101,7 @@ func acknowledge(conn net.Conn, count int, acked func(int)) bool {
 
 func ackFrame(n int) []byte { return binary.BigEndian.AppendUint32([]byte("2A"), uint32(n)) }
 
-// sendAck does not care whether it arrives: that is for the output to find out.
+// sendAck ignores errors: the output must notice a lost ack.
 func sendAck(conn net.Conn, n int) { _, _ = conn.Write(ackFrame(n)) }
 
 func startBrokenLogstash(t testing.TB) *brokenLogstash {
@@ -150,7 +150,7 @@ func (b *brokenLogstash) received() []lumbersink.Event {
 	return append([]lumbersink.Event(nil), b.events...)
 }
 
-// failed is how often the server has failed in its rarest way.
+// failed is the count of the rarest fault.
 func (b *brokenLogstash) failed() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -187,7 +187,7 @@ func (b *brokenLogstash) serve(conn net.Conn) {
 	}
 }
 
-// next decides on the next window.
+// next chooses the fault of the next window.
 func (b *brokenLogstash) next() (fault string, answer windowReply) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -200,7 +200,7 @@ func (b *brokenLogstash) next() (fault string, answer windowReply) {
 	return f.name, f.reply
 }
 
-// record notes events as received. The function that it returns notes the first n of them as acknowledged.
+// record records events as received. The returned function records the first n of them as acknowledged.
 func (b *brokenLogstash) record(events []lumbersink.Event) (acked func(n int)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -217,7 +217,7 @@ func (b *brokenLogstash) record(events []lumbersink.Event) (acked func(n int)) {
 	}
 }
 
-// readWindow reads one window of uncompressed frames, or the part of it after which fault cuts the connection.
+// readWindow reads one window of uncompressed frames, or its part before the cut of a fault.
 func readWindow(in *bufio.Reader, fault string) (events []lumbersink.Event, ok bool) {
 	if fault == "cut before the window" {
 		return nil, false

@@ -13,8 +13,8 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// Logstash breaks off in every part of a window, and acknowledges in odd ways. Nobody is told 200 of an event that it has
-// not acknowledged, and nothing is lost, however the output is set.
+// Logstash cuts connections in every part of a window, and acknowledges in odd ways. No event has a 200 without its
+// acknowledgement, and nothing is lost, with any setting of the output.
 func TestLogstashBreaksOffAnywhereInAWindow(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -50,7 +50,7 @@ func TestLogstashBreaksOffAnywhereInAWindow(t *testing.T) {
 			b := harness.StartBeat(t, harness.Settings{Rtbeat: map[string]any{"timeout": 2}, Output: output})
 			f := startFeed(t, b, 4, 30)
 
-			// A spare host is met when the other fails, so that each has its share.
+			// A spare host is used when the other fails, so that each receives a part.
 			for _, host := range hosts {
 				harness.Await(t, time.Minute, "each fault three times", func() bool { return host.failed() >= 3 })
 			}

@@ -17,7 +17,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// terminate is a TLS listener in front of a sink, as Logstash's beats input is. clients is whose certificates it wants.
+// terminate is a TLS listener in front of a sink, as Logstash's beats input is. clients is the authority of client certificates.
 func terminate(t testing.TB, a, clients *authority, sink *lumbersink.Sink) (addr string) {
 	t.Helper()
 	config := &tls.Config{Certificates: []tls.Certificate{a.issue(t, certificateFor("logstash"))}, MinVersion: tls.VersionTLS12}
@@ -44,7 +44,7 @@ func terminate(t testing.TB, a, clients *authority, sink *lumbersink.Sink) (addr
 	return listener.Addr().String()
 }
 
-// trusted is the authority as rtbeat's settings take it.
+// trusted is the authority in the form of rtbeat's settings.
 func (a *authority) trusted() []string {
 	return []string{string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw}))}
 }
@@ -66,7 +66,7 @@ func forward(outer net.Conn, addr string) {
 	back.Wait()
 }
 
-// Over TLS a 200 means what it means without. Who cannot be trusted, or does not trust rtbeat, makes none.
+// Over TLS a 200 means the same as without. An untrusted peer causes no 200.
 func TestOutputLogstashTLS(t *testing.T) {
 	t.Parallel()
 	ours, theirs := newAuthority(t), newAuthority(t)

@@ -13,10 +13,10 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// quick is a timeout that a story about a 504 can wait for.
+// quick is a short timeout, for tests with a 504.
 var quick = map[string]any{"timeout": 2}
 
-// idsOf are the uuids of the messages in events as an output encodes them, in order.
+// idsOf are the uuids of the messages in encoded events, in order.
 func idsOf(t testing.TB, events ...[]byte) (ids []string) {
 	t.Helper()
 	for _, raw := range events {
@@ -37,18 +37,18 @@ func ids(batches ...harness.Batch) (ids []string) {
 	return ids
 }
 
-// message is one message with a uuid and whatever else.
+// message is one message with a uuid and more fields.
 func message(id string, fields map[string]any) harness.Message {
 	all := map[string]any{"uuid": id}
 	maps.Copy(all, fields)
 	raw, err := json.Marshal(all)
 	if err != nil {
-		panic(err) // the stories are made of plain values
+		panic(err) // plain values do not fail
 	}
 	return harness.Message{ID: id, Raw: raw}
 }
 
-// requireRejected is the answer to a batch of which the output gave some up, and has the rest.
+// requireRejected requires the answer to a partly rejected batch.
 func requireRejected(t testing.TB, a harness.Answer, messages, rejected int) {
 	t.Helper()
 	require.NoError(t, a.Err)

@@ -42,7 +42,7 @@ func (w *lineWriter) lines() (lines [][]byte) {
 
 const unconfirmedWarning = "output.console does not say which events it gave up, and rtbeat.allow_unconfirmed_output is true"
 
-// unconfirmed are the settings of an output that must be allowed.
+// unconfirmed are the settings of an output that needs allow_unconfirmed_output.
 func unconfirmed(more map[string]any) map[string]any {
 	rtbeat := map[string]any{"timeout": 2, "allow_unconfirmed_output": true}
 	maps.Copy(rtbeat, more)
@@ -83,7 +83,7 @@ func TestOutputUnconfirmedIsRefused(t *testing.T) {
 	}
 }
 
-// A 200 says that the output is done with the events. An event that the output gave up is answered like the others.
+// A 200 says that the output has processed the events. An event that the output gave up is answered like the others.
 func TestOutputUnconfirmed(t *testing.T) {
 	t.Parallel()
 	stdout := &lineWriter{}

@@ -20,38 +20,38 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// ending is the result for an event whose processor does the worst that it can.
+// ending is the result for an event whose processor has the worst possible input.
 type ending int
 
 const (
 	goesOn   ending = iota // returns the event, with an error or without
 	drops                  // returns (nil, nil)
 	fails                  // returns (nil, err)
-	notBuilt               // is not in the configuration of the test, whose machine cannot make it
+	notBuilt               // the test machine cannot build it
 )
 
-// processor is a processor of libbeat, with a configuration under which it does the worst to the message.
+// processor is a processor of libbeat, with a configuration that makes it do the worst to the message.
 type processor struct {
 	ending ending
 	config map[string]any
-	root   map[string]any // fields that stand at the root of the event before
-	noFile bool           // the process may open no file meanwhile
+	root   map[string]any // fields at the root of the event before
+	noFile bool           // the process may not open files meanwhile
 }
 
-// none is the name of a field that no message has; text is that of a string, so that nothing can be put below it.
+// none is a field that no message has. text is a string field, so that nothing can be put below it.
 const (
 	none = "rxtxMsg.none"
 	text = "rxtxMsg.text"
 )
 
-// processorsOfLibbeat is read from the source of each processor: look for "return nil, err" in its Run. The ones that can
-// fail are made to.
+// processorsOfLibbeat comes from the source of each processor: look for "return nil, err" in its Run. Processors that can fail
+// are made to fail.
 func processorsOfLibbeat(metadata string) map[string]processor {
 	fields := map[string]any{"fields": []string{none}, "fail_on_error": true}
 	fromTo := map[string]any{"fields": []any{map[string]any{"from": none, "to": text}}, "fail_on_error": true}
 	fromToOne := map[string]any{"field": map[string]any{"from": none, "to": text}, "fail_on_error": true}
 	return map[string]processor{
-		// It puts whole fields at the root, which succeeds whatever stands there.
+		// It puts whole fields at the root, which always succeeds.
 		"add_cloud_metadata":      {goesOn, map[string]any{"providers": []string{"digitalocean"}, "host": metadata, "overwrite": true}, map[string]any{"cloud": "text"}, false},
 		"add_docker_metadata":     {goesOn, map[string]any{"match_pids": []string{text}}, nil, true}, // getContainerIDFromCgroups returns no error
 		"add_fields":              {goesOn, map[string]any{"target": text, "fields": map[string]any{"a": 1}}, nil, false},
@@ -90,7 +90,7 @@ func processorsOfLibbeat(metadata string) map[string]processor {
 		"registered_domain":       {goesOn, map[string]any{"field": none, "target_field": "a"}, nil, false},
 		"rename":                  {goesOn, fromTo, nil, false},
 		"replace":                 {goesOn, map[string]any{"fields": []any{map[string]any{"field": none, "pattern": "a", "replacement": "b"}}, "fail_on_error": true}, nil, false},
-		// A panic in Go after Cancel is (nil, err), too. No script is known that makes one.
+		// A panic in Go after Cancel is (nil, err), too. No known script causes one.
 		"script":                   {goesOn, map[string]any{"lang": "javascript", "source": "function process(e) { e.Cancel(); throw 'x'; }"}, nil, false},
 		"syslog":                   {goesOn, map[string]any{"field": text}, nil, false},
 		"translate_ldap_attribute": {notBuilt, nil, nil, false}, // an LDAP server; returns the event with the error
@@ -100,8 +100,8 @@ func processorsOfLibbeat(metadata string) map[string]processor {
 	}
 }
 
-// Every processor of the pinned libbeat does the worst that it can to an event, and no processor that fails ends in a 200.
-// With another processor in libbeat this test fails until the table has it.
+// Every processor of the pinned libbeat does the worst to an event, and no failing processor ends in a 200. With a new processor
+// in libbeat this test fails until the table has it.
 func TestNoProcessorThatFailsIsADelivery(t *testing.T) {
 	t.Parallel()
 	metadata := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -122,7 +122,7 @@ func TestNoProcessorThatFailsIsADelivery(t *testing.T) {
 		if p.root != nil {
 			then = append(then, map[string]any{"add_fields": map[string]any{"target": "", "fields": p.root}})
 		}
-		list = append(list, map[string]any{ // some take no "when"
+		list = append(list, map[string]any{ // some accept no "when"
 			"if":   map[string]any{"equals": map[string]any{"rxtxMsg.case": name}},
 			"then": append(then, map[string]any{name: p.config}),
 			"else": []any{map[string]any{"add_tags": map[string]any{"tags": []string{"other"}}}},
@@ -139,7 +139,7 @@ func TestNoProcessorThatFailsIsADelivery(t *testing.T) {
 		t.Logf("%s: %s", name, a)
 		return a
 	}
-	requireDelivered(t, post("none of them"), 1) // and the connections are there
+	requireDelivered(t, post("none of them"), 1) // opens the connections
 	published++
 	for _, name := range names {
 		p := table[name]
@@ -184,7 +184,7 @@ func registeredProcessors(t *testing.T) []string {
 	require.True(t, found, "%s%s", said.Stdout, said.Stderr)
 	names := strings.Split(strings.TrimSpace(list), ", ")
 	slices.Sort(names)
-	return slices.DeleteFunc(names, func(name string) bool { return name == "rtbeat_watched" }) // publish.WatchProcessors
+	return slices.DeleteFunc(names, func(name string) bool { return name == "rtbeat_watched" }) // made by publish.WatchProcessors
 }
 
 // forbidFiles keeps a process from opening files and sockets until the returned function is called.

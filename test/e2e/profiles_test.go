@@ -15,7 +15,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// libbeat's profiles are where docs/operations.md says, when they are asked for, and not beside /in.
+// libbeat's profiles are at the address in docs/operations.md, if enabled, and never on the port of /in.
 func TestProfiles(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())

@@ -19,7 +19,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// queueRig is an rtbeat with batches on disk that it cannot deliver.
+// queueRig is an rtbeat with undeliverable batches on disk.
 type queueRig struct {
 	settings harness.Settings
 	sink     *lumbersink.Sink
@@ -32,7 +32,7 @@ const (
 	pretty   = "{\r\n  \"uuid\": \"" + prettyID + "\",\n  \"payload\": {\"text\": \"two\\nlines\"}\n}"
 )
 
-// newQueueRig stores batches in each form that a body may have, of 26 messages in all, and stops.
+// newQueueRig stores batches in each form of a body, with 26 messages in all, and stops.
 func newQueueRig(t *testing.T) *queueRig {
 	t.Helper()
 	sink := harness.StartSink(t, lumbersink.Refuse())
@@ -45,7 +45,7 @@ func newQueueRig(t *testing.T) *queueRig {
 	b := harness.StartBeat(t, r.settings)
 	first := harness.NewBatch("first", 10)
 	requirePersisted(t, r.ledger.Post(t.Context(), b.Addr, first), 10)
-	again := slices.Concat(first[4:8], harness.NewBatch("again", 2)) // four of them are known
+	again := slices.Concat(first[4:8], harness.NewBatch("again", 2)) // four of them are repeated
 	requirePersisted(t, r.ledger.Post(t.Context(), b.Addr, again), 6)
 	client := harness.NewClient(t)
 	tenant := http.Header{"X-Tenant": {"a\"b"}}
@@ -80,7 +80,7 @@ func (r *queueRig) run(t *testing.T, command string, args ...string) harness.Res
 	return harness.Command(t, r.settings.Home, "", append([]string{"queue", command, "-c", r.config}, args...)...)
 }
 
-// files are those of the queue.
+// files are the files of the queue.
 func (r *queueRig) files(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(r.settings.Home, "data", "kept", "*.db"))
@@ -132,7 +132,7 @@ func TestQueueStatus(t *testing.T) {
 	require.Contains(t, result.Stderr, "there is no queue in /absent; name its directory with --path")
 }
 
-// What is exported is taken by another rtbeat, and its events are those that the first one would have delivered.
+// Another rtbeat accepts the exported batches, and its events equal those of the first one.
 func TestQueueExport(t *testing.T) {
 	t.Parallel()
 	r := newQueueRig(t)
@@ -180,7 +180,7 @@ func TestQueueExport(t *testing.T) {
 
 type document struct{ id, message string }
 
-// documentsOf are the messages that a sink has, by their uuids. Each is there once.
+// documentsOf has the messages of a sink by their uuids. Each is there once.
 func documentsOf(t *testing.T, sink *lumbersink.Sink) map[string]document {
 	t.Helper()
 	documents := make(map[string]document)
@@ -199,7 +199,7 @@ func documentsOf(t *testing.T, sink *lumbersink.Sink) map[string]document {
 	return documents
 }
 
-// Of a damaged queue, that rtbeat refuses to start with, what can be read is exported.
+// rtbeat refuses to start with a damaged queue. Its readable batches can be exported.
 func TestQueueExportOfADamagedQueue(t *testing.T) {
 	t.Parallel()
 	r := newQueueRig(t)

@@ -17,7 +17,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// secret stands in every refused body. It must come back in no answer, and must not be in the log either.
+// secret is in every refused body. No answer and no log line may have it.
 const secret = "hunter2-7f3a"
 
 func requireFail(t testing.TB, a harness.Answer, code int, reason string) {
@@ -30,7 +30,7 @@ func requireFail(t testing.TB, a harness.Answer, code int, reason string) {
 	require.NotContains(t, string(a.Raw), secret, "the body is echoed")
 }
 
-// What is the sender's fault is a 4xx that says what and where, and nothing of it goes anywhere.
+// A mistake of the sender is a 4xx that says where it is, and nothing of the body is published.
 func TestRefusedBodies(t *testing.T) {
 	t.Parallel()
 	const limit = 4096
@@ -43,8 +43,8 @@ func TestRefusedBodies(t *testing.T) {
 	for name, tt := range map[string]struct {
 		body   string
 		reason string
-		offset int // of the fault, in bytes
-		index  int // of the message with the fault, or nowhere
+		offset int // of the mistake, in bytes
+		index  int // of the message with the mistake, or nowhere
 	}{
 		"cut off":              {`{"messages":[{"uuid":"` + secret + `"`, "malformed_json", 35, 0},
 		"no JSON":              {secret, "malformed_json", 0, nowhere},
@@ -90,7 +90,7 @@ func TestRefusedBodies(t *testing.T) {
 	require.Zero(t, sink.Received(), "events of refused batches")
 	require.NotContains(t, b.Log.String(), secret, "the body is in the log")
 	require.NotContains(t, fmt.Sprint(b.Metrics()), secret, "the body is in a label")
-	// After all that, the process takes a good batch.
+	// After that, the process accepts a good batch.
 	requireDelivered(t, harness.NewLedger(t).Post(t.Context(), b.Addr, harness.NewBatch("good", 2)), 2)
 }
 
@@ -135,7 +135,7 @@ func TestPathsAndMethods(t *testing.T) {
 	require.Equal(t, 6, b.Answers(http.StatusMethodNotAllowed, "method_not_allowed"))
 }
 
-// Nothing to deliver is delivered, whatever the output does.
+// An empty batch is delivered in any state of the output.
 func TestEmptyBatchNeedsNoOutput(t *testing.T) {
 	t.Parallel()
 	b := harness.StartBeat(t, harness.Settings{Sink: harness.DeadAddress(t)})
@@ -151,7 +151,7 @@ func TestEmptyBatchNeedsNoOutput(t *testing.T) {
 	}
 }
 
-// An output that cannot be reached is no lost batch: the sender keeps it, and gets through when the output is back.
+// A batch for an unreachable output is not lost: the sender keeps it, and is answered 200 when the output is back.
 func TestUnreachableOutputIsATimeout(t *testing.T) {
 	t.Parallel()
 	address := harness.DeadAddress(t)

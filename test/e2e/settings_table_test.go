@@ -20,8 +20,8 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// The kinds of values that settings are tried with: the first ones of each, only the very first with -short, and all of them with
-// RTBEAT_SETTINGS=all.
+// Values by kind. Settings are tried with the first ones of each kind, with -short only with the very first, and with all of them
+// with RTBEAT_SETTINGS=all.
 const (
 	triedOften = 4
 	triedShort = 1
@@ -36,7 +36,7 @@ var (
 	addresses = []any{[]any{}, nil, []any{"http://localhost:5044"}, []any{"localhost:70000"}, "", []any{""}, []any{nil}, []any{"a b"}, settings{"a": 1}}
 )
 
-// triedSettings are the settings of libbeat that a configuration of rtbeat may have, each with the values to try.
+// triedSettings are libbeat's settings in a configuration of rtbeat, each with the values to try.
 var triedSettings = map[string][]any{
 	"output.logstash.bulk_max_size": counts, "output.logstash.pipelining": counts, "output.logstash.compression_level": counts,
 	"output.logstash.max_retries": counts, "output.logstash.worker": counts, "output.logstash.workers": counts,
@@ -56,7 +56,7 @@ var triedSettings = map[string][]any{
 	"setup": sections, "setup.dashboards.enabled": booleans, "setup.ilm.enabled": booleans, "setup.template": sections,
 }
 
-// besides are, by setting, other settings without which libbeat does not read it.
+// besides has, by setting, other settings without which libbeat ignores it.
 var besides = map[string]settings{
 	"http.port":                {"http.enabled": true},
 	"http.buffer.period":       {"http.enabled": true, "http.port": 0, "http.buffer.enabled": true},
@@ -111,8 +111,8 @@ func (s triedSetting) judge(t *testing.T) string {
 	return "refused: " + strings.ReplaceAll(sourceOf.ReplaceAllString(strings.TrimSpace(text), ""), "\n", " | ")
 }
 
-// testdata/settings.txt has the result of "test config" for each setting with each value, so that another libbeat shows its
-// changes. RTBEAT_SETTINGS=write writes that file anew; look at the difference before it is committed.
+// testdata/settings.txt has the result of "test config" for each setting with each value, so that an update of libbeat shows its
+// changes. RTBEAT_SETTINGS=write writes the file; review its diff before the commit.
 func TestTableOfSettings(t *testing.T) {
 	t.Parallel()
 	mode := os.Getenv("RTBEAT_SETTINGS")
@@ -146,7 +146,7 @@ func TestTableOfSettings(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
 		return
 	}
-	require.Len(t, want, len(all), "the table has lines for settings that are not tried any more")
+	require.Len(t, want, len(all), "the table has lines for settings that are no longer tried")
 }
 
 func readTable(t *testing.T, path string, mayMiss bool) map[string]string {
@@ -164,12 +164,12 @@ func readTable(t *testing.T, path string, mayMiss bool) map[string]string {
 	return table
 }
 
-// notStarted are accepted settings that the test does not start rtbeat with. With them, rtbeat would not reach the sink of the
-// test, would need a port that is taken, or would be in durable mode.
+// notStarted are accepted settings that the test does not start rtbeat with: rtbeat would not reach the sink, would need a taken
+// port, or would be in durable mode.
 var notStarted = []string{"queue.disk.max_size", "output.logstash.hosts", "output.logstash.ssl", "http", "http.port"}
 
-// With each accepted setting rtbeat delivers, and stops. Settings with the same value share a start. With
-// RTBEAT_SETTINGS=all each has a start of its own.
+// With each accepted setting rtbeat delivers, and stops. Settings with the same value share a start. With RTBEAT_SETTINGS=all
+// each has its own start.
 func TestAcceptedSettingsDeliver(t *testing.T) {
 	t.Parallel()
 	alone := os.Getenv("RTBEAT_SETTINGS") == "all"
@@ -217,7 +217,7 @@ func TestAcceptedSettingsDeliver(t *testing.T) {
 	}
 }
 
-// isSection tells whether other settings stand below a key: both cannot be written into one file.
+// isSection says whether other settings are below a key: both cannot be written into one file.
 func isSection(key string) bool {
 	for other := range triedSettings {
 		if strings.HasPrefix(other, key+".") {

@@ -21,7 +21,7 @@ import (
 )
 
 // writeSettings writes a configuration with settings of libbeat by their full keys, and returns its path. A key with the value
-// nil is written without one.
+// nil is written without a value.
 func writeSettings(t testing.TB, home, sink string, settings map[string]any) string {
 	t.Helper()
 	doc := map[string]any{
@@ -44,12 +44,12 @@ func writeSettings(t testing.TB, home, sink string, settings map[string]any) str
 
 type settings = map[string]any
 
-// Settings that libbeat accepts and that then hurt are refused by name, by a start and by "test config" alike.
+// Harmful settings that libbeat accepts are refused by name, by a start and by "test config".
 func TestHurtfulSettingsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		settings settings
-		keys     []string // that the text must name
+		keys     []string // the keys that the text must name
 	}{
 		"no backoff":                  {settings{"output.logstash.backoff.init": 0}, []string{"output.logstash.backoff.init is 0s"}},
 		"no longest backoff":          {settings{"output.logstash.backoff.max": "-1s"}, []string{"output.logstash.backoff.max is -1s"}},
@@ -85,7 +85,7 @@ func TestHurtfulSettingsAreRefused(t *testing.T) {
 	}
 }
 
-// Settings that may be meant are warnings, of a start and of "test config".
+// Doubtful settings cause warnings, in a start and in "test config".
 func TestDoubtfulSettingsAreWarnings(t *testing.T) {
 	t.Parallel()
 	const line = "a setting of libbeat is likely a mistake: "
@@ -122,7 +122,7 @@ func TestDoubtfulSettingsAreWarnings(t *testing.T) {
 	}
 }
 
-// A queue that is switched off is none: the memory queue is in force, with rtbeat's default.
+// A disabled disk queue is ignored: the memory queue is used, with rtbeat's default.
 func TestDisabledDiskQueue(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"queue.disk", "output.logstash.queue.disk"} {
@@ -142,7 +142,7 @@ func TestDisabledDiskQueue(t *testing.T) {
 	}
 }
 
-// The least backoff that is accepted survives many attempts. libbeat draws a random part of it, and panics where it is nothing.
+// The smallest accepted backoff survives many attempts. libbeat draws a random part of it, and panics at zero.
 func TestTheLeastBackoffSurvivesAnOutage(t *testing.T) {
 	t.Parallel()
 	cuts, err := net.Listen("tcp", "127.0.0.1:0")

@@ -12,10 +12,10 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// slack is how much later than its timeout an answer may come on a loaded machine.
+// slack is the delay of an answer after its timeout on a loaded machine.
 const slack = 4 * time.Second
 
-// The sink has the events and says nothing: that is not a 200, and the sender hears so in time.
+// The sink has the events and acknowledges nothing: the sender has a 504 in time.
 func TestStalledSinkIsATimeout(t *testing.T) {
 	t.Parallel()
 	const timeout = time.Second
@@ -32,16 +32,16 @@ func TestStalledSinkIsATimeout(t *testing.T) {
 	require.Less(t, a.Took(), timeout+slack)
 	require.Equal(t, len(batch), sink.Received(), "events at the sink")
 
-	// The 504 took nothing back: once the sink works again, the same messages are confirmed.
+	// The 504 withdrew nothing: when the sink recovers, the same messages are confirmed.
 	harness.RecoverSink(sink)
 	requireDelivered(t, l.Post(t.Context(), b.Addr, batch), len(batch))
 	l.CheckOnce(t, sink)
 }
 
-// A part of the batch is acked and the rest is not: the answer counts the part, and is no 200.
+// A part of the batch is acked: the answer counts the part, and is not 200.
 func TestPartlyAckedIsATimeout(t *testing.T) {
 	t.Parallel()
-	// Windows of one event pass one by one, 400 ms each: the timeout falls between two of them.
+	// Windows of one event pass one by one, 400 ms each: the timeout is between two of them.
 	sink := harness.StartSink(t, lumbersink.Delay(400*time.Millisecond))
 	b := harness.StartBeat(t, harness.Settings{
 		Sink:   sink.Addr(),
@@ -59,8 +59,8 @@ func TestPartlyAckedIsATimeout(t *testing.T) {
 	l.CheckOnce(t, sink)
 }
 
-// The sink received and its ack was lost with the connection: the output sends again, and the answer is that of the
-// copy that was acknowledged.
+// The sink received a window, and its ack was lost with the connection. The output sends it again, and the answer follows the
+// acknowledged copy.
 func TestCutConnectionIsNoAck(t *testing.T) {
 	t.Parallel()
 	const messages = 20
@@ -73,7 +73,7 @@ func TestCutConnectionIsNoAck(t *testing.T) {
 	l := harness.NewLedger(t)
 
 	requireDelivered(t, l.Post(t.Context(), b.Addr, harness.NewBatch("cut", messages)), messages)
-	require.Greater(t, sink.Received(), messages, "the cut met nothing")
+	require.Greater(t, sink.Received(), messages, "the cut had no effect")
 	l.Check(t, sink)
 
 	// The same with every window lost for a while.
@@ -86,7 +86,7 @@ func TestCutConnectionIsNoAck(t *testing.T) {
 	l.Check(t, sink)
 }
 
-// Publishing blocks while libbeat's queue is full; the time bound must hold there too.
+// Publishing blocks while libbeat's queue is full. The timeout must hold there too.
 func TestTimeoutHoldsWhileTheQueueIsFull(t *testing.T) {
 	t.Parallel()
 	const timeout = time.Second
@@ -98,7 +98,7 @@ func TestTimeoutHoldsWhileTheQueueIsFull(t *testing.T) {
 	})
 	l := harness.NewLedger(t)
 
-	// Several at once and one after the other: each kind of waiting (for a worker, in the queue) must end.
+	// Several at once, then one after the other: each kind of wait (for a worker, in the queue) must end.
 	var answers []<-chan harness.Answer
 	batches := []harness.Batch{harness.NewBatch("full-0", 500), harness.NewBatch("full-1", 500), harness.NewBatch("full-2", 500), harness.NewBatch("full-3", 500)}
 	for _, batch := range batches {

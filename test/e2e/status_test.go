@@ -15,7 +15,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// verdict is the part of /status.json that says how it goes.
+// verdict is the verdict of /status.json.
 type verdict struct {
 	Verdict struct {
 		State, Fault  string
@@ -37,7 +37,7 @@ func statusOf(t testing.TB, b *harness.Beat) (v verdict) {
 	return v
 }
 
-// The page says what is going on, from the first batch to the end of the process, and holds no secret.
+// The page shows the state from the first batch to the end of the process, and no secret.
 func TestStatusFollowsTheOutput(t *testing.T) {
 	const secret = "b29e1c8d-t0ken"
 	t.Setenv("STATUS_TEST_TOKEN", secret)
@@ -77,7 +77,7 @@ func TestStatusFollowsTheOutput(t *testing.T) {
 		require.NotContains(t, string(b.Get(path).Raw), secret)
 		require.Equal(t, http.StatusMethodNotAllowed, do(t, b, http.MethodPost, path))
 	}
-	// Not on the port that senders reach.
+	// Not on the port for senders.
 	for _, path := range []string{"/", "/status.json", "/status.js"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+b.Addr+path, http.NoBody)
 		require.NoError(t, err)
@@ -98,7 +98,7 @@ func do(t testing.TB, b *harness.Beat, method, path string) int {
 	return harness.NewClient(t).Do(req).Code
 }
 
-// With a secret wherever rtbeat and its output take one, in the file and out of variables, none is on the page.
+// With a secret in every setting that has one, in the file and in variables, none is on the page.
 func TestStatusHoldsNoSecret(t *testing.T) {
 	const mark = "s3cr3t"
 	t.Setenv("STATUS_TEST_PASSWORD", mark+"-password")

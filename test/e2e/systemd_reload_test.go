@@ -27,7 +27,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// reloaded is a process whose tokens and certificate are changed under it.
+// reloaded is a process whose tokens and certificate change.
 type reloaded struct {
 	*harness.Beat
 	t       *testing.T
@@ -53,7 +53,7 @@ func (r *reloaded) write(file map[string]any) {
 	require.NoError(r.t, os.WriteFile(r.config, text, 0o600))
 }
 
-// hangUp sends SIGHUP and waits until systemd has heard that the reload is over.
+// hangUp sends SIGHUP and waits until the process has told systemd of the end of the reload.
 func (r *reloaded) hangUp() {
 	r.t.Helper()
 	since := time.Now()
@@ -63,7 +63,7 @@ func (r *reloaded) hangUp() {
 	r.notices.await(r.t, reloading.at, "READY=1")
 }
 
-// keptOpen is a connection that a sender keeps.
+// keptOpen is a kept connection of a sender.
 type keptOpen struct {
 	t    *testing.T
 	conn net.Conn
@@ -99,7 +99,7 @@ func keepOpen(t *testing.T, conn net.Conn, err error) *keptOpen {
 	return &keptOpen{t, conn, bufio.NewReader(conn)}
 }
 
-// Tokens change at a SIGHUP: on open connections too, without a request dropped, and what was let in goes on. What is wrong
+// Tokens change at a SIGHUP, also on open connections. No request fails, and accepted requests go on. An invalid configuration
 // changes nothing.
 func TestAReloadChangesTokens(t *testing.T) {
 	t.Parallel()
@@ -152,7 +152,7 @@ func TestAReloadChangesTokens(t *testing.T) {
 
 	harness.RecoverSink(sink)
 	code, _ := waiting.answer()
-	require.Equal(t, http.StatusOK, code, "its token was good when it came in")
+	require.Equal(t, http.StatusOK, code, "its token was valid when the request began")
 	require.NotContains(t, r.Log.String(), "no token: it has spaces")
 	r.Stop()
 }
@@ -188,7 +188,7 @@ func TestAReloadReadsTheKeystore(t *testing.T) {
 	r.Stop()
 }
 
-// Secrets can have a file of their own, which root lends to the service.
+// Secrets can have their own file, which root lets the service read.
 func TestAReloadReadsASecondFile(t *testing.T) {
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	home, notices := t.TempDir(), noticesIn(t)
@@ -197,7 +197,7 @@ func TestAReloadReadsASecondFile(t *testing.T) {
 	put := func(token string) {
 		t.Helper()
 		require.NoError(t, os.WriteFile(secrets, []byte("rtbeat.auth.bearer.tokens: ["+token+"]\n"), 0o440))
-		require.NoError(t, os.Chmod(secrets, 0o440)) // as systemd has credentials
+		require.NoError(t, os.Chmod(secrets, 0o440)) // systemd makes credentials like this
 	}
 	put("first-token")
 	config := harness.Settings{Sink: sink.Addr()}.WriteConfig(t, home)
@@ -209,7 +209,7 @@ func TestAReloadReadsASecondFile(t *testing.T) {
 	require.NoError(t, os.Remove(secrets))
 	r.hangUp()
 	code, _ = k.post("first-token", "[]")
-	require.Equal(t, http.StatusOK, code, "a file that is missing changes nothing")
+	require.Equal(t, http.StatusOK, code, "a missing file changes nothing")
 	put("second-token")
 	r.hangUp()
 	code, _ = k.post("first-token", "[]")
@@ -219,8 +219,8 @@ func TestAReloadReadsASecondFile(t *testing.T) {
 	r.Stop()
 }
 
-// Under senders that never pause, forty reloads that exchange the certificate cost no request, and the next connection sees
-// the new one; a certificate that is none is not taken.
+// Forty reloads change the certificate during traffic. No request fails, and the next connection has the new certificate. An
+// invalid certificate is refused.
 func TestAReloadChangesTheCertificate(t *testing.T) {
 	t.Parallel()
 	const reloads = 40
@@ -269,7 +269,7 @@ func TestAReloadChangesTheCertificate(t *testing.T) {
 	r.Stop()
 }
 
-// A configuration that is empty, or has lost its auth, does not let everybody in.
+// A configuration that is empty, or lacks its auth section, does not switch authentication off.
 func TestAReloadDoesNotLetEverybodyIn(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -281,7 +281,7 @@ func TestAReloadDoesNotLetEverybodyIn(t *testing.T) {
 	r := &reloaded{Beat: harness.StartBeat(t, settings), t: t, notices: notices, config: filepath.Join(home, "rtbeat-under-test.yml")}
 	conn, err := net.Dial("tcp", r.Addr)
 	k := keepOpen(t, conn, err)
-	r.rewrite("second") // what is in force is not what was there at the start
+	r.rewrite("second") // the current configuration differs from the first one
 	r.hangUp()
 	require.NoError(t, os.WriteFile(r.config, nil, 0o600))
 	r.hangUp()
@@ -299,7 +299,7 @@ func TestAReloadDoesNotLetEverybodyIn(t *testing.T) {
 	r.Stop()
 }
 
-// A reload whose files cannot be read to their end, as from a file server that is gone, holds up no stop.
+// A reload whose files cannot be read to their end, as on a lost file server, does not delay the shutdown.
 func TestAReloadThatHangsHoldsUpNoStop(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -308,7 +308,7 @@ func TestAReloadThatHangsHoldsUpNoStop(t *testing.T) {
 	config := filepath.Join(home, "rtbeat-under-test.yml")
 	notices.await(t, time.Time{}, "READY=1")
 	require.NoError(t, os.Remove(config))
-	require.NoError(t, syscall.Mkfifo(config, 0o600)) // nobody writes to it
+	require.NoError(t, syscall.Mkfifo(config, 0o600)) // a file without a writer
 	since := time.Now()
 	b.Signal(syscall.SIGHUP)
 	notices.await(t, since, "RELOADING=1")
@@ -319,7 +319,7 @@ func TestAReloadThatHangsHoldsUpNoStop(t *testing.T) {
 	require.Zero(t, notices.count(since, "READY=1"))
 }
 
-// A SIGHUP during the start, which can take its time, does not end it: rtbeat reloads when it serves.
+// A SIGHUP during a long start does not end the process: rtbeat reloads when it serves.
 func TestAHangupDuringTheStart(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -333,7 +333,7 @@ func TestAHangupDuringTheStart(t *testing.T) {
 			var hangUp sync.Once
 			writer.Go(func() {
 				for !over.Load() { // the configuration is read several times
-					w, err := os.OpenFile(slow, os.O_WRONLY, 0) // returns when somebody reads
+					w, err := os.OpenFile(slow, os.O_WRONLY, 0) // returns when the file is opened for reading
 					if err != nil {
 						return
 					}
@@ -352,7 +352,7 @@ func TestAHangupDuringTheStart(t *testing.T) {
 	writer.Wait()
 }
 
-// pairFiles are a certificate and its key in files.
+// pairFiles are a certificate and its key, in files.
 type pairFiles struct {
 	authority        *authority
 	certificate, key string

@@ -16,7 +16,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// notifySocket stands for systemd: it takes the messages of one process.
+// notifySocket receives a process's messages to systemd.
 type notifySocket struct {
 	address string
 
@@ -24,13 +24,13 @@ type notifySocket struct {
 	messages []notice
 }
 
-// notice is one message, and when it came.
+// notice is one message with its time.
 type notice struct {
 	at    time.Time
 	lines []string
 }
 
-// listenForNotices makes a socket, in the file system or, with a name that begins with @, an abstract one.
+// listenForNotices makes a socket, in the file system, or an abstract one for a name with @.
 func listenForNotices(t *testing.T, address string) *notifySocket {
 	t.Helper()
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
@@ -59,7 +59,7 @@ func noticesIn(t *testing.T) *notifySocket {
 
 func (s *notifySocket) env() string { return "NOTIFY_SOCKET=" + s.address }
 
-// find returns the first message since a moment that has a line with this beginning, and that line.
+// find returns the first message since a time with a line with this prefix, and that line.
 func (s *notifySocket) find(since time.Time, prefix string) (notice, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +83,7 @@ func (s *notifySocket) await(t *testing.T, since time.Time, prefix string) (foun
 	return found, line
 }
 
-// count is how many messages since a moment have the line.
+// count is the number of messages since a time with the line.
 func (s *notifySocket) count(since time.Time, line string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,7 +95,7 @@ func (s *notifySocket) count(since time.Time, line string) (n int) {
 	return n
 }
 
-// heldPort is a listening socket of the test, as a .socket unit holds one, and its address.
+// heldPort is a listening socket of the test, as a .socket unit has one, and its address.
 func heldPort(t *testing.T, name string) (harness.Socket, string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -17,9 +17,9 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// What systemd hears from the start to the end of a process: it serves when it says so, it says what is in flight, and a stop
-// asks for the time that it may take.
-func TestSystemdHearsOfStartWorkAndStop(t *testing.T) {
+// systemd's messages from the start to the end of a process: ready only when it serves, the bytes in flight, and an extension of
+// the time for a shutdown.
+func TestSystemdIsNotifiedFromStartToEnd(t *testing.T) {
 	t.Parallel()
 	for name, listen := range map[string]func(*testing.T) *notifySocket{
 		"a socket in the file system": noticesIn,
@@ -35,7 +35,7 @@ func TestSystemdHearsOfStartWorkAndStop(t *testing.T) {
 			port, addr := heldPort(t, "in")
 			began := time.Now()
 			answers := make(chan harness.Answer, 1)
-			go func() { // it waits in the socket until somebody serves
+			go func() { // it waits in the socket until rtbeat serves
 				notices.await(t, began, "READY=1")
 				answers <- harness.NewClient(t).Post(t.Context(), addr, []byte("[]"))
 			}()
@@ -56,13 +56,13 @@ func TestSystemdHearsOfStartWorkAndStop(t *testing.T) {
 			signalled := b.Terminate()
 			stopping, _ := notices.await(t, signalled, "STOPPING=1")
 			require.Contains(t, strings.Join(stopping.lines, "\n"), "STATUS=stopping: 1 batches, 3 events, ")
-			// Until it has ended it is never without an extension that covers the next moment.
+			// Until its end the process always has an extension for the next moment.
 			extended := extensions(t, notices, signalled)
 			harness.Await(t, 12*time.Second, "a further extension", func() bool { return len(extensions(t, notices, signalled)) > len(extended)+1 })
 			var covered time.Time
 			for _, e := range extensions(t, notices, signalled) {
 				if !covered.IsZero() {
-					require.True(t, e.at.Before(covered), "too late for the one before")
+					require.True(t, e.at.Before(covered), "later than the extension before")
 				}
 				covered = e.at.Add(e.by)
 				require.LessOrEqual(t, e.by, 20*time.Second)
@@ -100,7 +100,7 @@ func extensions(t *testing.T, s *notifySocket, since time.Time) (found []extensi
 	return found
 }
 
-// The watchdog is fed while the output stalls for longer than stall_after, and not by a process that does not run.
+// The watchdog is fed while the output stalls for longer than stall_after. A stopped process does not feed it.
 func TestTheWatchdogIsAboutTheProcessAndNotAboutTheOutput(t *testing.T) {
 	t.Parallel()
 	const interval = 2 * time.Second
@@ -118,7 +118,7 @@ func TestTheWatchdogIsAboutTheProcessAndNotAboutTheOutput(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(stalled), interval)
 
 	b.Signal(syscall.SIGSTOP)
-	stopped := time.Now().Add(interval / 4) // what was on its way
+	stopped := time.Now().Add(interval / 4) // messages in flight
 	require.Never(t, func() bool { return notices.count(stopped, "WATCHDOG=1") > 0 }, 2*interval, interval/4)
 	b.Signal(syscall.SIGCONT)
 	notices.await(t, stopped, "WATCHDOG=1")

@@ -12,7 +12,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// The ids of a valid traceparent arrive with the event and stand in the log; those of any other do neither.
+// The ids of a valid traceparent are in the event and in the log. An invalid one is in neither.
 func TestATraceArrives(t *testing.T) {
 	t.Parallel()
 	const traceID, spanID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -17,8 +17,8 @@ import (
 
 const sameWindow = "the same window is sent again and again"
 
-// rtbeat accepts a message, and a processor makes an event of it that Logstash cannot read. The text of a field becomes an
-// object, with a key that is too long. Nothing is delivered any more, and the log and the status page say why.
+// rtbeat accepts a message, and a processor makes an event of it that Logstash cannot read: the text of a field becomes an object
+// with a key that is too long. Nothing is delivered any more, and the log and the status page say why.
 func TestAnEventThatLogstashCannotReadIsNamed(t *testing.T) {
 	t.Parallel()
 	sink, err := lumbersink.Listen("127.0.0.1:0")
@@ -48,7 +48,7 @@ func TestAnEventThatLogstashCannotReadIsNamed(t *testing.T) {
 	require.Contains(t, v.Verdict.Advice[0], "one event may be unreadable")
 	entry, found := b.Log.Find(sameWindow)
 	require.True(t, found)
-	// The three may be in up to three windows: the line is about that of bad-2.
+	// The three messages may be in up to three windows. The line names the window with bad-2.
 	require.Contains(t, []any{"bad-1", "bad-2"}, entry.Fields["first_uuid"], entry.Line)
 	require.Contains(t, []any{"bad-2", "bad-3"}, entry.Fields["last_uuid"], entry.Line)
 	require.NotContains(t, entry.Line, "kkkk")
@@ -57,10 +57,10 @@ func TestAnEventThatLogstashCannotReadIsNamed(t *testing.T) {
 	}
 }
 
-// Connections that are lost, and a Logstash that stalls, are no sign of such an event.
-func TestOrdinaryTroubleNamesNoEvent(t *testing.T) {
+// Lost connections and a stalled Logstash do not point to such an event.
+func TestOrdinaryFaultsNameNoEvent(t *testing.T) {
 	t.Parallel()
-	// Without keep-alives: the output gives up a Logstash that stalls, and sends the window again.
+	// Without keep-alives the output closes a stalled connection, and sends the window again.
 	sink, err := lumbersink.Listen("127.0.0.1:0", lumbersink.WithKeepAlive(time.Hour), lumbersink.WithIdleTimeout(0), lumbersink.WithQuietPeriod(0))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, sink.Close()) })
@@ -73,7 +73,7 @@ func TestOrdinaryTroubleNamesNoEvent(t *testing.T) {
 	sink.SetPolicy(lumbersink.Never())
 	received := sink.Received()
 	require.Equal(t, http.StatusGatewayTimeout, l.Post(t.Context(), b.Addr, harness.NewBatch("stalled", 2)).Code)
-	for sink.Received() < received+2*6 { // the output gives up after its timeout, and sends again
+	for sink.Received() < received+2*6 { // the output times out, and sends again
 		harness.Arrived(t, sink, sink.Received()+1)
 		require.Less(t, b.Metric("rtbeat_output_window_repeats"), 3.0)
 		require.NotContains(t, notesOf(t, b), "unreadable")

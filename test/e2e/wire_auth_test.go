@@ -32,7 +32,7 @@ func signature(key, text string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// playAuth is a process that takes a token, a password or a signature of the body.
+// playAuth is a process that accepts a token, a password or a signature of the body.
 func playAuth(t *testing.T, g *rig) {
 	t.Helper()
 	g.start(t, map[string]any{
@@ -117,7 +117,7 @@ func playAuth(t *testing.T, g *rig) {
 	} {
 		g.add("auth: refused: "+name, post(batchOf(m), headers...), refused)
 	}
-	// Who is not let in is not heard: neither is a body waited for, nor its length minded.
+	// A refused sender is not read: neither its body nor its length matters.
 	g.add("auth: refused: no body yet", head("Expect: 100-continue", "Content-Length: 100"), refused.last()).andLeaves()
 	g.add("auth: refused: too large", head("Content-Length: 1000000000"), refused.last())
 	g.add("auth: refused: a wrong token, much body", post(strings.Repeat(" ", 300_000), "Authorization: Bearer x"), refused.last())
@@ -130,7 +130,7 @@ func playAuth(t *testing.T, g *rig) {
 	g.run(t)
 }
 
-// playSigned is a process that takes signatures with a time, and nothing else.
+// playSigned is a process that accepts signatures with a time, and nothing else.
 func playSigned(t *testing.T, g *rig) {
 	t.Helper()
 	g.start(t, map[string]any{"auth": map[string]any{"hmac": map[string]any{

@@ -9,7 +9,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// codingCases are content codings and content types that are refused, and the odd ones that are not.
+// codingCases are refused content codings and content types, and odd ones that are accepted.
 func codingCases(t testing.TB, s *script) {
 	t.Helper()
 	unsupported := no("unsupported_encoding").with("Accept-Encoding", "gzip, deflate, zstd, identity")
@@ -58,7 +58,7 @@ func codingCases(t testing.TB, s *script) {
 		"gzip of white space":          {"gzip", gzipped([]byte(" \r\n\t")), no("empty_body")},
 		"gzip without a body":          {"gzip", nil, no("empty_body")},
 		"zstd of nothing":              {"zstd", zstandard(nil), no("empty_body")},
-		// Positions count in the decompressed body.
+		// Offsets count in the decompressed body.
 		"gzip of bad JSON": {"gzip", gzipped([]byte(`[{"a":"` + strings.Repeat("x", 1000) + `"},{"a":` + secret + `}]`)), no("malformed_json").offset(1015).index(1)},
 		// A thousandth of it would be within the limit.
 		"gzip bomb":    {"gzip", gzipped(bomb), no("body_too_large")},
@@ -72,7 +72,7 @@ func codingCases(t testing.TB, s *script) {
 	}
 }
 
-// bomb is a body that is larger than the limit and compresses to a thousandth of itself.
+// bomb is a body larger than the limit that compresses to a thousandth of itself.
 var bomb = []byte(`{"messages":[{"pad":"` + strings.Repeat("x", 4*plainLimit) + `"}]}`)
 
 // flipped is a copy with one bit changed in the byte at the index, from the end if negative.

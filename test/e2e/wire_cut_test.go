@@ -9,14 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cutCases are requests that end too soon: the sender says that nothing more will come, or leaves.
+// cutCases are requests that end too early: the sender closes its direction, or the connection.
 func cutCases(s *script) {
 	m := s.message()
 	body := batchOf(m)
 	whole := post(body)
 	cut := func(name, text string, want ...reply) {
 		s.steps("cut: "+name, []step{send(text), halfClose}, want...)
-		// Whoever leaves gets no answer, and leaves nothing behind.
+		// A sender that closes the connection has no answer, and leaves nothing in flight.
 		if len(want) > 0 && want[0].reason == "body_truncated" {
 			s.does("left: "+name, func(t *testing.T, g *rig) {
 				t.Helper()
@@ -25,7 +25,7 @@ func cutCases(s *script) {
 				l.write(text)
 				require.NoError(t, l.conn.Close())
 				g.awaitAnswers(t, before+1)
-				g.note("body_truncated") // nobody hears it
+				g.note("body_truncated") // no sender reads it
 			})
 		}
 	}
@@ -108,7 +108,7 @@ func pipelineCases(s *script) {
 	}
 }
 
-// many makes so many of something.
+// many repeats a text.
 func many[T any](n int, one func() T) (list []T) {
 	for range n {
 		list = append(list, one())

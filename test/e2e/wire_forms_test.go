@@ -26,7 +26,7 @@ type bodyForm struct {
 	write             func(messages []string) string
 }
 
-// lines writes NDJSON with this between its lines, and at its end.
+// lines writes NDJSON with this separator and this end.
 func lines(between, end string) func([]string) string {
 	return func(messages []string) string { return strings.Join(messages, between) + end }
 }
@@ -44,7 +44,7 @@ var bodyForms = []bodyForm{
 	{"ndjson without the last newline", typeNDJSON, lines("\n", "")},
 }
 
-// bodyCoding is a way to compress a body, and what the header says then.
+// bodyCoding is a way to compress a body, with its header.
 type bodyCoding struct {
 	name, header string
 	encode       func(body []byte) []byte
@@ -86,7 +86,7 @@ func formCases(s *script) {
 	}
 }
 
-// compressed is what a writer makes of a body. Writing to a buffer cannot fail.
+// compressed is the output of a writer for a body. A buffer does not fail.
 func compressed(body []byte, open func(io.Writer) io.WriteCloser) []byte {
 	var buf bytes.Buffer
 	w := open(&buf)
@@ -127,7 +127,7 @@ func zstandard(b []byte, options ...zstd.EOption) []byte {
 	})
 }
 
-// wideWindow is a frame of zstd that asks for a window of 16 MiB.
+// wideWindow is a frame of zstd with a window of 16 MiB.
 func wideWindow(t testing.TB, b []byte) []byte {
 	t.Helper()
 	var buf bytes.Buffer

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// lengthCases are Content-Length, or what stands there.
+// lengthCases are values of Content-Length.
 func lengthCases(s *script) {
 	s.bad("length: none", head()+"%s\r\n", no("empty_body"), plain(400))
 	s.add("length: 0", head("Content-Length: 0"), no("empty_body"))
@@ -29,7 +29,7 @@ func lengthCases(s *script) {
 	body := batchOf(m)
 	s.add("length: too small", head(fmt.Sprintf("Content-Length: %d", len(body)-4))+body+"\r\n", no("malformed_json").offset(len(body)-4), plain(400))
 	s.steps("length: too large", []step{send(head(fmt.Sprintf("Content-Length: %d", len(body)+1)) + body), halfClose}, no("body_truncated"))
-	// The beginning of the next request is the end of this body.
+	// The beginning of the next request ends this body.
 	s.steps("length: too large, and another request", []step{send(head(fmt.Sprintf("Content-Length: %d", len(body)+4)) + body + post("[]"))},
 		no("malformed_json").offset(len(body)), plain(400))
 }
@@ -45,7 +45,7 @@ func chunkCases(s *script) {
 	s.add("chunks: none", start+"0\r\n\r\n", no("empty_body"))
 	s.add("chunks: of white space", chunked(" ", "\r\n"), no("empty_body"))
 
-	// one is a request of one chunk, with its size written in some way, and what follows it.
+	// one is a request of one chunk, with its size written in some way, and following bytes.
 	one := func(body, size, end string) string {
 		return start + fmt.Sprintf(size, len(body)) + "\r\n" + body + "\r\n" + end
 	}
@@ -97,7 +97,7 @@ func chunkedWith(header, body string) string {
 	return head("Transfer-Encoding: chunked", header) + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
 }
 
-// smuggleCases are requests of which two servers might make different ones.
+// smuggleCases are requests that two servers might read differently.
 func smuggleCases(s *script) {
 	m := s.message()
 	body := batchOf(m)
@@ -143,7 +143,7 @@ func smuggleCases(s *script) {
 		b := batchOf(m)
 		s.add("smuggling: "+name, head(headers...)+fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(b), b), ok(m))
 	}
-	// A name with an underscore is another header: the chunks are the next request, which is none.
+	// A name with an underscore is another header: the chunks are read as the next request, which is invalid.
 	s.add("smuggling: an underscore", head("Transfer_Encoding: chunked")+inChunks, no("empty_body"), plain(400))
 
 	hidden := post(batchOf(s.message()))

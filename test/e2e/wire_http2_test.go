@@ -14,7 +14,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// http2Cases are requests in frames. What the answers are is the same as with HTTP/1; how they can be broken is not.
+// http2Cases are requests in frames. Their answers are those of HTTP/1. Their faults are HTTP/2's.
 func http2Cases(t testing.TB, s *script) {
 	t.Helper()
 	one := func(name string, play func(t *testing.T, g *rig, l *line2) (id uint32), want reply) {
@@ -122,7 +122,7 @@ func http2Cases(t testing.TB, s *script) {
 			messages = append(messages, g.message())
 			ids = append(ids, l.post(t, false))
 		}
-		for i, id := range ids { // one after the other, so that they arrive in their order
+		for i, id := range ids { // one after the other, in their order
 			l.body(t, id, batchOf(messages[i]), true)
 			g.hear(t, &exchange{}, ok(messages[i]), l.answer(t, id))
 		}
@@ -146,7 +146,7 @@ func http2Cases(t testing.TB, s *script) {
 	})
 }
 
-// hear2 checks the answer on a stream, and what becomes of the connection.
+// hear2 checks the answer on a stream, and the connection after it.
 func (g *rig) hear2(t testing.TB, l *line2, want reply, id uint32) {
 	t.Helper()
 	got := l.answer(t, id)
@@ -165,13 +165,14 @@ func (g *rig) hear2(t testing.TB, l *line2, want reply, id uint32) {
 	require.Nil(t, l.goAway)
 }
 
-// http2Broken are requests that are no requests of HTTP/2.
+// http2Broken are invalid streams of HTTP/2.
 func http2Broken(s *script) {
 	var manyFields []string
 	for i := range plainHeaders / 60 {
 		manyFields = append(manyFields, fmt.Sprintf("x-pad-%d", i), strings.Repeat("x", 60))
 	}
-	// reset is a request that gets no answer, only the end of its stream, or an answer in plain text. The connection stays.
+	// reset is a request without an answer, with only the end of its stream, or an answer in plain text. The connection stays
+	// open.
 	reset := func(name string, play func(t *testing.T, l *line2) (id uint32), code http2.ErrCode, plainCode int) {
 		s.does("http2: broken: "+name, func(t *testing.T, g *rig) {
 			t.Helper()
@@ -237,13 +238,13 @@ func http2Broken(s *script) {
 		}
 		id := l.post(t, false)
 		l.until(t, "a refusal", func() bool { return l.streams[id] != nil && l.streams[id].reset != nil })
-		// Which of the two depends on whether the settings have been agreed upon by then.
+		// It depends on the time of the settings.
 		require.Contains(t, []http2.ErrCode{http2.ErrCodeRefusedStream, http2.ErrCodeProtocol}, *l.streams[id].reset)
 		require.NoError(t, l.framer.WritePing(false, [8]byte{1}))
 		l.until(t, "an answer to a ping", func() bool { return l.pongs > 0 })
 		for _, o := range open {
 			require.NoError(t, l.framer.WriteRSTStream(o, http2.ErrCodeCancel))
-			g.note("body_truncated") // nobody hears it
+			g.note("body_truncated") // no sender reads it
 		}
 		g.awaitAnswers(t, before+len(open))
 	})

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// jsonCases are the rules of JSON, of the shape of a batch, and of its limits.
+// jsonCases are the rules of JSON, of a batch, and of its limits.
 func jsonCases(s *script) {
 	malformed := map[string]string{
 		"a key twice":                `{"messages":[{"k":"§","k":1}]}`,
@@ -78,7 +78,7 @@ func jsonCases(s *script) {
 	limitCases(s)
 }
 
-// numberCases are messages with numbers that are taken, and with what else is odd and allowed.
+// numberCases are messages with accepted numbers, and with other odd and valid parts.
 func numberCases(s *script) {
 	for _, n := range []string{
 		"0", "-0", "-0.0", "1.0", "1E+2", "1e-7", "9007199254740993", "9223372036854775807", "-9223372036854775808",
@@ -104,7 +104,7 @@ func numberCases(s *script) {
 	}
 }
 
-// shapeCases are JSON texts that are no batch, and the odd ones that are.
+// shapeCases are JSON texts that are no batch, and odd batches.
 func shapeCases(s *script) {
 	for name, c := range map[string]struct {
 		body string
@@ -201,10 +201,10 @@ func limitCases(s *script) {
 	s.add("limit: body, announced only", head("Content-Length: 9223372036854775807"), no("body_too_large"))
 }
 
-// nested is an array in arrays, so many of them.
+// nested is an array in arrays, at this depth.
 func nested(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 
-// paddedTo is a message that makes an array of itself so many bytes long.
+// paddedTo is a message that makes its array this many bytes long.
 func paddedTo(n int) string {
 	const frame = `[{"k":""}]`
 	return `{"k":"` + strings.Repeat("x", n-len(frame)) + `"}`

@@ -51,7 +51,7 @@ func pathCases(s *script) {
 		require.NotContains(t, string(got.raw), secret)
 	})
 
-	// What is left of a body is read, up to 256 KiB, so that the connection can stay.
+	// The rest of a body is read, up to 256 KiB, so that the connection stays open.
 	const most = 256 << 10
 	m := s.message()
 	for name, c := range refusedUnread() {
@@ -80,7 +80,7 @@ func refusedUnread() map[string]headed {
 	}
 }
 
-// expectCases are senders that ask before they send their body.
+// expectCases are senders with Expect: 100-continue.
 func expectCases(s *script) {
 	const asks = "Expect: 100-continue"
 	m := s.message()
@@ -97,7 +97,7 @@ func expectCases(s *script) {
 	m = s.message()
 	s.steps("expect: the sender does not wait", []step{send(post(batchOf(m), asks)), hundredOrNot}, ok(m))
 
-	// The answer is known: it comes at once, without the 100, and the body is not waited for.
+	// The answer is known: it is sent at once, without the 100 and without the body.
 	for name, c := range refusedUnread() {
 		s.add("expect: "+name, request(c.start, asks, length), c.want.last()).andLeaves()
 	}
@@ -105,7 +105,7 @@ func expectCases(s *script) {
 	s.bad("expect: something else", head("Expect: "+secret, "Content-Length: %d")+"%s", plain(417))
 }
 
-// hundredOrNot passes over the interim answer, which need not come when the body has.
+// hundredOrNot skips the interim answer, which is optional after the body.
 func hundredOrNot(t testing.TB, l *line) {
 	t.Helper()
 	start, err := l.r.Peek(len("HTTP/1.1 100"))

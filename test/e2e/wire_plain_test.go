@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The limits of the process that most cases are played against.
+// The limits of the process of most cases.
 const (
 	plainLimit    = 1 << 20
 	plainMessages = 100
@@ -17,7 +17,7 @@ const (
 	plainHeaders  = 4 << 10
 )
 
-// playPlain is everything that needs no setting but smaller limits.
+// playPlain has all cases that need no setting except for smaller limits.
 func playPlain(t *testing.T, g *rig) {
 	t.Helper()
 	g.start(t, map[string]any{
@@ -151,5 +151,5 @@ func idCases(s *script) {
 	}
 }
 
-// made stands for an id that rtbeat makes up.
+// made stands for an id that rtbeat makes.
 const made = "(made up)"

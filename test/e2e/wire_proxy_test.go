@@ -13,15 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// theProxy is a trusted address of this machine, beside 127.0.0.1, which is trusted by nobody.
+// theProxy is a trusted address of this machine. 127.0.0.1 is not trusted.
 const theProxy = "127.0.0.2"
 
-// startWithProxy starts a process that is reached from either address.
+// startWithProxy starts a process that listens for both addresses.
 func (g *rig) startWithProxy(t *testing.T, settings map[string]any) {
 	t.Helper()
 	probe, err := net.Listen("tcp", net.JoinHostPort(theProxy, "0"))
 	if err != nil {
-		t.Skipf("the story needs a second address of this machine, and it cannot listen on %s: %v", theProxy, err)
+		t.Skipf("the test needs a second address of this machine, and cannot listen on %s: %v", theProxy, err)
 	}
 	require.NoError(t, probe.Close())
 	settings["trusted_proxies"] = []string{theProxy + "/32", "10.0.0.0/8", "2001:db8::/32"}
@@ -32,7 +32,7 @@ func (g *rig) startWithProxy(t *testing.T, settings map[string]any) {
 	g.start(t, settings)
 }
 
-// playProxy is what a proxy says of its client, and what anybody else does.
+// playProxy has the client addresses that a proxy announces, and that other senders announce.
 func playProxy(t *testing.T, g *rig) {
 	t.Helper()
 	g.startWithProxy(t, map[string]any{"include_headers": []string{"X-Forwarded-For", "Host"}})
@@ -79,7 +79,7 @@ func playProxy(t *testing.T, g *rig) {
 	g.run(t)
 }
 
-// playProxyProtocol is the header of the PROXY protocol: asked for from the proxy, and refused from anybody else.
+// playProxyProtocol has the header of the PROXY protocol: required from the proxy, and refused from others.
 func playProxyProtocol(t *testing.T, g *rig) {
 	t.Helper()
 	g.startWithProxy(t, map[string]any{"proxy_protocol": true, "read_timeout": 1})
@@ -122,7 +122,7 @@ func playProxyProtocol(t *testing.T, g *rig) {
 		"v2, too short":       v2 + "\x21\x11\x00\x04" + ipv4[:4],
 		"v2, another command": v2 + "\x22\x11\x00\x0c" + ipv4,
 	} {
-		// There is no answer: the other side is a load balancer, and speaks no HTTP.
+		// There is no answer: the sender is a load balancer, and speaks no HTTP.
 		m := g.message()
 		g.add("announced: refused: "+name, header+post(batchOf(m))).from(theProxy)
 	}
@@ -140,7 +140,7 @@ func playProxyProtocol(t *testing.T, g *rig) {
 	g.run(t)
 }
 
-// playUnix is a Unix socket, with health on a port of its own.
+// playUnix is a Unix socket, with health on another port.
 func playUnix(t *testing.T, g *rig) {
 	t.Helper()
 	path := filepath.Join(shortDir(t), "in.sock")
@@ -203,7 +203,7 @@ func playUnix(t *testing.T, g *rig) {
 	g.run(t)
 }
 
-// ask puts a question to the admin listener, twice: the connection stays.
+// ask sends a request to the admin listener, twice: the connection stays open.
 func (g *rig) ask(t testing.TB, text string, want reply) {
 	t.Helper()
 	l := newLine(t, g.connect(t, "admin"))

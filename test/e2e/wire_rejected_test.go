@@ -10,10 +10,10 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// playFailing has a processor that fails on every event: it wants a field that the messages of the cases do not have.
+// playFailing has a processor that fails on every event, because it needs a field that the messages lack.
 func playFailing(t *testing.T, g *rig) {
 	t.Helper()
-	g.sink = harness.StartSink(t, lumbersink.Immediate()) // where nothing is due
+	g.sink = harness.StartSink(t, lumbersink.Immediate()) // expects no events
 	g.beat = harness.StartBeat(t, harness.Settings{Sink: g.sink.Addr(), Processors: []any{
 		map[string]any{"fingerprint": map[string]any{"fields": []string{"rxtxMsg.must"}}},
 	}})
@@ -33,10 +33,10 @@ func playFailing(t *testing.T, g *rig) {
 	g.run(t)
 }
 
-// playRejected is an output that gives every event up: a file, in a form that the messages of the cases do not have.
+// playRejected has an output that gives up every event: a file, with a codec that needs a field that the messages lack.
 func playRejected(t *testing.T, g *rig) {
 	t.Helper()
-	g.sink = harness.StartSink(t, lumbersink.Immediate()) // where nothing is due
+	g.sink = harness.StartSink(t, lumbersink.Immediate()) // expects no events
 	g.beat = harness.StartBeat(t, fileSettings(t.TempDir(), map[string]any{"codec.format.string": "%{[rxtxMsg.must]}"}))
 	g.connect = func(t testing.TB, _ string) net.Conn {
 		t.Helper()

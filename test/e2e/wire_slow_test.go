@@ -14,16 +14,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// slowness is a sender that stops in the middle, and what it hears then.
+// slowness is a sender that stops in the middle, with its expected answer.
 type slowness struct {
 	name, text string
 	want       []reply
-	// drip is sent bit by bit; a single byte again and again.
+	// drip is sent in pieces. A single byte is repeated.
 	drip string
 	line *line
 }
 
-// playSlow are senders that take longer than read_timeout. All of them are slow at the same time.
+// playSlow are senders slower than read_timeout. All are slow at the same time.
 func playSlow(t *testing.T, g *rig) {
 	t.Helper()
 	g.start(t, map[string]any{"read_timeout": 1})
@@ -48,7 +48,7 @@ func playSlow(t *testing.T, g *rig) {
 		{name: "the wrong type", text: strings.Replace(halfARequest, "json", "csv", 1), want: []reply{no("unsupported_media_type").last()}},
 		{name: "the wrong path", text: unread, want: []reply{no("not_found").last()}},
 	}
-	// A body that comes in time, though not at once, is none of them.
+	// A body that arrives in time, though not at once, is accepted.
 	m := g.message()
 	senders = slices.Insert(senders, 0, slowness{name: "in time", text: head(fmt.Sprintf("Content-Length: %d", len(batchOf(m)))), drip: batchOf(m), want: []reply{ok(m)}})
 	begun := time.Now()
@@ -73,7 +73,7 @@ func playSlow(t *testing.T, g *rig) {
 	g.run(t)
 }
 
-// dribble sends a few bytes at a time, until they end. A single one is repeated.
+// dribble sends a few bytes at a time, to their end. A single byte is repeated.
 func (s *slowness) dribble(stop <-chan struct{}) {
 	for rest := s.drip; rest != ""; {
 		select {
@@ -91,7 +91,7 @@ func (s *slowness) dribble(stop <-chan struct{}) {
 	}
 }
 
-// awaitEnd waits for what becomes of a sender.
+// awaitEnd waits for a sender's answer.
 func (g *rig) awaitEnd(t *testing.T, s slowness, begun time.Time) {
 	t.Helper()
 	for i, want := range s.want {

@@ -15,7 +15,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// stalledLimit is max_in_flight_bytes of a process that is brought to it.
+// stalledLimit is max_in_flight_bytes of a process that reaches it.
 const stalledLimit = 64 << 10
 
 // playStalled is an output that acknowledges nothing for a while.
@@ -49,7 +49,7 @@ func playStalled(t *testing.T, g *rig) {
 		require.NoError(t, l.conn.Close())
 		g.awaitAnswers(t, before+1)
 		g.note("client_gone")
-		require.Positive(t, g.beat.Metric("rtbeat_in_flight_bytes"), "what the output has counts until its acknowledgement")
+		require.Positive(t, g.beat.Metric("rtbeat_in_flight_bytes"), "events at the output count until their acknowledgement")
 		harness.RecoverSink(g.sink)
 		g.due = append(g.due, event{message: m, clientIP: g.clientIP})
 	})
@@ -61,7 +61,7 @@ func playStalled(t *testing.T, g *rig) {
 		l.write(post(batchOf(m)))
 		harness.Arrived(t, g.sink, g.seen+1)
 		halfClose(t, l)
-		l.requireEnd(t) // as every server in Go, it takes that for leaving
+		l.requireEnd(t) // Go's HTTP server takes it for the end of the connection
 		g.note("client_gone")
 		harness.RecoverSink(g.sink)
 		g.due = append(g.due, event{message: m, clientIP: g.clientIP})
@@ -81,7 +81,7 @@ func playStalled(t *testing.T, g *rig) {
 		some := "[" + strings.Repeat(" ", 5000) + g.message() + "]"
 		for _, text := range []string{
 			post(some), chunked(some), post(batchOf(g.message())), // not before a quarter is free again
-			post("{"), post(""), // whatever it is
+			post("{"), post(""), // whatever the body
 		} {
 			l.write(text)
 			g.hear(t, &exchange{}, full, l.read(t, "POST"))
@@ -117,7 +117,7 @@ func playStalled(t *testing.T, g *rig) {
 		}
 		l.write(post("[]"))
 		g.hear(t, &exchange{}, ok(), l.read(t, "POST"))
-		// What is in flight already may wait.
+		// A batch in flight may wait.
 		l.write(post(batchOf(m)))
 		g.hear(t, &exchange{}, reply{reason: "ack_timeout", count: 1}, l.read(t, "POST"))
 		harness.RecoverSink(g.sink)
@@ -140,14 +140,14 @@ func playStalled(t *testing.T, g *rig) {
 	g.run(t)
 }
 
-// hold lets the sink take events and acknowledge none, until the case lets it go on, or has ended.
+// hold makes the sink receive events and acknowledge none, until the case releases it or ends.
 func (g *rig) hold(t testing.TB) {
 	t.Helper()
 	g.sink.SetPolicy(lumbersink.Never())
 	t.Cleanup(func() { harness.RecoverSink(g.sink) })
 }
 
-// heavyCases are bodies that are small, and are not when they are decoded.
+// heavyCases are small bodies that are large when decoded.
 func heavyCases(s *script) {
 	const n = 4000
 	for name, body := range map[string]string{
@@ -167,7 +167,7 @@ func heavyCases(s *script) {
 	s.add("heavy: not at all", post(batchOf(list...)), ok(list...))
 }
 
-// playStopping is a process that is asked to stop while senders wait.
+// playStopping is a process that is stopped while senders wait.
 func playStopping(t *testing.T, g *rig) {
 	t.Helper()
 	g.connect = func(t testing.TB, how string) net.Conn {

@@ -19,8 +19,8 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// Wire is a bare connection. What http.Client hides shows here: when the answer comes although the body does not,
-// and whether the connection ends with it.
+// Wire is a bare connection. It shows details that http.Client hides: an answer before the end of the body, and the end of the
+// connection.
 type Wire struct {
 	t    testing.TB
 	conn net.Conn
@@ -40,7 +40,7 @@ func dial(t testing.TB, addr, text string) *Wire {
 	return &Wire{t: t, conn: conn, r: bufio.NewReader(conn), sent: sent}
 }
 
-// Status reads the answer and says how long after the request it came.
+// Status reads the answer and returns its status and its time after the request.
 func (w *Wire) Status() (code int, took time.Duration) {
 	w.t.Helper()
 	require.NoError(w.t, w.conn.SetReadDeadline(time.Now().Add(10*time.Second)))
@@ -53,7 +53,7 @@ func (w *Wire) Status() (code int, took time.Duration) {
 	return resp.StatusCode, took
 }
 
-// requireClosed waits for the other side to close.
+// requireClosed waits for the end of the connection.
 func (w *Wire) requireClosed(within time.Duration) {
 	w.t.Helper()
 	require.NoError(w.t, w.conn.SetReadDeadline(time.Now().Add(within)))
@@ -62,11 +62,11 @@ func (w *Wire) requireClosed(within time.Duration) {
 	require.NotErrorIs(w.t, err, os.ErrDeadlineExceeded, "the connection is still open")
 }
 
-// halfARequest is one whose body stops in the middle.
+// halfARequest has a body that stops in the middle.
 const halfARequest = "POST /in HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n" +
 	`{"messages":[`
 
-// A sender that stops in the middle of its body holds a connection and its bytes only for read_timeout.
+// A sender that stops in the middle of its body holds a connection and its bytes for read_timeout at most.
 func TestSlowBodyIs408(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -78,11 +78,11 @@ func TestSlowBodyIs408(t *testing.T) {
 	require.GreaterOrEqual(t, took, time.Second)
 	require.Less(t, took, time.Second+slack)
 	w.requireClosed(prompt)
-	require.Zero(t, b.Metric("rtbeat_in_flight_bytes"), "bytes of a body that was given up")
+	require.Zero(t, b.Metric("rtbeat_in_flight_bytes"), "bytes of an aborted body")
 	require.Zero(t, sink.Received())
 }
 
-// What is over the limit is not read: the answer comes, the connection goes.
+// A body over the limit is not read: the answer is sent, and the connection is closed.
 func TestTooLargeBodyEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	const limit = 1024
@@ -92,7 +92,7 @@ func TestTooLargeBodyEndsTheConnection(t *testing.T) {
 	const head = "POST /in HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 	body := `{"messages":[{"pad":"` + strings.Repeat("x", 2*limit) + `"}]}`
 	for name, request := range map[string]string{
-		// Not one byte of the body is needed to know.
+		// Not one byte of the body is needed for the refusal.
 		"announced": head + fmt.Sprintf("Content-Length: %d\r\n\r\n", 1<<30),
 		"chunked":   head + "Transfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n", len(body), body),
 	} {
@@ -108,7 +108,7 @@ func TestTooLargeBodyEndsTheConnection(t *testing.T) {
 	require.Zero(t, sink.Received())
 }
 
-// What the headers rule out is answered without the body, and a sender that never sends it holds nothing for long.
+// A refusal by the headers is answered without the body. A sender that never sends the body holds nothing for long.
 func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 	t.Parallel()
 	full := harness.Padded("full", 4, 1<<10)
@@ -118,7 +118,7 @@ func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 		Rtbeat: map[string]any{"timeout": 1, "read_timeout": 1, "max_in_flight_bytes": len(full.Body())},
 	})
 	l := harness.NewLedger(t)
-	// What is left of this batch fills the limit for as long as the sink is silent.
+	// The rest of this batch fills the limit while the sink is silent.
 	requireTimeout(t, l.Post(t.Context(), b.Addr, full), len(full))
 
 	for name, tt := range map[string]struct {
@@ -141,8 +141,7 @@ func TestRefusalDoesNotWaitForTheBody(t *testing.T) {
 	l.Check(t, sink)
 }
 
-// A sender that was answered and neither sends the rest of its body nor leaves must not hold up the stop, let alone
-// for the whole of shutdown_timeout.
+// An answered sender that neither sends the rest of its body nor closes must not delay the shutdown.
 func TestAnsweredSenderDoesNotHoldUpTheStop(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
@@ -155,8 +154,8 @@ func TestAnsweredSenderDoesNotHoldUpTheStop(t *testing.T) {
 	require.Zero(t, exit)
 }
 
-// A sender that leaves in the middle of its body, or of its wait, leaves nothing behind.
-func TestSenderThatLeaves(t *testing.T) {
+// A sender that closes in the middle of its body, or of its wait, leaves nothing in flight.
+func TestSenderThatCloses(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
 	b := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"timeout": 30}})
@@ -171,7 +170,7 @@ func TestSenderThatLeaves(t *testing.T) {
 	require.NoError(t, half.conn.Close())
 	require.NoError(t, waiting.conn.Close())
 	harness.Await(t, prompt, "no request inside", func() bool { return b.Metric("rtbeat_in_flight_requests") == 0 })
-	// The events are out; only their ack ends their stay.
+	// The events are published. Only their ack releases them.
 	require.Positive(t, b.Metric("rtbeat_in_flight_bytes"))
 	harness.RecoverSink(sink)
 	harness.Await(t, prompt, "no bytes in flight", func() bool { return b.Metric("rtbeat_in_flight_bytes") == 0 })

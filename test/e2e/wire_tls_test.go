@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// playTLS is a process that speaks TLS, lets in two names of certificates, and has its health elsewhere.
+// playTLS is a process with TLS, that accepts two certificate names, with health on another port.
 func playTLS(t *testing.T, g *rig) {
 	t.Helper()
 	ca, strangers := newAuthority(t), newAuthority(t)
@@ -59,7 +59,7 @@ func playTLS(t *testing.T, g *rig) {
 		ctx, cancel := context.WithTimeout(t.Context(), answerWithin)
 		defer cancel()
 		if err := secure.HandshakeContext(ctx); err != nil {
-			t.Logf("handshake: %v", err) // seen again by the first read
+			t.Logf("handshake: %v", err) // the first read returns it again
 		}
 		return secure
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// An image that is built again replaces the one of that name, list or not: nobody is to pull what was built before. What is
-// in the image does not matter here.
+// A second build replaces the image, also in a list: nobody must pull the older one. The content of the image does not matter
+// here.
 func TestBuildAgain(t *testing.T) {
 	if missing != "" {
 		t.Skip(missing)

@@ -22,28 +22,28 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// options are how a platform may run the image. The group is 0 in any case.
+// options are how a platform runs the image. The group is always 0.
 type options struct {
 	uid int
-	// readOnly gives the container no file of its own to write to, but for tmpfs at /tmp and /var/lib/rtbeat.
+	// readOnly makes the container's files read-only, except for a tmpfs at /tmp and at /var/lib/rtbeat.
 	readOnly bool
 	memory   int64
 	config   string
 	args     []string
 }
 
-// container is one that runs, or has run.
+// container is a container, during its run and after.
 type container struct {
 	t      testing.TB
 	id     string
-	root   string // runc's own folder
+	root   string // runc's state folder
 	rootfs string
 	stderr *buffer
 	done   chan struct{}
-	code   int // once done is closed
+	code   int // valid when done is closed
 }
 
-// start unpacks the image and has runc run it on the machine's network, with no capability and no way to get one.
+// start unpacks the image. runc runs it on the machine's network, without capabilities and without a way to get one.
 func start(t testing.TB, o options) *container {
 	t.Helper()
 	bundle := unpack(t, platforms()[0])
@@ -62,16 +62,16 @@ func start(t testing.TB, o options) *container {
 		c.code = cmd.ProcessState.ExitCode()
 	}()
 	t.Cleanup(func() {
-		_, _ = command(nil, "runc", "--root", c.root, "delete", "--force", c.id) // it is gone already if all went well
+		_, _ = command(nil, "runc", "--root", c.root, "delete", "--force", c.id) // normally it has ended already
 		<-c.done
 		if t.Failed() {
-			t.Logf("what the container said:\n%s", c.stderr)
+			t.Logf("the container's output:\n%s", c.stderr)
 		}
 	})
 	return c
 }
 
-// configure makes config.json say what a kubelet would.
+// configure sets config.json as a kubelet would.
 func configure(t testing.TB, bundle string, o options) {
 	t.Helper()
 	path := filepath.Join(bundle, "config.json")
@@ -116,7 +116,7 @@ func configure(t testing.TB, bundle string, o options) {
 	spec["mounts"] = mounts
 
 	linux := part("linux")
-	// The machine's network: the sink and the sender of the test are there.
+	// The machine's network has the test's sink and sender.
 	linux["namespaces"] = []any{map[string]any{"type": "pid"}, map[string]any{"type": "ipc"}, map[string]any{"type": "mount"}, map[string]any{"type": "uts"}}
 	if o.memory > 0 {
 		linux["resources"] = map[string]any{"memory": map[string]any{"limit": o.memory}}
@@ -132,12 +132,12 @@ func (c *container) wait(within time.Duration) int {
 	select {
 	case <-c.done:
 	case <-time.After(within):
-		require.FailNow(c.t, "the container is still running", "%s after it was waited for", within)
+		require.FailNow(c.t, "the container is still running", "after %s", within)
 	}
 	return c.code
 }
 
-// address waits until the log says that it listens, and returns at which port of this machine.
+// address waits until the log says that rtbeat listens, and returns the port on this machine.
 func (c *container) address() string {
 	c.t.Helper()
 	listening := regexp.MustCompile(`"listening on (?:https?://)?[^"]*:(\d+)"`)
@@ -161,13 +161,13 @@ func (c *container) ended() bool {
 	}
 }
 
-// terminate is what a kubelet sends: the image's stop signal, to the first process.
+// terminate sends the image's stop signal to the first process, as a kubelet does.
 func (c *container) terminate() {
 	c.t.Helper()
 	must(c.t, "runc", "--root", c.root, "kill", c.id, "TERM")
 }
 
-// proc reads from the process's folder in /proc.
+// proc is the process's folder in /proc.
 func (c *container) proc() string {
 	c.t.Helper()
 	var state struct{ Pid int }
@@ -175,7 +175,7 @@ func (c *container) proc() string {
 	return "/proc/" + strconv.Itoa(state.Pid)
 }
 
-// status is one line of what the kernel says of the process.
+// status is one line of the process's status in /proc.
 func (c *container) status(key string) string {
 	c.t.Helper()
 	text, err := os.ReadFile(filepath.Join(c.proc(), "status"))
@@ -189,7 +189,7 @@ func (c *container) status(key string) string {
 	return ""
 }
 
-// get asks for one of the process's own pages.
+// get requests one of the process's pages.
 func get(t testing.TB, address, path string) harness.Answer {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -199,7 +199,7 @@ func get(t testing.TB, address, path string) harness.Answer {
 	return harness.NewClient(t).Do(request)
 }
 
-// buffer takes what two pipes write at the same time.
+// buffer receives the output of two pipes.
 type buffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -19,7 +19,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// Platforms read this without starting anything.
+// Platforms read this configuration without a start.
 func TestConfigOfTheImage(t *testing.T) {
 	if missing != "" {
 		t.Skip(missing)
@@ -39,7 +39,7 @@ func TestConfigOfTheImage(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(must(t, "skopeo", "inspect", "--config", layout(platform))), &image))
 			require.Equal(t, platform, image.OS+"/"+image.Architecture)
 			c := image.Config
-			require.Equal(t, "10001:0", c.User, "runAsNonRoot needs a number to judge by")
+			require.Equal(t, "10001:0", c.User, "runAsNonRoot needs a number")
 			require.Equal(t, "SIGTERM", c.StopSignal)
 			require.Equal(t, []string{
 				"/usr/bin/rtbeat", "--environment", "container", "--path.home", "/usr/share/rtbeat",
@@ -59,7 +59,7 @@ func TestConfigOfTheImage(t *testing.T) {
 	}
 }
 
-// What is not in the image cannot be out of date in it.
+// The image has these files and no others.
 func TestFilesOfTheImage(t *testing.T) {
 	for _, platform := range platforms() {
 		t.Run(platform, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestFilesOfTheImage(t *testing.T) {
 	}
 }
 
-// lookIntoBinary sees whether it is for the platform, needs nothing beside it, and brings what scratch does not have.
+// lookIntoBinary checks that the binary is for the platform, needs no other file, and has the parts that scratch lacks.
 func lookIntoBinary(t testing.TB, platform, path string) {
 	t.Helper()
 	info, err := buildinfo.ReadFile(path)
@@ -113,7 +113,7 @@ func lookIntoBinary(t testing.TB, platform, path string) {
 	require.Empty(t, libraries, "scratch has no libraries")
 }
 
-// files lists what is in the image, with mode and owner, and the folders that others than root may write to.
+// files lists the files of the image with mode and owner, and the folders that other users than root may write to.
 func files(t testing.TB, rootfs string) map[string]string {
 	t.Helper()
 	found := map[string]string{}

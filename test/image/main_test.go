@@ -1,7 +1,7 @@
 //go:build image
 
-// Package image holds the container image against what the Dockerfile says of it: what is in it, and that it runs as the
-// strictest platforms run it. It is built and run without Docker, by buildah and runc.
+// Package image tests the container image against its Dockerfile: its files, and its run on the strictest platforms. buildah
+// builds it and runc runs it, without Docker.
 package image
 
 import (
@@ -23,14 +23,14 @@ import (
 )
 
 const (
-	// folderEnv is where the binary of each platform is, and platformsEnv which platforms those are.
+	// folderEnv names the folder with the binary of each platform, and platformsEnv the platforms.
 	folderEnv    = "RTBEAT_IMAGE_FOLDER"
 	platformsEnv = "RTBEAT_IMAGE_PLATFORMS"
 
 	name = "rtbeat:test"
 )
 
-// work has the images of this run, and missing what kept them from being built.
+// work has the images of this run. missing is the reason why there are none.
 var (
 	work    string
 	missing string
@@ -58,7 +58,7 @@ func run(m *testing.M) int {
 	return harness.Run(m)
 }
 
-// lacking says what is missing here, if anything is.
+// lacking names a missing requirement, if there is one.
 func lacking() string {
 	for _, program := range []string{"buildah", "skopeo", "umoci", "runc"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -71,10 +71,10 @@ func lacking() string {
 	return ""
 }
 
-// platforms are those that the image is built for; the first one is the machine's.
+// platforms of the image. The first one is the machine's.
 func platforms() []string { return strings.Fields(os.Getenv(platformsEnv)) }
 
-// build makes the image of each platform with the script that `make image` uses, and leaves it in a folder of its own.
+// build makes the image of each platform with the script of `make image`, each in its own folder.
 func build() error {
 	folder := os.Getenv(folderEnv)
 	if folder == "" || len(platforms()) == 0 {
@@ -106,7 +106,7 @@ func build() error {
 	return nil
 }
 
-// layout is where the image of a platform is, as skopeo calls it.
+// layout is the name of a platform's image for skopeo.
 func layout(platform string) string { return "oci:" + ociPath(platform) }
 
 func ociPath(platform string) string {
@@ -128,7 +128,7 @@ func command(env []string, program string, args ...string) (string, error) {
 	return string(out), nil
 }
 
-// must is command where it may not fail.
+// must is command, and fails the test on an error.
 func must(t testing.TB, program string, args ...string) string {
 	t.Helper()
 	out, err := command(nil, program, args...)
@@ -136,7 +136,7 @@ func must(t testing.TB, program string, args ...string) string {
 	return out
 }
 
-// unpack makes an OCI bundle of an image: its files below rootfs, and a config.json.
+// unpack makes an OCI bundle of an image: its files in rootfs, and a config.json.
 func unpack(t testing.TB, platform string) (bundle string) {
 	t.Helper()
 	if missing != "" {

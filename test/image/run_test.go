@@ -15,14 +15,14 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// openShiftUser is one of those that OpenShift gives out: no other file belongs to it.
+// openShiftUser is a user id as OpenShift assigns it. No file belongs to it.
 const openShiftUser = 1000640000
 
 func config(sink *lumbersink.Sink) string {
 	return fmt.Sprintf("rtbeat:\n  host: 127.0.0.1\n  port: 0\n  timeout: 20\noutput.logstash.hosts: [%q]\n", sink.Addr())
 }
 
-// The strictest platforms give a container nothing but this.
+// The strictest platforms allow a container no more than this.
 func TestWithAReadOnlyRoot(t *testing.T) {
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	c := start(t, options{uid: openShiftUser, readOnly: true, memory: 512 << 20, config: config(sink)})
@@ -72,7 +72,7 @@ func TestTheStopSignalLetsRequestsFinish(t *testing.T) {
 	require.Contains(t, c.stderr.String(), "stopped: 1 events delivered, 1 batches answered 200")
 }
 
-// Without a volume, the folder in the image has to do: for the user that the image names, and for another one of group 0.
+// Without a volume, the image's folder is used, by the image's user and by another user of group 0.
 func TestWithoutAVolume(t *testing.T) {
 	for _, uid := range []int{10001, openShiftUser} {
 		t.Run(fmt.Sprint(uid), func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestWithoutAVolume(t *testing.T) {
 	}
 }
 
-// The image as it is has a configuration that holds; and arguments are commands.
+// The image has a valid configuration, and its arguments are commands.
 func TestCommand(t *testing.T) {
 	c := start(t, options{uid: openShiftUser, readOnly: true, args: []string{"test", "config"}})
 	require.Zero(t, c.wait(time.Minute), "exit code")

@@ -15,7 +15,7 @@ import (
 
 const chart = "deploy/helm/rtbeat"
 
-// template is what the chart makes of values, as a release named like the objects of the manifests.
+// template is the chart's output for these values, in a release with the manifests' name.
 func template(t testing.TB, args ...string) (s set, said string, err error) {
 	t.Helper()
 	out, said, err := command(nil, tool(t, "helm"), append([]string{"template", "rtbeat", repo(t, chart), "--namespace", "rtbeat"}, args...)...)
@@ -48,7 +48,7 @@ func TestChart(t *testing.T) {
 	}
 }
 
-// Whoever installs by the chart and whoever applies the manifests has the same rtbeat.
+// The chart and the manifests install the same rtbeat.
 func TestChartSaysWhatTheManifestsSay(t *testing.T) {
 	for folder, args := range map[string][]string{
 		"base":                nil,
@@ -72,8 +72,8 @@ func configuration(t testing.TB, s set) object {
 	return effective(t, s, w)
 }
 
-// specs are the objects, without what the two may differ in: the labels that say who made them, which files the
-// configuration is in, and a Secret that is there if somebody makes one.
+// specs are the objects without the permitted differences: labels of the tool, the files of the configuration, and an optional
+// Secret.
 func specs(t testing.TB, s set) map[string]any {
 	t.Helper()
 	found := map[string]any{}
@@ -100,7 +100,7 @@ func specs(t testing.TB, s set) map[string]any {
 			}
 		}
 		if o.kind() == "Service" && o.at("spec", "type") == "ClusterIP" {
-			drop(spec, "type") // what it is when nothing is said
+			drop(spec, "type") // the default
 		}
 		found[o.kind()+" "+o.name()] = spec
 	}
@@ -126,7 +126,7 @@ func TestChartDurable(t *testing.T) {
 	require.Equal(t, 1200, w.Spec.Template.Spec.Containers[0].Startup.Threshold)
 }
 
-// What is misspelled, or cannot work, is refused before it is applied.
+// The schema refuses misspelled and impossible values before they are applied.
 func TestChartRefuses(t *testing.T) {
 	for why, args := range map[string][]string{
 		"additional properties 'replica' not allowed":       {"--set", "replica=3"},
@@ -160,7 +160,7 @@ func TestChartRefuses(t *testing.T) {
 	}
 }
 
-// Who takes a default out with null shuts a door, and opens none: a rule without ports would be one for all of them.
+// A default removed with null closes ports, and opens none: a rule without ports would allow all ports.
 func TestChartLetsOutToPortsAlone(t *testing.T) {
 	for without, want := range map[string]int{"": 2, ",networkPolicy.dnsPorts=null": 1, ",networkPolicy.dnsPorts=null,networkPolicy.outputPorts=null": 0} {
 		s, said, err := template(t, "--set", "networkPolicy.enabled=true"+without)
@@ -173,7 +173,7 @@ func TestChartLetsOutToPortsAlone(t *testing.T) {
 	}
 }
 
-// OpenShift's groups are large numbers, which YAML must not have as 1.00065e+09; and what podSecurityContext says stands.
+// OpenShift's groups are large numbers. YAML must not have them as 1.00065e+09, and podSecurityContext overrides them.
 func TestChartGroup(t *testing.T) {
 	for _, given := range []string{"durable: {enabled: true, fsGroup: 1000650000}", "{durable: {enabled: true}, podSecurityContext: {fsGroup: 1000650000}}"} {
 		path := filepath.Join(t.TempDir(), "values.yaml")
@@ -185,7 +185,7 @@ func TestChartGroup(t *testing.T) {
 	}
 }
 
-// Version, image, schema and README go with the rest of the repository.
+// Version, image, schema and README agree with the rest of the repository.
 func TestChartAgreesWithItself(t *testing.T) {
 	var about struct {
 		Version    string
@@ -202,7 +202,7 @@ func TestChartAgreesWithItself(t *testing.T) {
 	delete(schema.Properties, "global") // helm's own
 	for key := range schema.Properties {
 		require.Contains(t, defaults, key, "in values.schema.json, not in values.yaml")
-		require.Contains(t, readme, "`"+key, "README.md does not know it")
+		require.Contains(t, readme, "`"+key, "not in README.md")
 	}
 	for key := range defaults {
 		require.Contains(t, schema.Properties, key, "in values.yaml, not in values.schema.json")

@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// closing is what rtbeat takes after shutdown_timeout at most, and some for the machine (docs/operations.md).
+// closing bounds rtbeat's last steps after shutdown_timeout, with a reserve for the machine (docs/operations.md).
 const closing = 5
 
-// hold is everything that must be true of whatever is applied.
+// hold checks all rules for applied objects.
 func hold(t *testing.T, schemas string, s set) {
 	t.Helper()
 	require.Empty(t, conform(t, schemas, s.text))
@@ -25,42 +25,42 @@ func hold(t *testing.T, schemas string, s set) {
 	holdSelectors(t, s, w)
 }
 
-// holdPod is what the restricted profile does not ask for.
+// holdPod checks rules that the restricted profile lacks.
 func holdPod(t *testing.T, w workload) {
 	t.Helper()
 	pod := w.Spec.Template.Spec
 	require.NotNil(t, pod.Automount)
-	require.False(t, *pod.Automount, "rtbeat has no use for a token")
+	require.False(t, *pod.Automount, "rtbeat needs no token")
 	require.NotNil(t, pod.ServiceLinks)
-	require.False(t, *pod.ServiceLinks, "RTBEAT_PORT and the like would be variables of the configuration")
+	require.False(t, *pod.ServiceLinks, "the configuration would read variables such as RTBEAT_PORT")
 	c := pod.Containers[0]
 	require.True(t, c.Security.ReadOnly)
-	require.NotEmpty(t, c.Resources.Requests["cpu"], "the autoscaler counts in shares of it")
+	require.NotEmpty(t, c.Resources.Requests["cpu"], "the autoscaler needs it")
 	require.NotEmpty(t, c.Resources.Limits["memory"], "GOMEMLIMIT comes from it")
 	require.Equal(t, c.Resources.Requests["memory"], c.Resources.Limits["memory"])
 }
 
-// holdTimes is docs/operations.md, "Times that must agree".
+// holdTimes checks "Times that must agree" of docs/operations.md.
 func holdTimes(t *testing.T, w workload, config object) {
 	t.Helper()
 	seconds := func(key string) int {
 		n, ok := config.at("rtbeat", key).(int)
-		require.True(t, ok, "rtbeat.%s is %v; the manifests count on plain seconds", key, config.at("rtbeat", key))
+		require.True(t, ok, "rtbeat.%s is %v; the manifests have plain seconds", key, config.at("rtbeat", key))
 		return n
 	}
 	timeout, delay, budget := seconds("timeout"), seconds("shutdown_delay"), seconds("shutdown_timeout")
 	pod := w.Spec.Template.Spec
 	c := pod.Containers[0]
 	require.Nil(t, c.Lifecycle, "shutdown_delay takes the place of a preStop hook")
-	require.GreaterOrEqual(t, delay, 5, "a pod serves until everybody knows that it goes")
-	require.Less(t, delay+timeout, budget, "a request that comes during shutdown_delay has its whole timeout")
-	require.Greater(t, pod.Grace, budget+closing, "the kubelet would kill a pod that still stops")
-	require.GreaterOrEqual(t, delay, c.Readiness.Period*c.Readiness.Threshold, "who goes by /readyz must see it before the port closes")
+	require.GreaterOrEqual(t, delay, 5, "a pod serves until all clients know of its end")
+	require.Less(t, delay+timeout, budget, "a request during shutdown_delay has its whole timeout")
+	require.Greater(t, pod.Grace, budget+closing, "the kubelet would kill a pod during its shutdown")
+	require.GreaterOrEqual(t, delay, c.Readiness.Period*c.Readiness.Threshold, "clients of /readyz must see it before the port closes")
 	require.GreaterOrEqual(t, c.Startup.Period*c.Startup.Threshold, 60, "a machine may be busy when a pod starts")
-	require.Greater(t, c.Liveness.Period*c.Liveness.Threshold, 30, "a busy machine is no dead process")
+	require.Greater(t, c.Liveness.Period*c.Liveness.Threshold, 30, "a busy machine must not look like a dead process")
 }
 
-// holdPorts follows each port from where it is asked for to the listener.
+// holdPorts compares each port with its listener.
 func holdPorts(t *testing.T, s set, w workload, config object) {
 	t.Helper()
 	c := w.Spec.Template.Spec.Containers[0]
@@ -69,17 +69,17 @@ func holdPorts(t *testing.T, s set, w workload, config object) {
 	for path, p := range map[string][]probe{"/livez": {c.Startup, c.Liveness}, "/readyz": {c.Readiness}} {
 		for _, p := range p {
 			require.Equal(t, path, p.HTTPGet.Path)
-			require.Equal(t, "admin", p.HTTPGet.Port, "all of max_connections may wait at the other one")
+			require.Equal(t, "admin", p.HTTPGet.Port, "max_connections may be exhausted on the other port")
 		}
 	}
 	for _, service := range s.all("Service") {
 		ports := decode[[]struct {
 			TargetPort string `yaml:"targetPort"`
 		}](t, service.at("spec", "ports"))
-		require.Len(t, ports, 1, "what is for senders, and what is for us, have Services of their own")
+		require.Len(t, ports, 1, "senders and operators have separate Services")
 		require.Contains(t, c.portNames(), ports[0].TargetPort)
 		if ports[0].TargetPort == "http" {
-			require.Equal(t, "ClientIP", service.at("spec", "sessionAffinity"), "a retry has to meet the pod that knows it")
+			require.Equal(t, "ClientIP", service.at("spec", "sessionAffinity"), "a retry must reach the pod of the first attempt")
 		}
 	}
 	for _, policy := range s.all("NetworkPolicy") {
@@ -96,7 +96,7 @@ func holdPorts(t *testing.T, s set, w workload, config object) {
 	}
 }
 
-// holdSelectors finds what points at nothing.
+// holdSelectors checks that each selector selects an object.
 func holdSelectors(t *testing.T, s set, w workload) {
 	t.Helper()
 	labels := w.Spec.Template.Metadata.Labels
@@ -131,7 +131,7 @@ func holdSelectors(t *testing.T, s set, w workload) {
 				require.Equal(t, "rtbeat", service.at("metadata", "labels", text(o.at("spec", "jobLabel"))), "the rules select this job")
 			}
 		}
-		require.Len(t, found, 1, "of each pod once")
+		require.Len(t, found, 1, "each pod once")
 	}
 	account := w.Spec.Template.Spec.ServiceAccount
 	require.NotEmpty(t, account)

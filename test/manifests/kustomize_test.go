@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// kustomize is what a folder below deploy/kubernetes makes.
+// kustomize is the output for a folder below deploy/kubernetes.
 func kustomize(t testing.TB, folder string) set {
 	t.Helper()
 	out, said, err := command(nil, tool(t, "kustomize"), "build", repo(t, "deploy/kubernetes/"+folder))
 	require.NoError(t, err, said)
-	require.Empty(t, said, "deprecated fields are warned of")
+	require.Empty(t, said, "warnings of deprecated fields")
 	return parse(t, out)
 }
 
@@ -39,7 +39,7 @@ func TestKustomize(t *testing.T) {
 	}
 }
 
-// docs/kubernetes.md tells people to make an overlay like this one, and to combine components as they like.
+// docs/kubernetes.md recommends an overlay like this one, and any combination of components.
 func TestKustomizeOverlayOfYourOwn(t *testing.T) {
 	folder := repo(t, "test/manifests/testdata/overlay")
 	docs := file(t, "docs/kubernetes.md")
@@ -54,14 +54,14 @@ func TestKustomizeOverlayOfYourOwn(t *testing.T) {
 	hold(t, schemas(t), s)
 	_, w := s.theWorkload(t)
 	config := effective(t, s, w)
-	require.Equal(t, []any{"logs-1.example:5044", "logs-2.example:5044"}, config.at("output", "logstash", "hosts"), "yours and nothing else")
+	require.Equal(t, []any{"logs-1.example:5044", "logs-2.example:5044"}, config.at("output", "logstash", "hosts"), "the overlay's hosts alone")
 	require.Equal(t, 8082, config.at("rtbeat", "admin", "port"), "the manifests' part stays")
 	require.Equal(t, "HOME/tls/tls.crt", config.at("rtbeat", "ssl", "certificate"))
 	require.NotEmpty(t, s.all("HorizontalPodAutoscaler"))
 	require.NotEmpty(t, s.all("NetworkPolicy"))
 }
 
-// In durable mode each pod keeps its disk, whatever happens to the set.
+// In durable mode each pod keeps its disk, also when the set is scaled or deleted.
 func TestKustomizeDurable(t *testing.T) {
 	s := kustomize(t, "overlays/durable")
 	holdDurable(t, s)
@@ -86,7 +86,7 @@ func holdDurable(t *testing.T, s set) {
 	require.Empty(t, s.all("HorizontalPodAutoscaler"))
 }
 
-// The rest of this package is worth what these find.
+// The rules of this package find mistakes.
 func TestKustomizeMistakesAreSeen(t *testing.T) {
 	schemas := schemas(t)
 	text := kustomize(t, "overlays/production").text
@@ -100,7 +100,7 @@ func TestKustomizeMistakesAreSeen(t *testing.T) {
 		{"kind: Deployment\nmetadata", "kind: Deploiment\nmetadata"},
 	} {
 		require.Contains(t, text, mistake.right)
-		require.NotEmpty(t, conform(t, schemas, strings.Replace(text, mistake.right, mistake.wrong, 1)), "%q was taken", mistake.wrong)
+		require.NotEmpty(t, conform(t, schemas, strings.Replace(text, mistake.right, mistake.wrong, 1)), "%q was accepted", mistake.wrong)
 	}
 	for _, key := range []string{"runAsNonRoot", "seccompProfile", "allowPrivilegeEscalation", "capabilities"} {
 		raw, _ := parse(t, text).theWorkload(t)
@@ -111,7 +111,7 @@ func TestKustomizeMistakesAreSeen(t *testing.T) {
 	}
 }
 
-// drop takes a key out, wherever it is.
+// drop removes a key at every depth.
 func drop(part any, key string) {
 	switch part := part.(type) {
 	case map[string]any:
@@ -131,7 +131,7 @@ func version(t testing.TB) string {
 	return strings.TrimSpace(file(t, "VERSION"))
 }
 
-// file is one of the repository.
+// file is the text of a file of the repository.
 func file(t testing.TB, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(repo(t, path))

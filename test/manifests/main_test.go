@@ -1,7 +1,7 @@
 //go:build manifests
 
-// Package manifests holds the manifests for Kubernetes, and the chart, against Kubernetes' own schemas and policy, against the
-// real binary, which has to take their configuration, and against each other.
+// Package manifests checks the manifests for Kubernetes and the chart: against Kubernetes' schemas and policy, against the real
+// binary, which must accept their configuration, and against each other.
 package manifests
 
 import (
@@ -32,7 +32,7 @@ func repo(t testing.TB, path string) string {
 	return whole
 }
 
-// tool is where a program of scripts/tools.txt is. It is built when it is not there yet.
+// tool is the path of a program of scripts/tools.txt. It is built if it is missing.
 func tool(t testing.TB, name string) string {
 	t.Helper()
 	out, said, err := command(nil, repo(t, "scripts/tool.sh"), name)
@@ -56,7 +56,7 @@ func command(stdin []byte, program string, args ...string) (stdout, stderr strin
 // object is one object of Kubernetes.
 type object map[string]any
 
-// set is what one `kubectl apply` would send, as text and as objects.
+// set has the objects of one `kubectl apply`, as text and parsed.
 type set struct {
 	text    string
 	objects []object
@@ -66,7 +66,7 @@ func parse(t testing.TB, text string) set {
 	t.Helper()
 	s := set{text: text}
 	for decoder := yaml.NewDecoder(strings.NewReader(text)); ; {
-		var o map[string]any // not object: what is inside would be objects as well
+		var o map[string]any // not object: nested maps would be objects as well
 		err := decoder.Decode(&o)
 		if errors.Is(err, io.EOF) {
 			require.NotEmpty(t, s.objects)
@@ -82,7 +82,7 @@ func parse(t testing.TB, text string) set {
 func (o object) kind() string { return text(o["kind"]) }
 func (o object) name() string { return text(o.at("metadata", "name")) }
 
-// at is what is below these keys, or nil.
+// at is the value at these keys, or nil.
 func (o object) at(keys ...string) any {
 	var here any = map[string]any(o)
 	for _, key := range keys {
@@ -95,13 +95,13 @@ func (o object) at(keys ...string) any {
 	return here
 }
 
-// text is the value, when it is one of a string.
+// text is the value, if it is a string.
 func text(value any) string {
 	s, _ := value.(string)
 	return s
 }
 
-// all are the objects of a kind.
+// all has the objects of a kind.
 func (s set) all(kind string) []object {
 	var found []object
 	for _, o := range s.objects {
@@ -112,7 +112,7 @@ func (s set) all(kind string) []object {
 	return found
 }
 
-// decode makes a part of an object a value of Go; keys that the value does not have are left out.
+// decode converts a part of an object to a Go value. It ignores keys that the value lacks.
 func decode[T any](t testing.TB, part any) T {
 	t.Helper()
 	out, err := yaml.Marshal(part)

@@ -24,7 +24,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// workload is what the tests look at of a Deployment or a StatefulSet.
+// workload has the fields of a Deployment or a StatefulSet that the tests read.
 type workload struct {
 	Kind string
 	Spec struct {
@@ -84,7 +84,7 @@ type volume struct {
 	}
 }
 
-// theWorkload is the one that runs rtbeat.
+// theWorkload is the workload that runs rtbeat.
 func (s set) theWorkload(t testing.TB) (object, workload) {
 	t.Helper()
 	found := append(s.all("Deployment"), s.all("StatefulSet")...)
@@ -94,7 +94,7 @@ func (s set) theWorkload(t testing.TB) (object, workload) {
 	return found[0], w
 }
 
-// restricted is what Kubernetes' restricted profile forbids of the pods, in its own words.
+// restricted has the violations of Kubernetes' restricted profile, in its own words.
 func restricted(t testing.TB, templates ...any) string {
 	t.Helper()
 	binary := repo(t, "build/podsecurity")
@@ -112,8 +112,8 @@ func restricted(t testing.TB, templates ...any) string {
 	return out
 }
 
-// arguments are those of the container that name files of the configuration, with what they name, as the pod has it: below
-// home, with the files of the ConfigMap, and with a certificate in place of the Secret.
+// arguments are the container's arguments that name configuration files, with those files as the pod has them: below home, with
+// the files of the ConfigMap, and with a certificate for the Secret.
 func arguments(t testing.TB, s set, w workload) (home string, args []string) {
 	t.Helper()
 	home = t.TempDir()
@@ -133,7 +133,7 @@ func arguments(t testing.TB, s set, w workload) (home string, args []string) {
 	return home, pod.Containers[0].Args
 }
 
-// configMap is the one that the pod mounts: it has to be there under that very name.
+// configMap is the ConfigMap that the pod mounts. Its name must match.
 func configMap(t testing.TB, s set, name string) map[string]string {
 	t.Helper()
 	for _, o := range s.all("ConfigMap") {
@@ -145,13 +145,13 @@ func configMap(t testing.TB, s set, name string) map[string]string {
 	return nil
 }
 
-// effective is the configuration as the real binary puts it together, which it has to accept first.
+// effective is the configuration as the real binary merges it. The binary must accept it first.
 func effective(t testing.TB, s set, w workload) object {
 	t.Helper()
 	t.Setenv("RTBEAT_TOKEN", "not-a-secret")
 	home, args := arguments(t, s, w)
 	checked := harness.Command(t, home, "", append([]string{"test", "config"}, args...)...)
-	require.Zero(t, checked.Code, "rtbeat does not take this configuration:\n%s%s", checked.Stdout, checked.Stderr)
+	require.Zero(t, checked.Code, "rtbeat refuses this configuration:\n%s%s", checked.Stdout, checked.Stderr)
 	exported := harness.Command(t, home, "", append([]string{"export", "config"}, args...)...)
 	require.Zero(t, exported.Code, exported.Stderr)
 	var config map[string]any
@@ -160,7 +160,7 @@ func effective(t testing.TB, s set, w workload) object {
 	return config
 }
 
-// writeCertificate puts tls.crt and tls.key into a folder.
+// writeCertificate writes tls.crt and tls.key to a folder.
 func writeCertificate(t testing.TB, folder string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -179,7 +179,7 @@ func writeCertificate(t testing.TB, folder string) {
 	}
 }
 
-// selects is whether a selector's labels are among those of the pods.
+// selects says whether a selector's labels are among the pods' labels.
 func selects(selector any, labels map[string]string) bool {
 	m, ok := selector.(map[string]any)
 	if !ok || len(m) == 0 {
@@ -193,7 +193,7 @@ func selects(selector any, labels map[string]string) bool {
 	return true
 }
 
-// portNames are those of the container.
+// portNames are the names of the container's ports.
 func (c container) portNames() []string {
 	names := map[string]bool{}
 	for _, p := range c.Ports {

@@ -16,14 +16,14 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// The versions whose schemas the manifests are held against.
+// The versions of the schemas for the manifests.
 const (
 	kubernetes = "k8s.io/kubernetes@v1.37.2"
 	operator   = "github.com/prometheus-operator/prometheus-operator@v0.92.1"
 )
 
-// schemas makes a folder of JSON schemas, one for each kind, as kubeconform looks for them: of Kubernetes' own API
-// description, and of the custom resources of the Prometheus operator. Both come as Go modules.
+// schemas makes a folder of JSON schemas for kubeconform, one for each kind: from Kubernetes' API description, and from the
+// custom resources of the Prometheus operator. Both are Go modules.
 func schemas(t testing.TB) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -37,7 +37,7 @@ func schemas(t testing.TB) string {
 	return folder
 }
 
-// module is the folder of a Go module, which is downloaded when it is not there yet.
+// module is the folder of a Go module. It is downloaded if it is missing.
 func module(t testing.TB, path string) string {
 	t.Helper()
 	out, said, err := command(nil, "go", "mod", "download", "-json", path)
@@ -51,7 +51,7 @@ func module(t testing.TB, path string) string {
 
 type groupVersionKind struct{ Group, Version, Kind string }
 
-// file is the name that kubeconform makes of -schema-location's {{.ResourceKind}}{{.KindSuffix}}.
+// file is the file name that kubeconform makes from -schema-location's {{.ResourceKind}}{{.KindSuffix}}.
 func (g groupVersionKind) file() string {
 	parts := []string{g.Kind, g.Version}
 	if group, _, _ := strings.Cut(g.Group, "."); group != "" {
@@ -69,7 +69,7 @@ func writeKubernetes(t testing.TB, folder, swagger string) {
 	for name, definition := range api.Definitions {
 		switch {
 		case strings.HasSuffix(name, ".Quantity"), strings.HasSuffix(name, ".IntOrString"):
-			// The description says string; numbers are taken as well.
+			// The description says string. The server accepts numbers as well.
 			api.Definitions[name] = map[string]any{"type": []string{"string", "number"}}
 		default:
 			closeOpen(definition)
@@ -81,7 +81,7 @@ func writeKubernetes(t testing.TB, folder, swagger string) {
 		var kinds []groupVersionKind
 		require.NoError(t, json.Unmarshal(encoded, &kinds))
 		if len(kinds) != 1 {
-			continue // DeleteOptions and the like are of every group
+			continue // DeleteOptions and others are in every group
 		}
 		used := map[string]any{}
 		collect(definition, api.Definitions, used)
@@ -90,7 +90,7 @@ func writeKubernetes(t testing.TB, folder, swagger string) {
 	}
 }
 
-// collect finds all definitions that one refers to.
+// collect finds all referenced definitions.
 func collect(part any, all map[string]map[string]any, found map[string]any) {
 	switch part := part.(type) {
 	case map[string]any:
@@ -135,7 +135,7 @@ func writeCustom(t testing.TB, folder, crd string) {
 	}
 }
 
-// closeOpen makes every object with known keys refuse others, which is what finds a misspelled one.
+// closeOpen makes every object with known keys refuse other keys, so that misspelled keys are found.
 func closeOpen(part any) {
 	switch part := part.(type) {
 	case map[string]any:
@@ -162,7 +162,7 @@ func write(t testing.TB, folder string, g groupVersionKind, schema map[string]an
 	require.NoError(t, os.WriteFile(filepath.Join(folder, g.file()), text, 0o600))
 }
 
-// conform runs kubeconform, and returns what it has against the objects.
+// conform runs kubeconform and returns its findings.
 func conform(t testing.TB, schemas, objects string) string {
 	t.Helper()
 	out, said, err := command([]byte(objects), tool(t, "kubeconform"), "-strict",

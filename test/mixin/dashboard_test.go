@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// grafanas is the part of a dashboard that the conventions are about.
+// grafanas has the parts of a dashboard with conventions.
 type grafanas struct {
 	ID            *int `json:"id"`
 	UID, Title    string
@@ -49,7 +49,7 @@ func dashboard(t *testing.T) grafanas {
 	return d
 }
 
-func TestDashboardIsOneThatCanBeProvisioned(t *testing.T) {
+func TestDashboardCanBeProvisioned(t *testing.T) {
 	require.Contains(t, readDashboard(t), "id")
 	d := dashboard(t)
 	require.Nil(t, d.ID)
@@ -75,7 +75,7 @@ func TestDashboardIsOneThatCanBeProvisioned(t *testing.T) {
 	}
 }
 
-func TestWhateverAsksAsksTheChosenSource(t *testing.T) {
+func TestEveryQueryUsesTheChosenDataSource(t *testing.T) {
 	sources := 0
 	var walk func(any)
 	walk = func(v any) {
@@ -98,7 +98,7 @@ func TestWhateverAsksAsksTheChosenSource(t *testing.T) {
 	require.Greater(t, sources, 16)
 }
 
-func TestDashboardFollowsTheWalk(t *testing.T) {
+func TestDashboardFollowsTheRequest(t *testing.T) {
 	var titles []string
 	for _, p := range dashboard(t).Panels {
 		if p.Type == "row" {
@@ -108,7 +108,7 @@ func TestDashboardFollowsTheWalk(t *testing.T) {
 	require.Equal(t, []string{"Overview", "Senders", "Intake", "Queue on disk", "In flight", "Queue", "Output", "Process"}, titles)
 }
 
-func TestPanelsSayWhatTheyShow(t *testing.T) {
+func TestPanelsHaveDescriptionsAndKnownMetrics(t *testing.T) {
 	known := exposed(t)
 	_, alerting := rulesOf(t)
 	sections := make(map[string]bool)
@@ -127,7 +127,7 @@ func TestPanelsSayWhatTheyShow(t *testing.T) {
 		require.NotEmpty(t, p.FieldConfig.Defaults.Unit, p.Title)
 		require.Equal(t, "${datasource}", p.Datasource.UID, p.Title)
 		for _, link := range p.Links {
-			require.True(t, sections[link.URL], "%s links to %s, which is no alert's", p.Title, link.URL)
+			require.True(t, sections[link.URL], "%s links to %s, which is not an alert's section", p.Title, link.URL)
 			linked[link.URL] = true
 		}
 		require.NotEmpty(t, p.Targets, p.Title)
@@ -139,12 +139,12 @@ func TestPanelsSayWhatTheyShow(t *testing.T) {
 			for _, s := range selectors(t, target.Expr) {
 				require.Equal(t, "~J", s.labels["job"], "%s: %s of any job", p.Title, s.name)
 				require.Equal(t, "~I", s.labels["instance"], "%s: %s of any instance", p.Title, s.name)
-				require.True(t, known[s.name], "%s: nothing is called %s", p.Title, s.name)
+				require.True(t, known[s.name], "%s: no metric %s", p.Title, s.name)
 			}
 		}
 	}
 	for url := range sections {
-		require.True(t, linked[url], "no panel leads to %s", url)
+		require.True(t, linked[url], "no panel links to %s", url)
 	}
 }
 
@@ -155,14 +155,15 @@ func TestPanelsDoNotOverlap(t *testing.T) {
 		require.LessOrEqual(t, g.X+g.W, 24, p.Title)
 		for x := g.X; x < g.X+g.W; x++ {
 			for y := g.Y; y < g.Y+g.H; y++ {
-				require.Empty(t, taken[[2]int{x, y}], "%s stands on another panel", p.Title)
+				require.Empty(t, taken[[2]int{x, y}], "%s overlaps another panel", p.Title)
 				taken[[2]int{x, y}] = p.Title
 			}
 		}
 	}
 }
 
-// TestTheVerdictHasTheThresholdsOfTheAlerts holds the first panel to the rules: no alert without a verdict, and the reverse.
+// TestTheVerdictHasTheThresholdsOfTheAlerts compares the first panel with the rules: every alert is in the verdict, and every
+// verdict has an alert.
 func TestTheVerdictHasTheThresholdsOfTheAlerts(t *testing.T) {
 	_, alerting := rulesOf(t)
 	for _, p := range dashboard(t).Panels {
@@ -183,5 +184,5 @@ func TestTheVerdictHasTheThresholdsOfTheAlerts(t *testing.T) {
 		}
 		return
 	}
-	require.Fail(t, "no panel called Verdict")
+	require.Fail(t, "no panel Verdict")
 }

@@ -21,12 +21,12 @@ const root = "../../"
 
 const runbooks = "https://github.com/txn2/rtbeat/blob/main/docs/runbooks.md"
 
-// exposed are the names that a scrape of rtbeat may have, with what Prometheus adds.
+// exposed has the metric names of a scrape, with Prometheus's own.
 func exposed(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{
 		"up": true, "ALERTS": true,
-		// Of client_golang's collector, which is registered beside ours.
+		// From client_golang's collector, which is registered too.
 		"process_start_time_seconds": true, "process_resident_memory_bytes": true, "process_cpu_seconds_total": true,
 	}
 	page, err := os.ReadFile(root + "docs/metrics.md") // generated from the declarations
@@ -40,13 +40,13 @@ func exposed(t *testing.T) map[string]bool {
 	return names
 }
 
-// selector is one name with its labels in an expression.
+// selector is one metric name with its labels in an expression.
 type selector struct {
 	name   string
 	labels map[string]string
 }
 
-// selectors parses an expression. The parser knows more than Prometheus does; promtool has the last word in test/monitoring.
+// selectors parses an expression. The parser accepts more than Prometheus does. promtool checks the rest in test/monitoring.
 func selectors(t *testing.T, expr string) []selector {
 	t.Helper()
 	expr = strings.NewReplacer("$__rate_interval", "1m", "$job", "J", "$instance", "I").Replace(expr)
@@ -77,7 +77,7 @@ func selectors(t *testing.T, expr string) []selector {
 	return found
 }
 
-// rule is a recording rule when it has Record, else an alert.
+// rule is a recording rule if it has Record, else an alert.
 type rule struct {
 	Record, Alert, Expr, For string
 	Labels                   map[string]string
@@ -118,7 +118,7 @@ func TestRulesSelectTheJobAndKnownNames(t *testing.T) {
 	for _, r := range append(records, alerting...) {
 		for _, s := range selectors(t, r.Expr) {
 			require.Equal(t, "rtbeat", s.labels["job"], "%s%s selects %s of other jobs", r.Record, r.Alert, s.name)
-			require.True(t, known[s.name], "%s%s: nothing is called %s", r.Record, r.Alert, s.name)
+			require.True(t, known[s.name], "%s%s: no metric %s", r.Record, r.Alert, s.name)
 		}
 	}
 }
@@ -135,7 +135,7 @@ func TestAlertsAreNamedAndExplained(t *testing.T) {
 	for _, r := range alerting {
 		require.Regexp(t, `^Rtbeat([A-Z]+[a-z0-9]+)+$`, r.Alert)
 		require.Contains(t, []string{"critical", "warning", "info"}, r.Labels["severity"], r.Alert)
-		require.Len(t, r.Labels, 1, "%s: labels of a rule make it another alert", r.Alert)
+		require.Len(t, r.Labels, 1, "%s: a rule with labels is another alert", r.Alert)
 		require.Regexp(t, `^([5-9]|1[0-5])m$`, r.For, r.Alert)
 
 		require.Regexp(t, `^[A-Zr][^{]+\.$`, r.Annotations.Summary, "%s: a static sentence", r.Alert)
@@ -144,16 +144,16 @@ func TestAlertsAreNamedAndExplained(t *testing.T) {
 	}
 }
 
-// TestAlertsOutliveAFailedScrape looks for a name without a range, as a scrape that fails takes its sample away.
+// TestAlertsOutliveAFailedScrape finds a name without a range: a failed scrape removes its sample.
 func TestAlertsOutliveAFailedScrape(t *testing.T) {
 	_, alerting := rulesOf(t)
 	ranges := regexp.MustCompile(`_over_time\([^\[]*\[\d+m\]|(rate|increase|changes)\([^\[]*\[\d+m\]|instance:[a-z0-9_:]+_rate5m`)
 	for _, r := range alerting {
-		if r.Alert == "RtbeatDown" || r.Alert == "RtbeatAbsent" { // a failed scrape is what they are about
+		if r.Alert == "RtbeatDown" || r.Alert == "RtbeatAbsent" { // these alerts are about a failed scrape
 			continue
 		}
 		left := ranges.ReplaceAllString(r.Expr, "")
-		require.NotRegexp(t, `(rtbeat|instance:rtbeat|process)_`, left, "%s looks at a single sample", r.Alert)
+		require.NotRegexp(t, `(rtbeat|instance:rtbeat|process)_`, left, "%s reads a single sample", r.Alert)
 	}
 }
 
@@ -177,15 +177,15 @@ func TestEachAlertHasItsSectionAndEachSectionItsAlert(t *testing.T) {
 		if !strings.HasPrefix(title, "Rtbeat") {
 			continue
 		}
-		require.True(t, named[title], "no alert is called %s", title)
+		require.True(t, named[title], "no alert %s", title)
 		for _, part := range []string{"**Means.**", "**Whose fault.**", "**Look at.**", "**Do.**", "**Do not.**"} {
 			require.Contains(t, body, part, title)
 		}
 	}
 }
 
-// TestRunbooksQueryWhatThereIs holds the queries of the runbooks against the names of a scrape.
-func TestRunbooksQueryWhatThereIs(t *testing.T) {
+// TestRunbooksQueryKnownMetrics checks the metric names in the runbooks' queries.
+func TestRunbooksQueryKnownMetrics(t *testing.T) {
 	text, err := os.ReadFile(root + "docs/runbooks.md")
 	require.NoError(t, err)
 	known := exposed(t)
@@ -198,21 +198,21 @@ func TestRunbooksQueryWhatThereIs(t *testing.T) {
 	for _, block := range blocks {
 		for query := range strings.Lines(block[1]) {
 			for _, s := range selectors(t, query) {
-				require.True(t, known[s.name], "nothing is called %s", s.name)
+				require.True(t, known[s.name], "no metric %s", s.name)
 			}
 		}
 	}
 	for _, name := range regexp.MustCompile(`\brtbeat_[a-z0-9_]+`).FindAllString(string(text), -1) {
-		require.True(t, known[name] || recorded(known, name), "nothing is called %s", name)
+		require.True(t, known[name] || recorded(known, name), "no metric %s", name)
 	}
 }
 
-// recorded tells whether a name is the middle of a recording rule's.
+// recorded says whether a name is the middle of a recording rule's name.
 func recorded(known map[string]bool, name string) bool {
 	return slices.ContainsFunc(slices.Collect(maps.Keys(known)), func(k string) bool { return strings.Contains(k, ":"+name+":") })
 }
 
-// unitTests are the files for promtool, as far as they are looked at here.
+// unitTests are the files for promtool, with the parts that are read here.
 func unitTests(t *testing.T) (fires, quiet map[string]int, recorded string) {
 	t.Helper()
 	files, err := filepath.Glob(root + "deploy/prometheus/tests/*.yml")
@@ -255,7 +255,7 @@ func TestEachRuleHasItsUnitTest(t *testing.T) {
 	records, alerting := rulesOf(t)
 	for _, r := range alerting {
 		require.Positive(t, fires[r.Alert+" "+r.Labels["severity"]], "no test in which %s fires as %s", r.Alert, r.Labels["severity"])
-		require.GreaterOrEqual(t, quiet[r.Alert], 2, "%s is to be quiet before it fires, and after", r.Alert)
+		require.GreaterOrEqual(t, quiet[r.Alert], 2, "%s must not fire before and after", r.Alert)
 	}
 	for _, r := range records {
 		require.Contains(t, tested, r.Record+"\n")

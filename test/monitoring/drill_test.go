@@ -17,28 +17,28 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// update writes what was seen into docs/runbooks.md instead of comparing it.
+// update writes the results into docs/runbooks.md. Without it they are compared.
 var update = flag.Bool("update", false, "write the table of the drill into docs/runbooks.md")
 
-// fault is one thing that goes wrong, and what somebody on call has to see of it. What is seen earlier or besides is of no
-// interest; what is not seen fails the drill.
+// fault is a failure, with everything that an operator must see of it. Other and earlier signs do not matter. A missing sign
+// fails the drill.
 type fault struct {
 	name     string
 	settings map[string]any
 	begin    func(w *world)
 	end      func(w *world)
-	// lasting is whether rtbeat is there afterwards, and everything as before.
+	// lasting says whether rtbeat runs on after the fault.
 	lasting bool
 
 	ready  string   // of /readyz: code, reason, and the key that decides
-	series []series // what moves
-	alerts []string // that fire, short waits instead of the shipped ones
-	page   string   // the verdict: state, and whose fault
-	line   string   // of the log, how it begins
+	series []series // the metrics that change
+	alerts []string // the firing alerts, with short waits instead of the shipped ones
+	page   string   // the verdict: state, and cause
+	line   string   // the beginning of a log line
 	level  string   // of that line
 }
 
-// series is a metric and what it does: grows, or has a value.
+// series is a metric with its change: it grows, or has a value.
 type series struct {
 	name  string
 	value float64
@@ -132,7 +132,7 @@ var faults = []fault{
 	},
 }
 
-// TestDrill takes the faults one after the other, each with an rtbeat of its own.
+// TestDrill injects one fault after the other, each with its own rtbeat.
 func TestDrill(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| what happens | `/readyz` | metrics | alerts | page | log |\n|---|---|---|---|---|---|\n")
@@ -144,7 +144,7 @@ func TestDrill(t *testing.T) {
 		})
 		table.WriteString(f.row())
 	}
-	if seen < len(faults) { // failed, or left out by -run: the table is of all or none
+	if seen < len(faults) { // a failure, or -run: the table needs all of them
 		return
 	}
 	path := filepath.Join(harness.RepoRoot, "docs", "runbooks.md")
@@ -159,10 +159,10 @@ func TestDrill(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
 		return
 	}
-	require.Equal(t, want, string(text), "the table in docs/runbooks.md is another one; `make drill UPDATE=1` writes it")
+	require.Equal(t, want, string(text), "the table in docs/runbooks.md is out of date; `make drill UPDATE=1` writes it")
 }
 
-// row is what the drill has seen: a fault gets here only when all of it was.
+// row is the drill's result for a fault whose signs were all seen.
 func (f *fault) row() string {
 	var moved []string
 	for _, s := range f.series {
@@ -179,7 +179,7 @@ func (f *fault) row() string {
 	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s: `%s…` |\n", f.name, f.ready, strings.Join(moved, "<br>"), alerts, f.page, f.level, f.line)
 }
 
-// drill lets a fault happen, looks at it with all eyes, and sees it go.
+// drill injects a fault, checks all its signs, and waits for their end.
 func (f *fault) drill(t *testing.T) {
 	t.Helper()
 	harness.FindProgram(t, "prometheus")
@@ -199,7 +199,7 @@ func (f *fault) drill(t *testing.T) {
 	for _, alert := range f.alerts {
 		w.await(alert, func() bool { return w.firing()[alert] })
 	}
-	if !f.lasting { // the line is its last one
+	if !f.lasting { // the line is the process's last one
 		f.end(w)
 	}
 	w.await("log: "+f.line, func() bool {
@@ -208,7 +208,7 @@ func (f *fault) drill(t *testing.T) {
 	})
 	if f.lasting {
 		f.end(w)
-		// Alerts on rates last as long as their ranges, which is minutes.
+		// Alerts on rates last as long as their ranges: minutes.
 		w.await("well again", func() bool { return w.ready() == wellReady && w.page() == "delivering, nobody" })
 		w.quiet()
 		w.beat.Stop()

@@ -22,7 +22,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// world is rtbeat with its sink, its senders and its Prometheus.
+// world has rtbeat, its sink, its senders and its Prometheus.
 type world struct {
 	t      *testing.T
 	sink   *lumbersink.Sink
@@ -37,12 +37,12 @@ type world struct {
 
 const (
 	drillSenders = 4
-	// seenWithin bounds how long anything may take to be seen, the verdicts and alerts that look back 30 s included.
+	// seenWithin bounds the wait for any sign, also for verdicts and alerts with a range of 30 s.
 	seenWithin = 90 * time.Second
 	instance   = "drill"
 )
 
-// newWorld starts everything, and returns when batches flow.
+// newWorld starts everything, and returns when batches are delivered.
 func newWorld(t *testing.T, settings map[string]any) *world {
 	t.Helper()
 	w := &world{t: t, ledger: harness.NewLedger(t)}
@@ -68,19 +68,19 @@ func newWorld(t *testing.T, settings map[string]any) *world {
 	return w
 }
 
-// quiet ends the load. It may be called more than once.
+// quiet ends the load. A second call does nothing.
 func (w *world) quiet() {
 	w.endFault()
 	w.endLoad()
 	w.senders.Wait()
 }
 
-// background lets something go on until the fault is over.
+// background runs a function until the fault is over.
 func (w *world) background(do func(ctx context.Context, w *world)) {
 	w.senders.Go(func() { do(w.fault, w) })
 }
 
-// send sends batches until ctx ends, each one again until it is delivered, as rtbeat's senders do.
+// send sends batches until ctx ends, each again until it is delivered, as rtbeat's senders do.
 func send(ctx context.Context, w *world, name string, messages int) {
 	for n := 0; ctx.Err() == nil; n++ {
 		b := harness.NewBatch(fmt.Sprintf("%s-%d", name, n), messages)
@@ -100,7 +100,7 @@ func flood(ctx context.Context, w *world) {
 	all.Wait()
 }
 
-// dribble sends the beginning of a body, and no more of it.
+// dribble sends the beginning of a body only.
 func dribble(ctx context.Context, w *world) {
 	for ctx.Err() == nil {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", w.beat.Addr)
@@ -114,7 +114,7 @@ func dribble(ctx context.Context, w *world) {
 	}
 }
 
-// babble sends the same wrong batch again and again.
+// babble sends the same invalid batch again and again.
 func babble(ctx context.Context, w *world) {
 	client := harness.NewClient(w.t)
 	for ctx.Err() == nil {
@@ -130,7 +130,7 @@ func (w *world) ended() {
 	require.Zero(w.t, code, "exit code")
 }
 
-// await waits for something to be seen.
+// await waits for a sign.
 func (w *world) await(what string, holds func() bool) {
 	w.t.Helper()
 	start := time.Now()
@@ -138,7 +138,7 @@ func (w *world) await(what string, holds func() bool) {
 	w.t.Logf("%s: after %.0f s", what, time.Since(start).Seconds())
 }
 
-// ready is what /readyz says: its code, its reason, and the key that decides.
+// ready is the answer of /readyz: code, reason, and the key that decides.
 func (w *world) ready() string {
 	a := w.beat.Get("/readyz")
 	said := struct{ Reason, Setting string }{Reason: "ready"}
@@ -149,7 +149,7 @@ func (w *world) ready() string {
 	return fmt.Sprint(a.Code, " ", said.Reason)
 }
 
-// page is the verdict of the status page: its state, and whose fault it is.
+// page is the verdict of the status page: its state and its cause.
 func (w *world) page() string {
 	a := w.beat.Get("/status.json")
 	var said struct{ Verdict struct{ State, Fault string } }
@@ -157,7 +157,7 @@ func (w *world) page() string {
 	return said.Verdict.State + ", " + said.Verdict.Fault
 }
 
-// firing are the alerts with short waits that fire.
+// firing has the firing alerts with short waits.
 func (w *world) firing() map[string]bool {
 	found := make(map[string]bool)
 	for alert, state := range w.p.alerts() {

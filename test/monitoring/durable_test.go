@@ -71,13 +71,13 @@ func (d *durable) during() (stop func()) {
 	return stop
 }
 
-// awaits waits until an alert is in a state; empty is neither pending nor firing.
+// awaits waits until an alert is in a state. Empty means neither pending nor firing.
 func (d *durable) awaits(alert string, state v1.AlertState) {
 	d.t.Helper()
 	harness.Await(d.t, happensWithin, alert+" is "+string(state), func() bool { return d.p.alerts()[alert+" fast "+openMetrics] == state })
 }
 
-// shows waits for what /readyz says, its code and the setting that decides, and the page.
+// shows waits for an answer of /readyz, with its code and deciding setting, and for a verdict of the page.
 func (d *durable) shows(ready, page string) {
 	d.t.Helper()
 	last := ""
@@ -96,10 +96,10 @@ func (d *durable) shows(ready, page string) {
 	})
 }
 
-// full is the phase in which the queue on disk has no room.
+// full is the phase with a full queue on disk.
 const full phase = "full"
 
-// onDisk says what the dashboard shows of durable mode. In memory mode it shows nothing.
+// onDisk has the dashboard's values for durable mode. In memory mode it shows none.
 var onDisk = map[string][]want{
 	"Queue on disk / Share of max_bytes / A":   {always(well, 0, 0.5), share(stalled, 0.3), share(full, 0.85)},
 	"Queue on disk / Share of max_bytes / B":   {always(well, 0, 0), always(stalled, 0, 0), {full, 0, 1, 1, 1}},
@@ -113,7 +113,7 @@ var onDisk = map[string][]want{
 	"Overview / Verdict / A":                   {{well, 0, 0, 0, 1}, {back, 0, 3, 0, 3}},
 }
 
-// TestDurableModeShowsWhatIsOnDisk lets the queue on disk fill up behind a Logstash that acknowledges nothing, and drain.
+// TestDurableModeShowsWhatIsOnDisk fills the queue on disk behind a Logstash that acknowledges nothing, and drains it.
 func TestDurableModeShowsWhatIsOnDisk(t *testing.T) {
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	d := newDurable(t, sink)
@@ -121,7 +121,7 @@ func TestDurableModeShowsWhatIsOnDisk(t *testing.T) {
 	d.phase(well, func() {
 		d.shows("200", "delivering, ok, nobody")
 		for alert, state := range d.p.alerts() { // ten seconds are too short for a forecast
-			require.True(t, state == v1.AlertStatePending || strings.HasPrefix(alert, "RtbeatDurableQueueFills fast"), "%s is %s, and all is well", alert, state)
+			require.True(t, state == v1.AlertStatePending || strings.HasPrefix(alert, "RtbeatDurableQueueFills fast"), "%s is %s in a healthy phase", alert, state)
 		}
 		body, _ := get(t.Context(), t, d.beat.Health, "")
 		lint(t, body)
@@ -133,7 +133,7 @@ func TestDurableModeShowsWhatIsOnDisk(t *testing.T) {
 		d.awaits("RtbeatOutputStalled", v1.AlertStateFiring)
 		d.awaits("RtbeatDurableQueueFills", v1.AlertStateFiring)
 	})
-	require.NotContains(t, d.p.alerts(), "RtbeatQueueFull fast "+openMetrics, "a backlog fills libbeat's queue, and nobody waits for it")
+	require.NotContains(t, d.p.alerts(), "RtbeatQueueFull fast "+openMetrics, "a backlog fills libbeat's queue, and no sender waits")
 
 	d.awaits("RtbeatDurableQueueFull", v1.AlertStateFiring)
 	d.shows("503 rtbeat.durable.max_bytes", "queue_full, bad, output")
@@ -165,7 +165,7 @@ func TestDurableModeShowsWhatIsOnDisk(t *testing.T) {
 	d.beat.Stop()
 }
 
-// agrees holds the page, the metrics and the ledger against each other, while nothing is stored nor delivered.
+// agrees compares the page, the metrics and the ledger, while nothing is stored or delivered.
 func (d *durable) agrees() {
 	d.t.Helper()
 	var status struct {
@@ -196,7 +196,7 @@ func (d *durable) agrees() {
 	require.InDelta(d.t, files, page.FileBytes.Value, 0, "the lock is empty")
 }
 
-// TestDurableModeShowsWhatFails has a batch that a processor fails on, and then a directory that cannot be written.
+// TestDurableModeShowsWhatFails has a batch at which a processor fails, and then a directory that cannot be written.
 func TestDurableModeShowsWhatFails(t *testing.T) {
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	d := newDurable(t, sink, map[string]any{
@@ -209,7 +209,7 @@ func TestDurableModeShowsWhatFails(t *testing.T) {
 	d.awaits("RtbeatDurableRetries", v1.AlertStateFiring)
 	d.shows("200", "retrying, warn, output")
 	require.Equal(t, 1, int(d.beat.Metric("rtbeat_queue_retrying_batches")))
-	require.Positive(t, d.beat.Metric("rtbeat_queue_delivered_bytes_total"), "others are delivered")
+	require.Positive(t, d.beat.Metric("rtbeat_queue_delivered_bytes_total"), "other batches are delivered")
 	require.Greater(t, d.beat.Metric("rtbeat_queue_oldest_seconds"), 10.0)
 
 	sink.SetPolicy(lumbersink.Never()) // the queue grows, and needs a new file

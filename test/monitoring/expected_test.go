@@ -7,25 +7,25 @@ import (
 	"slices"
 )
 
-// phase is a state in which rtbeat is during the story.
+// phase is a state of rtbeat in the story.
 type phase string
 
 const (
-	well    phase = "well"    // senders as they should be, a sink that acknowledges
-	trouble phase = "trouble" // besides, senders that do everything wrong, and more of them than connections
+	well    phase = "well"    // good senders, and a sink that acknowledges
+	trouble phase = "trouble" // also senders that make every mistake, and more of them than connections
 	stalled phase = "stalled" // the sink takes events and acknowledges none
 	back    phase = "back"    // the sink's connections were cut, and it acknowledges again
 	gone    phase = "gone"    // rtbeat has stopped
 )
 
-// want is what a query has to show in a phase: the least and the most of all of its values.
+// want is the result of a query in a phase: the minimum and the maximum of all its values.
 type want struct {
 	in                   phase
 	leastFrom, leastUpTo float64
 	mostFrom, mostUpTo   float64
 }
 
-// always is between two numbers all the time.
+// always is between two numbers at all times.
 func always(in phase, from, upTo float64) want { return want{in, from, upTo, from, upTo} }
 
 // reaches is never below 0, and above a number at least once.
@@ -33,18 +33,18 @@ func reaches(in phase, above float64) want {
 	return want{in, 0, math.Inf(1), math.Nextafter(above, math.Inf(1)), math.Inf(1)}
 }
 
-// share is never below 0 nor above 1, and above a number at least once.
+// share is always between 0 and 1, and above a number at least once.
 func share(in phase, above float64) want {
 	return want{in, 0, 1, math.Nextafter(above, 1), 1}
 }
 
-// holds says whether the values of all series of a query are what is wanted.
+// holds says whether the values of all series of a query match.
 func (w want) holds(found map[string][]float64) (least, most float64, ok bool) {
 	var all []float64
 	for _, values := range found {
 		all = append(all, values...)
 	}
-	all = slices.DeleteFunc(all, math.IsNaN) // a quantile of nothing, at the edge of a phase
+	all = slices.DeleteFunc(all, math.IsNaN) // a quantile without samples, at the edge of a phase
 	if len(all) == 0 {
 		return math.NaN(), math.NaN(), false
 	}
@@ -52,7 +52,7 @@ func (w want) holds(found map[string][]float64) (least, most float64, ok bool) {
 	return least, most, least >= w.leastFrom && least <= w.leastUpTo && most >= w.mostFrom && most <= w.mostUpTo
 }
 
-// Limits of the rtbeat of the story.
+// Limits of the story's rtbeat.
 const (
 	maxConnections = 24
 	queueEvents    = 64
@@ -61,9 +61,9 @@ const (
 	days90         = 90 * 24 * 60 * 60
 )
 
-// expected says for each query of the dashboard what it shows, and when. Both ways of scraping show the same rtbeat, so
-// that sums are twice what it has. On a machine that is busy a scrape may take longer than its second and fail; what shows
-// that shows it for a moment.
+// expected has the values of each query of the dashboard, by phase. Both ways of scraping show the same rtbeat, so that sums are
+// doubled. On a busy machine a scrape may take longer than its second and fail. Queries about failed scrapes show that for a
+// moment.
 var expected = map[string][]want{
 	"Overview / Verdict / A":                      {{well, 0, 0, 0, 4}, reaches(stalled, 2.5), always(gone, 4, 4)},
 	"Overview / Instances down / A":               {{well, 0, 0, 0, 1}, always(gone, 2, 2)},
@@ -132,8 +132,8 @@ var expected = map[string][]want{
 	"Process / Version / A":                            {always(well, 2, 2)},
 }
 
-// recorded says the same for the recording rules. Their ranges of 5 minutes hold the whole story, so that what came before
-// is still in them.
+// recorded has the values of the recording rules. Their ranges of 5 minutes cover the whole story, so that earlier phases are
+// still in them.
 var recorded = map[string][]want{
 	"instance:rtbeat_batches:rate5m":                  {reaches(well, 1)},
 	"instance:rtbeat_messages:rate5m":                 {reaches(well, 10)},

@@ -15,7 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// rules are the groups of a rule file, as far as they are changed or asked for here.
+// rules are the groups of a rule file, with the parts that are read or changed here.
 type rules struct {
 	Groups []struct {
 		Name  string
@@ -47,12 +47,12 @@ func (r rules) records() map[string]string {
 
 var (
 	gaugeRange = regexp.MustCompile(`((?:max|min)_over_time\([^\[]*)\[\d+m\]`)
-	// Counters are looked at over 5 and more minutes: those that began before it ended would go on for as long.
+	// Counters have ranges of 5 minutes and more. An alert on them lasts as long after its cause.
 	counterRange = regexp.MustCompile(`((?:rate|increase)\([^\[]*)\[\d+m\]`)
 )
 
-// fastRules writes the alerts once more, with short waits and ranges and a label of their own, so that a story sees them
-// fire and end. The expressions are otherwise the same.
+// fastRules copies the alerts with short waits and ranges and their own label, so that a story sees them fire and end. The
+// expressions are otherwise the same.
 func fastRules(t testing.TB) string {
 	t.Helper()
 	var alerts []map[string]any
@@ -77,14 +77,14 @@ func fastRules(t testing.TB) string {
 	return path
 }
 
-// query is one target of a panel as Grafana sends it.
+// query is one target of a panel, as Grafana sends it.
 type query struct {
 	key     string // row / panel / refId
 	expr    string
 	instant bool
 }
 
-// panels are all queries of the dashboard with Grafana's variables filled in: all jobs, all instances, and a range of five
+// panels has all queries of the dashboard with values for Grafana's variables: all jobs, all instances, and a range of five
 // scrapes.
 func panels(t testing.TB) []query {
 	t.Helper()
@@ -109,7 +109,7 @@ func panels(t testing.TB) []query {
 		}
 		for _, target := range p.Targets {
 			expr := fill.Replace(target.Expr)
-			require.NotContains(t, expr, "$", "a variable that nobody fills in")
+			require.NotContains(t, expr, "$", "a variable without a value")
 			found = append(found, query{row + " / " + p.Title + " / " + target.RefID, expr, target.Instant})
 		}
 	}

@@ -1,7 +1,7 @@
 //go:build monitoring || drill
 
-// Package monitoring holds rules and dashboard against what they are for: a real Prometheus scrapes the real binary while it
-// is well, ill and gone, and every query has to show it.
+// Package monitoring tests rules and dashboard: a real Prometheus scrapes the real binary while it is healthy, disturbed and
+// stopped, and every query must show that.
 package monitoring
 
 import (
@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(harness.Run(m)) }
 
-// deploy is a file under deploy.
+// deploy is the path of a file under deploy.
 func deploy(t testing.TB, path string) string {
 	t.Helper()
 	whole, err := filepath.Abs(filepath.Join(harness.RepoRoot, "deploy", path))

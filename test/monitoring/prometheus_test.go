@@ -25,16 +25,16 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// startWithin bounds how long Prometheus may take to be ready on a loaded machine.
+// startWithin bounds Prometheus's start on a loaded machine.
 const startWithin = 30 * time.Second
 
-// prometheus is a real one that scrapes each second.
+// prometheus is a real Prometheus that scrapes each second.
 type prometheus struct {
 	t   testing.TB
 	api v1.API
 }
 
-// scrape is one way to a target.
+// scrape is one way to reach a target.
 type scrape struct{ name, addr string }
 
 // startPrometheus runs Prometheus until the test ends. All scrapes have the job that the rules select.
@@ -69,7 +69,7 @@ func startPrometheus(t testing.TB, scrapes []scrape, ruleFiles []string, flags .
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("what Prometheus said:\n%s", &log)
+			t.Logf("Prometheus's output:\n%s", &log)
 		}
 	})
 
@@ -95,7 +95,7 @@ func (p *prometheus) context() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(p.t.Context(), 10*time.Second)
 }
 
-// series are the values of each series of a query, by its labels.
+// series has the values of each series of a query, by its labels.
 func (p *prometheus) series(expr string, from, to time.Time) map[string][]float64 {
 	p.t.Helper()
 	ctx, cancel := p.context()
@@ -114,7 +114,7 @@ func (p *prometheus) series(expr string, from, to time.Time) map[string][]float6
 	return found
 }
 
-// alerts are those that are pending or firing: name, variant and instance, and their state.
+// alerts has the pending and firing alerts: name, variant and instance, with their state.
 func (p *prometheus) alerts() map[string]v1.AlertState {
 	p.t.Helper()
 	ctx, cancel := p.context()
@@ -153,7 +153,7 @@ func (p *prometheus) healthy() {
 	require.Positive(p.t, n)
 }
 
-// freePort is one for the admin listener, where 0 is none at all.
+// freePort is a port for the admin listener, where 0 means no listener.
 func freePort(t testing.TB) int {
 	t.Helper()
 	_, text, _ := strings.Cut(harness.DeadAddress(t), ":")

@@ -13,7 +13,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// promtool runs it to its end, which must be a good one. It says what it found on either of its outputs.
+// promtool runs promtool to its end and requires success. It returns both outputs.
 func promtool(t testing.TB, stdin []byte, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), harness.FindProgram(t, "promtool"), args...)
@@ -29,7 +29,7 @@ func TestPromtoolAcceptsTheRules(t *testing.T) {
 
 func TestPromtoolAcceptsTheExampleConfiguration(t *testing.T) {
 	out := promtool(t, nil, "check", "config", "--lint-fatal", deploy(t, "prometheus/scrape.yml"))
-	require.Contains(t, out, "1 rule files found", "the example is to load the rules")
+	require.Contains(t, out, "1 rule files found", "the example must load the rules")
 }
 
 func TestAlertsFireWhenTheyShould(t *testing.T) {
@@ -39,9 +39,9 @@ func TestAlertsFireWhenTheyShould(t *testing.T) {
 	t.Log(promtool(t, nil, append([]string{"test", "rules"}, files...)...))
 }
 
-// lint is what promtool makes of a scrape. The old names of counters are no counters to it, so that they pass.
+// lint returns promtool's findings for a scrape. promtool does not take counters with old names for counters, so they pass.
 func lint(t testing.TB, body []byte) {
 	t.Helper()
 	require.Contains(t, string(body), "rtbeat_answers_total")
-	require.Empty(t, promtool(t, body, "check", "metrics"), "promtool has something to say of the metrics")
+	require.Empty(t, promtool(t, body, "check", "metrics"), "promtool has findings")
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// way stands between Prometheus and rtbeat and notes in which format they spoke.
+// way is a proxy between Prometheus and rtbeat that records the format of the scrapes.
 type way struct {
 	addr string
 
@@ -23,7 +23,7 @@ type way struct {
 	formats map[string]bool
 }
 
-// newWay passes scrapes on. accept replaces what Prometheus asks for; empty leaves it.
+// newWay passes scrapes on. accept replaces Prometheus's Accept header; empty keeps it.
 func newWay(t testing.TB, target, accept string) *way {
 	t.Helper()
 	u, err := url.Parse("http://" + target)
@@ -44,7 +44,7 @@ func newWay(t testing.TB, target, accept string) *way {
 			w.formats[r.Header.Get("Content-Type")] = true
 			return nil
 		},
-		// rtbeat being gone is part of the story.
+		// In one phase of the story rtbeat has stopped.
 		ErrorHandler: func(rw http.ResponseWriter, _ *http.Request, _ error) { rw.WriteHeader(http.StatusBadGateway) },
 	}
 	server := httptest.NewServer(proxy)
@@ -57,7 +57,7 @@ func newWay(t testing.TB, target, accept string) *way {
 	return w
 }
 
-// spoke are the content types of the answers.
+// spoke has the content types of the answers.
 func (w *way) spoke() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -68,7 +68,7 @@ func (w *way) spoke() []string {
 	return all
 }
 
-// get is a scrape of one's own.
+// get is a scrape by the test.
 func get(ctx context.Context, t testing.TB, addr, accept string) (body []byte, contentType string) {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}

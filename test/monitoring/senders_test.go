@@ -28,7 +28,7 @@ import (
 
 const token = "a-token-of-the-test"
 
-// certificate writes a certificate for 127.0.0.1 that ends in 90 days, and its key.
+// certificate writes a certificate for 127.0.0.1 that expires in 90 days, and its key.
 func certificate(t testing.TB) (certFile, keyFile string, pool *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -53,7 +53,7 @@ func certificate(t testing.TB) (certFile, keyFile string, pool *x509.CertPool) {
 	return certFile, keyFile, pool
 }
 
-// senders post until the test ends, or until they are stopped.
+// senders post until the test ends, or until end is called.
 type senders struct {
 	t         testing.TB
 	name      string // of their messages
@@ -75,7 +75,7 @@ func newSenders(t testing.TB, addr string, pool *x509.CertPool) *senders {
 	return s
 }
 
-// end stops them and waits.
+// end stops the senders and waits for them.
 func (s *senders) end() {
 	s.stop()
 	s.wg.Wait()
@@ -87,7 +87,7 @@ func (s *senders) post(ctx context.Context, token string, body []byte) harness.A
 	return s.client.PostTo(ctx, "https://"+s.addr+"/in", http.Header{"Authorization": {"Bearer " + token}}, body)
 }
 
-// good are senders that repeat a batch until it is delivered, as rxtx does.
+// good senders repeat a batch until it is delivered, as rxtx does.
 func (s *senders) good(number int) {
 	for i := range number {
 		s.wg.Go(func() {
@@ -102,7 +102,7 @@ func (s *senders) good(number int) {
 	}
 }
 
-// bad does everything, a few times a second, that a sender may do wrong.
+// bad senders make every mistake of a sender a few times a second.
 func (s *senders) bad(ctx context.Context) {
 	for n := 0; ctx.Err() == nil; n++ {
 		repeated := harness.NewBatch(fmt.Sprintf("repeated-%d", n), 2)
@@ -117,7 +117,7 @@ func (s *senders) bad(ctx context.Context) {
 	}
 }
 
-// knock speaks plain HTTP to a port that speaks TLS.
+// knock speaks plain HTTP to a TLS port.
 func (s *senders) knock(ctx context.Context) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", s.addr)
@@ -130,8 +130,8 @@ func (s *senders) knock(ctx context.Context) {
 	_, _ = conn.Read(make([]byte, 1))
 }
 
-// crowd opens more connections than there may be, and keeps them.
-func (s *senders) crowd(ctx context.Context, number int) {
+// fill opens more connections than allowed, and keeps them.
+func (s *senders) fill(ctx context.Context, number int) {
 	var conns []net.Conn
 	defer func() {
 		for _, c := range conns {
@@ -149,7 +149,7 @@ func (s *senders) crowd(ctx context.Context, number int) {
 	}
 }
 
-// during runs a sender beside the story until the returned function is called.
+// during runs a sender until the returned function is called.
 func (s *senders) during(what func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	done := make(chan struct{})

@@ -19,15 +19,15 @@ import (
 )
 
 const (
-	// phaseLasts is enough for the ranges of 5 s to hold nothing but the phase, and then some.
+	// phaseLasts is longer than the ranges of 5 s.
 	phaseLasts = 8 * time.Second
-	// settles is the part of a phase in which ranges still hold what was before it.
+	// settles is the part of a phase in which ranges still reach back to the phase before.
 	settles = 6 * time.Second
-	// happensWithin bounds whatever is waited for on a loaded machine.
+	// happensWithin bounds each wait on a loaded machine.
 	happensWithin = 60 * time.Second
 )
 
-// Both ways in which this Prometheus scrapes.
+// The two ways of scraping.
 const (
 	openMetrics = "openmetrics"
 	textFormat  = "text"
@@ -40,11 +40,11 @@ type story struct {
 	t    testing.TB
 	p    *prometheus
 	time map[phase][2]time.Time
-	// wrong is what did not show what it should: all of it, as a story takes a minute.
+	// wrong collects all failures of a story, because a story takes a minute.
 	wrong []string
 }
 
-// phase lets a state last, and notes when it did.
+// phase lasts for a while, and records its time.
 func (s *story) phase(name phase, until func()) {
 	from := time.Now()
 	harness.Pause(s.t.Context(), settles)
@@ -53,13 +53,13 @@ func (s *story) phase(name phase, until func()) {
 	if until != nil {
 		until()
 	}
-	if name == stalled { // what it begins with is part of it: the queue fills up
+	if name == stalled { // the phase includes its beginning: the queue fills
 		settled = from.Add(settles)
 	}
 	s.time[name] = [2]time.Time{settled, time.Now().Add(-time.Second)}
 }
 
-// alert waits until an alert of both instances is in a state; empty is neither pending nor firing.
+// alert waits until an alert of both instances is in a state. Empty means neither pending nor firing.
 func (s *story) alert(name string, state v1.AlertState) {
 	s.t.Helper()
 	harness.Await(s.t, happensWithin, name+"is "+string(state), func() bool {
@@ -94,8 +94,8 @@ func TestEveryQueryShowsWhatHappens(t *testing.T) {
 
 	load.good(4)
 	s.phase(well, func() {
-		for name, state := range p.alerts() { // a scrape that fails is not an instance that is down yet
-			require.True(t, strings.HasPrefix(name, "RtbeatDown ") && state == v1.AlertStatePending, "%s is %s, and all is well", name, state)
+		for name, state := range p.alerts() { // one failed scrape does not yet mean that an instance is down
+			require.True(t, strings.HasPrefix(name, "RtbeatDown ") && state == v1.AlertStatePending, "%s is %s in a healthy phase", name, state)
 		}
 		for _, format := range []string{"", "text/plain;version=0.0.4"} {
 			body, _ := get(t.Context(), t, beat.Health, format)
@@ -103,16 +103,16 @@ func TestEveryQueryShowsWhatHappens(t *testing.T) {
 		}
 	})
 
-	endBad, endCrowd := load.during(load.bad), load.during(func(ctx context.Context) { load.crowd(ctx, 4) })
+	endBad, endFill := load.during(load.bad), load.during(func(ctx context.Context) { load.fill(ctx, 4) })
 	s.phase(trouble, func() {
 		for _, name := range []string{"RtbeatSenderBlocked", "RtbeatSenderUnauthorized", "RtbeatConnectionsDisplaced", "RtbeatTLSHandshakesFail"} {
 			s.alert(name+" fast ", v1.AlertStateFiring)
 		}
 	})
 	endBad()
-	endCrowd()
+	endFill()
 
-	more := newSenders(t, beat.Addr, pool) // enough for the queue and the line behind it
+	more := newSenders(t, beat.Addr, pool) // enough for libbeat's queue and the queue
 	more.name = "more"
 	sink.SetPolicy(lumbersink.Never())
 	more.good(12)
@@ -120,7 +120,7 @@ func TestEveryQueryShowsWhatHappens(t *testing.T) {
 		s.alert(stalledAlert, v1.AlertStateFiring)
 		s.alert("RtbeatAnswersFail fast ", v1.AlertStateFiring)
 		s.alert("RtbeatQueueFull fast ", v1.AlertStateFiring)
-		require.Equal(t, v1.AlertStatePending, p.alerts()["RtbeatOutputStalled  "+openMetrics], "the alert as it is shipped waits for 5 minutes")
+		require.Equal(t, v1.AlertStatePending, p.alerts()["RtbeatOutputStalled  "+openMetrics], "the shipped alert waits for 5 minutes")
 	})
 	more.end()
 
@@ -136,7 +136,7 @@ func TestEveryQueryShowsWhatHappens(t *testing.T) {
 	s.phase(gone, func() { s.alert("RtbeatDown fast ", v1.AlertStateFiring) })
 
 	p.healthy()
-	require.Equal(t, []string{"application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"}, open.spoke(), "what Prometheus asks for")
+	require.Equal(t, []string{"application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"}, open.spoke(), "Prometheus's Accept header")
 	for _, format := range text.spoke() {
 		require.True(t, strings.HasPrefix(format, "text/plain; version=0.0.4"), format)
 	}
@@ -151,11 +151,11 @@ func TestEveryQueryShowsWhatHappens(t *testing.T) {
 	native.quantiles()
 }
 
-// quantiles are asked of a Prometheus that scrapes native histograms, and then has no classic buckets.
+// quantiles queries a Prometheus that scrapes native histograms, and so has no classic buckets.
 func (s *story) quantiles() {
 	s.t.Helper()
 	during := s.time[well]
-	require.Empty(s.t, s.p.series("rtbeat_ack_duration_seconds_bucket", during[0], during[1]), "otherwise this proves nothing")
+	require.Empty(s.t, s.p.series("rtbeat_ack_duration_seconds_bucket", during[0], during[1]), "the test needs native histograms")
 	asked := 0
 	for _, q := range panels(s.t) {
 		if strings.Contains(q.expr, "histogram_quantile") {
@@ -174,7 +174,7 @@ func (s *story) quantiles() {
 	require.Empty(s.t, s.wrong)
 }
 
-// queries holds each query of the dashboard against what it has to show.
+// queries checks each query of the dashboard.
 func (s *story) queries() {
 	s.t.Helper()
 	all := panels(s.t)
@@ -193,7 +193,7 @@ func (s *story) queries() {
 	}
 }
 
-// recordings does the same for the recording rules, and for both ways of scraping alone.
+// recordings checks the recording rules, for each way of scraping.
 func (s *story) recordings() {
 	s.t.Helper()
 	records := shippedRules(s.t).records()

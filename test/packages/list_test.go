@@ -34,7 +34,7 @@ const golden = "testdata/files.txt"
 type file struct {
 	mode         fs.FileMode
 	owner, group string
-	config       bool // an upgrade keeps what the operator wrote
+	config       bool // an upgrade keeps the operator's changes
 	at           time.Time
 }
 
@@ -49,11 +49,11 @@ func (f file) String() string {
 	return fmt.Sprintf("%s %s:%s %s", f.mode, f.owner, f.group, kind)
 }
 
-// TestFiles compares what the packages hold with testdata/files.txt: path, mode, owner and kind of each. A change there
-// is a change for everybody who has rtbeat installed.
+// TestFiles compares the packages with testdata/files.txt: path, mode, owner and kind of each file. A change there changes every
+// installation.
 func TestFiles(t *testing.T) {
 	lists := map[string]map[string]file{"deb": debFiles(t), "rpm": rpmFiles(t), "apk": apkFiles(t)}
-	in := map[string][]string{} // the formats that have a line
+	in := map[string][]string{} // the formats with this line
 	for _, format := range formats {
 		require.Greater(t, len(lists[format]), 10, format)
 		for name, f := range lists[format] {
@@ -73,7 +73,7 @@ func TestFiles(t *testing.T) {
 	require.Equal(t, read(t, golden), got.String(), "go test -tags packages ./test/packages -run TestFiles -update writes the list")
 }
 
-// TestTimes sees that all files have the time of the commit, so that the package is the same whenever it is built.
+// TestTimes requires that all files have the time of the commit, so that every build makes the same package.
 func TestTimes(t *testing.T) {
 	want := strings.TrimSpace(said(t, root+"/scripts/committime.sh"))
 	for format, files := range map[string]map[string]file{"deb": debFiles(t), "rpm": rpmFiles(t), "apk": apkFiles(t)} {
@@ -91,7 +91,7 @@ func debFiles(t testing.TB) map[string]file {
 	files := fromTar(t, bytes.NewReader(data))
 	for _, name := range configs {
 		f, has := files[name]
-		require.True(t, has, "%s is a conffile and not there", name)
+		require.True(t, has, "%s is a conffile, and missing", name)
 		f.config = true
 		files[name] = f
 	}
@@ -106,12 +106,12 @@ func apkFiles(t testing.TB) map[string]file {
 	r, err := gzip.NewReader(opened)
 	require.NoError(t, err)
 	files := fromTar(t, r)
-	// apk keeps whatever lies below etc, and has no mark for it.
+	// apk keeps all changed files below etc, without a mark.
 	for name, f := range files {
 		f.config = strings.HasPrefix(name, "/etc/")
 		files[name] = f
 	}
-	// The control part has no time of its own; the scripts in it do.
+	// The control part has no time. Its scripts have one.
 	delete(files, "/.PKGINFO")
 	return files
 }

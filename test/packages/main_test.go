@@ -1,7 +1,6 @@
 //go:build packages
 
-// Package packages looks into the deb, rpm and apk that `make packages` has built: what is in them, for whom, and what
-// their scripts do.
+// Package packages tests the deb, rpm and apk of `make packages`: files, owners and scripts.
 package packages
 
 import (
@@ -19,13 +18,13 @@ import (
 )
 
 const (
-	// root is where the module starts; go test runs with the package's directory as its working directory.
+	// root is the module's directory; go test runs with the package's directory as its working directory.
 	root = "../.."
 )
 
 var formats = []string{"deb", "rpm", "apk"}
 
-// pkg is the path of the one package of a format.
+// pkg is the path of a format's package. There must be exactly one.
 func pkg(t testing.TB, format string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(root, "build/packages/rtbeat_*."+format))
@@ -36,7 +35,7 @@ func pkg(t testing.TB, format string) string {
 	return path
 }
 
-// asRoot skips what only root can try: files of other users, another root folder.
+// asRoot skips a test that needs root: for files of other users, or for another root folder.
 func asRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() == 0 {
@@ -45,7 +44,7 @@ func asRoot(t testing.TB) {
 	harness.Missing(t, "this test needs root")
 }
 
-// said is what a program printed, on both outputs, if it ended well.
+// said is the output of a program, which must succeed.
 func said(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), harness.FindProgram(t, name), args...)
@@ -56,7 +55,7 @@ func said(t testing.TB, name string, args ...string) string {
 	return string(out) + stderr.String()
 }
 
-// unpacked is the tree that the deb puts into the system.
+// unpacked is the file tree of the deb.
 func unpacked(t testing.TB) string {
 	t.Helper()
 	tree := t.TempDir()

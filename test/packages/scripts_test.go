@@ -18,7 +18,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// names are what the formats call the scripts.
+// names are the formats' names of the scripts.
 var names = map[string]struct{ deb, rpm, apk string }{
 	"preinstall":  {"preinst", "PREIN", ".pre-install"},
 	"postinstall": {"postinst", "POSTIN", ".post-install"},
@@ -43,8 +43,7 @@ func TestScriptsAreSound(t *testing.T) {
 	said(t, "shellcheck", root+"/deploy/packages/wrapper")
 }
 
-// TestScripts runs them as dpkg, rpm and apk do, in a root of their own with nothing but busybox and programs that write
-// down how they are called.
+// TestScripts runs the scripts as dpkg, rpm and apk do, in a root folder with only busybox and programs that record their calls.
 func TestScripts(t *testing.T) {
 	const (
 		reload  = "systemctl daemon-reload\n"
@@ -59,10 +58,10 @@ func TestScripts(t *testing.T) {
 	for name, test := range map[string]struct {
 		script  string
 		args    []string
-		have    []string // the programs that this system has
-		user    bool     // it has the user
-		stopped bool     // systemd is installed and does not run, as in an image that is being built
-		broken  bool     // the service does not come up
+		have    []string // the programs of this system
+		user    bool     // the user exists
+		stopped bool     // systemd is installed and does not run, as during the build of an image
+		broken  bool     // the service does not start
 		want    string
 		gone    bool // data and logs
 	}{
@@ -103,14 +102,14 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// TestWrapper sees that root calls the program as the user of the service, with the folders of the package.
+// TestWrapper requires that root runs the program as the service's user, with the folders of the package.
 func TestWrapper(t *testing.T) {
 	require.Equal(t, "setpriv --reuid=rtbeat --regid=rtbeat --init-groups -- /usr/share/rtbeat/bin/rtbeat --path.home /usr/share/rtbeat "+
 		"--path.config /etc/rtbeat --path.data /var/lib/rtbeat --path.logs /var/log/rtbeat test config\n",
 		newSystem(t, []string{"setpriv"}, true, false).run("wrapper", "test", "config"))
 }
 
-// system is a root folder with data of a rtbeat that ran there.
+// system is a root folder with data of an earlier rtbeat.
 type system struct {
 	t    *testing.T
 	root string
@@ -151,7 +150,7 @@ func (s system) write(name, text string) {
 	require.NoError(s.t, os.WriteFile(path, []byte(text), 0o755))
 }
 
-// run returns what the script called.
+// run returns the calls of the script.
 func (s system) run(script string, args ...string) string {
 	s.t.Helper()
 	s.write("script", read(s.t, root+"/deploy/packages/"+script))
@@ -159,7 +158,7 @@ func (s system) run(script string, args ...string) string {
 	cmd.Env = []string{"PATH=/bin"}
 	out, err := cmd.CombinedOutput()
 	require.NoError(s.t, err, "%s", out)
-	require.Empty(s.t, string(out), "a good script says nothing")
+	require.Empty(s.t, string(out), "output of the script")
 	return read(s.t, filepath.Join(s.root, "calls"))
 }
 

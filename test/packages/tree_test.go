@@ -24,7 +24,7 @@ func TestBinaryIsStatic(t *testing.T) {
 	require.NoError(t, err)
 	defer f.Close()
 	for _, program := range f.Progs {
-		require.NotEqual(t, elf.PT_INTERP, program.Type, "it asks for a dynamic linker")
+		require.NotEqual(t, elf.PT_INTERP, program.Type, "the binary needs a dynamic linker")
 	}
 	libraries, err := f.ImportedLibraries()
 	require.NoError(t, err)
@@ -34,16 +34,16 @@ func TestBinaryIsStatic(t *testing.T) {
 func TestVersionIsThatOfThePackage(t *testing.T) {
 	version := strings.TrimSpace(said(t, root+"/scripts/version.sh"))
 	require.Contains(t, said(t, filepath.Join(unpacked(t), binary), "version"), "rtbeat version "+version+" ")
-	debian := strings.Replace(version, "-", "~", 1) // a prerelease comes before its release
+	debian := strings.Replace(version, "-", "~", 1) // a prerelease sorts before its release
 	require.Equal(t, debian, strings.TrimSpace(said(t, "dpkg-deb", "-f", pkg(t, "deb"), "Version")))
 	require.Equal(t, debian, said(t, "rpm", "-qp", "--qf", "%{VERSION}", pkg(t, "rpm")))
 }
 
-// TestConfigurationAsInstalled runs "test config" as the service does: as a user of its own, on files with the modes and
-// owners of the package. libbeat refuses a configuration that others may write to.
+// TestConfigurationAsInstalled runs "test config" as the service does: as its own user, on files with the modes and owners of the
+// package. libbeat refuses a configuration that others may write.
 func TestConfigurationAsInstalled(t *testing.T) {
 	asRoot(t)
-	const uid = 54321 // nobody's
+	const uid = 54321 // no user of the machine
 	tree := unpacked(t)
 	require.NoError(t, os.Chmod(tree, 0o755))
 	for dir := filepath.Dir(tree); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
@@ -78,7 +78,7 @@ func TestConfigurationAsInstalled(t *testing.T) {
 	require.Contains(t, out, "can only be writable by the owner")
 }
 
-// TestCompletions asks the binary for what the shells ask it, with the flags that the wrapper puts in front.
+// TestCompletions asks the binary as shells do, with the wrapper's flags first.
 func TestCompletions(t *testing.T) {
 	tree := unpacked(t)
 	said(t, "bash", "-n", tree+"/usr/share/bash-completion/completions/rtbeat")
@@ -107,19 +107,19 @@ func TestManPagesAreWhole(t *testing.T) {
 	}
 }
 
-// TestUnits holds the units against the tree of the package: a program in another folder is an error of the unit.
+// TestUnits checks the units with the file tree of the package: a wrong path of a program is an error of the unit.
 func TestUnits(t *testing.T) {
 	tree := unpacked(t)
 	units, err := filepath.Glob(tree + "/usr/lib/systemd/system/rtbeat.*")
 	require.NoError(t, err)
 	require.NotEmpty(t, units)
-	// What every system has, and the units call.
+	// Programs of every system that the units call.
 	require.NoError(t, os.MkdirAll(tree+"/bin", 0o755))
 	require.NoError(t, os.WriteFile(tree+"/bin/sh", nil, 0o755))
 	for _, unit := range units {
 		name := filepath.Base(unit)
 		require.Empty(t, said(t, "systemd-analyze", "verify", "--root="+tree, "--man=no", "--recursive-errors=no", name))
 	}
-	// Its own words for a score of 2.0, from 0 to 10.
+	// systemd's term for a score of 2.0, from 0 to 10.
 	said(t, "systemd-analyze", "security", "--offline=true", "--threshold=20", "--root="+tree, "rtbeat.service")
 }

@@ -29,7 +29,7 @@ type entry struct {
 	data  []byte
 }
 
-// TestArchives opens the archive of each platform and looks at everything in it.
+// TestArchives checks every file in the archive of each platform.
 func TestArchives(t *testing.T) {
 	for _, platform := range platforms {
 		t.Run(platform, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestArchives(t *testing.T) {
 	}
 }
 
-// serviceFiles are what runs rtbeat as a service of that system.
+// serviceFiles run rtbeat as a service on each system.
 func serviceFiles(t testing.TB, platform string) []string {
 	t.Helper()
 	system, _, _ := strings.Cut(platform, "/")
@@ -86,14 +86,14 @@ func serviceFiles(t testing.TB, platform string) []string {
 	return names
 }
 
-// traceless sees that nothing tells of the machine that built it.
+// traceless requires that no byte names the build machine.
 func traceless(t testing.TB, name string, data []byte) {
 	t.Helper()
 	host, err := os.Hostname()
 	require.NoError(t, err)
 	checkout := said(t, repository, "git", "rev-parse", "--show-toplevel")
 	traces := append([]string{made.folder, checkout}, strings.Fields(said(t, ".", "go", "env", "GOMODCACHE", "GOCACHE", "GOPATH"))...)
-	if len(host) > 6 { // a shorter name is in a hundred megabytes by chance
+	if len(host) > 6 { // a shorter name occurs in a hundred megabytes by chance
 		traces = append(traces, host)
 	}
 	for _, trace := range traces {
@@ -102,7 +102,7 @@ func traceless(t testing.TB, name string, data []byte) {
 	}
 }
 
-// open reads a whole archive. All of it lies in one folder, whose name is left out.
+// open reads a whole archive. All files are in one folder, whose name is left out.
 func open(t testing.TB, file string) map[string]entry {
 	t.Helper()
 	if strings.HasSuffix(file, ".zip") {
@@ -144,7 +144,7 @@ func unzip(t testing.TB, file string) map[string]entry {
 func inner(t testing.TB, file, name string) string {
 	t.Helper()
 	in, has := strings.CutPrefix(name, "rtbeat-"+made.version+"/")
-	require.True(t, has, "%s of %s would not be unpacked into a folder of its own", name, file)
+	require.True(t, has, "%s of %s is outside of the archive's folder", name, file)
 	return in
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// checkBinary looks at a binary as its system would, and at what Go noted in it.
+// checkBinary reads a binary as its system would, with the notes of Go in it.
 func checkBinary(t testing.TB, platform string, data []byte) {
 	t.Helper()
 	system, arch, _ := strings.Cut(platform, "/")
@@ -27,7 +27,7 @@ func checkBinary(t testing.TB, platform string, data []byte) {
 		require.NoError(t, err)
 		require.Equal(t, map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[arch], f.Machine)
 		for _, program := range f.Progs {
-			require.NotEqual(t, elf.PT_INTERP, program.Type, "it asks for a dynamic linker")
+			require.NotEqual(t, elf.PT_INTERP, program.Type, "the binary needs a dynamic linker")
 		}
 		libraries, err := f.ImportedLibraries()
 		require.NoError(t, err)
@@ -55,7 +55,7 @@ func checkBinary(t testing.TB, platform string, data []byte) {
 	require.Equal(t, "0", settings["CGO_ENABLED"])
 	require.Equal(t, "true", settings["-trimpath"])
 
-	// What the linker stamped. On this machine's own platform the program says it itself.
+	// The linker's stamps. On this machine's platform the program prints them.
 	for _, stamp := range []string{made.version, made.commit, made.time} {
 		require.True(t, bytes.Contains(data, []byte(stamp)), "%s is not stamped", stamp)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// checksums are those of checksums.txt, by file.
+// checksums are the lines of checksums.txt, by file.
 func (r release) checksums(t testing.TB) map[string]string {
 	t.Helper()
 	sums := map[string]string{}
@@ -30,14 +30,14 @@ func sum(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
 
 func TestConfigurationIsUpToDate(t *testing.T) {
 	tool := said(t, repository, "scripts/tool.sh", "goreleaser")
-	// Deprecated keys make it end badly as well.
+	// Deprecated keys fail the check as well.
 	said(t, repository, tool, "check")
 }
 
-// TestChecksums sees that checksums.txt is about each file that is published, and right.
+// TestChecksums requires that checksums.txt has each published file with its checksum.
 func TestChecksums(t *testing.T) {
 	sums := made.checksums(t)
-	require.Len(t, sums, len(platforms)+2*3, "archives, and three packages for two architectures")
+	require.Len(t, sums, len(platforms)+2*3, "archives, and packages of three formats for two architectures")
 	for name, want := range sums {
 		require.Equal(t, want, sum(read(t, made.dist(name))), name)
 	}
@@ -46,8 +46,8 @@ func TestChecksums(t *testing.T) {
 	}
 }
 
-// TestPackages sees that the packages hold the binary of the archive. `make packages-test` looks at everything else of
-// them, on those of its own machine.
+// TestPackages requires that the packages have the binary of the archive. `make packages-test` checks the rest of them, for this
+// machine.
 func TestPackages(t *testing.T) {
 	const binary = "/usr/share/rtbeat/bin/rtbeat"
 	for _, arch := range []string{"amd64", "arm64"} {
@@ -69,7 +69,7 @@ func TestPackages(t *testing.T) {
 	}
 }
 
-// TestCask holds the cask against the archives that it downloads.
+// TestCask compares the cask with the archives that it downloads.
 func TestCask(t *testing.T) {
 	cask := string(read(t, made.dist("homebrew/Casks/rtbeat.rb")))
 	require.Contains(t, cask, `version "`+made.version+`"`)
@@ -83,7 +83,7 @@ func TestCask(t *testing.T) {
 	folder := "rtbeat-" + made.version + "/"
 	require.Contains(t, cask, `rename "`+folder+`rtbeat", "rtbeat"`)
 
-	// Each path that the cask installs is one of the archive.
+	// Each path that the cask installs is in the archive.
 	inside := open(t, made.archive("darwin/arm64"))
 	stanzas := map[string]bool{}
 	for line := range strings.Lines(cask) {
@@ -98,13 +98,13 @@ func TestCask(t *testing.T) {
 	require.Len(t, stanzas, 4, "man page and three completions")
 }
 
-// TestReproducible releases the same commit once more, from another folder, under another umask and in another time zone,
-// and compares all that is published.
+// TestReproducible makes the release again, from another folder, with another umask and another time zone, and compares all
+// published files.
 func TestReproducible(t *testing.T) {
 	if os.Getenv(releaseEnv) != "" {
-		t.Skipf("%s names a release that was made elsewhere", releaseEnv)
+		t.Skipf("%s names a release of another checkout", releaseEnv)
 	}
-	defer syscall.Umask(syscall.Umask(0o077)) // of the programs that it starts
+	defer syscall.Umask(syscall.Umask(0o077)) // for the programs that it starts
 	t.Setenv("TZ", "Asia/Kolkata")
 	again, err := snapshot(filepath.Join(t.TempDir(), "elsewhere"))
 	require.NoError(t, err)
@@ -113,7 +113,7 @@ func TestReproducible(t *testing.T) {
 	t.Logf("%d files are equal, byte for byte", len(again.checksums(t)))
 }
 
-// TestMakeBuildsTheSame sees that `make build` makes the binary of the release: who distrusts it can compare.
+// TestMakeBuildsTheSame requires that `make build` makes the binary of the release, so that everybody can compare.
 func TestMakeBuildsTheSame(t *testing.T) {
 	said(t, made.folder, "make", "build")
 	platform := said(t, ".", "go", "env", "GOOS") + "/" + said(t, ".", "go", "env", "GOARCH")

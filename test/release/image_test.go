@@ -15,8 +15,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestImageHasWhatItCopies sees that GoReleaser hands the Dockerfile all files that it copies: a build of the image by
-// other means has the whole checkout, and misses none.
+// TestImageHasWhatItCopies requires that GoReleaser gives the Dockerfile all files that it copies. Other builds of the image have
+// the whole checkout, and would not notice.
 func TestImageHasWhatItCopies(t *testing.T) {
 	dockerfile, err := os.ReadFile(filepath.Join(repository, "Dockerfile"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -38,7 +38,7 @@ func TestImageHasWhatItCopies(t *testing.T) {
 			continue
 		}
 		for _, source := range words[1 : len(words)-1] {
-			if strings.HasPrefix(source, "--") || source == "${TARGETPLATFORM}/rtbeat" { // a flag; what was built
+			if strings.HasPrefix(source, "--") || source == "${TARGETPLATFORM}/rtbeat" { // a flag; the built binary
 				continue
 			}
 			require.True(t, slices.ContainsFunc(config.Images[0].Files, func(file string) bool {

@@ -1,7 +1,7 @@
 //go:build release
 
-// Package release makes a release without publishing it, as far as that goes offline, and looks into everything that
-// came out. What needs GitHub (keys, the registry, SBOM, the tap) is left out; docs/releasing.md says how it is checked.
+// Package release makes a release offline, without publishing, and checks its files. Steps that need GitHub (keys, the registry,
+// SBOM, the tap) are left out; docs/releasing.md says how to check them.
 package release
 
 import (
@@ -20,22 +20,22 @@ import (
 )
 
 const (
-	// repository is where the module starts; go test runs with the package's directory as its working directory.
+	// repository is the module's directory; go test runs with the package's directory as its working directory.
 	repository = "../.."
-	// releaseEnv names a checkout in which GoReleaser has already run, to look into what it made instead of a new run.
+	// releaseEnv names a checkout with a finished run of GoReleaser. The tests check that run instead of a new one.
 	releaseEnv = "RTBEAT_RELEASE"
 )
 
-// platforms are what a release has binaries for.
+// platforms are the platforms of a release's binaries.
 var platforms = []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64"}
 
-// release is a checkout and what was built from it.
+// release is a checkout with its build results.
 type release struct {
 	folder                string
 	version, commit, time string
 }
 
-// made is the release that the tests look into.
+// made is the release under test.
 var made release
 
 func TestMain(m *testing.M) {
@@ -66,7 +66,7 @@ func run(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// snapshot clones the last commit into a folder and releases it there without publishing.
+// snapshot clones the last commit into a folder and makes a release there, without publishing.
 func snapshot(folder string) (release, error) {
 	tool, err := output(repository, "scripts/tool.sh", "goreleaser")
 	if err != nil {
@@ -84,7 +84,7 @@ func snapshot(folder string) (release, error) {
 			return release{}, err
 		}
 	}
-	// GoReleaser wants a tag. One before HEAD leaves the version to the commit, as it is for scripts/version.sh.
+	// GoReleaser needs a tag. With a tag before HEAD, scripts/version.sh still takes the version from the commit.
 	if _, err := output(folder, "git", "tag", "v0.0.0", "HEAD~1"); err != nil {
 		return release{}, err
 	}
@@ -108,7 +108,7 @@ func opened(folder string) (release, error) {
 	return r, err
 }
 
-// output is what a program printed, without the last line's end.
+// output is the output of a program, without the last newline.
 func output(folder, name string, args ...string) (string, error) {
 	if strings.HasPrefix(name, "scripts/") {
 		name = "./" + name
@@ -142,7 +142,7 @@ func read(t testing.TB, path string) []byte {
 	return text
 }
 
-// said is what a program printed in a folder; it must end well.
+// said is the output of a program in a folder. The program must succeed.
 func said(t testing.TB, folder, name string, args ...string) string {
 	t.Helper()
 	out, err := output(folder, name, args...)

@@ -8,14 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// window is a restart of an instance, from the signal until HAProxy sees it up again.
+// window is a restart of an instance, from the signal until HAProxy sends it requests again.
 type window struct {
 	of       string
 	from, to time.Time
 }
 
-// requireAffinity demands that a sender stays with its instance as long as that one is up: whoever is restarted, only its
-// own senders move. A sender's instance is the one that had it before the first restart.
+// requireAffinity requires that a sender stays with its instance while that instance is up: a restart moves only the senders of
+// the restarted instance. A sender's instance is the one before the first restart.
 func (w *world) requireAffinity() {
 	w.t.Helper()
 	sent := make(map[string]time.Time)
@@ -37,12 +37,12 @@ func (w *world) requireAffinity() {
 		}
 		for _, r := range w.restarts {
 			if r.of != home[a.ClientIP] && at.After(r.from) && at.Before(r.to) {
-				require.Equal(w.t, home[a.ClientIP], a.Agent.Name, "who had a message of %s while %s was restarted", a.ClientIP, r.of)
+				require.Equal(w.t, home[a.ClientIP], a.Agent.Name, "the instances with messages of %s while %s was restarted", a.ClientIP, r.of)
 				checked++
 			}
 		}
 	}
 	require.Len(w.t, home, len(w.senders), "senders with an instance: %v", home)
 	require.Positive(w.t, checked)
-	w.t.Logf("%d messages met the instance of their sender while another one was restarted", checked)
+	w.t.Logf("%d messages reached the instance of their sender while another one was restarted", checked)
 }

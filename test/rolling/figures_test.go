@@ -15,17 +15,16 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// figures is what a run came to.
+// figures has the counts of a run.
 type figures struct {
 	took time.Duration
-	// requests were answered 200; retried are the answers of first attempts that failed, failed those of later ones.
+	// requests were answered 200. retried has the answers of failed first attempts, failed those of later failed attempts.
 	requests        int
 	retried, failed tally
-	// givenUp are attempts whose sender left before the answer. joined are batches of which nothing was published,
-	// because the instance knew all of it.
+	// givenUp are attempts whose sender left before the answer. joined are retries that were deduped as a whole.
 	givenUp, joined int
-	// messages were sent, and copies arrived beside the first arrival of each. repeated are copies of what its sender sent
-	// once: HAProxy sent it again.
+	// messages were sent, and copies arrived after the first arrival of each. repeated are copies of messages that the sender
+	// sent once: HAProxy sent them again.
 	messages, copies, repeated int
 }
 
@@ -35,13 +34,13 @@ func (f figures) String() string {
 		f.took.Round(time.Second), f.requests, f.messages, f.retried.String(), f.failed.String(), f.givenUp, f.joined, f.copies, f.repeated)
 }
 
-// tally counts answers by what they were.
+// tally counts answers by kind.
 type tally struct {
 	sum int
 	by  map[string]int
 }
 
-// add counts an answer. One from HAProxy has a code and no reason, a connection that broke has none at all.
+// add counts an answer. HAProxy's answers have a code and no reason. A broken connection has neither.
 func (t *tally) add(a harness.Answer) {
 	what := "no answer"
 	if a.Err == nil {
@@ -91,8 +90,8 @@ func decode(t testing.TB, e lumbersink.Event) arrival {
 	return a
 }
 
-// count explains each copy: a process publishes a message once, so that each arrival is another process's, and was another
-// attempt of its sender, or of a proxy that repeats requests by itself. Whatever is not explained so fails the test.
+// count explains each copy. A process publishes a message once, so each arrival must be from another process, and from another
+// attempt of the sender, or of a proxy that repeats requests. Any other copy fails the test.
 func count(t testing.TB, repeats bool, attempts []harness.Attempt, events []lumbersink.Event) (f figures) {
 	t.Helper()
 	sent := make(map[string]int)

@@ -8,15 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// One instance is killed under load, and comes back. Nothing is lost; what was on its way there fails, as documented; and
-// from the moment that HAProxy knows, nothing fails.
+// One instance is killed under load, and starts again. Nothing is lost. Its requests in flight fail, as documented. After HAProxy
+// has noticed, no request fails.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]string{
 		"as documented": "",
-		// A refused connection waits for a second then, and goes to the same instance again.
+		// HAProxy waits for a second after a refused connection, and tries the same instance again.
 		"without redispatch": "no option redispatch",
-		// HAProxy itself sends a request again that got no answer.
+		// HAProxy sends a request without an answer again.
 		"with retry-on": redispatch + "\n    retry-on conn-failure empty-response",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -31,13 +31,13 @@ func TestKill(t *testing.T) {
 			first.beat.Kill()
 			first.beat.Forget()
 			w.awaitDown(first)
-			w.everybodyIsAnswered() // also those who had begun before
+			w.everybodyIsAnswered() // also the requests that began before
 			known := w.failures()
 			w.start(first)
 			w.awaitUp(first)
 			w.logHAProxy()
 			w.finish()
-			require.Equal(t, known, w.failures(), "failed attempts, when HAProxy knew and in the end")
+			require.Equal(t, known, w.failures(), "failed attempts, when HAProxy had noticed and at the end")
 		})
 	}
 }
@@ -45,8 +45,8 @@ func TestKill(t *testing.T) {
 // redispatch is the line of HAProxy's configuration.
 const redispatch = "option redispatch 1"
 
-// Without shutdown_delay the port closes before HAProxy knows, and requests fail: this is what the delay is for, and it
-// shows that the other tests would see it.
+// Without shutdown_delay the port closes before HAProxy notices, and requests fail. This is the reason for the delay, and shows
+// that the other tests would find it missing.
 func TestWithoutShutdownDelay(t *testing.T) {
 	t.Parallel()
 	w := build(t, variant{delay: "0s"})
@@ -57,10 +57,10 @@ func TestWithoutShutdownDelay(t *testing.T) {
 	}
 	f := w.finish()
 	t.Logf("%d restarts without shutdown_delay", restarts)
-	require.Positive(t, f.retried.sum, "every attempt was answered 200, as if the delay were for nothing")
+	require.Positive(t, f.retried.sum, "every attempt was answered 200 without the delay")
 }
 
-// nginx asks nobody whether he is ready, and learns of a stop from a closed port. It costs attempts, and nothing else.
+// nginx has no health checks, and notices a stop by a closed port. It costs attempts, and nothing else.
 func TestNginx(t *testing.T) {
 	t.Parallel()
 	w := build(t, variant{nginx: true, delay: "0s"})

@@ -14,8 +14,8 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// A retry that meets the instance that knows the batch is joined to it. One that meets another, because the first has left
-// HAProxy's list meanwhile, makes a copy of each message, under the same _id.
+// A retry at the instance that knows the batch is deduped. A retry at another instance, after the first has left HAProxy's list,
+// makes a copy of each message with the same _id.
 func TestRetryMeetsTheSameInstanceOrAnother(t *testing.T) {
 	t.Parallel()
 	w := build(t, variant{delay: "3s"})
@@ -23,7 +23,8 @@ func TestRetryMeetsTheSameInstanceOrAnother(t *testing.T) {
 	post := func(ctx context.Context, b harness.Batch) harness.Answer {
 		return w.ledger.PostBy(ctx, s.client, w.url, nil, b)
 	}
-	// giveUp sends a batch that the sink has and does not acknowledge, and leaves. It returns who has it.
+	// giveUp sends a batch that the sink receives and does not acknowledge, and closes the connection. It returns the batch's
+	// instance.
 	giveUp := func(b harness.Batch) *instance {
 		before := w.sink.Received()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -39,7 +40,7 @@ func TestRetryMeetsTheSameInstanceOrAnother(t *testing.T) {
 				return i
 			}
 		}
-		require.FailNow(t, "nobody's event", name)
+		require.FailNow(t, "an event of no instance", name)
 		return nil
 	}
 	again := func(b harness.Batch) <-chan harness.Answer {

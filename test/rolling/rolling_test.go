@@ -9,20 +9,20 @@ import (
 )
 
 const (
-	// rounds is how often each instance is restarted.
+	// rounds is the number of restarts of each instance.
 	rounds = 10
-	// senders is enough that each instance has some.
+	// senders are enough for each instance to have a few.
 	senders = 12
 )
 
-// Each instance in turn, ten times: nothing is lost, nothing fails, and HAProxy never meets a closed port.
+// Each instance is restarted in turn, ten times. Nothing is lost, nothing fails, and HAProxy never sees a closed port.
 func TestRollout(t *testing.T) {
 	t.Parallel()
 	w := build(t, variant{})
 	w.post(senders)
 	for range rounds {
 		for _, i := range w.beats {
-			require.True(t, w.restart(i), "%s ended before HAProxy had seen that it would", i.name)
+			require.True(t, w.restart(i), "%s ended before HAProxy had taken it out", i.name)
 		}
 	}
 	for _, i := range w.beats {
@@ -37,6 +37,6 @@ func TestRollout(t *testing.T) {
 	for _, column := range []string{"econ", "eresp", "wretr", "wredis"} {
 		require.Equal(t, "0", backend[column], "HAProxy's %s", column)
 	}
-	require.Positive(t, f.joined, "no retry was joined, so that the copies say nothing")
+	require.Positive(t, f.joined, "no retry was deduped, so the copies prove nothing")
 	w.requireAffinity()
 }

@@ -18,27 +18,27 @@ const (
 	batchSize = 5
 	// interval is a sender's pause between two batches.
 	interval = 20 * time.Millisecond
-	// patience is how long a sender waits who gives up too early: less than the sink takes to acknowledge.
+	// patience is the time after which an impatient sender gives up: less than the sink needs to acknowledge.
 	patience = ackAfter / 3
-	// givesUpEach is which of its batches such a sender does that with.
+	// givesUpEach says at which batches an impatient sender gives up.
 	givesUpEach = 10
 )
 
-// sender posts one batch after the other from an address of its own, each until it is answered 200.
+// sender posts one batch after the other from its own address, each until it is answered 200.
 type sender struct {
 	ip     string
 	client *harness.Client
-	// impatient senders give up now and then before the answer, and come again at once: a retry of what is in flight.
+	// impatient senders sometimes give up before the answer, and retry at once: the first attempt is still in flight.
 	impatient bool
 
 	delivered, givenUp, joined atomic.Int64
-	// failures is how many attempts have failed, of those that were not given up.
+	// failures is the number of failed attempts, without those given up.
 	failures atomic.Int64
-	// retried are the answers to first attempts that failed, failed those to later ones.
+	// retried has the answers of failed first attempts, failed those of later failed attempts.
 	retried, failed tally
 }
 
-// newSender makes the nth sender. Every other one has a new connection for each request; two of three are impatient.
+// newSender makes the nth sender. Every other sender makes a new connection for each request. Two of three are impatient.
 func newSender(t testing.TB, n int) *sender {
 	t.Helper()
 	s := &sender{ip: fmt.Sprintf("127.0.%d.%d", n%7, n+2), impatient: n%3 != 0}
@@ -49,7 +49,7 @@ func newSender(t testing.TB, n int) *sender {
 	return s
 }
 
-// once keeps net/http from sending a request again by itself: each retry is the sender's.
+// once prevents net/http's own retries: each retry is the sender's.
 type once struct{ http.RoundTripper }
 
 func (o once) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -66,10 +66,10 @@ func (s *sender) run(ctx context.Context, l *harness.Ledger, url string) {
 	}
 }
 
-// deliver sends a batch until it is answered 200. The first retry comes at once, and so does the attempt after one that
-// was given up; what fails then has failed.
+// deliver sends a batch until it is answered 200. The first retry follows at once, as does the attempt after one given up. If
+// that attempt fails, it counts as failed.
 func (s *sender) deliver(ctx context.Context, l *harness.Ledger, url string, b harness.Batch, givesUp bool) {
-	work := context.WithoutCancel(ctx) // the client's own timeout bounds each attempt
+	work := context.WithoutCancel(ctx) // the client's timeout bounds each attempt
 	if givesUp {
 		short, cancel := context.WithTimeout(work, patience)
 		a := l.PostBy(short, s.client, url, nil, b)

@@ -18,7 +18,7 @@ import (
 
 const (
 	instances = 3
-	// ackAfter is how long the sink takes, so that requests are in flight at every moment of a restart.
+	// ackAfter is the sink's delay, so that requests are in flight at every time of a restart.
 	ackAfter = 30 * time.Millisecond
 	// stopWithin bounds a stop, with its delay.
 	stopWithin = 20 * time.Second
@@ -26,7 +26,7 @@ const (
 	nginxForgets = 3 * time.Second
 )
 
-// world is three instances behind HAProxy, one sink behind them, and senders in front.
+// world has three instances behind HAProxy, one sink, and the senders.
 type world struct {
 	t       testing.TB
 	variant variant
@@ -43,26 +43,26 @@ type world struct {
 	restarts []window
 }
 
-// instance is a place for a process: what stays when it is restarted.
+// instance has the settings of a process, which stay the same over restarts.
 type instance struct {
 	name, addr, home string
 	args             []string
 	beat             *harness.Beat
 }
 
-// variant is how a world differs from the documentation. What is empty is as documented.
+// variant has the changes to the documented configuration.
 type variant struct {
-	// haproxy is what is replaced in HAProxy's configuration, in pairs.
+	// haproxy has pairs of a text in HAProxy's configuration and its replacement.
 	haproxy []string
-	// delay is the shutdown_delay. It is 700ms by default, a seventh of the documented one; checks come ten times as often.
+	// delay is the shutdown_delay. The default here is 700ms, a seventh of the documented one; checks are ten times as frequent.
 	delay string
-	// repeats is whether HAProxy sends requests again.
+	// repeats says whether HAProxy sends requests again.
 	repeats bool
-	// nginx takes the place of HAProxy.
+	// nginx replaces HAProxy.
 	nginx bool
 }
 
-// build starts everything but the senders.
+// build starts everything except for the senders.
 func build(t testing.TB, v variant) *world {
 	t.Helper()
 	program := "haproxy"
@@ -109,10 +109,10 @@ func (w *world) start(i *instance) {
 	i.beat = harness.StartBeatArgs(w.t, i.home, i.args...)
 }
 
-// status is what HAProxy thinks of an instance.
+// status is HAProxy's status of an instance.
 func (w *world) status(i *instance) string { return w.proxy.Row("rtbeat", i.name)["status"] }
 
-// awaitUp waits until HAProxy sends requests to an instance. HAProxy takes a server for up before its first check.
+// awaitUp waits until HAProxy sends requests to an instance. HAProxy assumes that a server is up before its first check.
 func (w *world) awaitUp(i *instance) {
 	w.t.Helper()
 	harness.Await(w.t, harness.ArriveWithin, i.name+" to be up", func() bool {
@@ -126,8 +126,8 @@ func (w *world) awaitDown(i *instance) {
 	harness.Await(w.t, harness.ArriveWithin, i.name+" to be down", func() bool { return w.status(i) == "DOWN" })
 }
 
-// restart is one step of a rollout, as systemd or Kubernetes take it: the signal, the end, the next process, and not on
-// to the next instance before this one is back. left says whether HAProxy knew before the process ended.
+// restart is one step of a rollout, as in systemd or Kubernetes: the signal, the end, the next process, and a wait until it is
+// up. left says whether HAProxy had noticed before the process ended.
 func (w *world) restart(i *instance) (left bool) {
 	w.t.Helper()
 	from := i.beat.Terminate()
@@ -135,14 +135,14 @@ func (w *world) restart(i *instance) (left bool) {
 	left = w.proxy != nil && w.status(i) == "DOWN"
 	require.Zero(w.t, code, "%s: exit code", i.name)
 	entry, ok := i.beat.Log.Find("stopped: ")
-	require.True(w.t, ok, "%s has no account", i.name)
+	require.True(w.t, ok, "%s has not logged its account", i.name)
 	require.Zero(w.t, entry.Fields["unacknowledged_events"], "%s: %s", i.name, entry.Message)
 	i.beat.Forget()
 	w.start(i)
 	if w.proxy != nil {
 		w.awaitUp(i)
 	} else {
-		harness.Pause(w.t.Context(), nginxForgets) // nobody can ask nginx whether it has tried again
+		harness.Pause(w.t.Context(), nginxForgets) // nginx does not show whether it has tried again
 	}
 	w.restarts = append(w.restarts, window{i.name, from, time.Now()})
 	return left
@@ -162,19 +162,19 @@ func (w *world) post(senders int) {
 	w.everybodyIsAnswered()
 }
 
-// everybodyIsAnswered waits until each sender has had a 200 for something that it sends from now on.
+// everybodyIsAnswered waits until each sender has a 200 for a batch that starts after now.
 func (w *world) everybodyIsAnswered() {
 	w.t.Helper()
 	want := make([]int64, len(w.senders))
 	for n, s := range w.senders {
-		want[n] = s.delivered.Load() + 2 // the first may be of a request that is under way
+		want[n] = s.delivered.Load() + 2 // the first may belong to a request in flight
 	}
 	for n, s := range w.senders {
 		harness.Await(w.t, harness.ArriveWithin, "a 200 for "+s.ip, func() bool { return s.delivered.Load() >= want[n] })
 	}
 }
 
-// failures is how many attempts have failed so far.
+// failures is the number of failed attempts so far.
 func (w *world) failures() (sum int64) {
 	for _, s := range w.senders {
 		sum += s.failures.Load()
@@ -182,7 +182,7 @@ func (w *world) failures() (sum int64) {
 	return sum
 }
 
-// logHAProxy tells what HAProxy met, and returns it.
+// logHAProxy logs HAProxy's counters, and returns them.
 func (w *world) logHAProxy() map[string]string {
 	w.t.Helper()
 	row := w.proxy.Row("rtbeat", "BACKEND")
@@ -191,14 +191,14 @@ func (w *world) logHAProxy() map[string]string {
 	return row
 }
 
-// finish lets the senders come to the end of what they have, and holds all of it against the sink.
+// finish waits for the senders' last batches, and compares everything with the sink.
 func (w *world) finish() figures {
 	w.t.Helper()
 	w.everybodyIsAnswered()
 	took := time.Since(w.began)
 	w.stop()
 	w.running.Wait()
-	// What was answered 504, or not at all, may still be on its way; a stop waits for it.
+	// A batch answered 504, or not at all, may still be in flight. A stop waits for it.
 	for _, i := range w.beats {
 		i.beat.Terminate()
 	}

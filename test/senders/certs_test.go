@@ -20,8 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// certificates are an authority, and two certificates of its: one for whoever listens, one for whoever sends. Each
-// is a file with the certificate, one with the key, and one with both, as HAProxy wants it.
+// certificates are an authority and two certificates of it: one for a server, one for a sender. Each has a file with the
+// certificate, one with the key, and one with both, as HAProxy needs it.
 type certificates struct {
 	t      testing.TB
 	dir    string
@@ -92,7 +92,7 @@ func (c *certificates) write(file string, content []byte) {
 
 func (c *certificates) path(file string) string { return filepath.Join(c.dir, file) }
 
-// config trusts the authority, and shows the sender's certificate if asked to.
+// config trusts the authority, and has the sender's certificate if asked.
 func (c *certificates) config(withClient bool) *tls.Config {
 	c.t.Helper()
 	pool := x509.NewCertPool()

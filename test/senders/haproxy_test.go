@@ -24,14 +24,14 @@ func startHAProxy(t testing.TB, path, conf, listens string) *balancer {
 	return &balancer{harness.StartHAProxy(t, path, conf, listens), t}
 }
 
-// check is how the last health check of rtbeat ended, and whether HAProxy would send anything there.
+// check is the result of the last health check of rtbeat, and whether HAProxy would send requests there.
 func (h *balancer) check() (result, status string) {
 	h.t.Helper()
 	server := h.Row("rtbeat", "rtbeat")
 	return server["check_status"], server["status"]
 }
 
-// isChecked waits for a health check that rtbeat answered.
+// isChecked waits for a health check with an answer of rtbeat.
 func (h *balancer) isChecked() {
 	h.t.Helper()
 	var result, status string
@@ -43,7 +43,7 @@ func (h *balancer) isChecked() {
 	require.Equal(h.t, "UP", status)
 }
 
-// bind is a free port at which HAProxy is to listen.
+// bind is a free port for HAProxy.
 func bind(t testing.TB, port string) (from, to, addr string) {
 	t.Helper()
 	addr, _ = harness.FreeAddress(t)
@@ -63,7 +63,7 @@ func TestHAProxy(t *testing.T) {
 	proxied{b, sink, clientAt(t, nil), "http://" + front + "/in", ""}.keepsTheContract(t)
 }
 
-// While rtbeat drains, /readyz sends the senders elsewhere: here, there is nowhere.
+// While rtbeat drains, /readyz moves the senders to other instances. Here there are none.
 func TestHAProxyFollowsReadiness(t *testing.T) {
 	t.Parallel()
 	from, to, front := bind(t, "8080")
@@ -83,13 +83,13 @@ func TestHAProxyFollowsReadiness(t *testing.T) {
 	a := post(t.Context(), l, c, "http://"+front+"/in", harness.NewBatch("balanced", 1), nil)
 	require.NoError(t, a.Err)
 	require.Equal(t, http.StatusServiceUnavailable, a.Code)
-	require.Empty(t, a.Body.Status, "this is HAProxy's own answer")
-	// Whoever comes past HAProxy is still served.
+	require.Empty(t, a.Body.Status, "HAProxy's own answer")
+	// Requests past HAProxy are still answered.
 	deliver(t, l, c, "http://"+b.Addr+"/in", harness.NewBatch("direct", 1), nil)
 	l.CheckOnce(t, sink)
 }
 
-// The PROXY protocol in both versions, with health checks that speak it too.
+// The PROXY protocol in both versions, with health checks in it.
 func TestHAProxyPassesTCPThrough(t *testing.T) {
 	for name, version := range map[string]string{"version 1": "send-proxy ", "version 2": "send-proxy-v2 "} {
 		t.Run(name, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestHAProxyPassesTCPThrough(t *testing.T) {
 	}
 }
 
-// TLS with the sender's certificate goes through HAProxy and ends at rtbeat.
+// TLS with the sender's certificate passes HAProxy and ends at rtbeat.
 func TestHAProxyPassesTLSThrough(t *testing.T) {
 	t.Parallel()
 	certs := newCertificates(t)
@@ -129,7 +129,7 @@ func TestHAProxyPassesTLSThrough(t *testing.T) {
 	proxied{b, sink, clientAt(t, certs.config(true)), url, ""}.keepsTheContract(t)
 }
 
-// TLS ends at HAProxy, which has a certificate of its own for rtbeat.
+// TLS ends at HAProxy, which has its own certificate for rtbeat.
 func TestHAProxyEndsTLS(t *testing.T) {
 	t.Parallel()
 	certs := newCertificates(t)

@@ -1,7 +1,7 @@
 //go:build senders
 
-// Package senders runs the programs that people put in front of rtbeat: the real ones, with the configurations of
-// docs/senders.md, against the real binary and a real lumberjack server.
+// Package senders runs programs in front of rtbeat, with the configurations of docs/senders.md, against the real binary and a
+// real lumberjack server.
 package senders
 
 import (
@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	code := harness.Run(m)
 	all := harness.IsRequired() && flag.Lookup("test.run").Value.String() == ""
 	if code == 0 && all {
-		// A recipe that is marked as run, and is not, is the kind of documentation that rots.
+		// A recipe with a mark and without a test would become wrong unnoticed.
 		if idle := page.NotRun(); len(idle) > 0 {
 			fmt.Fprintln(os.Stderr, "no test runs these recipes of", page.File+":", idle)
 			code = 1

@@ -21,7 +21,7 @@ func TestNginx(t *testing.T) {
 	proxied{b, sink, clientAt(t, nil), "http://" + front + "/in", ""}.keepsTheContract(t)
 }
 
-// TLS ends at nginx, and a Unix socket leads to rtbeat.
+// TLS ends at nginx, which uses a Unix socket of rtbeat.
 func TestNginxTLSAndUnixSocket(t *testing.T) {
 	t.Parallel()
 	socket, certs := harness.SocketPath(t, "in.sock"), newCertificates(t)

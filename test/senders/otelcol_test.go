@@ -18,7 +18,7 @@ const otlpLog = `{"resourceLogs":[{"resource":{"attributes":[{"key":"service.nam
 	`"scopeLogs":[{"scope":{},"logRecords":[{"timeUnixNano":"1730000000000000000","severityText":"INFO",` +
 	`"body":{"stringValue":"sold"},"attributes":[{"key":"n","value":{"intValue":"9007199254740993"}}]}]}]}]}`
 
-// What goes into the collector comes out as one message of the same shape, and an outage loses nothing.
+// A record sent to the collector arrives as one message of the same shape, and an outage loses nothing.
 func TestOpenTelemetryCollector(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Never())
@@ -26,7 +26,7 @@ func TestOpenTelemetryCollector(t *testing.T) {
 	in, port := harness.FreeAddress(t)
 	text := recipe(t, "otelcol", here, "http://"+b.Addr+"/in", "endpoint: 127.0.0.1:4318", "endpoint: 127.0.0.1:"+port,
 		"initial_interval: 1s", "initial_interval: 100ms")
-	// Its own metrics have a port, too, which the recipe leaves as it is.
+	// The recipe leaves the port of the collector's own metrics unchanged.
 	text += "  telemetry:\n    metrics:\n      level: none\n"
 	otelcol := harness.FindProgram(t, "otelcol")
 	dir := t.TempDir()
@@ -44,7 +44,7 @@ func TestOpenTelemetryCollector(t *testing.T) {
 	require.NotEmpty(t, events)
 	for _, e := range events {
 		require.JSONEq(t, otlpLog, string(e.Message))
-		require.Empty(t, e.Metadata.ID, "OTLP has no id that rtbeat would know")
+		require.Empty(t, e.Metadata.ID, "OTLP has no id for rtbeat")
 	}
 	var exact struct {
 		ResourceLogs []json.RawMessage `json:"resourceLogs"`

@@ -14,21 +14,21 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// proxied is one path from a sender through a proxy to rtbeat and the sink.
+// proxied is a path from a sender through a proxy to rtbeat and the sink.
 type proxied struct {
 	beat   *harness.Beat
 	sink   *lumbersink.Sink
 	client *harness.Client
 	url    string
-	// metrics is where they are behind the proxy, when rtbeat would not show them to whoever comes past it.
+	// metrics is their address behind the proxy, if rtbeat does not show them to clients past it.
 	metrics string
 }
 
-// large is more than nginx takes unless told otherwise.
+// large is more than nginx accepts by default.
 const large = 2 << 20
 
-// keepsTheContract is what must hold behind every proxy: the address of the sender arrives and cannot be forged, large
-// batches pass, rtbeat's own answers come through, and the proxy makes none of one request two.
+// keepsTheContract must hold behind every proxy: the sender's address arrives and cannot be forged, large batches pass, rtbeat's
+// answers pass, and the proxy does not repeat a request.
 func (p proxied) keepsTheContract(t *testing.T) {
 	t.Helper()
 	l := harness.NewLedger(t)
@@ -50,7 +50,7 @@ func (p proxied) keepsTheContract(t *testing.T) {
 	p.isNoSuccessWithoutRtbeat(t, l)
 }
 
-// passesTimeoutOn stalls the sink for the length of one request.
+// passesTimeoutOn stalls the sink for one request.
 func (p proxied) passesTimeoutOn(t *testing.T, l *harness.Ledger) {
 	t.Helper()
 	batch := harness.NewBatch("stalled", 1)
@@ -66,7 +66,7 @@ func (p proxied) passesTimeoutOn(t *testing.T, l *harness.Ledger) {
 	deliver(t, l, p.client, p.url, batch, nil)
 }
 
-// isNoSuccessWithoutRtbeat kills rtbeat while a sender waits, and tries once more when it is gone.
+// isNoSuccessWithoutRtbeat kills rtbeat while a sender waits, and sends again after its end.
 func (p proxied) isNoSuccessWithoutRtbeat(t *testing.T, l *harness.Ledger) {
 	t.Helper()
 	p.sink.SetPolicy(lumbersink.Never())
@@ -77,14 +77,14 @@ func (p proxied) isNoSuccessWithoutRtbeat(t *testing.T, l *harness.Ledger) {
 	harness.Arrived(t, p.sink, before+1)
 	p.beat.Kill()
 	for _, a := range []harness.Answer{<-answer, post(t.Context(), l, p.client, p.url, batch, nil)} {
-		if a.Err == nil { // a proxy that passes TCP through closes the connection instead
+		if a.Err == nil { // a proxy for TCP closes the connection instead
 			require.GreaterOrEqual(t, a.Code, http.StatusBadGateway, "%s", a)
 		}
 	}
 	harness.RecoverSink(p.sink)
 }
 
-// timeouts is how often rtbeat has answered 504, whatever became of the answers.
+// timeouts is the number of rtbeat's 504s, delivered or not.
 func (p proxied) timeouts(t *testing.T) int {
 	t.Helper()
 	if p.metrics == "" {

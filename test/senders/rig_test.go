@@ -16,11 +16,11 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// promptTimeout is how a test shortens rtbeat's answer when it wants a 504.
+// promptTimeout is a short timeout, for tests that need a 504.
 const promptTimeout = "rtbeat.timeout=1"
 
-// startWith runs rtbeat with a block of the page as its configuration. The page says nothing of the output, nor of
-// the port, where that is beside the point.
+// startWith runs rtbeat with a block of the page as its configuration. The page leaves out the output, and the port where it does
+// not matter.
 func startWith(t testing.TB, sink *lumbersink.Sink, block string, settings ...string) *harness.Beat {
 	t.Helper()
 	home := t.TempDir()
@@ -35,10 +35,10 @@ func startWith(t testing.TB, sink *lumbersink.Sink, block string, settings ...st
 	return harness.StartBeatArgs(t, home, args...)
 }
 
-// clientIP is the address from which these tests send. Proxy and rtbeat are at another one.
+// clientIP is the senders' address. Proxy and rtbeat have another one.
 const clientIP = "127.0.0.2"
 
-// clientAt makes a client that sends from clientIP, and trusts the authority if there is one.
+// clientAt makes a client with the address clientIP. It trusts the authority if there is one.
 func clientAt(t testing.TB, certificates *tls.Config) *harness.Client {
 	t.Helper()
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(clientIP)}}
@@ -47,7 +47,7 @@ func clientAt(t testing.TB, certificates *tls.Config) *harness.Client {
 	return harness.NewClientOver(transport)
 }
 
-// event is what the tests look at.
+// event has the fields that the tests read.
 type event struct {
 	ClientIP string          `json:"clientIp"`
 	Message  json.RawMessage `json:"rxtxMsg"`
@@ -67,7 +67,7 @@ func eventsAt(t testing.TB, sink *lumbersink.Sink) []event {
 	return events
 }
 
-// requireClient demands that each event at the sink says it came from there.
+// requireClient requires that each event at the sink has this client address.
 func requireClient(t testing.TB, sink *lumbersink.Sink, want string) {
 	t.Helper()
 	events := eventsAt(t, sink)
@@ -77,8 +77,7 @@ func requireClient(t testing.TB, sink *lumbersink.Sink, want string) {
 	}
 }
 
-// deliver sends a batch as every sender should: again after a 504, which a busy machine may cause, and after nothing
-// else.
+// deliver sends a batch, and again after a 504, which a busy machine may cause. It repeats after no other answer.
 func deliver(t testing.TB, l *harness.Ledger, c *harness.Client, url string, b harness.Batch, header http.Header) {
 	t.Helper()
 	harness.Await(t, harness.ArriveWithin, "a 200", func() bool {

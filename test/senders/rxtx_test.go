@@ -16,9 +16,9 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// rxtx is a sender that makes the requests of rxtx: it sends the head of its queue, as much as fits into a batch, under
-// a batch uuid that is new each time, removes that many messages on a 200 and on nothing else, and otherwise sends
-// again whatever is at the head by then. It waits for an answer for 60 s, and cares for no Retry-After.
+// rxtx sends the requests of rxtx: the head of its queue, as much as fits into a batch, with a new batch uuid each time. Only a
+// 200 removes those messages. Otherwise it sends the then current head again. It waits for an answer for 60 s, and ignores
+// Retry-After.
 type rxtx struct {
 	queue    harness.Batch
 	batch    int
@@ -36,7 +36,7 @@ func (r *rxtx) transmit(ctx context.Context, l *harness.Ledger, addr string) {
 	}
 }
 
-// empties goes on until nothing is left to send.
+// empties sends until the queue is empty.
 func (r *rxtx) empties(t *testing.T, l *harness.Ledger, addr string) {
 	t.Helper()
 	harness.Await(t, harness.ArriveWithin, "an empty queue", func() bool {
@@ -48,7 +48,7 @@ func (r *rxtx) empties(t *testing.T, l *harness.Ledger, addr string) {
 	})
 }
 
-// codes is how many answers there were of each kind.
+// codes has the number of answers by status.
 func (r *rxtx) codes() map[string]int {
 	var tally harness.Tally
 	for _, a := range r.answers {
@@ -57,8 +57,8 @@ func (r *rxtx) codes() map[string]int {
 	return tally.Counts()
 }
 
-// The sink is out for a while, in which the queue grows and the retries carry more than the attempts before them: what
-// was in flight all the time, what was withdrawn, and what is new. In the end the sink has everything, once.
+// During an outage of the sink the queue grows, and each retry has more messages: messages in flight, withdrawn messages, and new
+// ones. In the end the sink has every message once.
 func TestRxtx(t *testing.T) {
 	t.Parallel()
 	const perRound, rounds = 40, 8
@@ -81,7 +81,7 @@ func TestRxtx(t *testing.T) {
 		collect()
 		r.transmit(t.Context(), l, b.Addr)
 	}
-	// At some time rtbeat no longer waits, because nothing has been acknowledged for stall_after.
+	// After stall_after without an acknowledgement, rtbeat refuses at once.
 	harness.Await(t, harness.ArriveWithin, "a 503", func() bool {
 		collect()
 		r.transmit(t.Context(), l, b.Addr)

@@ -43,7 +43,7 @@ func startSyslogNG(t testing.TB, addr string) *syslogNG {
 	return s
 }
 
-// write appends lines to the file, with what has to be escaped in JSON, and bytes that are not even text.
+// write appends lines to the file, with characters that JSON must escape, and bytes that are not text.
 func (s *syslogNG) write(lines int) {
 	s.t.Helper()
 	for range lines {
@@ -54,7 +54,7 @@ func (s *syslogNG) write(lines int) {
 	}
 }
 
-// requireDelivered demands every line at the sink, once, with an id of its own.
+// requireDelivered requires every line at the sink, once, with its own id.
 func (s *syslogNG) requireDelivered(sink *lumbersink.Sink) {
 	s.t.Helper()
 	var got []string
@@ -71,11 +71,11 @@ func (s *syslogNG) requireDelivered(sink *lumbersink.Sink) {
 	require.Len(s.t, ids, len(s.sent), "ids of documents")
 }
 
-// Through an outage that is longer than syslog-ng's own retries() would last: 504 at first, 503 when the output counts
-// as stalled, and then no answer at all while rtbeat is away.
+// An outage lasts longer than syslog-ng's own retries() would: first 504, then 503 when the output counts as stalled, then no
+// answer while rtbeat is stopped.
 func TestSyslogNG(t *testing.T) {
 	t.Parallel()
-	const dropsAfter = 3 // what retries() is when nothing is set
+	const dropsAfter = 3 // the default of retries()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := startWith(t, sink, "", promptTimeout, "rtbeat.stall_after=3")
 	s := startSyslogNG(t, b.Addr)
@@ -105,7 +105,7 @@ func TestSyslogNG(t *testing.T) {
 	s.requireDelivered(sink)
 }
 
-// arrives waits until the sink has acknowledged as many events as there are lines.
+// arrives waits until the sink has acknowledged an event for each line.
 func (s *syslogNG) arrives(sink *lumbersink.Sink) {
 	s.t.Helper()
 	harness.Await(s.t, 2*harness.ArriveWithin, "every line", func() bool { return sink.Acked() >= len(s.sent) })

@@ -1,5 +1,5 @@
-// Package service holds the files for Windows' and macOS's service managers to what rtbeat is. The scripts beside it run
-// them for real, on those systems.
+// Package service checks the files for the service managers of Windows and macOS. The scripts beside it run them on those
+// systems.
 package service
 
 import (
@@ -18,12 +18,12 @@ import (
 	"github.com/txn2/rtbeat/config"
 )
 
-// closing is how much longer than shutdown_timeout whoever stops rtbeat must wait.
+// closing is the time after shutdown_timeout for which a service manager must wait.
 const closing = 5 * time.Second
 
 var deploy = filepath.Join("..", "..", "deploy")
 
-// dict is the content of a property list's dictionary: its elements, keys and values in turn.
+// dict has the content of a property list's dictionary: keys and values in turn.
 type dict struct {
 	Elements []element `xml:",any"`
 }
@@ -34,8 +34,8 @@ type element struct {
 	Elements []element `xml:",any"`
 }
 
-func TestLaunchdRunsIt(t *testing.T) {
-	const label = "io.github.txn2.rtbeat" // also the file's name, by launchd's custom
+func TestLaunchdFile(t *testing.T) {
+	const label = "io.github.txn2.rtbeat" // also the file's name, by launchd's convention
 	var list struct {
 		XMLName xml.Name `xml:"plist"`
 		Version string   `xml:"version,attr"`
@@ -51,7 +51,7 @@ func TestLaunchdRunsIt(t *testing.T) {
 	require.Equal(t, "daemon", keys["UserName"].Text)
 	require.EqualValues(t, 0o027, number(t, keys["Umask"]))
 	budget := config.Default().ShutdownTimeout + closing
-	require.GreaterOrEqual(t, time.Duration(number(t, keys["ExitTimeOut"]))*time.Second, budget, "launchd would kill a stop that is in time")
+	require.GreaterOrEqual(t, time.Duration(number(t, keys["ExitTimeOut"]))*time.Second, budget, "launchd would kill rtbeat before the end of its shutdown")
 
 	require.Equal(t, "array", keys["ProgramArguments"].XMLName.Local)
 	var arguments []string
@@ -66,11 +66,11 @@ func TestLaunchdRunsIt(t *testing.T) {
 
 	known := []string{"Label", "ProgramArguments", "UserName", "GroupName", "Umask", "WorkingDirectory", "RunAtLoad", "KeepAlive", "ThrottleInterval", "ExitTimeOut", "SoftResourceLimits", "HardResourceLimits", "ProcessType", "StandardErrorPath"}
 	for key := range keys {
-		require.Contains(t, known, key, "launchd passes over what it does not know")
+		require.Contains(t, known, key, "launchd ignores unknown keys")
 	}
 }
 
-func TestWindowsRunsIt(t *testing.T) {
+func TestWindowsScript(t *testing.T) {
 	script := text(t, "windows", "install-service.ps1")
 	_, command, found := strings.Cut(script, "$line = @(")
 	require.True(t, found)
@@ -141,8 +141,8 @@ func TestScriptsForWindowsClose(t *testing.T) {
 	}
 }
 
-// docs/service.md counts on the defaults.
-func TestTheManualKnowsTheBudget(t *testing.T) {
+// docs/service.md relies on the defaults.
+func TestTheManualHasTheShutdownTime(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "service.md"))
 	require.NoError(t, err)
 	most := config.Default().ShutdownTimeout + 2*time.Second
@@ -151,7 +151,7 @@ func TestTheManualKnowsTheBudget(t *testing.T) {
 	require.NotNil(t, less)
 	seconds, err := strconv.Atoi(less[1])
 	require.NoError(t, err)
-	require.Less(t, time.Duration(seconds)*time.Second+2*time.Second, 5*time.Second, "Windows would kill it")
+	require.Less(t, time.Duration(seconds)*time.Second+2*time.Second, 5*time.Second, "Windows would kill rtbeat before the end of its shutdown")
 	wait := regexp.MustCompile("`(\\d+)` for the defaults").FindStringSubmatch(string(page))
 	require.NotNil(t, wait)
 	milliseconds, err := strconv.Atoi(wait[1])

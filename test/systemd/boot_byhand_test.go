@@ -12,8 +12,8 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// TestByHand installs rtbeat without the package, and moves its port, as the page says. What an archive has is taken from
-// the package, which is gone then, with its user.
+// TestByHand installs rtbeat without the package, and moves its port, as the page describes. The archive's files are taken from
+// the package, which is then removed with its user.
 func TestByHand(t *testing.T) {
 	m := boot(t)
 	sink := m.sink(lumbersink.Immediate())

@@ -17,7 +17,7 @@ import (
 // watchdog is WatchdogSec= in these tests.
 const watchdog = 2 * time.Second
 
-// TestKill kills the service: it comes back, and with the socket the next sender waits for it and is told 200.
+// TestKill kills the service. systemd starts it again. The next sender waits at the socket, and has its 200.
 func TestKill(t *testing.T) {
 	m := boot(t)
 	m.install("current.deb")
@@ -34,7 +34,7 @@ func TestKill(t *testing.T) {
 	ledger.Check(t, sink)
 }
 
-// TestWatchdog freezes the service, which systemd notices, and stalls the output, which is no reason to restart anything.
+// TestWatchdog freezes the service: systemd restarts it. Then it stalls the output: nothing may restart rtbeat.
 func TestWatchdog(t *testing.T) {
 	m := boot(t)
 	m.install("current.deb")
@@ -50,7 +50,7 @@ func TestWatchdog(t *testing.T) {
 		require.NoError(t, a.Err)
 		require.Equal(t, http.StatusGatewayTimeout, a.Code, "%s", a)
 	}
-	require.Equal(t, "0", m.show(service, "NRestarts"), "the output stalls, and rtbeat was restarted for it")
+	require.Equal(t, "0", m.show(service, "NRestarts"), "rtbeat was restarted because of a stalled output")
 	harness.RecoverSink(sink)
 	m.deliver(ledger, "recovered")
 
@@ -63,8 +63,8 @@ func TestWatchdog(t *testing.T) {
 	ledger.Check(t, sink)
 }
 
-// TestBadConfig starts the service with a configuration that it refuses: it is tried again until the file is right, and the
-// port is held all the time, so that the sender that came meanwhile has its answer then.
+// TestBadConfig starts the service with a configuration that it refuses. systemd retries until the file is valid, and holds the
+// port. A sender in that time has its answer then.
 func TestBadConfig(t *testing.T) {
 	const config = "/etc/rtbeat/rtbeat.yml"
 	m := boot(t)
@@ -77,7 +77,7 @@ func TestBadConfig(t *testing.T) {
 	ledger := harness.NewLedger(t)
 	answer := make(chan harness.Answer, 1)
 	go func() { answer <- m.postOne(ledger, "patient") }()
-	// More often than systemd's own limit, five starts in ten seconds, lets it.
+	// More restarts than systemd's default limit allows, five in ten seconds.
 	harness.Await(t, commandWithin, "7 starts", func() bool {
 		return strings.Count(m.run("journalctl", "--unit="+service, "--output=cat"), "Failed with result 'exit-code'") >= 7
 	})

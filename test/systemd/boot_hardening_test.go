@@ -11,7 +11,7 @@ import (
 	"github.com/txn2/rtbeat/internal/lumbersink"
 )
 
-// TestHardening asks the kernel what the process may do, not the unit.
+// TestHardening checks the process's rights in the kernel, not the unit.
 func TestHardening(t *testing.T) {
 	m := boot(t)
 	m.install("current.deb")
@@ -37,11 +37,11 @@ func TestHardening(t *testing.T) {
 		require.Equal(t, "0000000000000000", field(set), set)
 	}
 
-	// Where the process lives, as its user.
+	// In the process's namespaces, as its user.
 	as := func(command string) result {
 		return m.try("nsenter", "--target", pid, "--mount", "--setuid", uid, "--setgid", m.run("id", "--group", "rtbeat"), "--", "sh", "-c", command)
 	}
-	// The same as root, whom no file's mode refuses anything.
+	// The same as root, for whom file modes do not matter.
 	asRoot := func(command string) result {
 		return m.try("nsenter", "--target", pid, "--mount", "--", "sh", "-c", command)
 	}
@@ -51,7 +51,7 @@ func TestHardening(t *testing.T) {
 	for _, folder := range []string{"/var/lib/rtbeat", "/var/log/rtbeat", "/tmp"} {
 		require.Zero(t, as("touch "+folder+"/x").code, folder)
 	}
-	require.NotZero(t, m.try("test", "-e", "/tmp/x").code, "its /tmp is not everybody's")
-	require.Empty(t, asRoot("find /home /root -mindepth 1").out, "somebody's home")
+	require.NotZero(t, m.try("test", "-e", "/tmp/x").code, "its /tmp is private")
+	require.Empty(t, asRoot("find /home /root -mindepth 1").out, "a home directory")
 	require.NotContains(t, as("ls /dev").out, "kmsg")
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// TestInstall looks at what the package leaves behind: all files, the user, and nothing that runs.
+// TestInstall checks the installed package: all files, the user, and no running service.
 func TestInstall(t *testing.T) {
 	m := boot(t)
 	m.install("current.deb")
@@ -34,7 +34,7 @@ func TestInstall(t *testing.T) {
 	m.run("gzip", "--test", "/usr/share/man/man1/rtbeat.1.gz")
 	require.Equal(t, "/etc/rtbeat/rtbeat.yml", m.run("sh", "-c", "dpkg-query --showformat='${Conffiles}\n' --show rtbeat | grep -o '/etc/rtbeat/rtbeat.yml'"))
 	require.Contains(t, m.run("getent", "passwd", "rtbeat"), "nologin")
-	require.Empty(t, m.try("dpkg", "--verify", "rtbeat").out, "files that are not as the package has them")
+	require.Empty(t, m.try("dpkg", "--verify", "rtbeat").out, "changed files")
 
 	for _, unit := range []string{service, socket} {
 		require.Equal(t, "inactive", m.try("systemctl", "is-active", unit).out, unit)
@@ -42,10 +42,10 @@ func TestInstall(t *testing.T) {
 	}
 	require.Contains(t, m.run("rtbeat", "test", "config"), "Config OK")
 	require.Contains(t, m.run("rtbeat", "version"), "rtbeat")
-	require.Empty(t, m.run("find", "/var/lib/rtbeat", "/var/log/rtbeat", "-not", "-user", "rtbeat"), "what the command wrote, the service could not use")
+	require.Empty(t, m.run("find", "/var/lib/rtbeat", "/var/log/rtbeat", "-not", "-user", "rtbeat"), "the service cannot use the command's files")
 }
 
-// TestRemove removes the package, which keeps what it wrote, and purges it, which does not. The user stays in any case.
+// TestRemove removes the package, which keeps its data, and purges it, which deletes them. The user stays.
 func TestRemove(t *testing.T) {
 	const config, data, logs = "/etc/rtbeat/rtbeat.yml", "/var/lib/rtbeat/meta.json", "/var/log/rtbeat/kept"
 	m := boot(t)
@@ -57,7 +57,7 @@ func TestRemove(t *testing.T) {
 		m.run("systemctl", "enable", "--now", socket, service)
 		m.deliver(ledger, name)
 		m.run("touch", logs)
-		require.True(t, exists(data), "no data to keep")
+		require.True(t, exists(data), "no data")
 	}
 	gone := func() {
 		require.Equal(t, "not-found", m.show(service, "LoadState"))
@@ -73,7 +73,7 @@ func TestRemove(t *testing.T) {
 	m.run("dpkg", "--remove", "rtbeat")
 	gone()
 	for _, path := range []string{config, data, logs} {
-		require.True(t, exists(path), "%s is gone, and the package is only removed", path)
+		require.True(t, exists(path), "%s is missing after a removal", path)
 	}
 
 	begin("again")
@@ -81,7 +81,7 @@ func TestRemove(t *testing.T) {
 	m.run("dpkg", "--purge", "rtbeat")
 	gone()
 	for _, path := range []string{"/etc/rtbeat", "/var/lib/rtbeat", "/var/log/rtbeat", "/etc/default/rtbeat", "/usr/share/rtbeat", "/usr/bin/rtbeat"} {
-		require.False(t, exists(path), "%s is still there, and the package is purged", path)
+		require.False(t, exists(path), "%s remains after a purge", path)
 	}
 	require.NotContains(t, m.try("dpkg", "--list", "rtbeat").out, "rc  rtbeat")
 

@@ -22,13 +22,13 @@ import (
 )
 
 const (
-	// bootWithin bounds a boot, which takes three seconds, and commandWithin a command: the longest waits for a service.
+	// bootWithin bounds a boot, which takes three seconds. commandWithin bounds a command: the longest wait for a service.
 	bootWithin, commandWithin = time.Minute, time.Minute
-	// media is where the packages are inside.
+	// media is the folder of the packages in the machine.
 	media = "/mnt"
 )
 
-// The units of the package, and where the service listens as it is installed.
+// The units of the package, and the installed service's addresses.
 const (
 	service, socket = "rtbeat.service", "rtbeat.socket"
 	intakeAt        = "127.0.0.1:8081"
@@ -37,28 +37,28 @@ const (
 // machine is a booted system.
 type machine struct {
 	t      testing.TB
-	leader int // its init, as seen from here
+	leader int // its init, in this system
 	net    *os.File
 }
 
-// boot starts a system that ends with the test. What it writes is in memory, and gone then.
+// boot starts a system that ends with the test. Its writes are in memory only.
 func boot(t testing.TB) *machine {
 	t.Helper()
 	bootable(t)
 	current, older := debs(t)
-	// Locked by systemd-nspawn as long as it runs, so that tests here take turns.
+	// systemd-nspawn locks it during its run, so that tests here run one after the other.
 	nspawn := exec.CommandContext(context.WithoutCancel(t.Context()), "systemd-nspawn", "--boot", "--directory="+rootfs, "--volatile=overlay",
 		"--machine=rtbeat-"+strconv.Itoa(os.Getpid()), "--register=no", "--keep-unit", "--link-journal=no", "--resolv-conf=off",
 		"--timezone=off", "--private-network", "--console=pipe",
 		"--bind-ro="+current+":"+media+"/current.deb", "--bind-ro="+older+":"+media+"/older.deb")
 	var console bytes.Buffer
 	nspawn.Stdout, nspawn.Stderr = &console, &console
-	// A run that is killed takes the machine with it: this is how systemd-nspawn is asked to shut it down.
+	// A killed run ends the machine too: this is systemd-nspawn's signal for a shutdown.
 	nspawn.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
 	nspawn.WaitDelay = 5 * time.Second
 	started, done := make(chan error, 1), make(chan struct{})
 	go func() {
-		runtime.LockOSThread() // the signal comes when this thread ends, not when the process does
+		runtime.LockOSThread() // the signal arrives when this thread ends, not the process
 		defer close(done)
 		err := nspawn.Start()
 		started <- err
@@ -74,26 +74,26 @@ func boot(t testing.TB) *machine {
 			if t.Failed() {
 				m.report()
 			}
-			_ = syscall.Kill(m.leader, syscall.SIGKILL) // its namespace goes with it
+			_ = syscall.Kill(m.leader, syscall.SIGKILL) // its namespace ends with it
 		} else {
 			_ = nspawn.Process.Kill()
 		}
 		<-done
 		if t.Failed() && m.leader == 0 {
-			t.Logf("the console:\n%s", &console)
+			t.Logf("console:\n%s", &console)
 		}
 		_ = m.net.Close()
 	})
 	harness.Await(t, bootWithin, "an init", func() bool {
 		select {
 		case <-done:
-			require.FailNow(t, "no boot", "%s", &console)
+			require.FailNow(t, "the system has not booted", "%s", &console)
 		default:
 		}
 		m.leader = initOf(nspawn.Process.Pid)
 		return m.leader != 0
 	})
-	// Not before: the init begins in namespaces of this machine, and what is run here must not be run there.
+	// Not earlier: the init begins in the namespaces of this machine, and no command may run there.
 	harness.Await(t, bootWithin, "namespaces of its own", func() bool {
 		return !slices.ContainsFunc([]string{"mnt", "net", "pid", "uts", "ipc"}, m.shares)
 	})
@@ -106,11 +106,11 @@ func boot(t testing.TB) *machine {
 	m.net, err = os.Open(m.namespace("net"))
 	require.NoError(t, err)
 	require.Equal(t, "systemd-nspawn", m.run("systemd-detect-virt", "--container"))
-	m.write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n") // the least of systems has none
+	m.write("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n") // the minimum of a system
 	return m
 }
 
-// initOf finds the child that is process 1 in a namespace of its own; 0 when there is none yet.
+// initOf finds the child that is process 1 in another namespace, or 0 if there is none yet.
 func initOf(nspawn int) int {
 	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", nspawn, nspawn))
 	for child := range strings.FieldsSeq(string(children)) {
@@ -125,13 +125,13 @@ func initOf(nspawn int) int {
 	return 0
 }
 
-// namespace is where the kernel shows a namespace of the machine.
+// namespace is the path of the machine's namespace in /proc.
 func (m *machine) namespace(name string) string { return fmt.Sprintf("/proc/%d/ns/%s", m.leader, name) }
 
-// shares says whether the machine is in the same namespace as the tests. It says so, too, when it cannot be known.
+// shares says whether the machine is in the tests' namespace, or whether that is unknown.
 //
-// The tests' namespace is that of the calling thread. /proc/self is the main thread. inside may have left it in the network
-// of an earlier machine, and the namespaces of this host would then look like the machine's own.
+// The tests' namespace is the calling thread's. /proc/self is the main thread, which inside may have left in the network of an
+// earlier machine.
 func (m *machine) shares(name string) bool {
 	inner, err := os.Stat(m.namespace(name))
 	if err != nil {
@@ -141,27 +141,27 @@ func (m *machine) shares(name string) bool {
 	return err != nil || os.SameFile(inner, outer)
 }
 
-// report tells what a failed test needs to know of the service.
+// report logs the state of the service for a failed test.
 func (m *machine) report() {
 	m.t.Logf("systemctl status:\n%s", m.try("systemctl", "status", "--no-pager", "--lines=0", service, socket).out)
-	// rtbeat's lines are long, and begin with what is always the same.
-	m.t.Logf("the end of the journal:\n%s", m.try("sh", "-c", `journalctl --no-pager --lines=60 --output=short-precise |
+	// rtbeat's lines are long, with the same beginning.
+	m.t.Logf("end of the journal:\n%s", m.try("sh", "-c", `journalctl --no-pager --lines=60 --output=short-precise |
 		sed 's/{"log.level":"\([a-z]*\)".*"message":/\1 /' | cut -c 1-300`).out)
 }
 
-// result is how a command inside ended.
+// result is the result of a command in the machine.
 type result struct {
-	out  string // both streams, without the spaces around them
+	out  string // both streams, trimmed
 	code int
 }
 
-// try runs a command inside.
+// try runs a command in the machine.
 func (m *machine) try(command ...string) result { return m.with("", command...) }
 
-// with is try with something to read.
+// with is try with a standard input.
 func (m *machine) with(stdin string, command ...string) result {
 	m.t.Helper()
-	// The context of the test is over when it is cleaned up, which is when the report is written.
+	// The test's context has ended when report runs.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(m.t.Context()), commandWithin)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"--target", strconv.Itoa(m.leader), "--all", "--"}, command...)...)
@@ -170,14 +170,14 @@ func (m *machine) with(stdin string, command ...string) result {
 	cmd.Stdin = strings.NewReader(stdin)
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.CombinedOutput()
-	require.NoError(m.t, ctx.Err(), "%v did not end; it said:\n%s", command, out)
+	require.NoError(m.t, ctx.Err(), "%v did not end; its output:\n%s", command, out)
 	if cmd.ProcessState == nil {
 		require.NoError(m.t, err)
 	}
 	return result{out: strings.TrimSpace(string(out)), code: cmd.ProcessState.ExitCode()}
 }
 
-// run runs a command inside that must succeed.
+// run runs a command in the machine, which must succeed.
 func (m *machine) run(command ...string) string {
 	m.t.Helper()
 	r := m.try(command...)
@@ -185,21 +185,21 @@ func (m *machine) run(command ...string) string {
 	return r.out
 }
 
-// write makes a file inside, with its folder; systemd and rtbeat read such files as root's.
+// write makes a file in the machine, with its folder. It belongs to root, as systemd and rtbeat require.
 func (m *machine) write(path, text string) {
 	m.t.Helper()
 	r := m.with(text, "sh", "-c", `mkdir -p "$(dirname "$1")" && cat >"$1"`, "sh", path)
 	require.Zero(m.t, r.code, "%s: %s", path, r.out)
 }
 
-// dropIn adds to a unit.
+// dropIn adds a drop-in to a unit.
 func (m *machine) dropIn(unit, text string) {
 	m.t.Helper()
 	m.write("/etc/systemd/system/"+unit+".d/test.conf", text)
 	m.run("systemctl", "daemon-reload")
 }
 
-// show is a property of a unit.
+// show returns a property of a unit.
 func (m *machine) show(unit, property string) string {
 	m.t.Helper()
 	return m.run("systemctl", "show", "--value", "--property="+property, unit)

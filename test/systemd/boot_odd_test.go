@@ -8,12 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// dpkgStatus is what dpkg says of the package: "install ok installed", when all went well.
+// dpkgStatus is dpkg's status of the package, normally "install ok installed".
 func (m *machine) dpkgStatus() string {
 	return m.try("dpkg-query", "--showformat=${Status}", "--show", "rtbeat").out
 }
 
-// TestMasked upgrades and removes a service that the operator has masked, and leaves it so.
+// TestMasked upgrades and removes a service that the operator has masked. It stays masked.
 func TestMasked(t *testing.T) {
 	m := boot(t)
 	m.install("older.deb")
@@ -24,7 +24,7 @@ func TestMasked(t *testing.T) {
 	require.Equal(t, "masked", m.try("systemctl", "is-enabled", service).out)
 }
 
-// TestPurgeOfAMount purges the package where data and logs have disks of their own: these are emptied, and stay.
+// TestPurgeOfAMount purges the package with data and logs on mounted disks: these are emptied, and stay mounted.
 func TestPurgeOfAMount(t *testing.T) {
 	m := boot(t)
 	m.install("current.deb")
@@ -33,7 +33,7 @@ func TestPurgeOfAMount(t *testing.T) {
 		m.run("touch", folder+"/kept")
 	}
 	m.run("dpkg", "--purge", "rtbeat")
-	require.NotContains(t, m.dpkgStatus(), "ok", "dpkg still has it")
+	require.NotContains(t, m.dpkgStatus(), "ok", "dpkg still has the package")
 	for _, folder := range []string{"/var/lib/rtbeat", "/var/log/rtbeat"} {
 		require.Empty(t, m.run("ls", "-A", folder), folder)
 	}

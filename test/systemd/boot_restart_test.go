@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	// restarts is how often the service is restarted while everybody posts.
+	// restarts is the number of restarts during traffic.
 	restarts = 20
-	// senders post all the time, half of them on connections that they keep.
+	// senders post all the time, half of them on kept connections.
 	senders = 8
-	// between is how many batches are delivered between two restarts.
+	// between is the number of batches delivered between two restarts.
 	between = 100
 )
 
-// TestSocketActivation lets the first connection start the service.
+// TestSocketActivation starts the service by the first connection.
 func TestSocketActivation(t *testing.T) {
 	m := boot(t)
 	m.install("current.deb")
 	sink := m.sink(lumbersink.Immediate())
 	m.run("systemctl", "enable", "--now", socket)
-	require.Equal(t, "inactive", m.show(service, "ActiveState"), "before anybody has connected")
+	require.Equal(t, "inactive", m.show(service, "ActiveState"), "before the first connection")
 
 	ledger := harness.NewLedger(t)
 	m.deliver(ledger, "first")
@@ -36,7 +36,7 @@ func TestSocketActivation(t *testing.T) {
 	ledger.RequireDocumentIDs(t, sink.Events())
 }
 
-// TestRestarts restarts the service under senders that never pause. They see 200 and 503, and nothing else.
+// TestRestarts restarts the service during traffic without a pause. The senders see only 200 and 503.
 func TestRestarts(t *testing.T) {
 	m := boot(t)
 	m.install("current.deb")
@@ -52,5 +52,5 @@ func TestRestarts(t *testing.T) {
 	}
 	copies := tr.stop(sink)
 	t.Logf("%d restarts: %s; %d copies at the sink, each with its id", restarts, tr, copies)
-	require.Equal(t, "0", m.show(service, "NRestarts"), "it was restarted by systemd, too")
+	require.Equal(t, "0", m.show(service, "NRestarts"), "restarts by systemd")
 }

@@ -26,10 +26,10 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// page is where the recipes of these tests are.
+// page has the recipes of these tests.
 const page = "docs/systemd.md"
 
-// TestReload renews a token and the certificate as the page says, while the process stays.
+// TestReload renews a token and the certificate as the page describes, in the same process.
 func TestReload(t *testing.T) {
 	m := boot(t)
 	m.install("current.deb")
@@ -67,7 +67,7 @@ func TestReload(t *testing.T) {
 	ledger.Check(t, sink)
 }
 
-// TestCredentials takes token and key from credentials of systemd, whose files only root can read, by the page's drop-in.
+// TestCredentials reads token and key from credentials of systemd, whose files only root can read, with the page's drop-in.
 func TestCredentials(t *testing.T) {
 	m := boot(t)
 	m.install("current.deb")
@@ -90,7 +90,7 @@ func TestCredentials(t *testing.T) {
 	ledger.Check(t, sink)
 }
 
-// recipe takes from the page the code block that has a text, and of it what the pattern's group matches.
+// recipe returns the pattern's group from the page's code block with this text.
 func (m *machine) recipe(having, pattern string) string {
 	m.t.Helper()
 	text, err := os.ReadFile(filepath.Join(harness.RepoRoot, page))
@@ -106,7 +106,7 @@ func (m *machine) recipe(having, pattern string) string {
 	return ""
 }
 
-// secret writes a file of root's that the service may read through its group.
+// secret writes a file of root that the service may read through its group.
 func (m *machine) secret(path, text string) {
 	m.t.Helper()
 	m.write(path, text)
@@ -114,14 +114,14 @@ func (m *machine) secret(path, text string) {
 	m.run("chmod", "0640", path)
 }
 
-// tlsFrom has the configuration name the certificate and a key.
+// tlsFrom configures the certificate and a key.
 func (m *machine) tlsFrom(key string) {
 	m.t.Helper()
 	const config = "/etc/rtbeat/rtbeat.yml"
 	m.write(config, m.run("cat", config)+"\nrtbeat.ssl.certificate: /etc/rtbeat/server.pem\nrtbeat.ssl.key: "+key+"\n")
 }
 
-// certificate writes a certificate of that number for the intake, signed by itself, and its key.
+// certificate writes a self-signed certificate with that number for the intake, and its key.
 func (m *machine) certificate(serial int64) {
 	m.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -138,7 +138,7 @@ func (m *machine) certificate(serial int64) {
 	m.secret("/etc/rtbeat/server.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
 }
 
-// postWith posts a message with a token, over TLS, and tells the number of the certificate that it met.
+// postWith posts a message with a token over TLS, and returns the number of the server's certificate.
 func (m *machine) postWith(ledger *harness.Ledger, token, name string) (code int, serial int64) {
 	m.t.Helper()
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -13,8 +13,8 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// TestStop stops the service while a request waits for its acknowledgement: for longer than TimeoutStopSec says here, which
-// systemd grants because rtbeat asks for it.
+// TestStop stops the service while a request waits for its acknowledgement, for longer than TimeoutStopSec. systemd extends it
+// because rtbeat asks for it.
 func TestStop(t *testing.T) {
 	const limit = 2 * time.Second
 	m := boot(t)

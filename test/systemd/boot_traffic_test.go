@@ -18,10 +18,10 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// interval is between two attempts of a sender.
+// interval is the time between two attempts of a sender.
 const interval = 100 * time.Microsecond
 
-// traffic is senders that post all the time, each the next batch once it was told 200 of the one before.
+// traffic has senders that post all the time. Each sends the next batch after the 200 for the one before.
 type traffic struct {
 	t      testing.TB
 	ledger *harness.Ledger
@@ -34,7 +34,7 @@ type traffic struct {
 	errors  map[string]int
 }
 
-// post starts senders: half of them keep their connection, half make one for each request.
+// post starts senders. Half of them keep their connection, half make one for each request.
 func (m *machine) post(senders int) *traffic {
 	tr := &traffic{t: m.t, ledger: harness.NewLedger(m.t), errors: make(map[string]int)}
 	for n := range senders {
@@ -58,7 +58,7 @@ func (m *machine) post(senders int) *traffic {
 	return tr
 }
 
-// send posts batches of one to four messages until the traffic is over, and the last one until it is delivered.
+// send posts batches of one to four messages until the traffic ends, and the last one until it is delivered.
 func (tr *traffic) send(ctx context.Context, name string, client *harness.Client) {
 	for n := 0; !tr.over.Load(); n++ {
 		batch := harness.NewBatch(fmt.Sprintf("%s-%d", name, n), 1+n%4)
@@ -79,15 +79,14 @@ func (tr *traffic) send(ctx context.Context, name string, client *harness.Client
 	}
 }
 
-// flows waits until the senders were told 200 n times more.
+// flows waits for n more 200s.
 func (tr *traffic) flows(n int64) {
 	tr.t.Helper()
 	from := tr.okays.Load()
 	harness.Await(tr.t, commandWithin, fmt.Sprintf("%d answers 200", n), func() bool { return tr.okays.Load() >= from+n })
 }
 
-// stop ends the senders, each with its queue empty, and holds what they were told against what the sink has: answers were
-// 200 and 503 alone, nothing is lost, and what came twice has the id by which its copies are known.
+// stop ends the senders with empty queues, and checks the ledger: only 200 and 503, nothing lost, and the same id on each copy.
 func (tr *traffic) stop(sink *lumbersink.Sink) (copies int) {
 	tr.t.Helper()
 	tr.over.Store(true)
@@ -96,7 +95,7 @@ func (tr *traffic) stop(sink *lumbersink.Sink) (copies int) {
 	select {
 	case <-done:
 	case <-time.After(commandWithin):
-		require.FailNow(tr.t, "the senders do not come to an end", "answers: %v, errors: %v", tr.tally.Counts(), tr.errors)
+		require.FailNow(tr.t, "the senders do not end", "answers: %v, errors: %v", tr.tally.Counts(), tr.errors)
 	}
 	events := sink.Events()
 	lost := tr.ledger.Lost(events)
@@ -111,7 +110,7 @@ func (tr *traffic) stop(sink *lumbersink.Sink) (copies int) {
 	return copies
 }
 
-// String is what came of it.
+// String is the result.
 func (tr *traffic) String() string {
 	counts := tr.tally.Counts()
 	requests := 0
@@ -121,7 +120,7 @@ func (tr *traffic) String() string {
 	return fmt.Sprintf("%d requests, answers %v, %d messages", requests, counts, tr.ledger.Sent())
 }
 
-// deliver posts a batch on a connection of its own and demands a 200.
+// deliver posts a batch on a new connection and requires a 200.
 func (m *machine) deliver(ledger *harness.Ledger, name string) {
 	m.t.Helper()
 	answer := m.postOne(ledger, name)
@@ -129,7 +128,7 @@ func (m *machine) deliver(ledger *harness.Ledger, name string) {
 	require.Equal(m.t, http.StatusOK, answer.Code, "%s", answer)
 }
 
-// postOne posts a batch on a connection of its own.
+// postOne posts a batch on a new connection.
 func (m *machine) postOne(ledger *harness.Ledger, name string) harness.Answer {
 	client := harness.NewClientOver(&wire{dial: m.dial, fresh: true})
 	return ledger.PostBy(m.t.Context(), client, "http://"+intakeAt+"/in", nil, harness.NewBatch(name, 1))

@@ -10,8 +10,8 @@ import (
 	"github.com/txn2/rtbeat/internal/lumbersink"
 )
 
-// TestUpgrade upgrades a running service while senders post: it runs the new file afterwards, with the operator's
-// configuration, and the senders saw 200 and 503 alone. What does not run is left so.
+// TestUpgrade upgrades a running service during traffic: then it runs the new file with the operator's configuration, and the
+// senders saw only 200 and 503. A stopped service stays stopped.
 func TestUpgrade(t *testing.T) {
 	const config, edited = "/etc/rtbeat/rtbeat.yml", "# the operator's own line"
 	m := boot(t)
@@ -34,7 +34,7 @@ func TestUpgrade(t *testing.T) {
 
 	pid := m.show(service, "MainPID")
 	require.NotEqual(t, before, pid, "it was not restarted")
-	require.Equal(t, "/usr/share/rtbeat/bin/rtbeat", m.run("readlink", "/proc/"+pid+"/exe"), "it runs a file that is gone")
+	require.Equal(t, "/usr/share/rtbeat/bin/rtbeat", m.run("readlink", "/proc/"+pid+"/exe"), "it runs the removed file")
 	require.Contains(t, m.run("cat", config), edited)
 	require.Equal(t, mode, m.run("stat", "--format=%a %U:%G", config))
 	require.Equal(t, "enabled", m.run("systemctl", "is-enabled", service))

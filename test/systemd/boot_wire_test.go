@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wire is one sender's connection, as it is: http.Transport sends a request again by itself when its connection turns out to
-// be closed, and what senders that do not would see is the question here. It is for one goroutine.
+// wire is one sender's connection. http.Transport sends a request again by itself if its connection is closed; these tests must
+// see that failure. wire is for one goroutine.
 type wire struct {
 	dial  func(ctx context.Context, network, address string) (net.Conn, error)
 	fresh bool // a connection for each request
@@ -28,7 +28,7 @@ type wire struct {
 
 // RoundTrip sends a request once.
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
-	// What was closed before anything was sent is no failure: any sender that keeps connections has to look.
+	// A connection that was closed before the request is no failure: every sender with kept connections must check for that.
 	if w.conn != nil && w.closedByPeer() {
 		w.close()
 	}
@@ -75,7 +75,7 @@ func (w *wire) exchange(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// closedByPeer says whether there is an end, or anything else that no request asked for, to read.
+// closedByPeer says whether the connection has its end, or unexpected bytes, to read.
 func (w *wire) closedByPeer() bool {
 	raw, err := w.conn.(syscall.Conn).SyscallConn()
 	if err != nil {

@@ -1,8 +1,7 @@
 //go:build linux && systemd
 
-// Package systemd installs the package in a system that was booted for it, and looks at what becomes of the service, its
-// requests and its files there: a real systemd and a real dpkg, in a container of systemd-nspawn that is thrown away, with
-// a network of its own.
+// Package systemd installs the package in a freshly booted system, and checks the service, its requests and its files there. It
+// has a real systemd and a real dpkg, in a temporary container of systemd-nspawn with its own network.
 package systemd
 
 import (
@@ -19,13 +18,13 @@ import (
 )
 
 const (
-	// packageEnv and olderEnv name the package under test and one of a lower version, to upgrade from.
+	// packageEnv and olderEnv name the package under test, and one of a lower version for upgrades.
 	packageEnv, olderEnv = "RTBEAT_DEB", "RTBEAT_DEB_OLDER"
-	// rootfsFile is what scripts/systemd.sh makes.
+	// rootfsFile is the output of scripts/systemd.sh.
 	rootfsFile = "build/systemd/rootfs.tar"
 )
 
-// rootfs is where the system is unpacked, once for the run: what a machine writes lies over it, in memory.
+// rootfs is the unpacked system, once for the run. A machine's writes are in an overlay in memory.
 var rootfs string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -40,7 +39,7 @@ func run(m *testing.M) int {
 	return code
 }
 
-// bootable skips a test where no system can be booted, with the reason.
+// bootable skips a test if no system can be booted.
 func bootable(t testing.TB) {
 	t.Helper()
 	if why := unbootable(); why != "" {
@@ -56,7 +55,7 @@ func bootable(t testing.TB) {
 	require.NoError(t, err, "unpacking %s: %s", rootfsFile, out)
 }
 
-// unbootable says what is missing; nothing when a system can be booted.
+// unbootable names the missing requirement, or "".
 func unbootable() string {
 	if os.Getuid() != 0 {
 		return "only root can boot a system in a container"
@@ -81,7 +80,7 @@ func debs(t testing.TB) (current, older string) {
 	return fromRoot(t, current), fromRoot(t, older)
 }
 
-// fromRoot is the absolute path of a file that is named as seen from the root of the repository.
+// fromRoot is the absolute path of a file, given relative to the root of the repository.
 func fromRoot(t testing.TB, path string) string {
 	t.Helper()
 	if !filepath.IsAbs(path) {

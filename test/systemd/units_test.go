@@ -19,7 +19,7 @@ import (
 
 const (
 	units = "../../deploy/systemd"
-	// exposure is what systemd-analyze security may say at most, times ten.
+	// exposure is the highest permitted score of systemd-analyze security, times ten.
 	exposure = "20"
 )
 
@@ -29,7 +29,7 @@ func analyze(t *testing.T, args ...string) *exec.Cmd {
 	return exec.CommandContext(t.Context(), harness.FindProgram(t, "systemd-analyze"), args...)
 }
 
-// unit reads a unit, for a change on the way.
+// unit reads a unit and applies a change.
 func unit(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(units, name))
@@ -37,7 +37,7 @@ func unit(t *testing.T, name string) string {
 	return string(text)
 }
 
-// root is a file system in which the units are installed, with what they start. A change breaks one on purpose.
+// root is a file system with the installed units and their programs. A change breaks a unit on purpose.
 func root(t *testing.T, change func(name, text string) string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -58,8 +58,7 @@ func root(t *testing.T, change func(name, text string) string) string {
 	return dir
 }
 
-// verify is what systemd-analyze verify complains about. It is not enough to look at its exit code: of an unknown key it only
-// writes.
+// verify has the complaints of systemd-analyze verify. Its exit code is not enough: an unknown key is only logged.
 func verify(t *testing.T, change func(name, text string) string) (complaints string) {
 	t.Helper()
 	out, err := analyze(t, "verify", "--root="+root(t, change), "--man=no", "--recursive-errors=no", "rtbeat.service", "rtbeat.socket").CombinedOutput()
@@ -71,7 +70,7 @@ func verify(t *testing.T, change func(name, text string) string) (complaints str
 
 func as(_, text string) string { return text }
 
-func TestSystemdHasNothingToSayOfTheUnits(t *testing.T) {
+func TestSystemdAcceptsTheUnits(t *testing.T) {
 	require.Empty(t, verify(t, as))
 	for what, change := range map[string][2]string{
 		"Unknown key": {"NotifyAccess=", "NotifyAcces="},
@@ -97,7 +96,7 @@ func TestTheServiceIsHardened(t *testing.T) {
 	require.Error(t, security(weaker), "the limit is one")
 }
 
-// The times of the unit are above those of rtbeat's defaults, and the folders are those of its flags.
+// The unit's times are above rtbeat's defaults, and its folders are those of its flags.
 func TestTheServiceFitsTheDefaults(t *testing.T) {
 	text := unit(t, "rtbeat.service")
 	value := func(key string) string {

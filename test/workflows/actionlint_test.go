@@ -16,18 +16,18 @@ import (
 )
 
 func TestActionlint(t *testing.T) {
-	shellcheck(t) // actionlint gives it the scripts in the workflows, and is silent where it is missing
+	shellcheck(t) // actionlint passes it the scripts in the workflows, and ignores its absence
 	out, err := actionlint(t, root)
 	require.NoError(t, err, out)
 }
 
-// actionlint knows no input of an action that is pinned to a commit, so a copy is pinned to versions.
+// actionlint knows no inputs of an action that is pinned to a commit, so a copy is pinned to versions.
 func TestActionlintWithVersions(t *testing.T) {
 	out, err := actionlint(t, withVersions(t, nil))
 	require.NoError(t, err, out)
 }
 
-func TestActionlintFindsWhatIsWrong(t *testing.T) {
+func TestActionlintFindsMistakes(t *testing.T) {
 	shellcheck(t)
 	for what, c := range map[string]struct{ old, new, says string }{
 		"an input of an action":     {"persist-credentials: false", "persist-credential: false", `input "persist-credential" is not defined`},
@@ -67,12 +67,12 @@ func TestShellcheck(t *testing.T) {
 	require.NoError(t, err, string(out))
 }
 
-// withVersions makes a copy of the workflows with each action at the version that actionlint knows the inputs of.
+// withVersions copies the workflows with each action at a version whose inputs actionlint knows.
 func withVersions(t *testing.T, change func(string) string) string {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, ".github", "workflows"), 0o755))
-	require.NoError(t, os.Mkdir(filepath.Join(dir, ".git"), 0o755)) // which actionlint knows a project by
+	require.NoError(t, os.Mkdir(filepath.Join(dir, ".git"), 0o755)) // actionlint needs it to recognize a project
 	known := actions(t)
 	for name, text := range texts(t) {
 		text = regexp.MustCompile(`uses: (\S+)@[0-9a-f]{40}`).ReplaceAllStringFunc(text, func(found string) string {

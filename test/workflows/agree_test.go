@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-func TestWhatWorkflowsCallIsThere(t *testing.T) {
+func TestWorkflowsCallExistingFiles(t *testing.T) {
 	made := targets(t)
 	makes, scripts := regexp.MustCompile(`\bmake ((?:[a-z][a-z0-9-]* ?)+)`), regexp.MustCompile(`(?:^|[\s"(])((?:scripts|test)/[\w./-]+)`)
 	var called []string
@@ -41,8 +41,8 @@ func TestWhatWorkflowsCallIsThere(t *testing.T) {
 	}
 }
 
-// Suites that must not skip need root: for files of other users, and to install the programs that they run.
-func TestWhatMustNotSkipIsRunAsRoot(t *testing.T) {
+// Suites that must not skip need root: for files of other users, and to install their programs.
+func TestRequiredSuitesRunAsRoot(t *testing.T) {
 	strict := regexp.MustCompile(`(?m)^.*\bmake\b.*\b(?:STRICT=|packages-test|ship-test).*$`)
 	found := 0
 	for name, w := range workflows(t) {
@@ -79,7 +79,7 @@ func TestVersionsAgree(t *testing.T) {
 	}
 }
 
-// goreleaser is the part of its configuration that the workflows rest on.
+// goreleaser has the parts of its configuration that the workflows rely on.
 type goreleaser struct {
 	Builds   []struct{ Goos, Goarch []string }
 	Checksum struct {
@@ -89,7 +89,7 @@ type goreleaser struct {
 	Image []struct{ Images []string } `yaml:"dockers_v2"`
 }
 
-func TestWhatIsReleasedIsCompiledAndVerified(t *testing.T) {
+func TestReleasedPlatformsAreCompiledAndVerified(t *testing.T) {
 	matrix := workflows(t)["ci.yml"].Jobs["cross"].Strategy.Matrix["platform"]
 	var platforms []any
 	for line := range strings.Lines(text(t, "scripts", "platforms.txt")) {
@@ -111,7 +111,7 @@ func TestWhatIsReleasedIsCompiledAndVerified(t *testing.T) {
 	}
 	require.ElementsMatch(t, platforms, released)
 
-	// The names by which release.yml and scripts/verify-release.sh find what goreleaser made.
+	// release.yml and scripts/verify-release.sh find GoReleaser's files by these names.
 	require.Equal(t, "checksums.txt", config.Checksum.Name)
 	require.Len(t, config.Signs, 1)
 	require.Equal(t, "checksum", config.Signs[0].Artifacts)
@@ -120,7 +120,7 @@ func TestWhatIsReleasedIsCompiledAndVerified(t *testing.T) {
 	require.Equal(t, []string{"ghcr.io/txn2/rtbeat"}, config.Image[0].Images)
 }
 
-// dependabot is the part of its configuration that says where it looks.
+// dependabot has its directories.
 type dependabot struct {
 	Updates []struct {
 		Ecosystem   string `yaml:"package-ecosystem"`
@@ -154,8 +154,8 @@ func TestDependabotLooksEverywhere(t *testing.T) {
 	require.Len(t, looks, len(there))
 }
 
-// Of each page for people who come from outside: what it links and what it names in backquotes as a path.
-func TestWhatPagesNameIsThere(t *testing.T) {
+// For each page for newcomers: its links, and its paths in backquotes.
+func TestPagesNameExistingFiles(t *testing.T) {
 	all := files(t)
 	pages := []string{"CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "docs/service.md"}
 	for _, file := range all {

@@ -1,7 +1,7 @@
-// Package workflows holds what GitHub runs to what this repository says of it: each action is pinned to a commit that
-// somebody looked up, each job may do no more than it says, and whatever a workflow or a page calls is there.
+// Package workflows checks GitHub's workflows: each action is pinned to a reviewed commit, each job has only its declared
+// permissions, and every file that a workflow or a page names exists.
 //
-// With the tag workflows, actionlint and shellcheck look at them too: `make workflows`.
+// With the tag workflows, actionlint and shellcheck check them too: `make workflows`.
 package workflows
 
 import (
@@ -18,7 +18,7 @@ import (
 
 var root = filepath.Join("..", "..")
 
-// workflow is the part of one that the tests look at.
+// workflow has the parts that the tests read.
 type workflow struct {
 	On          any
 	Permissions any
@@ -43,7 +43,7 @@ type step struct {
 type action struct {
 	name, version, commit string
 	as                    string   // the major version by whose inputs actionlint checks, or
-	inputs                []string // the inputs that there are
+	inputs                []string // the existing inputs
 }
 
 func TestEveryActionIsPinned(t *testing.T) {
@@ -78,7 +78,7 @@ func TestUnpinnedActionsAreFound(t *testing.T) {
 
 var uses = regexp.MustCompile(`^\s*(?:- )?uses: (\S+)(?: # (\S+))?$`)
 
-// unpinned lists the lines that use an action, and not as the table has it.
+// unpinned lists the lines with an action that differs from the table.
 func unpinned(text string, known map[string]action, used map[string]bool) (bad []string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
@@ -102,7 +102,7 @@ func unpinned(text string, known map[string]action, used map[string]bool) (bad [
 	return bad
 }
 
-func TestEveryInputIsOneOfItsAction(t *testing.T) {
+func TestEveryInputExists(t *testing.T) {
 	known := actions(t)
 	for name, w := range workflows(t) {
 		for _, s := range w.steps() {
@@ -117,8 +117,8 @@ func TestEveryInputIsOneOfItsAction(t *testing.T) {
 	}
 }
 
-func TestNothingMayDoMoreThanItSays(t *testing.T) {
-	writes := map[string][]string{ // the jobs that may write, and what
+func TestJobsHaveOnlyDeclaredPermissions(t *testing.T) {
+	writes := map[string][]string{ // the jobs with write permissions
 		"codeql.yml analyze":      {"security-events"},
 		"release.yml release":     {"attestations", "contents", "id-token", "packages"},
 		"scorecard.yml scorecard": {"id-token", "security-events"},
@@ -128,7 +128,7 @@ func TestNothingMayDoMoreThanItSays(t *testing.T) {
 		for id, j := range w.Jobs {
 			where := name + " " + id
 			granted, is := j.Permissions.(map[string]any)
-			require.True(t, is, "%s says no permissions", where)
+			require.True(t, is, "%s declares no permissions", where)
 			var may []string
 			for permission, level := range granted {
 				if level != "read" {
@@ -170,10 +170,10 @@ func TestNoTokenStaysInACheckout(t *testing.T) {
 	}
 }
 
-// What GitHub fills in becomes part of the script, whatever it is; a variable does not.
+// GitHub inserts expressions into the script unchecked. A variable is safe.
 func TestScriptsTakeVariables(t *testing.T) {
 	for name, w := range workflows(t) {
-		require.NotContains(t, text(t, ".github", "workflows", name), "pull_request_target", "it has the secrets, and runs for strangers")
+		require.NotContains(t, text(t, ".github", "workflows", name), "pull_request_target", "it has the secrets, and runs for everybody")
 		for _, s := range w.steps() {
 			require.NotContains(t, s.Run, "${{", name)
 		}

@@ -1,5 +1,5 @@
-// Command podsecurity judges pods as the Pod Security admission of Kubernetes does, with its own code: it reads pod templates
-// as JSON, one after the other, and prints what the restricted profile forbids of each. With nothing to print, all may run.
+// Command podsecurity checks pods as the Pod Security admission of Kubernetes does, with its code. It reads pod templates as
+// JSON, one after the other, and prints the violations of the restricted profile. Without output, all pods may run.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Otelcol is an OpenTelemetry Collector with what the tests of senders need and nothing else: OTLP in, OTLP over HTTP
-// out. The distributions have hundreds of components more.
+// Otelcol is an OpenTelemetry Collector with only the components of the sender tests: OTLP in, OTLP over HTTP out. The
+// distributions have hundreds more.
 package main
 
 import (
