@@ -160,12 +160,9 @@ bench-go: # Run the micro-benchmarks of the packages
 # `make unit` from then on. The second try is for workers that go stops too late; a real finding fails it, too.
 .PHONY: fuzz
 fuzz: ## work: Fuzz the parsers of foreign bytes, FUZZTIME=20s for each fuzz test
-	@grep -rl --include=*_test.go '^func Fuzz' internal | xargs -n1 dirname | sort -u | while read -r folder; do \
-		for name in $$(go test -list '^Fuzz' ./$$folder | grep '^Fuzz'); do \
-			echo "$$folder $$name"; \
-			fuzz="go test -run ^$$ -fuzz ^$$name\$$ -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$folder"; \
-			$$fuzz || $$fuzz || exit 1; \
-		done || exit 1; \
+	@grep -ro --include=*_test.go '^func Fuzz[A-Za-z0-9]*' internal | while IFS=: read -r file found; do \
+		fuzz="go test -run ^$$ -fuzz ^$${found#func }\$$ -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./$$(dirname $$file)"; \
+		echo "$$fuzz"; $$fuzz || $$fuzz || exit 1; \
 	done
 
 .PHONY: cover

@@ -47,11 +47,11 @@ type Parts struct {
 // Shipper stores and delivers the batches of a queue. Make it with New, then call Run once.
 type Shipper struct {
 	Parts
-	gate    *inflight.Gate
+	gate     *inflight.Gate
 	underway chan struct{} // has a value for each batch under way
-	retries retries
-	logged  rate.Sometimes
-	behind  atomic.Bool // batches wait on the disk
+	retries  retries
+	logged   rate.Sometimes
+	behind   atomic.Bool // batches wait on the disk
 
 	isRetryFirst bool         // only Run uses it
 	failing      atomic.Int64 // batches that failed and are not delivered
@@ -64,11 +64,11 @@ type Shipper struct {
 // New returns a Shipper that does not run yet.
 func New(parts Parts) *Shipper {
 	return &Shipper{
-		Parts:   parts,
-		gate:    parts.Registry.NewGate(maxDecoded),
+		Parts:    parts,
+		gate:     parts.Registry.NewGate(maxDecoded),
 		underway: make(chan struct{}, maxUnderway),
-		retries: retries{due: make(chan struct{}, 1)},
-		logged:  rate.Sometimes{Interval: logInterval},
+		retries:  retries{due: make(chan struct{}, 1)},
+		logged:   rate.Sometimes{Interval: logInterval},
 	}
 }
 
