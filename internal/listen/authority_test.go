@@ -93,7 +93,7 @@ func (a *authority) issue(t testing.TB, name string, change func(*x509.Certifica
 	return issued{encode("CERTIFICATE", der), encode("PRIVATE KEY", secret)}
 }
 
-// certificates are those of a server that asks clients for none.
+// certificates returns the certificates of a server that asks clients for none.
 func (a *authority) certificates(t testing.TB) *Certificates {
 	t.Helper()
 	c, err := TLS(a.issue(t, "server", nil).settings(), logp.NewNopLogger())
@@ -112,7 +112,7 @@ func h2Client(t testing.TB, certificate *tls.Certificate) *http.Client {
 	return &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: clientConfig(certificate), ForceAttemptHTTP2: true}}
 }
 
-// clientConfig believes any server: who that is, is not what these tests are about.
+// clientConfig accepts the certificate of any server.
 func clientConfig(certificate *tls.Certificate) *tls.Config {
 	config := &tls.Config{InsecureSkipVerify: true}
 	if certificate != nil {

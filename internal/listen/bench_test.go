@@ -8,8 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkAccept accepts and closes a connection, and says what the bound adds to that. At the limit each newcomer
-// displaces one of as many.
+// BenchmarkAccept accepts and closes a connection, with and without a bound.
 func BenchmarkAccept(b *testing.B) {
 	for name, wrap := range map[string]func(net.Listener) net.Listener{
 		"plain": func(l net.Listener) net.Listener { return l },
@@ -31,7 +30,7 @@ func BenchmarkAccept(b *testing.B) {
 	}
 }
 
-// BenchmarkBound is what the bound costs by itself, without sockets, with 10,000 connections open.
+// BenchmarkBound is the cost of the bound without sockets, with 10,000 connections open.
 func BenchmarkBound(b *testing.B) {
 	const open = 10_000
 	bench := func(b *testing.B, limit int, step func(*Bound, *listener, *conn)) {
@@ -73,7 +72,7 @@ type silent struct{ net.Conn }
 
 func (silent) Close() error { return nil }
 
-// BenchmarkMemory is what an idle connection takes for the bound, with its place in the request's context.
+// BenchmarkMemory is the memory of an idle connection in the bound, with the value in its context.
 func BenchmarkMemory(b *testing.B) {
 	const open = 10_000
 	for b.Loop() {

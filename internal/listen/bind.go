@@ -7,7 +7,7 @@
 //	Proxied        takes the client's address from the PROXY header of a trusted load balancer
 //	Certificates   is the tls.Config of the http.Server, which adds the outermost layer itself
 //
-// Of requests it knows one thing: whether a connection carries a request that has arrived in whole.
+// It knows one fact of requests: whether a connection carries a request that has arrived in whole.
 package listen
 
 import (
@@ -22,13 +22,12 @@ import (
 
 // Bind listens for senders, on settings that Check accepts.
 //
-// A Unix socket appears with its mode: nobody can connect before that is set. Bind replaces the file of a process that ended
-// without removing it, if it is a socket that nobody listens on. Any other file in the way is an error, and stays. Close
-// removes the file, unless another process has put its own there. Two processes that start on the same path in the same
-// instant may both find it left over; then the later one has it.
+// Nobody can connect to a Unix socket before it has its mode. Bind replaces a socket at the path that nobody listens on. Any
+// other file there is an error, and stays. Close removes the file, unless another process has replaced it. Two processes that
+// start on the same path at the same time may both replace it; then the later one has it.
 //
 // Errors name the setting. Bind may be called from any goroutine. It waits for the resolver when Host is a name, and up to a
-// second for a socket that is in the way.
+// second for a socket at the path.
 func (s *Settings) Bind() (net.Listener, error) {
 	file, isSocket := s.Socket()
 	if !isSocket {
@@ -55,7 +54,7 @@ func bindTCP(section, host string, port int) (net.Listener, error) {
 	return l, nil
 }
 
-// advice is what to do about a TCP port that could not be bound.
+// advice says how to mend the error of a TCP port.
 func advice(section string, err error) string {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):

@@ -12,13 +12,13 @@ func TestBindTakesHosts(t *testing.T) {
 	for _, host := range []string{"", "127.0.0.1", "localhost", "::1", "[::1]"} {
 		l, err := (&Settings{Host: host}).Bind()
 		require.NoError(t, err, host)
-		conn := dial(t, "tcp", net.JoinHostPort(host2dial(host), strconv.Itoa(l.Addr().(*net.TCPAddr).Port)))
+		conn := dial(t, "tcp", net.JoinHostPort(reachedAt(host), strconv.Itoa(l.Addr().(*net.TCPAddr).Port)))
 		require.NoError(t, conn.Close())
 		require.NoError(t, l.Close())
 	}
 }
 
-func host2dial(host string) string {
+func reachedAt(host string) string {
 	if host == "::1" || host == "[::1]" {
 		return "::1"
 	}
@@ -32,8 +32,8 @@ func TestBindRefuses(t *testing.T) {
 		want     []string
 	}{
 		"a port that is taken": {Settings{Host: "127.0.0.1", Port: taken}, []string{"rtbeat.host and rtbeat.port", "choose another rtbeat.port"}},
-		"somebody else's":      {Settings{Host: "192.0.2.1"}, []string{"rtbeat.host must be an address of this machine"}},
-		"a name of nobody":     {Settings{Host: "nobody.invalid"}, []string{"rtbeat.host and rtbeat.port", "nobody.invalid"}},
+		"an address elsewhere": {Settings{Host: "192.0.2.1"}, []string{"rtbeat.host must be an address of this machine"}},
+		"an unknown name":      {Settings{Host: "nobody.invalid"}, []string{"rtbeat.host and rtbeat.port", "nobody.invalid"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := c.settings.Bind()

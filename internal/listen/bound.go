@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"container/list"
 	"net"
 	"sync"
 	"time"
@@ -28,12 +29,12 @@ type Bound struct {
 	start time.Time // conn.since counts from it
 
 	mu        sync.Mutex
-	freed     sync.Cond // Accept waits for it at the limit, and CloseIdle
+	freed     sync.Cond // Accept waits for it at the limit, and so does CloseIdle
 	open      int
 	displaced uint64
-	// Both lists are in the order of conn.since. A connection that carries a complete request is in neither.
-	waiting  list
-	answered list // done was called, and the answer may still be on its way to the socket
+	// Both lists hold a *conn each, in the order of conn.since. A connection that carries a complete request is in neither.
+	waiting  list.List
+	answered list.List // done was called, and the answer may still be on its way to the socket
 }
 
 // NewBound returns a bound of limit connections. 0 or less is no limit: connections are counted, never displaced.
@@ -41,6 +42,36 @@ func NewBound(limit int) *Bound {
 	b := &Bound{max: limit, start: time.Now()}
 	b.freed.L = &b.mu
 	return b
+}
+
+// Listener returns l within the bound. Its connections have CloseWrite if the connections of l have it. Close ends an Accept
+// that waits at the limit.
+func (b *Bound) Listener(l net.Listener) net.Listener {
+	return &listener{Listener: l, bound: b}
+}
+
+type listener struct {
+	net.Listener
+	bound  *Bound
+	closed bool // guarded by bound.mu
+}
+
+// Accept returns the next connection. It may wait at the limit.
+func (l *listener) Accept() (net.Conn, error) {
+	accepted, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.bound.admit(l, accepted), nil
+}
+
+// Close stops listening. Connections stay open.
+func (l *listener) Close() error {
+	l.bound.mu.Lock()
+	l.closed = true
+	l.bound.freed.Broadcast()
+	l.bound.mu.Unlock()
+	return l.Listener.Close()
 }
 
 // Limit returns the most connections that may be open, 0 or less for any number.
@@ -76,7 +107,7 @@ func (b *Bound) admit(l *listener, accepted net.Conn) *conn {
 		b.displaced++
 	}
 	b.open++
-	b.waiting.push(c, b.now())
+	b.push(&b.waiting, c)
 	b.mu.Unlock()
 	if victim != nil {
 		_ = victim.Conn.Close() // its goroutine ends at its next read
@@ -84,9 +115,23 @@ func (b *Bound) admit(l *listener, accepted net.Conn) *conn {
 	return c
 }
 
+// push puts a connection that is in no list at the end of l.
+func (b *Bound) push(l *list.List, c *conn) {
+	c.since = b.now()
+	c.in, c.element = l, l.PushBack(c)
+}
+
+// first returns the connection at the beginning of l, nil if l is empty.
+func first(l *list.List) *conn {
+	if element := l.Front(); element != nil {
+		return element.Value.(*conn)
+	}
+	return nil
+}
+
 // oldest returns the connection to displace, nil if there is none.
 func (b *Bound) oldest() *conn {
-	waits, answered := b.waiting.first, b.answered.first
+	waits, answered := first(&b.waiting), first(&b.answered)
 	if answered == nil || b.now()-answered.since < answerGrace {
 		return waits
 	}
@@ -98,13 +143,13 @@ func (b *Bound) oldest() *conn {
 
 // awaitFreed waits until a connection may be displaced, or the limit may allow another.
 func (b *Bound) awaitFreed() {
-	if c := b.answered.first; c != nil {
+	if c := first(&b.answered); c != nil {
 		defer time.AfterFunc(c.since+answerGrace-b.now(), b.wake).Stop()
 	}
 	b.freed.Wait()
 }
 
-// wake lets those who wait for freed look again.
+// wake ends every wait for freed.
 func (b *Bound) wake() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

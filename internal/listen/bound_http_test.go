@@ -15,11 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// intake is a handler that reads a body and answers as the real one does.
+// intake is a handler that reads a body and answers, as the handler of /in does.
 type intake struct {
 	bound    *Bound
 	read     chan struct{} // if set, a body has been read
-	mayGoOn  chan struct{} // if set, what comes after read waits for it
+	mayGoOn  chan struct{} // if set, the step after read waits for it
 	complete chan struct{} // if set, a request is complete
 	answer   chan struct{} // if set, a complete request waits for it
 	lost     atomic.Int64  // requests whose connection was gone
@@ -69,7 +69,7 @@ func answered(t testing.TB, conn net.Conn) {
 	require.Equal(t, "all of it", string(body))
 }
 
-func TestDribblersCannotLockOut(t *testing.T) {
+func TestSlowSendersCannotLockOthersOut(t *testing.T) {
 	const limit = 64
 	b := NewBound(limit)
 	raw := loopback(t)
@@ -88,7 +88,7 @@ func TestDribblersCannotLockOut(t *testing.T) {
 	require.LessOrEqual(t, b.Open(), limit)
 	gone(t, good)
 
-	for range limit { // each comes anew among new dribblers
+	for range limit { // each on a new connection, beside a new slow sender
 		send(t, dial(t, "tcp", address), post[:len(post)-1])
 		conn := dial(t, "tcp", address)
 		send(t, conn, post)
@@ -114,11 +114,11 @@ func TestAcceptWaitsWhileAllAwaitAnswers(t *testing.T) {
 	send(t, late, post)
 	require.Never(t, func() bool { return len(h.complete) > 0 || b.Displaced() > 0 }, 20*time.Millisecond, time.Millisecond)
 
-	// The first answer makes room: its connection stays open for the next request, and is the one that can go.
+	// After the first answer, its connection is idle and can be displaced.
 	start := time.Now()
 	h.answer <- struct{}{}
 	<-h.complete
-	require.Less(t, time.Since(start), answerGrace, "net/http said that the answer had left")
+	require.Less(t, time.Since(start), answerGrace, "ConnState reported that the answer was written")
 	h.answer <- struct{}{}
 	h.answer <- struct{}{}
 	for _, conn := range append(conns, late) {
@@ -127,7 +127,7 @@ func TestAcceptWaitsWhileAllAwaitAnswers(t *testing.T) {
 	require.Equal(t, uint64(1), b.Displaced())
 }
 
-func TestARequestOfADisplacedConnectionComesToNothing(t *testing.T) {
+func TestARequestOfADisplacedConnectionIsDropped(t *testing.T) {
 	b := NewBound(1)
 	raw := loopback(t)
 	h := &intake{bound: b, read: make(chan struct{}), mayGoOn: make(chan struct{})}
@@ -146,9 +146,9 @@ func TestARequestOfADisplacedConnectionComesToNothing(t *testing.T) {
 	require.Equal(t, int64(1), h.done.Load())
 }
 
-// An answer that has been given must arrive, whatever comes in at the same moment: all senders use one connection each,
-// more than there are places, and each newcomer takes the place of whoever has just been answered.
-func TestAnswersArriveWhileEverybodyFightsForPlaces(t *testing.T) {
+// Every answer arrives, while each new connection displaces a connection that has just been answered: more senders than the limit
+// allows use one connection for each request.
+func TestAnswersArriveDuringDisplacement(t *testing.T) {
 	for name, secure := range map[string]bool{"HTTP/1": false, "HTTP/2": true} {
 		t.Run(name, func(t *testing.T) {
 			const limit, senders, requests = 3, 12, 20
@@ -172,7 +172,7 @@ func TestAnswersArriveWhileEverybodyFightsForPlaces(t *testing.T) {
 				})
 			}
 			all.Wait()
-			require.Equal(t, h.done.Load(), got.Load(), "every answer that was given")
+			require.Equal(t, h.done.Load(), got.Load(), "every answer that was written")
 			require.Positive(t, got.Load())
 			t.Logf("%d answered, %d displaced, %d lost before they counted", got.Load(), b.Displaced(), h.lost.Load())
 		})
@@ -212,9 +212,9 @@ func TestAnHTTP2ConnectionStaysWhileOneRequestIsComplete(t *testing.T) {
 	defer client.CloseIdleConnections()
 	url := "https://" + raw.Addr().String()
 
-	// One stream dribbles, two are complete.
-	unsent, dribble := io.Pipe()
-	defer dribble.Close()
+	// One stream is slow, two are complete.
+	unsent, slow := io.Pipe()
+	defer slow.Close()
 	results := make(chan error, 3)
 	post := func(body io.Reader) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, body)
@@ -230,7 +230,7 @@ func TestAnHTTP2ConnectionStaysWhileOneRequestIsComplete(t *testing.T) {
 		results <- err
 	}
 	go post(unsent)
-	_, err := io.WriteString(dribble, "some")
+	_, err := io.WriteString(slow, "some")
 	require.NoError(t, err)
 	go post(strings.NewReader("first"))
 	<-h.complete
@@ -244,13 +244,13 @@ func TestAnHTTP2ConnectionStaysWhileOneRequestIsComplete(t *testing.T) {
 	require.Never(t, func() bool { return b.Displaced() > 0 }, answerGrace+50*time.Millisecond, 10*time.Millisecond)
 	h.answer <- struct{}{}
 	require.NoError(t, <-results)
-	require.Error(t, <-results, "the one that dribbles does not keep the connection")
+	require.Error(t, <-results, "an incomplete request does not keep the connection")
 	require.Equal(t, uint64(1), b.Displaced())
 	require.NoError(t, late.Close())
 }
 
 // An HTTP/2 connection is idle before the last bytes of its answer have been written, and must not be closed then.
-func TestAnIdleHTTP2ConnectionKeepsItsSecond(t *testing.T) {
+func TestAnIdleHTTP2ConnectionStaysForAnswerGrace(t *testing.T) {
 	b := NewBound(1)
 	raw := loopback(t)
 	run(t, server(b, &intake{bound: b}, newAuthority(t).certificates(t).Config()), b.Listener(raw))

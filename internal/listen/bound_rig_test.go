@@ -57,7 +57,7 @@ func newBench(t *testing.T, limit int) *bench {
 	return b
 }
 
-// accept lets a connection in that must not have to wait.
+// accept accepts a connection, without a wait.
 func (b *bench) accept() (*fake, net.Conn) {
 	b.t.Helper()
 	f := newFake()
@@ -67,7 +67,7 @@ func (b *bench) accept() (*fake, net.Conn) {
 	return f, conn
 }
 
-// accepting lets a connection in that may have to wait.
+// accepting accepts a connection, which may have to wait.
 func (b *bench) accepting() <-chan error {
 	accepted := make(chan error, 1)
 	b.queue.conns <- newFake()

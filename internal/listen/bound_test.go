@@ -14,18 +14,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheLongestWaitingMakesRoom(t *testing.T) {
+func TestTheLongestWaitingIsDisplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 4)
 		first, _ := b.accept()
 		second, conn := b.accept()
 		third, _ := b.accept()
-		fourth, dribbles := b.accept()
+		fourth, slow := b.accept()
 
 		time.Sleep(time.Minute)
-		b.complete(conn)() // the second has ended a request after the others came
+		b.complete(conn)() // the second has ended a request after the others were accepted
 		b.idle(conn)
-		b.idle(dribbles) // a request that was refused before it was complete makes nobody younger
+		b.idle(slow) // a request that was refused before it was complete does not shorten the wait
 
 		for i, victim := range []*fake{first, third, fourth, second} {
 			require.Equal(t, uint64(i), b.bound.Displaced())
@@ -38,7 +38,7 @@ func TestTheLongestWaitingMakesRoom(t *testing.T) {
 	})
 }
 
-func TestCompleteRequestsAreNeverCut(t *testing.T) {
+func TestCompleteRequestsAreNeverDisplaced(t *testing.T) {
 	for name, free := range map[string]func(b *bench, conn net.Conn, done func()){
 		"when one is closed":   func(_ *bench, conn net.Conn, _ func()) { _ = conn.Close() },
 		"when one is idle":     func(b *bench, conn net.Conn, done func()) { done(); b.idle(conn) },
@@ -68,7 +68,7 @@ func TestCompleteRequestsAreNeverCut(t *testing.T) {
 	}
 }
 
-func TestAnAnswerHasTimeToLeave(t *testing.T) {
+func TestAnAnswerHasTimeToReachTheSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 2)
 		answered, conn := b.accept()
@@ -81,16 +81,16 @@ func TestAnAnswerHasTimeToLeave(t *testing.T) {
 		require.Equal(t, answerGrace, time.Since(start), "neither earlier nor later")
 		require.True(t, answered.isClosed())
 
-		// Who has been answered longer than another one waits goes first, once the second is over.
+		// After answerGrace, the connection with the longest time since its answer or its accept is displaced.
 		doneLater()
 		time.Sleep(answerGrace)
-		fresh, _ := b.accept() // displaces the one that was accepted at the end of the first second, or the answered
+		fresh, _ := b.accept() // displaces the connection accepted at the end of the first second, or the answered
 		require.False(t, fresh.isClosed())
 		require.Equal(t, uint64(2), b.bound.Displaced())
 	})
 }
 
-func TestTheOlderOfAnsweredAndWaitingMakesRoom(t *testing.T) {
+func TestTheOlderOfAnsweredAndWaitingIsDisplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 2)
 		answered, conn := b.accept()
@@ -121,7 +121,7 @@ func TestAnswerInTimeIsNotDisplacedBeforeWaiting(t *testing.T) {
 	})
 }
 
-func TestACloseEndsAWaitingAcceptAndLetsTheConnectionIn(t *testing.T) {
+func TestCloseEndsAWaitingAcceptWithItsConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 1)
 		_, conn := b.accept()
@@ -137,7 +137,7 @@ func TestACloseEndsAWaitingAcceptAndLetsTheConnectionIn(t *testing.T) {
 		require.Empty(t, ended)
 		require.NoError(t, b.l.Close())
 		require.NotNil(t, <-ended)
-		require.False(t, late.isClosed(), "it is to be told of the stop")
+		require.False(t, late.isClosed(), "its sender gets an answer")
 		require.Equal(t, 2, b.bound.Open())
 		_, err := b.l.Accept()
 		require.EqualError(t, err, "closed")
@@ -165,7 +165,7 @@ func TestCompleteAfterDisplacementFails(t *testing.T) {
 	done()
 	require.Equal(t, 1, b.bound.Open())
 	require.NoError(t, conn.Close(), "net/http closes it, too")
-	require.Equal(t, 1, b.bound.Open(), "and its place is not given back twice")
+	require.Equal(t, 1, b.bound.Open(), "and it is counted down once")
 
 	_, conn = b.accept()
 	require.NoError(t, conn.Close())
@@ -181,7 +181,7 @@ func TestDoneOnceIsEnough(t *testing.T) {
 		first, second := b.complete(conn), b.complete(conn)
 		first()
 		first()
-		b.idle(conn) // whatever is said, the other request is not answered
+		b.idle(conn) // the other request is not answered yet
 		accepted := b.accepting()
 		time.Sleep(2 * answerGrace)
 		synctest.Wait()
@@ -201,12 +201,12 @@ func TestDoneAfterTheEnd(t *testing.T) {
 	done() // the handler ends after its connection
 	b.idle(conn)
 	require.Equal(t, 0, b.bound.Open())
-	require.Nil(t, b.bound.answered.first)
-	require.Nil(t, b.bound.waiting.first)
+	require.Zero(t, b.bound.answered.Len())
+	require.Zero(t, b.bound.waiting.Len())
 	require.Len(t, f.closed, 1)
 }
 
-// Whatever happens at the same moment: what is complete is not closed, and no place is lost or given twice.
+// Under races, no connection with a complete request is closed, and the count of open connections is right.
 func TestBoundUnderRaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit, goroutines, rounds = 4, 16, 300
@@ -220,7 +220,7 @@ func TestBoundUnderRaces(t *testing.T) {
 				for range rounds {
 					f := newFake()
 					b.queue.conns <- f
-					conn, err := l.Accept() // not always f: the queue is everybody's
+					conn, err := l.Accept() // not always f: all goroutines share the queue
 					if err != nil {
 						t.Error(err)
 						return
@@ -254,12 +254,7 @@ func TestBoundUnderRaces(t *testing.T) {
 		all.Wait()
 		require.Zero(t, cut.Load())
 		require.Zero(t, over.Load())
-		linked := 0
-		for _, l := range []*list{&b.bound.waiting, &b.bound.answered} {
-			for c := l.first; c != nil; c = c.next {
-				linked++
-			}
-		}
+		linked := b.bound.waiting.Len() + b.bound.answered.Len()
 		require.Equal(t, linked, b.bound.Open())
 		require.LessOrEqual(t, linked, limit)
 		t.Logf("%d displaced, %d of them before they were complete", b.bound.Displaced(), lost.Load())
@@ -276,7 +271,7 @@ func TestNoLimitOnlyCounts(t *testing.T) {
 	require.Zero(t, b.bound.Displaced())
 }
 
-func TestOthersAreLeftAlone(t *testing.T) {
+func TestConnectionsWithoutABoundAreIgnored(t *testing.T) {
 	b := NewBound(1)
 	ctx := t.Context()
 	require.Equal(t, ctx, b.ConnContext(ctx, newFake()))

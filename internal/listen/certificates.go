@@ -45,20 +45,23 @@ type Certificates struct {
 	lookNext atomic.Int64 // in nanoseconds since 1970
 
 	mu     sync.Mutex // held while files are checked and read
-	seen   []stamp    // of the files when they were last read, or reading them failed
-	failed time.Time  // when reading them failed, zero if they were read
+	seen   []stamp    // of the files at the last attempt to read them
+	failed time.Time  // of the last attempt, zero if it succeeded
 }
 
 // TLS reads the certificates of settings (rtbeat.ssl). It returns nil and no error for plain HTTP: settings are nil or not
 // enabled.
 //
 // It refuses a certificate or key that is missing or cannot be read, and names the setting. Settings.Check must have
-// accepted the settings, which must not change afterwards. log must not be nil.
+// accepted the settings. They must not change afterwards. log must not be nil.
 func TLS(settings *tlscommon.ServerConfig, log *logp.Logger) (*Certificates, error) {
 	if !settings.IsEnabled() {
 		return nil, nil
 	}
-	if err := check(settings); err != nil {
+	if err := settings.Validate(); err != nil {
+		return nil, fmt.Errorf("rtbeat.ssl needs certificate and key: %w", redact(err, settings))
+	}
+	if err := checkTexts(&settings.Certificate); err != nil {
 		return nil, err
 	}
 	c := &Certificates{settings: settings, log: log, now: time.Now, files: watched(settings)}
@@ -66,14 +69,6 @@ func TLS(settings *tlscommon.ServerConfig, log *logp.Logger) (*Certificates, err
 		return nil, err
 	}
 	return c, nil
-}
-
-// check refuses a certificate or key that is missing, or that is neither PEM text nor the path of a file.
-func check(settings *tlscommon.ServerConfig) error {
-	if err := settings.Validate(); err != nil {
-		return fmt.Errorf("rtbeat.ssl needs certificate and key: %w", redact(err, settings))
-	}
-	return checkTexts(&settings.Certificate)
 }
 
 // Config returns the configuration for http.Server.TLSConfig, nil if c is nil. Each handshake gets the newest certificates. It
@@ -160,9 +155,6 @@ func redact(err error, settings *tlscommon.ServerConfig) error {
 		if !mayBeShown(value) {
 			text = strings.ReplaceAll(text, value, "(text in the settings)")
 		}
-	}
-	if text == err.Error() {
-		return err
 	}
 	return errors.New(text)
 }

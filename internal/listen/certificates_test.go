@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// connect speaks TLS with config and asks for something. It returns the state of the connection when it was let in.
+// connect sends a request over TLS with config. It returns the state of an accepted connection.
 func connect(t testing.TB, address string, config *tls.Config) (tls.ConnectionState, error) {
 	t.Helper()
 	secure := tls.Client(dial(t, "tcp", address), config)
@@ -72,11 +72,11 @@ func TestClientCertificates(t *testing.T) {
 						pair := clients[name].pair(t)
 						config := clientConfig(nil)
 						config.MinVersion, config.MaxVersion = version, version
-						// The list of authorities that the server names does not keep a client from sending another's.
+						// A client may send a certificate of an authority that the server does not name.
 						config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 						_, err := connect(t, address, config)
-						welcome := mode == "none" || name == "good" || name == "of no name"
-						require.Equal(t, welcome, err == nil, "%v", err)
+						accepted := mode == "none" || name == "good" || name == "of no name"
+						require.Equal(t, accepted, err == nil, "%v", err)
 					})
 				}
 				t.Run(fmt.Sprintf("%s/%s/%s/no certificate", mode, verification, tls.VersionName(version)), func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestTLSRefusesAtStart(t *testing.T) {
 	}
 }
 
-// A key that has lost its first line looks like a path, and would be in the error and in the log as one.
+// A key without its first line looks like a path. Errors and the log must not show it.
 func TestKeyWithoutItsFirstLine(t *testing.T) {
 	good := newAuthority(t).issue(t, "server", nil)
 	_, body, _ := strings.Cut(good.key, "\n")
@@ -172,7 +172,7 @@ func TestKeyWithoutItsFirstLine(t *testing.T) {
 		require.NotContains(t, err.Error(), body[:20])
 	}
 
-	// As one line, and shown as little where the file that has this name is gone later.
+	// It stays hidden too as one line, in the error of a missing file.
 	line := strings.ReplaceAll(body, "\n", "")
 	require.NotContains(t, redact(errors.New("open "+line+": no such file"),
 		&tlscommon.ServerConfig{Certificate: tlscommon.CertificateConfig{Key: line}}).Error(), line[:20])
@@ -227,8 +227,8 @@ func TestHTTP2IsOfferedWhereItWorks(t *testing.T) {
 	}
 }
 
-// Who connects and says nothing, or half a greeting, is dropped after the time for headers.
-func TestSilentClientIsDropped(t *testing.T) {
+// A client that sends nothing, or half a handshake, is closed after the timeout for headers.
+func TestSilentClientIsClosed(t *testing.T) {
 	raw := loopback(t)
 	b := NewBound(10)
 	s := server(b, whoami, newAuthority(t).certificates(t).Config())

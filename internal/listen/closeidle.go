@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"container/list"
 	"context"
 	"time"
 )
@@ -8,13 +9,13 @@ import (
 const (
 	// lastLook is how long the last read of a connection takes. It finds a request that has already arrived.
 	lastLook = time.Millisecond
-	// endTimeout is how long CloseIdle waits for the connections that it ends.
+	// endTimeout is how long CloseIdle waits until the connections without a request are closed.
 	endTimeout = 50 * time.Millisecond
 )
 
-// CloseIdle waits for the open connections to close, until ctx ends. Then it closes those that carry no request, and returns
-// when they are closed, or a moment later. A request that has arrived, and that net/http has not read, is still read. HTTP/2
-// connections stay open: they have GOAWAY.
+// CloseIdle waits for the open connections to close, until ctx ends. Then it closes the connections without a request, and
+// waits for at most endTimeout until they are closed. net/http still reads a request that has arrived already. HTTP/2 connections
+// stay open: they have GOAWAY.
 func (b *Bound) CloseIdle(ctx context.Context) {
 	b.awaitClosed(ctx)
 	b.endReads()
@@ -37,23 +38,20 @@ func (b *Bound) awaitClosed(ctx context.Context) {
 func (b *Bound) endReads() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, idle := range []list{b.waiting, b.answered} {
-		for c := idle.first; c != nil; c = c.next {
-			c.endRead()
+	for _, idle := range []*list.List{&b.waiting, &b.answered} {
+		for element := idle.Front(); element != nil; element = element.Next() {
+			element.Value.(*conn).endRead()
 		}
 	}
 }
 
-// endRead ends the connection by a deadline for its read. Read then reads once more: if the socket were closed with a request in
-// it, the sender would get a reset. The mutex of the bound is held.
+// endRead ends the connection by a deadline in the past for its read. Read then reads once more: closing a socket with a request
+// in it would send a reset. The mutex of the bound is held.
 func (c *conn) endRead() {
 	if c.streams.Load() { // the TLS layer would wait for a handshake
 		return
 	}
 	c.leaving.Store(true)
 	c.past.Store(true)
-	_ = c.Conn.SetReadDeadline(longAgo)
+	_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
 }
-
-// longAgo is a deadline in the past.
-var longAgo = time.Unix(1, 0)

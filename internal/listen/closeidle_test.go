@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// heldConn holds back what its Read returns until it is let go: a goroutine that the scheduler has not woken up yet.
+// heldConn holds back the result of its first empty Read, as for a goroutine that the scheduler has not woken up yet.
 type heldConn struct {
 	net.Conn
 	reads chan struct{}
@@ -26,8 +26,8 @@ func (c *heldConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A request that comes at the same time as the last call finds its answer: nothing is closed with a request in it.
-func TestTheLastCallHearsARequestThatHasCome(t *testing.T) {
+// A request that arrives together with endReads gets its answer: no socket is closed with a request in it.
+func TestEndReadsFindsARequestThatHasArrived(t *testing.T) {
 	bound := NewBound(0)
 	held := make(chan *heldConn, 1)
 	raw := loopback(t)
@@ -49,7 +49,7 @@ func TestTheLastCallHearsARequestThatHasCome(t *testing.T) {
 	send(t, client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	close(hold.reads)
 	resp, err := http.ReadResponse(bufio.NewReader(client), nil)
-	require.NoError(t, err, "the request had come before the connection was closed")
+	require.NoError(t, err, "the request had arrived before the connection was closed")
 	require.Equal(t, http.StatusOK, resp.StatusCode)
 }
 
@@ -68,7 +68,7 @@ func (l *holding) Accept() (net.Conn, error) {
 	return h, nil
 }
 
-func TestTheLastCallEndsAnIdleConnection(t *testing.T) {
+func TestEndReadsEndsAnIdleConnection(t *testing.T) {
 	bound := NewBound(0)
 	conns := make(chan net.Conn, 1)
 	idle := make(chan struct{}, 1)
@@ -92,7 +92,7 @@ func TestTheLastCallEndsAnIdleConnection(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	<-conns
 	<-idle
-	// net/http sets its deadline for the idle time at about this moment, which takes the place of the last call's.
+	// net/http sets its deadline for the idle time at about this moment, which replaces the deadline of endReads.
 	require.Eventually(t, func() bool {
 		bound.endReads()
 		return bound.Open() == 0
@@ -101,8 +101,8 @@ func TestTheLastCallEndsAnIdleConnection(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF, "and no reset")
 }
 
-// A connection whose request waits for its acknowledgement is left alone.
-func TestTheLastCallPassesOverACompleteRequest(t *testing.T) {
+// endReads does not touch a connection whose request waits for its acknowledgement.
+func TestEndReadsSkipsACompleteRequest(t *testing.T) {
 	b := newBench(t, 1)
 	fake, conn := b.accept()
 	done := b.complete(conn)

@@ -20,16 +20,16 @@ func TestExpiryFollowsTheFiles(t *testing.T) {
 	require.Equal(t, day.Add(24*time.Hour).Unix(), r.Expiry().Unix())
 
 	r.files.change(until(day.Add(48*time.Hour)), ca)
-	require.Equal(t, day.Add(24*time.Hour).Unix(), r.Expiry().Unix(), "files are looked at once a second")
+	require.Equal(t, day.Add(24*time.Hour).Unix(), r.Expiry().Unix(), "files are checked once a second")
 	r.pass(lookEvery)
 	require.Equal(t, day.Add(48*time.Hour).Unix(), r.Expiry().Unix())
 
 	r.files.change(issued{certificate: "none", key: "none"}, ca)
 	r.pass(lookEvery)
-	require.Equal(t, day.Add(48*time.Hour).Unix(), r.Expiry().Unix(), "what is served")
+	require.Equal(t, day.Add(48*time.Hour).Unix(), r.Expiry().Unix(), "the certificates in use")
 }
 
-// Of a chain, the first end counts.
+// The first end in a chain counts.
 func TestExpiryOfAChain(t *testing.T) {
 	ca := newAuthority(t)
 	day := time.Now().Truncate(time.Second)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Requests whose headers do not come in time are told from those that do, and from connections that send nothing.
-func TestHeadersThatDoNotComeInTime(t *testing.T) {
+// HeadersTimedOut finds requests whose headers time out, and neither complete requests nor connections that send nothing.
+func TestHeadersTimedOut(t *testing.T) {
 	const late = "late"
 	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestHeadersThatDoNotComeInTime(t *testing.T) {
 
 			require.EqualValues(t, 1, found.Load())
 
-			// net/http ends its own waiting for more with a deadline that is over; that is no request that came late.
+			// net/http ends its background read with a deadline in the past, which is no timeout of a request.
 			several := connect()
 			for range 50 {
 				send(t, several, post+post+post)

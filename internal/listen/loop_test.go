@@ -16,7 +16,7 @@ func TestALoopIsAwayBetweenTwoAccepts(t *testing.T) {
 		require.Zero(t, l.Away(), "it has not begun")
 		select {
 		case <-l.Begun():
-			require.FailNow(t, "nobody accepts")
+			require.FailNow(t, "Accept has not been called")
 		default:
 		}
 		q.conns <- newFake()
@@ -32,10 +32,10 @@ func TestALoopIsAwayBetweenTwoAccepts(t *testing.T) {
 			ended <- err
 		}()
 		time.Sleep(time.Hour)
-		require.Zero(t, l.Away(), "nobody comes")
+		require.Zero(t, l.Away(), "no connection arrives")
 		require.NoError(t, l.Close())
 		require.Error(t, <-ended)
 		time.Sleep(time.Hour)
-		require.Zero(t, l.Away(), "it is over")
+		require.Zero(t, l.Away(), "it has ended")
 	})
 }

@@ -7,7 +7,7 @@ const reserved = 256
 // (seccomp.LoadFilter).
 var files = maxFiles()
 
-// Affordable is how many of the wanted connections the limit of open files allows.
+// Affordable returns the number of connections, at most wanted, that the limit of open files allows.
 func Affordable(wanted int) int { return affordable(wanted, files) }
 
 func affordable(wanted int, files uint64) int {

@@ -8,30 +8,24 @@ import (
 	proxyproto "github.com/pires/go-proxyproto"
 )
 
-// defaultHeaderTimeout is used where there is none: go-proxyproto would wait for ever.
-const defaultHeaderTimeout = 10 * time.Second
-
 // Proxied returns l with the PROXY protocol, version 1 and 2
 // (https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt), for trusted load balancers.
 //
 // trusted tells whether a peer is a trusted load balancer, by its address without a zone, and as IPv4 when it is IPv4 mapped to
 // IPv6. It is called before the next connection is accepted, so it must not wait; nil trusts nobody. unix is whether every peer
-// on a Unix socket is trusted. headerTimeout limits the header from the first use of the connection; 0 or less is 10 s.
+// on a Unix socket is trusted. headerTimeout limits the header from the first use of the connection. It must be positive.
 //
 // A trusted peer must send the header. Otherwise a forwarder without the protocol would let its client write a header. A
-// connection without a valid header fails at its first read, without an answer; health checks of such a peer need the header
-// too. A header of any other peer is not read: its bytes go to HTTP, which refuses them.
+// connection without a valid header fails at its first read, without an answer. Health checks of a trusted peer need the header
+// too. The header of any other peer is not read: its bytes go to HTTP, which refuses them.
 //
-// RemoteAddr of a connection is the announced client, and LocalAddr is that of the socket. RemoteAddr is the peer where the
-// header announces no client: LOCAL in version 2 (a health check), UNKNOWN in version 1, and addresses of anything but TCP. So
-// the announced client counts as the peer for X-Forwarded-For too: its header is believed only if its own address is trusted.
+// RemoteAddr of a connection is the announced client, and LocalAddr is the address of the socket. RemoteAddr is the peer if the
+// header announces no client: LOCAL in version 2 (a health check), UNKNOWN in version 1, and addresses of anything but TCP. The
+// announced client counts as the peer for X-Forwarded-For too: its header is believed only if its own address is trusted.
 //
-// Accept does not wait for the header. The first call of Read, Write or RemoteAddr waits for it, which net/http makes in the
-// goroutine of the connection.
+// Accept does not wait for the header. The first call of Read, Write or RemoteAddr waits for it. net/http makes that call in
+// the goroutine of the connection.
 func Proxied(l net.Listener, trusted func(netip.Addr) bool, unix bool, headerTimeout time.Duration) net.Listener {
-	if headerTimeout <= 0 {
-		headerTimeout = defaultHeaderTimeout
-	}
 	return &proxiedListener{Listener: l, trusted: trusted, unix: unix, headerTimeout: headerTimeout}
 }
 

@@ -32,7 +32,7 @@ var (
 // whoami answers with the address that the request seems to come from.
 var whoami = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { _, _ = io.WriteString(w, req.RemoteAddr) })
 
-// ask sends a PROXY header and a request, and returns the status and the body, or 0 when nothing is answered.
+// ask sends a PROXY header and a request, and returns the status and the body, or 0 without an answer.
 func ask(t *testing.T, conn net.Conn, header string) (status int, body string) {
 	t.Helper()
 	send(t, conn, header+"GET / HTTP/1.0\r\n\r\n")
@@ -58,7 +58,7 @@ func cutHeaders(answer string) (head, body string, ok bool) {
 func TestProxyHeader(t *testing.T) {
 	b := NewBound(100)
 	raw := loopback(t)
-	run(t, server(b, whoami, nil), Proxied(b.Listener(raw), everybody, false, 0))
+	run(t, server(b, whoami, nil), Proxied(b.Listener(raw), everybody, false, patience))
 	const peer = "the peer"
 	unix := make([]byte, 216)
 	copy(unix, "/run/client")
@@ -96,7 +96,7 @@ func TestProxyHeader(t *testing.T) {
 	}
 }
 
-func TestNobodyElseCanAnnounceAnAddress(t *testing.T) {
+func TestHeadersOfOthersAreRefused(t *testing.T) {
 	b := NewBound(100)
 	raw := loopback(t)
 	run(t, server(b, whoami, nil), Proxied(b.Listener(raw), nobody, true, patience))
@@ -111,7 +111,7 @@ func TestNobodyElseCanAnnounceAnAddress(t *testing.T) {
 	require.Equal(t, conn.LocalAddr().String(), body)
 }
 
-func TestWhoIsTrusted(t *testing.T) {
+func TestTrustedPeers(t *testing.T) {
 	var asked netip.Addr
 	l := &proxiedListener{trusted: func(a netip.Addr) bool { asked = a; return true }}
 	for peer, want := range map[*net.TCPAddr]string{
@@ -129,7 +129,7 @@ func TestWhoIsTrusted(t *testing.T) {
 	require.False(t, (&proxiedListener{unix: true}).trusts(&net.TCPAddr{}))
 }
 
-// A trusted peer that says nothing, or half a header, holds up nobody, and is dropped.
+// A trusted peer that sends nothing, or half a header, delays no other peer, and is closed.
 func TestProxyHeaderIsNotWaitedForInAccept(t *testing.T) {
 	b := NewBound(100)
 	raw := loopback(t)
@@ -192,5 +192,5 @@ func TestHalfCloseReachesTheSocket(t *testing.T) {
 	_, err = io.ReadFull(conn, got)
 	require.NoError(t, err)
 	require.Equal(t, "still read", string(got))
-	require.NoError(t, closeWrite(newFake()), "what cannot be half-closed is left")
+	require.NoError(t, closeWrite(newFake()), "a connection without CloseWrite")
 }

@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -14,7 +15,7 @@ const (
 	lookEvery = time.Second
 	// retryEvery is how often files that could not be read are read again without a change.
 	retryEvery = time.Minute
-	// readAttempts is how often files are read again that change while they are read.
+	// readAttempts is how often files are read that change meanwhile.
 	readAttempts = 3
 )
 
@@ -61,13 +62,13 @@ func (c *Certificates) read() error {
 
 // stamp is the state of a file without its content.
 type stamp struct {
-	info    fs.FileInfo // nil if there is none
-	problem string      // why
+	info fs.FileInfo
+	err  error // instead of info
 }
 
 func (s stamp) equal(other stamp) bool {
-	if s.info == nil || other.info == nil {
-		return s.info == other.info && s.problem == other.problem
+	if s.err != nil || other.err != nil {
+		return fmt.Sprint(s.err) == fmt.Sprint(other.err)
 	}
 	return os.SameFile(s.info, other.info) && s.info.Size() == other.info.Size() &&
 		s.info.Mode() == other.info.Mode() && s.info.ModTime().Equal(other.info.ModTime())
@@ -77,12 +78,7 @@ func (s stamp) equal(other stamp) bool {
 func stamps(files []string) []stamp {
 	seen := make([]stamp, len(files))
 	for i, file := range files {
-		info, err := os.Stat(file)
-		if err != nil {
-			seen[i].problem = err.Error()
-			continue
-		}
-		seen[i].info = info
+		seen[i].info, seen[i].err = os.Stat(file)
 	}
 	return seen
 }

@@ -26,14 +26,14 @@ func encrypt(t testing.TB, key, passphrase string) string {
 	require.NoError(t, err)
 	der, err := x509.MarshalPKCS8PrivateKey(parsed)
 	require.NoError(t, err)
-	locked, err := x509.EncryptPEMBlock(nil2rand{}, "PRIVATE KEY", der, []byte(passphrase), x509.PEMCipherAES256) //nolint:staticcheck // old, and what tlscommon reads
+	locked, err := x509.EncryptPEMBlock(sequence{}, "PRIVATE KEY", der, []byte(passphrase), x509.PEMCipherAES256) //nolint:staticcheck // old, and tlscommon reads it
 	require.NoError(t, err)
 	return string(pem.EncodeToMemory(locked))
 }
 
-type nil2rand struct{}
+type sequence struct{}
 
-func (nil2rand) Read(p []byte) (int, error) {
+func (sequence) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = byte(i)
 	}
@@ -64,7 +64,7 @@ func newReloading(t *testing.T, server issued, ca *authority, auth tlscommon.TLS
 
 func (r *reloading) pass(d time.Duration) { r.elapsed.Add(int64(d)) }
 
-// serial is what tells certificates apart.
+// serial is the serial number of the certificate that the server shows.
 func (r *reloading) serial(t *testing.T) string {
 	t.Helper()
 	state, err := connect(t, r.address, clientConfig(nil))
@@ -84,7 +84,7 @@ func TestCertificateIsReadAgain(t *testing.T) {
 	require.Equal(t, serialOf(t, first), r.serial(t))
 
 	r.files.change(second, ca)
-	require.Equal(t, serialOf(t, first), r.serial(t), "files are looked at once a second")
+	require.Equal(t, serialOf(t, first), r.serial(t), "files are checked once a second")
 	r.pass(lookEvery)
 	require.Equal(t, serialOf(t, second), r.serial(t))
 	require.Equal(t, 1, r.logged.FilterMessage("the files of rtbeat.ssl have changed and are in use").Len())
@@ -110,7 +110,7 @@ func TestUnusableFilesChangeNothing(t *testing.T) {
 		}
 	}
 	for i, damage := range []func(){
-		func() { r.files.write("tls.crt", second.certificate) }, // and not its key yet
+		func() { r.files.write("tls.crt", second.certificate) }, // without its key yet
 		func() { r.files.write("tls.key", second.key[:100]) },
 		func() { r.files.write("ca.crt", "") },
 		func() { require.NoError(t, os.Remove(r.files.path("tls.key"))) },
@@ -121,7 +121,7 @@ func TestUnusableFilesChangeNothing(t *testing.T) {
 	}
 	require.Error(t, r.Reload())
 	handshakes(3)
-	r.pass(retryEvery) // tried again, and nobody needs to hear it again
+	r.pass(retryEvery) // tried again, without another line
 	handshakes(3)
 	require.Equal(t, 4, failures())
 	for _, entry := range r.logged.All() {
@@ -136,7 +136,7 @@ func TestUnusableFilesChangeNothing(t *testing.T) {
 	require.Equal(t, 4, failures())
 }
 
-// What failed for a reason that is not in the files, such as too many open ones, is tried again although nothing changed.
+// Files that could not be read for another reason, such as too many open files, are read again without a change.
 func TestUnusableFilesAreTriedAgain(t *testing.T) {
 	ca := newAuthority(t)
 	first := ca.issue(t, "server", nil)
@@ -155,7 +155,7 @@ func TestUnusableFilesAreTriedAgain(t *testing.T) {
 }
 
 // The CA is a file that is written in place, as by a configuration tool.
-func TestARemovedAuthorityLetsNobodyResume(t *testing.T) {
+func TestNoSessionIsResumedAfterAnAuthorityIsRemoved(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for name, auth := range map[string]tlscommon.TLSClientAuth{"required": tlscommon.TLSClientAuthRequired, "optional": tlscommon.TLSClientAuthOptional} {
 			t.Run(tls.VersionName(version)+"/"+name, func(t *testing.T) {

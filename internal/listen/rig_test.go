@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience bounds every wait for something that is to happen at once.
+// patience bounds every wait for an event that is due at once.
 const patience = 10 * time.Second
 
 // loopback returns a listener on a free port.
@@ -28,7 +28,7 @@ func loopback(t testing.TB) net.Listener {
 	return l
 }
 
-// dial returns a connection to address that is closed at the end, and that no read waits on for ever.
+// dial returns a connection to address with a deadline. It is closed at the end of the test.
 func dial(t testing.TB, network, address string) net.Conn {
 	t.Helper()
 	var dialer net.Dialer
@@ -81,10 +81,10 @@ func gone(t testing.TB, conn net.Conn) {
 	}
 }
 
-// soon waits until something is true.
-func soon(t testing.TB, what func() bool) {
+// soon waits until condition is true.
+func soon(t testing.TB, condition func() bool) {
 	t.Helper()
-	require.Eventually(t, what, patience, time.Millisecond)
+	require.Eventually(t, condition, patience, time.Millisecond)
 }
 
 // send writes a request to conn.

@@ -96,7 +96,7 @@ func (s *Settings) checkSocket(file string) error {
 	}
 }
 
-// checkSSL applies the rules that go beyond those of tlscommon.
+// checkSSL applies rules that tlscommon does not have.
 func (s *Settings) checkSSL() error {
 	if !s.SSL.IsEnabled() {
 		return nil
@@ -182,7 +182,7 @@ func isEverywhere(host string) bool {
 	return err == nil && addr.Unmap().IsUnspecified()
 }
 
-// IsLocal tells whether only this machine reaches the listener. Of names, that is known of localhost alone.
+// IsLocal tells whether only this machine reaches the listener. localhost is the only name that counts as local.
 func (s *Settings) IsLocal() bool {
 	if _, isSocket := s.Socket(); isSocket || strings.EqualFold(s.Host, "localhost") {
 		return true

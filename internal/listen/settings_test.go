@@ -34,12 +34,12 @@ func TestCheckRefuses(t *testing.T) {
 		"a long path": {
 			host("unix:///" + strings.Repeat("x", maxPath)), []string{fmt.Sprintf("a path of %d bytes", maxPath+1), fmt.Sprintf("%d at most", maxPath)},
 		},
-		"no mode":           {Settings{Host: "unix:///s"}, []string{"rtbeat.socket_mode is 0"}},
-		"a mode for nobody": {Settings{Host: "unix:///s", SocketMode: 0o500}, []string{"rtbeat.socket_mode is 0500"}},
+		"no mode":          {Settings{Host: "unix:///s"}, []string{"rtbeat.socket_mode is 0"}},
+		"a read-only mode": {Settings{Host: "unix:///s", SocketMode: 0o500}, []string{"rtbeat.socket_mode is 0500"}},
 		"TLS 1.1": {ssl(func(s *tlscommon.ServerConfig) {
 			s.Versions = []tlscommon.TLSVersion{tlscommon.TLSVersion11, tlscommon.TLSVersion12}
 		}), []string{"rtbeat.ssl.supported_protocols", "TLSv1.1"}},
-		"clients of nobody": {
+		"no authorities": {
 			ssl(func(s *tlscommon.ServerConfig) { s.ClientAuth, s.CAs = &required, nil }), []string{"rtbeat.ssl.certificate_authorities", "client_authentication"},
 		},
 		"no connections": {Settings{}, []string{"rtbeat.max_connections is 0"}},

@@ -22,7 +22,7 @@ const (
 	probeTimeout = time.Second
 )
 
-// maxPath is how long the path of a socket may be: the field of the system less the byte that ends it, 107 on Linux.
+// maxPath is the longest path of a socket in bytes: the field of the system less the byte that ends it, 107 on Linux.
 var maxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
 
 // bindUnix returns a listener on path, made with mode.
@@ -37,9 +37,8 @@ func bindUnix(path string, mode os.FileMode) (net.Listener, error) {
 	return l, err
 }
 
-// listenUnix makes the socket. Between bind and listen every connect is refused, so that the file has its mode before
-// the first one can succeed, whatever the umask is, which belongs to all threads of the process. The net package does
-// both in one call, so this does not use it for them.
+// listenUnix makes the socket. It sets the mode between bind and listen, when every connect is still refused. The net package makes
+// both in one call. The umask cannot set the mode: it belongs to all threads of the process.
 func listenUnix(path string, mode os.FileMode) (net.Listener, error) {
 	fd, err := socket()
 	if err != nil {
@@ -69,7 +68,7 @@ func socket() (int, error) {
 	return fd, err
 }
 
-// open sets the mode of a bound socket and lets connections in.
+// open sets the mode of a bound socket, and listens on it.
 func open(file *os.File, path string, mode os.FileMode) (net.Listener, error) {
 	if err := os.Chmod(path, mode); err != nil {
 		return nil, fmt.Errorf("setting rtbeat.socket_mode: %w", err)
@@ -88,7 +87,7 @@ func open(file *os.File, path string, mode os.FileMode) (net.Listener, error) {
 	return &unixListener{Listener: l, path: path, info: info}, nil
 }
 
-// bindError says what to do about a path that could not be bound.
+// bindError says how to mend the error of a path.
 func bindError(path string, err error) error {
 	directory := filepath.Dir(path)
 	switch {
@@ -101,8 +100,8 @@ func bindError(path string, err error) error {
 	}
 }
 
-// removeStale removes the socket at path that nobody listens on. Only a refusal says so: a full backlog, a socket of
-// another kind or a missing permission do not.
+// removeStale removes the socket at path that nobody listens on. Only a refused connect proves that. A full backlog, a socket
+// of another kind or a missing permission does not.
 func removeStale(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -139,11 +138,11 @@ type unixListener struct {
 	once sync.Once
 }
 
-// Close ends a waiting Accept, and removes the file if it is still the one that was made.
+// Close ends a waiting Accept, and removes the file if no other process has replaced it.
 func (l *unixListener) Close() error {
 	l.once.Do(func() {
 		if info, err := os.Lstat(l.path); err == nil && os.SameFile(info, l.info) {
-			_ = os.Remove(l.path) // what is left is replaced at the next start
+			_ = os.Remove(l.path) // the next start replaces a file that is left
 		}
 	})
 	return l.Listener.Close()

@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// maxPath is how long the path of a socket may be on Linux.
+// maxPath is the longest path of a socket on Linux, in bytes.
 const maxPath = 107
 
 // bindUnix refuses: the mode of a socket means nothing here, so anybody could connect.

@@ -29,7 +29,7 @@ func bindAt(path string, mode fs.FileMode) (net.Listener, error) {
 	return (&Settings{Host: "unix://" + path, Port: 8081, SocketMode: setting.FileMode(mode)}).Bind()
 }
 
-func TestUnixSocketHasItsModeAndGoes(t *testing.T) {
+func TestUnixSocketHasItsModeAndIsRemoved(t *testing.T) {
 	for _, umask := range []int{0, 0o777} {
 		path := socketPath(t)
 		before := syscall.Umask(umask)
@@ -52,7 +52,7 @@ func TestUnixSocketHasItsModeAndGoes(t *testing.T) {
 	}
 }
 
-// Before it has its mode, nobody gets in: a socket that is bound and does not listen refuses.
+// Nobody can connect before the socket has its mode: a socket that is bound and does not listen refuses.
 func TestUnixSocketRefusesUntilItListens(t *testing.T) {
 	path := socketPath(t)
 	fd, err := socket()
@@ -66,7 +66,7 @@ func TestUnixSocketRefusesUntilItListens(t *testing.T) {
 	require.NotZero(t, flags&syscall.FD_CLOEXEC)
 }
 
-func TestUnixSocketLeftOverIsReplaced(t *testing.T) {
+func TestStaleUnixSocketIsReplaced(t *testing.T) {
 	path := socketPath(t)
 	l, err := net.Listen("unix", path)
 	require.NoError(t, err)
@@ -79,7 +79,7 @@ func TestUnixSocketLeftOverIsReplaced(t *testing.T) {
 	require.NoError(t, l.Close())
 }
 
-func TestUnixSocketOfAnotherIsLeft(t *testing.T) {
+func TestUnixSocketOfAnotherProcessStays(t *testing.T) {
 	path := socketPath(t)
 	l, err := bindAt(path, 0o600)
 	require.NoError(t, err)
@@ -87,7 +87,7 @@ func TestUnixSocketOfAnotherIsLeft(t *testing.T) {
 	require.ErrorContains(t, err, "another process listens there")
 	require.NoError(t, dial(t, "unix", path).Close())
 
-	// Who comes after somebody removed the file by hand keeps its own when the first one closes.
+	// After the file was removed by hand, the first listener does not remove the file of the second.
 	require.NoError(t, os.Remove(path))
 	second, err := bindAt(path, 0o600)
 	require.NoError(t, err)

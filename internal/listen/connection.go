@@ -1,42 +1,13 @@
 package listen
 
 import (
+	"container/list"
 	"errors"
 	"net"
 	"os"
 	"sync/atomic"
 	"time"
 )
-
-// Listener returns l within the bound. Its connections have CloseWrite if those of l do. Close ends an Accept that waits at
-// the limit.
-func (b *Bound) Listener(l net.Listener) net.Listener {
-	return &listener{Listener: l, bound: b}
-}
-
-type listener struct {
-	net.Listener
-	bound  *Bound
-	closed bool // guarded by bound.mu
-}
-
-// Accept returns the next connection. It may wait at the limit.
-func (l *listener) Accept() (net.Conn, error) {
-	accepted, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return l.bound.admit(l, accepted), nil
-}
-
-// Close stops listening. Connections stay open.
-func (l *listener) Close() error {
-	l.bound.mu.Lock()
-	l.closed = true
-	l.bound.freed.Broadcast()
-	l.bound.mu.Unlock()
-	return l.Listener.Close()
-}
 
 // conn is a connection that the bound counts.
 type conn struct {
@@ -46,17 +17,25 @@ type conn struct {
 	leaving atomic.Bool // a last read is due: see endRead
 	streams atomic.Bool // it is HTTP/2
 
-	// past is whether the deadline for reading is in the past. net/http ends its background read in this way; such a timeout is
-	// not the client's.
+	// past is whether the deadline for reading is in the past. net/http ends its background read in this way. The client has
+	// not caused such a timeout.
 	past     atomic.Bool
 	timedOut atomic.Bool // the last read timed out
 
 	// Guarded by bound.mu.
-	in             *list // nil while the connection carries a complete request
-	previous, next *conn
-	since          time.Duration // after bound.start
-	requests       int32         // complete, and not done
-	gone           bool          // closed, or displaced
+	in       *list.List // nil while the connection carries a complete request
+	element  *list.Element
+	since    time.Duration // after bound.start
+	requests int32         // complete, and not done
+	gone     bool          // closed, or displaced
+}
+
+// leave removes c from its list, if it is in one.
+func (c *conn) leave() {
+	if c.in != nil {
+		c.in.Remove(c.element)
+		c.in, c.element = nil, nil
+	}
 }
 
 // Read notes whether it timed out, and reads once more after endRead.
@@ -85,7 +64,7 @@ func (c *conn) Close() error {
 	return err
 }
 
-// CloseWrite half-closes the connection. net/http calls it where it did not read a request to its end.
+// CloseWrite half-closes the connection. net/http calls it after a request that it did not read to the end.
 func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
 
 // closeWrite half-closes conn if it can.
@@ -96,8 +75,8 @@ func closeWrite(conn net.Conn) error {
 	return nil
 }
 
-// bounded returns the connection of a Bound in outer, below TLS and the PROXY protocol. It is nil where there is none. It calls
-// nothing else of outer: an address may wait for the PROXY header.
+// bounded returns the connection of a Bound below outer, nil if there is none. TLS and the PROXY protocol may be between both. It
+// does not call RemoteAddr, which waits for the PROXY header.
 func bounded(outer net.Conn) *conn {
 	for {
 		switch layer := outer.(type) {
