@@ -9,8 +9,8 @@ import (
 
 // lastElement cuts off the last element of a Forwarded field: the text after the last comma outside of quoted strings. It
 // reads backwards. A quote begins or ends a string, unless an odd number of backslashes is before it. In a well-formed field
-// that finds the same strings as reading forwards. In a malformed field it finds the strings at the right, which the proxies
-// wrote.
+// it finds the same strings as a parser that reads forwards. In a malformed field it finds the strings at the right, which the
+// proxies wrote.
 func lastElement(field string) (before, element string, more bool) {
 	quoted := false
 	for i := len(field) - 1; i >= 0; i-- {
@@ -112,7 +112,3 @@ func quotedString(s string) (value, rest string, ok bool) {
 
 // isText tells whether a quoted string may have the byte: white space, visible characters, and bytes beyond ASCII.
 func isText(c byte) bool { return c == '\t' || (c >= ' ' && c != 0x7f) }
-
-func isAlnum(r rune) bool {
-	return (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z')
-}

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// checkOf holds what is true of any two fields of the header name, in which appendix is how a proxy appends the address
-// 198.51.100.7 of its client.
+// checkOf asserts the rules for any two fields of the header name. appendix is the address 198.51.100.7 in the form of that
+// header.
 func checkOf(t *testing.T, name, appendix, first, second string) {
 	t.Helper()
 	trusted, err := ParseTrusted([]string{"10.0.0.0/8", "2001:db8::/32", "unix"})
@@ -91,7 +91,7 @@ func FuzzForwarded(f *testing.F) {
 		checkOf(t, "Forwarded", `for="198.51.100.7:80";proto=http`, first, second)
 		checkOf(t, "Forwarded", "for=198.51.100.7", first, second)
 
-		// A field is cut from the right into what it would be cut into from the left.
+		// From the right, a field is cut into the same elements as from the left.
 		backward, rest, more := []string(nil), first, true
 		for more {
 			var element string

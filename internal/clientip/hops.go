@@ -79,12 +79,12 @@ func node(s string, obfuscated bool) netip.Addr {
 // isPort tells whether s is a port of RFC 7239, section 6.
 func isPort(s string, obfuscated bool) bool {
 	if obfuscated && len(s) > 1 && s[0] == '_' {
-		return strings.IndexFunc(s, func(r rune) bool { return !isAlnum(r) && !strings.ContainsRune("._-", r) }) < 0
+		return strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == ""
 	}
 	return s != "" && len(s) <= 5 && strings.Trim(s, "0123456789") == ""
 }
 
-// bare reads an address without a port. An address with a zone is none: a zone has a meaning on one machine only.
+// bare reads an address without a port. It refuses a zone, which has a meaning on one machine only.
 func bare(s string) netip.Addr {
 	addr, err := netip.ParseAddr(s)
 	if err != nil || addr.Zone() != "" {

@@ -1,6 +1,7 @@
 package clientip
 
 import (
+	"iter"
 	"net/http"
 	"net/netip"
 )
@@ -11,18 +12,18 @@ const maxHops = 64
 // Of returns the address of the client that sent a request, as an IP address without zone and port, an IPv4 address in its
 // short form. It is "" for a peer on a Unix socket without a header, and for a remoteAddr that is no address.
 //
-// remoteAddr is that of net/http, with or without a port; for a unixPeer it does not matter. A peer that is not trusted is
-// the client, whatever its headers say.
+// remoteAddr is RemoteAddr of net/http, with or without a port. It is ignored for a unixPeer. A peer that is not trusted is the
+// client, whatever its headers say.
 //
 // Headers of a trusted peer are read from the right, because each proxy appends the address that it saw. Trusted addresses are
 // further proxies. The first address that is not trusted is the client, which may have written everything left of it. When
 // all are trusted, the leftmost is the client. An entry that is no address ("unknown", an obfuscated "_x", anything malformed)
-// ends the list, and so does a Forwarded element without "for", and the 64th entry. The client is then the last address before
-// it, at least the peer.
+// ends the list. So do a Forwarded element without "for", and the 64th entry. The client is then the last address before that
+// end, or the peer.
 //
 // A request may have both X-Forwarded-For and Forwarded. A proxy writes one of them, and often forwards the other as the client
-// sent it; nothing tells which is which. So both must lead to the same address, otherwise the client is the peer. A client that
-// forges the other header hides its address in this way, but cannot take the address of another. An empty header counts as
+// sent it. rtbeat cannot tell which header the proxy wrote. So both must lead to the same address, otherwise the client is the
+// peer. A client that forges the other header hides its address, but cannot take another address. An empty header counts as
 // absent.
 //
 // This holds as long as a trusted proxy writes at least one of the headers in every request. A proxy that writes neither makes
@@ -45,16 +46,16 @@ func (t Trusted) Of(remoteAddr string, unixPeer bool, header http.Header) string
 		return text(peer)
 	case anyForwarded:
 		return text(byForwarded)
-	default: // that of the peer when there is no header at all
+	default: // the peer when there is no header at all
 		return text(byFor)
 	}
 }
 
-// clientOf follows the hops from the nearest to the client. told is whether there was any hop.
-func (t Trusted) clientOf(peer netip.Addr, hops func(yield func(netip.Addr) bool)) (client netip.Addr, told bool) {
+// clientOf follows the hops from the nearest to the client. found is whether there was any hop.
+func (t Trusted) clientOf(peer netip.Addr, hops iter.Seq[netip.Addr]) (client netip.Addr, found bool) {
 	client = peer
 	for hop := range hops {
-		told = true
+		found = true
 		if !hop.IsValid() {
 			break
 		}
@@ -63,7 +64,7 @@ func (t Trusted) clientOf(peer netip.Addr, hops func(yield func(netip.Addr) bool
 			break
 		}
 	}
-	return client, told
+	return client, found
 }
 
 // peerAddr reads an address with or without a port. It returns the zero Addr when it is neither.
@@ -71,10 +72,7 @@ func peerAddr(remoteAddr string) netip.Addr {
 	if withPort, err := netip.ParseAddrPort(remoteAddr); err == nil {
 		return canonical(withPort.Addr())
 	}
-	addr, err := netip.ParseAddr(remoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
+	addr, _ := netip.ParseAddr(remoteAddr)
 	return canonical(addr)
 }
 

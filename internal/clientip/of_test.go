@@ -35,7 +35,7 @@ func TestPeer(t *testing.T) {
 		require.Equal(t, c.want, some.Of(c.remote, false, nil), c.remote)
 	}
 	require.Equal(t, "10.0.0.1", nobody.Of(proxy, false, lies))
-	require.Equal(t, "10.0.0.1", some.Of(proxy, false, nil), "a trusted peer that tells nothing")
+	require.Equal(t, "10.0.0.1", some.Of(proxy, false, nil), "a trusted peer without a header")
 	require.Equal(t, "10.0.0.1", some.Of(proxy, false, http.Header{"X-Real-Ip": {"1.2.3.4"}}), "not a list")
 	require.Equal(t, "1.2.3.4", some.Of(proxy, false, lies))
 	require.Equal(t, "1.2.3.4", some.Of("[::ffff:10.0.0.1]:4711", false, lies))
@@ -63,7 +63,7 @@ func TestForwardedFor(t *testing.T) {
 		want   string
 	}{
 		{"one address", []string{"192.0.2.1"}, "192.0.2.1"},
-		{"what the client wrote itself", []string{"1.2.3.4, 192.0.2.1"}, "192.0.2.1"},
+		{"an entry of the client", []string{"1.2.3.4, 192.0.2.1"}, "192.0.2.1"},
 		{"written as trusted", []string{"10.0.0.9, 192.0.2.1"}, "192.0.2.1"},
 		{"written as garbage", []string{"\"',;=[, 192.0.2.1"}, "192.0.2.1"},
 		{"in a field of its own", []string{"1.2.3.4", "192.0.2.1"}, "192.0.2.1"},
@@ -129,7 +129,7 @@ func TestForwarded(t *testing.T) {
 		{"one address", []string{"for=192.0.2.1"}, "192.0.2.1"},
 		{"any case", []string{"FoR=192.0.2.1"}, "192.0.2.1"},
 		{"other parameters", []string{"by=203.0.113.43;for=192.0.2.1;proto=http;host=example.com"}, "192.0.2.1"},
-		{"what the client wrote itself", []string{"for=1.2.3.4, for=192.0.2.1"}, "192.0.2.1"},
+		{"an entry of the client", []string{"for=1.2.3.4, for=192.0.2.1"}, "192.0.2.1"},
 		{"in a field of its own", []string{"for=1.2.3.4", "for=192.0.2.1"}, "192.0.2.1"},
 		{"through two proxies", []string{"for=1.2.3.4, for=192.0.2.1, for=10.0.0.2"}, "192.0.2.1"},
 		{"all trusted", []string{"for=10.0.0.3", "for=10.0.0.2"}, "10.0.0.3"},
@@ -152,7 +152,7 @@ func TestForwarded(t *testing.T) {
 		{"an extension", []string{"secret=x!#$%&'*+-.^_`|~;for=192.0.2.1"}, "192.0.2.1"},
 		{"nothing", []string{""}, "10.0.0.1"},
 
-		// What a client writes must not swallow what the proxy appends.
+		// The entries of the client must not hide the entry of the proxy.
 		{"a quote that the client opens", []string{`for="1.2.3.4, for=192.0.2.1`}, "192.0.2.1"},
 		{"a quote before quotes", []string{`for=1.2.3.4;by=", for="[2001:db8::1]:80";by="10.0.0.1:80"`}, "2001:db8::1"},
 		{"a quote and a backslash", []string{`for=1.2.3.4;by="\, for=192.0.2.1`}, "192.0.2.1"},
@@ -195,19 +195,19 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
-// A proxy writes one of the two headers, and the other one may be the client's.
+// A proxy writes one of the two headers. The client may have sent the other.
 func TestBothHeaders(t *testing.T) {
 	for _, c := range []struct{ name, forwardedFor, forwarded, want string }{
 		{"they agree", "192.0.2.1", "for=192.0.2.1", "192.0.2.1"},
-		{"they agree in other words", "1.2.3.4, ::ffff:192.0.2.1, 10.0.0.2", `for="192.0.2.1:80";proto=http`, "192.0.2.1"},
+		{"they agree in another form", "1.2.3.4, ::ffff:192.0.2.1, 10.0.0.2", `for="192.0.2.1:80";proto=http`, "192.0.2.1"},
 		{"a forged Forwarded", "192.0.2.1", "for=1.2.3.4", "10.0.0.1"},
 		{"a forged X-Forwarded-For", "1.2.3.4", "for=192.0.2.1", "10.0.0.1"},
-		{"a forged one that looks trusted", "192.0.2.1", "for=10.0.0.5", "10.0.0.1"},
+		{"a forged header that looks trusted", "192.0.2.1", "for=10.0.0.5", "10.0.0.1"},
 		{"one is malformed", "192.0.2.1", "nonsense", "10.0.0.1"},
 		{"one is malformed further on", "192.0.2.1, 10.0.0.2", "nonsense, for=10.0.0.2", "10.0.0.1"},
 		{"one is unknown", "unknown", "for=192.0.2.1", "10.0.0.1"},
 		{"both are unknown", "unknown", "for=unknown", "10.0.0.1"},
-		{"both know as much", "unknown, 10.0.0.2", "for=10.0.0.2", "10.0.0.2"},
+		{"both lead to the same proxy", "unknown, 10.0.0.2", "for=10.0.0.2", "10.0.0.2"},
 		{"one is empty", "192.0.2.1", " ,", "192.0.2.1"},
 		{"the other is empty", "", "for=192.0.2.1", "192.0.2.1"},
 		{"both are empty", "", ",", "10.0.0.1"},
@@ -219,7 +219,7 @@ func TestBothHeaders(t *testing.T) {
 	}
 }
 
-// Only so many entries are looked at, however long a header is.
+// At most maxHops entries count, however long a header is.
 func TestMaxHops(t *testing.T) {
 	trusted := trust(t, "10.0.0.0/8")
 	hops := func(n int) string { return strings.Repeat(", 10.0.0.2", n-1) + ", 10.0.0.3" }

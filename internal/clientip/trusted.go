@@ -1,7 +1,7 @@
 // Package clientip finds the address of the client that sent a request, also behind proxies.
 //
-// A proxy hides the address of its client and writes it into a header: X-Forwarded-For, or Forwarded (RFC 7239). Anybody can
-// write such a header, so that only the entries of trusted proxies count.
+// A proxy writes the address of its client into a header: X-Forwarded-For, or Forwarded (RFC 7239). Any client can send such a
+// header, so only the entries of trusted proxies count.
 //
 // It does no I/O, looks up no names, and takes time linear in the length of the headers.
 package clientip
@@ -9,6 +9,7 @@ package clientip
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // unixPeers is the entry of a list for all peers on a Unix socket. They have no address.
@@ -25,8 +26,8 @@ type Trusted struct {
 // address in IPv6 (::ffff:192.0.2.7) is the same as its short form. 0.0.0.0/0 is every IPv4 address, ::/0 every IPv6 address.
 //
 // The error names the entry that is none of these. An address with a zone (fe80::1%eth0) is refused, because an entry of a
-// header has no network interface. A network with bits beyond its length (10.1.2.3/8) is refused, because it may be meant as
-// one address and would be sixteen million.
+// header has no network interface. A network with bits beyond its length (10.1.2.3/8) is refused: it is 16 million addresses, and
+// one may be meant.
 func ParseTrusted(list []string) (Trusted, error) {
 	var t Trusted
 	for _, entry := range list {
@@ -69,13 +70,8 @@ func parsePrefix(entry string) (netip.Prefix, error) {
 // Has tells whether the address is trusted. It ignores the zone, and takes an IPv4 address in IPv6 for the IPv4 address. The
 // zero Addr is not trusted.
 func (t Trusted) Has(addr netip.Addr) bool {
-	addr = addr.Unmap().WithZone("")
-	for _, prefix := range t.prefixes {
-		if prefix.Contains(addr) {
-			return true
-		}
-	}
-	return false
+	addr = canonical(addr)
+	return slices.ContainsFunc(t.prefixes, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
 }
 
 // Unix tells whether peers on a Unix socket are trusted.
