@@ -12,7 +12,7 @@ import (
 	"github.com/txn2/rtbeat/internal/auth"
 )
 
-func TestChangedNamesWhatDiffers(t *testing.T) {
+func TestChangedNamesTheSettingsThatDiffer(t *testing.T) {
 	before, after := config.Default(), config.Default()
 	require.Empty(t, before.Changed(after))
 	after.Auth.Bearer.Tokens = []string{"a-token"}
@@ -22,8 +22,8 @@ func TestChangedNamesWhatDiffers(t *testing.T) {
 	require.Equal(t, []string{"rtbeat.ssl", "rtbeat.trusted_proxies", "rtbeat.timeout", "rtbeat.dedupe.window"}, before.Changed(after))
 }
 
-// Names of certificates that a file brings together with ssl are of no use while ssl is not in force.
-func TestAuthIsJudgedByTheRestThatIsInForce(t *testing.T) {
+// Names of certificates have no effect while ssl is not in force, also if the new file sets ssl.
+func TestAuthIsCheckedAgainstTheSettingsInForce(t *testing.T) {
 	c := config.Default()
 	next, err := c.WithAuth(auth.Settings{Bearer: auth.Bearer{Tokens: []string{"t"}}, HMAC: c.Auth.HMAC})
 	require.NoError(t, err)

@@ -16,18 +16,14 @@ import (
 	"github.com/txn2/rtbeat/internal/listen"
 )
 
-// Listen is where senders connect. Config embeds it and the next groups, which have no section of their own in the file; as an
-// embedded type names the field, each needs a name.
-type Listen = listen.Settings
-
-// Proxies are the proxies in front.
-type Proxies = clientip.Settings
-
-// Intake is the limits of a request.
-type Intake = intake.Settings
-
-// InFlight is how much may be in flight.
-type InFlight = inflight.Settings
+// Listen and the other groups have no section of their own in the file: Config embeds them. An embedded type names its field, so
+// each needs an alias.
+type (
+	Listen   = listen.Settings
+	Proxies  = clientip.Settings
+	Intake   = intake.Settings
+	InFlight = inflight.Settings
+)
 
 // Config is the rtbeat section of rtbeat.yml. Durations are seconds when given as plain numbers, or carry a unit
 // ("1500ms", "2m"). Sizes are bytes when given as plain numbers, or carry a unit ("32MiB").

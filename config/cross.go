@@ -71,7 +71,7 @@ func (c *Config) checkDurable() error {
 // rxtxTimeout is the time after which rxtx, the usual sender, gives up on a request (rxtx/rtq).
 const rxtxTimeout = 60 * time.Second
 
-// warnings are the settings that look like mistakes, and who can reach rtbeat and read what is sent.
+// warnings returns a warning for each setting that looks like a mistake, and for an open or unencrypted listener.
 func (c *Config) warnings(section *config.C, values map[string]any) (warnings []string) {
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	if c.MaxBody > c.MaxInFlight {

@@ -11,10 +11,10 @@ type Field struct {
 	reflect.StructField // Index leads to it through the structs that are inlined
 
 	Key    string       // its name in the file
-	Struct reflect.Type // that declares it
+	Struct reflect.Type // declares it
 }
 
-// Fields returns the settings and groups of a group, in order, those of inlined structs included.
+// Fields returns the settings and groups of a group, in order. It includes the fields of inlined structs.
 func Fields(settings reflect.Type) iter.Seq[Field] {
 	return func(yield func(Field) bool) { fields(settings, nil, yield) }
 }
@@ -64,21 +64,4 @@ func (f Field) group() reflect.Type {
 	default:
 		return nil
 	}
-}
-
-// Keys returns the full names of all settings under rtbeat:, such as "dedupe.window", in the order of Config, without those
-// under ssl, which are not rtbeat's own.
-func Keys() []string { return keysOf("", reflect.TypeFor[Config]()) }
-
-func keysOf(prefix string, settings reflect.Type) (keys []string) {
-	for field := range Fields(settings) {
-		switch key := prefix + field.Key; {
-		case field.IsShared():
-		case field.IsGroup():
-			keys = append(keys, keysOf(key+".", field.Type)...)
-		default:
-			keys = append(keys, key)
-		}
-	}
-	return keys
 }

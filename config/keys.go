@@ -10,61 +10,50 @@ import (
 	"github.com/elastic/elastic-agent-libs/config"
 )
 
-// checkKeys refuses a section with a key that no setting has, and names the first one. A misspelt limit that is silently
-// ignored costs somebody data.
+// checkKeys refuses a section with a key that no setting has, and names the first of them. A misspelt limit must not be ignored in
+// silence.
 func checkKeys(section *config.C) error {
-	// A list has no keys, and Unpack would pass over it.
+	// A list has no keys, and Unpack would ignore it.
 	if section.IsArray() {
 		return errors.New("rtbeat is a list; it must be a group of settings, such as rtbeat.port")
 	}
-	unknown := unknownKeys(section, "", reflect.TypeFor[Config]())
-	if len(unknown) == 0 {
-		return nil
-	}
-	first := slices.MinFunc(unknown, func(a, b unknownKey) int { return strings.Compare(a.key, b.key) })
-	return fmt.Errorf("rtbeat.%s is no setting of rtbeat (known there: %s)", first.key, strings.Join(namesOf(first.group), ", "))
+	return checkGroup(section, "rtbeat.", reflect.TypeFor[Config]())
 }
 
-// unknownKey is a full name that no setting has, and the group that it is in.
-type unknownKey struct {
-	key   string
-	group reflect.Type
-}
-
-// unknownKeys returns the keys of section, and of the groups in it, that no field of settings has.
-func unknownKeys(section *config.C, prefix string, settings reflect.Type) (unknown []unknownKey) {
-	for _, key := range section.GetFields() {
+// checkGroup refuses a key of section, or of the groups in it, that no field of settings has.
+func checkGroup(section *config.C, prefix string, settings reflect.Type) error {
+	for _, key := range slices.Sorted(slices.Values(section.GetFields())) {
 		field, known := fieldOf(settings, key)
 		if !known {
-			unknown = append(unknown, unknownKey{prefix + key, settings})
-			continue
+			return unknown(prefix+key, settings)
 		}
 		inner := field.group()
 		if inner == nil {
 			continue
 		}
-		// A value that is no group has no keys; Unpack says what is wrong with it.
 		group, err := section.Child(key, -1)
-		if err != nil {
+		if err != nil { // a single value, which Unpack refuses
 			continue
 		}
-		// A list has keys as well, and Unpack would pass over them.
-		if group.IsArray() {
-			unknown = append(unknown, unknownKey{prefix + key + ".0", inner})
+		if group.IsArray() { // Unpack would ignore its elements
+			return unknown(prefix+key+".0", inner)
 		}
-		unknown = append(unknown, unknownKeys(group, prefix+key+".", inner)...)
+		if err := checkGroup(group, prefix+key+".", inner); err != nil {
+			return err
+		}
 	}
-	return unknown
+	return nil
 }
 
-// namesOf returns the names of the settings and groups in a group.
-func namesOf(settings reflect.Type) (names []string) {
-	for field := range Fields(settings) {
+// unknown is the error for a key that is not in a group of settings.
+func unknown(key string, group reflect.Type) error {
+	var names []string
+	for field := range Fields(group) {
 		name := field.Key
 		if field.group() != nil {
 			name += ".*"
 		}
 		names = append(names, name)
 	}
-	return names
+	return fmt.Errorf("%s is no setting of rtbeat (known there: %s)", key, strings.Join(names, ", "))
 }

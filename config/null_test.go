@@ -19,7 +19,7 @@ func load(t *testing.T, settings string) (config.Config, []string, error) {
 	return config.Load(section)
 }
 
-// null as a text is the word, which is easy to guess, and an empty list or group lets everybody in.
+// As a text, null is the password "null". An empty list or group switches authentication off.
 func TestNullIsNoSecret(t *testing.T) {
 	keys := map[string]string{
 		`auth.bearer.tokens: ["${RT}"]`:                                          "auth.bearer.tokens.0",
@@ -65,7 +65,7 @@ func TestNullIsNoSecret(t *testing.T) {
 	require.ErrorContains(t, err, "rtbeat.auth.bearer.tokens.0 has no value")
 }
 
-// A variable that ucfg cannot read is in ucfg's error, whole.
+// The error of ucfg holds the whole value of a variable that it cannot read.
 func TestUnreadableVariables(t *testing.T) {
 	const secret = "Sup3rS3cret"
 	keys := map[string]string{
@@ -111,12 +111,15 @@ func TestUnreadableVariables(t *testing.T) {
 
 // A variable may lead to another key, and so back to its own.
 func TestReferences(t *testing.T) {
-	for _, settings := range []string{
-		`auth.bearer.tokens: "${rtbeat.auth}"`, `auth.bearer.tokens: ["${rtbeat.auth}"]`, `auth: "${rtbeat}"`, `auth: "${rtbeat.auth}"`,
-		`auth.bearer.tokens: "${rtbeat.auth.bearer.tokens}"`,
+	for settings, want := range map[string]string{
+		`auth.bearer.tokens: "${rtbeat.auth}"`:               "rtbeat.auth cannot be read: its ${NAME} refers to itself",
+		`auth.bearer.tokens: ["${rtbeat.auth}"]`:             "rtbeat.auth cannot be read: its ${NAME} refers to itself",
+		`auth: "${rtbeat}"`:                                  "rtbeat.auth.auth is no setting of rtbeat",
+		`auth: "${rtbeat.auth}"`:                             "rtbeat.auth cannot be read: its ${NAME} refers to itself",
+		`auth.bearer.tokens: "${rtbeat.auth.bearer.tokens}"`: "rtbeat.auth.bearer.tokens cannot be read: its ${NAME} refers to itself",
 	} {
 		_, _, err := load(t, settings)
-		require.Error(t, err, settings)
+		require.ErrorContains(t, err, want, settings)
 	}
 	c, _, err := load(t, "auth.bearer.tokens: [\"${token}\"]\n\ntoken: a-token")
 	require.NoError(t, err)

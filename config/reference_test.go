@@ -26,8 +26,7 @@ func TestReferenceFile(t *testing.T) {
 	require.Equal(t, []string{open}, warnings)
 }
 
-// The file that is shipped states defaults only, so that taking a line out of it changes nothing; and what it says of
-// libbeat's settings, the reference says too.
+// The shipped file states defaults only: removing a line changes nothing. Its settings of libbeat are in the reference file too.
 func TestShippedFile(t *testing.T) {
 	c, warnings, err := config.Load(sectionOf(t, read(t, shipped)))
 	require.NoError(t, err)
@@ -41,11 +40,11 @@ func TestShippedFile(t *testing.T) {
 	}
 }
 
-// What the reference file shows in comments is YAML as well once it is taken out of them.
+// The settings in comments of the reference file are YAML without the #.
 func TestReferenceFileUncommented(t *testing.T) {
 	data, err := os.ReadFile(reference)
 	require.NoError(t, err)
-	// Settings stand directly behind the #, or indented by two more; words stand one space behind it.
+	// Settings follow the # directly, or indented by two. Text follows it after one space.
 	commented := regexp.MustCompile(`(?m)^( *)#(\w| {2})`)
 	require.Regexp(t, commented, string(data))
 	c, err := conf.NewConfigWithYAML(commented.ReplaceAll(data, []byte("$1$2")), reference)
@@ -57,13 +56,13 @@ func TestReferenceFileUncommented(t *testing.T) {
 	}
 }
 
-// The TLS that the two files show in comments loads, with every setting where it belongs, and so does the token.
+// The TLS settings and the token in comments of the two files load, each as the right setting.
 func TestExamplesUncommented(t *testing.T) {
 	t.Setenv("TLS_KEY_PASSPHRASE", "a passphrase")
 	t.Setenv("RTBEAT_TOKEN", "a-token")
 
 	section := uncommented(t, reference)
-	// What the example states, it must not state in vain: each key is one of ssl.
+	// Each key of the example is a setting of ssl.
 	ssl, err := section.Child("ssl", -1)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{
@@ -79,7 +78,7 @@ func TestExamplesUncommented(t *testing.T) {
 	require.Equal(t, "a passphrase", c.SSL.Certificate.Passphrase)
 	require.Equal(t, []string{"/etc/rtbeat/senders-ca.pem"}, c.SSL.CAs)
 	require.Equal(t, tlscommon.TLSClientAuthRequired, *c.SSL.ClientAuth)
-	require.Equal(t, tlscommon.TLSDefaultVersions, c.SSL.Versions, "what the file calls the default")
+	require.Equal(t, tlscommon.TLSDefaultVersions, c.SSL.Versions, "the default in the file")
 	require.Equal(t, tlscommon.VerifyFull, c.SSL.VerificationMode)
 	c.SSL = nil
 	require.Equal(t, config.Default(), c)
@@ -91,8 +90,8 @@ func TestExamplesUncommented(t *testing.T) {
 	require.Equal(t, []string{"a-token"}, c.Auth.Bearer.Tokens)
 }
 
-// uncommented is the rtbeat section of a file with the settings that it has in comments, and no others: they stand
-// directly behind the #, and are two levels deep at most.
+// uncommented is the rtbeat section of a file, with the settings in its comments. They follow the # directly, and are at most two
+// levels deep.
 func uncommented(t *testing.T, path string) *conf.C {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -115,18 +114,18 @@ func flat(t *testing.T, path string) map[string]any {
 	var tree map[string]any
 	require.NoError(t, file.Unpack(&tree))
 	leaves := make(map[string]any)
-	var walk func(prefix string, v any)
-	walk = func(prefix string, v any) {
+	var add func(prefix string, v any)
+	add = func(prefix string, v any) {
 		switch v := v.(type) {
 		case map[string]any:
 			for key, child := range v {
-				walk(prefix+"."+key, child)
+				add(prefix+"."+key, child)
 			}
 		default:
 			leaves[prefix] = v
 		}
 	}
-	walk("", tree)
+	add("", tree)
 	return leaves
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
-// Setting is a setting in effect: its full name, and its value as far as everybody may see it.
+// Setting is a setting in effect: its full name, and its value without secrets.
 type Setting struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
@@ -27,8 +27,8 @@ const (
 // maxListed is how many entries of a list show.
 const maxListed = 12
 
-// Shown returns the settings in effect without secrets, in the order of Config. Numbers, durations, sizes and switches show. Of
-// a text or a list it says only whether it is set, unless its field has the tag `show:"text"`. So a new secret is hidden.
+// Shown returns the settings in effect without secrets, in the order of Config. Numbers, durations, sizes and switches show. A text
+// or a list shows as set or not set, unless its field has the tag `show:"text"`. So a new secret is hidden.
 func (c Config) Shown() []Setting { return shown("rtbeat.", reflect.ValueOf(c)) }
 
 func shown(prefix string, group reflect.Value) (settings []Setting) {
@@ -45,7 +45,7 @@ func shown(prefix string, group reflect.Value) (settings []Setting) {
 	return settings
 }
 
-// shownValue returns the text of a value. Of a value of an unknown type it says only whether it is set.
+// shownValue returns the text of a value. A value of an unknown type is set or not set.
 func shownValue(value reflect.Value, isPublic bool) string {
 	switch v := value.Interface().(type) {
 	case time.Duration:

@@ -86,7 +86,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	}
 }
 
-func TestWhatIsShown(t *testing.T) {
+func TestShownValues(t *testing.T) {
 	c, _, err := config.Load(sectionOf(t, `
 rtbeat:
   host: 127.0.0.1
@@ -127,7 +127,7 @@ rtbeat:
 
 func TestEverySettingIsShown(t *testing.T) {
 	values := shown(t, config.Default())
-	for _, key := range config.Keys() {
+	for _, key := range keys("", reflect.TypeFor[config.Config]()) {
 		require.Contains(t, values, "rtbeat."+key)
 	}
 	require.Equal(t, config.Setting{Key: "rtbeat.host", Value: "not set"}, config.Default().Shown()[0])

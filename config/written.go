@@ -15,8 +15,8 @@ import (
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
-// read returns the values of section as they are written, and refuses values that Unpack would read as something else. It
-// writes each duration back into section with its unit: ucfg reads a plain number neither in quotes nor from a variable.
+// read returns the values of section as they are written. It refuses values that Unpack would change. It writes each duration
+// back into section with its unit: ucfg reads a plain number neither in quotes nor from a variable.
 func read(section *config.C) (values map[string]any, err error) {
 	if err := checkReadable(section, "", maxLevels); err != nil {
 		return nil, err
@@ -39,99 +39,15 @@ func read(section *config.C) (values map[string]any, err error) {
 	return values, nil
 }
 
-// checkReadable reads each value of section by itself, down to depth levels of groups and lists. An error names the key in
-// full, and leaves out the error of ucfg, which has the whole value of a variable in it.
-func checkReadable(section *config.C, prefix string, depth int) error {
-	for _, key := range slices.Sorted(slices.Values(section.GetFields())) {
-		if err := checkReadableValue(section, key, -1, prefix+key, depth); err != nil {
-			return err
-		}
-	}
-	if !section.IsArray() {
-		return nil
-	}
-	entries, _ := section.CountField("")
-	for i := range entries {
-		if err := checkReadableValue(section, "", i, prefix+strconv.Itoa(i), depth); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkReadableValue reads one value: the value called name, or element i of a list.
-func checkReadableValue(section *config.C, name string, i int, key string, depth int) error {
-	var group *config.C
-	err := recovered(func() (err error) {
-		group, err = section.Child(name, i)
-		return err
-	})
-	switch {
-	case err == nil && depth > 0: // a variable may lead to its own group
-		return checkReadable(group, key+".", depth-1)
-	case err == nil || reasonOf(err) == reasonMismatch: // neither a group nor a list
-		return nil
-	case reasonOf(err) == reasonMissing:
-		return fmt.Errorf("rtbeat.%s has a ${NAME} without a value in the keystore and in the environment; add it with \"rtbeat keystore add NAME\", or set the variable", key)
-	default:
-		return unreadable(key)
-	}
-}
-
-func unreadable(key string) error {
-	return fmt.Errorf("rtbeat.%s cannot be read: its variable has quotes, brackets or commas, which mean a list; put single quotes around the whole value, or put the value into the keystore", key)
-}
-
-// recovered turns a panic into an error: ucfg reads beyond the end of a variable with an open bracket (parse/parse.go).
-func recovered(read func() error) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = errors.New("the value ends too early")
-		}
-	}()
-	return read()
-}
-
-// maxLevels is how deep values are read one by one. No setting is deeper.
-const maxLevels = 4
-
-// The reasons of ucfg (error.go) that have messages of their own.
-const (
-	reasonMissing  = "missing field" // a variable: no setting is required
-	reasonMismatch = "type mismatch"
-)
-
-func reasonOf(err error) string {
-	var reading interface{ Reason() error }
-	if errors.As(err, &reading) {
-		return reading.Reason().Error()
-	}
-	return ""
-}
-
-// valuesOf returns the values of section as they are written, by group and key. A value of null is nil, or left out.
-func valuesOf(section *config.C) (values map[string]any, err error) {
-	err = recovered(func() error { return section.Unpack(&values) })
-	if err == nil {
-		return values, nil
-	}
-	// A variable deep in a list, or one that leads to itself: checkReadable has seen all others.
-	var reading interface{ Path() string }
-	if errors.As(err, &reading) && reading.Path() != "" {
-		return nil, unreadable(strings.TrimPrefix(reading.Path(), "rtbeat."))
-	}
-	return nil, errors.New("a variable in the rtbeat section cannot be read, or refers to itself; correct its ${NAME}")
-}
-
-// written is a section as it is written, with the durations that were found in it.
+// written is a section as it is written, with the durations in it.
 type written struct {
 	section   *config.C
 	durations map[string]time.Duration // by key
 }
 
-// checkValues checks the values of a group of settings before Unpack reads them. Unpack accepts values that nobody means:
-// 8081.5 as the port 8081, a group of keys as an empty list, a password that looks like a number as another password, null as
-// the password "null", and a number of seconds that overflows as any duration. An error names the key, and no text.
+// checkValues checks the values of a group of settings before Unpack reads them. Unpack would change some values in silence: 8081.5
+// to the port 8081, a group of keys to an empty list, the password 0123 to "83", null to the password "null", and a number of
+// seconds that overflows to any duration. An error names the key, and never a text.
 func (w *written) checkValues(prefix string, settings reflect.Type, values map[string]any) error {
 	for field := range Fields(settings) {
 		key := prefix + field.Key
@@ -149,18 +65,15 @@ func (w *written) checkValues(prefix string, settings reflect.Type, values map[s
 	return nil
 }
 
-// checkNull refuses a key without a value under auth and ssl, where it would let everybody in. A group there may be empty in
-// the file, but not because of a variable.
+// checkNull refuses a key without a value under auth and ssl: it would switch authentication or TLS off. A group there may be
+// empty in the file, but not because of a variable.
 func (w *written) checkNull(key string, field Field) error {
 	within, _, _ := strings.Cut(key, ".")
 	if within != "auth" && within != "ssl" {
 		return nil
 	}
-	has, _ := w.section.Has(key, -1) // it fails for a value in place of a group, which Unpack refuses
-	if !has {
-		return nil
-	}
-	if field.group() != nil && !w.isVariable(key) {
+	has, _ := w.section.Has(key, -1) // an error means that a single value stands for a group, which Unpack refuses
+	if !has || field.group() != nil && !w.isVariable(key) {
 		return nil
 	}
 	return noValue(key)
@@ -197,34 +110,22 @@ func (w *written) checkValue(key string, field Field, value any) (err error) {
 	case field.Type.Kind() == reflect.Slice:
 		return checkList(key, field.Type.Elem(), value)
 	default:
-		return nil // Unpack judges it
+		return nil // Unpack checks it
 	}
 }
 
 // parseDuration reads a duration: a number of seconds, in quotes or without, or a number with a unit.
 func parseDuration(key string, value any) (time.Duration, error) {
-	var seconds float64
-	switch v := value.(type) {
-	case int64:
-		seconds = float64(v)
-	case uint64:
-		seconds = float64(v)
-	case float64:
-		seconds = v
-	case string:
-		if d, err := time.ParseDuration(v); err == nil {
-			return d, nil
-		}
-		n, err := strconv.ParseFloat(v, 64)
-		if err != nil && !errors.Is(err, strconv.ErrRange) {
-			return 0, fmt.Errorf("rtbeat.%s is %q, which is no duration; write 5 (seconds), 1500ms or 2m", key, v)
-		}
-		seconds = n
-	default:
-		seconds = math.NaN()
+	text, isText := value.(string)
+	if d, err := time.ParseDuration(text); err == nil {
+		return d, nil
 	}
+	seconds, err := strconv.ParseFloat(fmt.Sprint(value), 64)
 	switch {
-	case math.IsNaN(seconds):
+	case math.IsNaN(seconds) || err != nil && !errors.Is(err, strconv.ErrRange):
+		if isText {
+			value = strconv.Quote(text)
+		}
 		return 0, fmt.Errorf("rtbeat.%s is %v, which is no duration; write 5 (seconds), 1500ms or 2m", key, value)
 	case seconds > setting.MaxDuration.Seconds():
 		return 0, fmt.Errorf("rtbeat.%s is %v seconds; it may be %s at most (plain numbers are seconds)", key, value, setting.MaxDuration)
@@ -249,8 +150,8 @@ func checkText(key string, value any) error {
 	return fmt.Errorf("rtbeat.%s is read as %s and not as text; put it in quotes, for an environment variable inside its value. The keystore cannot have such a text", key, kindOf(value))
 }
 
-// checkList refuses a group, which Unpack would read as an empty list, null in any list, and a value that is no text in a list of
-// texts.
+// checkList refuses a group, null in a list, and a value that is no text in a list of texts. Unpack would read a group as an empty
+// list.
 func checkList(key string, element reflect.Type, value any) error {
 	elements, isList := value.([]any)
 	if i := slices.Index(elements, nil); i >= 0 {

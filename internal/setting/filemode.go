@@ -11,25 +11,17 @@ type FileMode fs.FileMode
 
 // Unpack reads a value of the configuration; ucfg calls it.
 func (m *FileMode) Unpack(v any) error {
+	var n uint64
 	switch v := v.(type) {
 	case int64: // YAML has read 0660 as octal already
-		return m.set(uint64(max(v, 0)), v)
+		n = uint64(max(v, 0))
 	case uint64:
-		return m.set(v, v)
+		n = v
 	case string:
-		n, err := strconv.ParseUint(v, 8, 64)
-		if err != nil {
-			return fmt.Errorf("%q is no mode of a file; write it in octal, such as \"0660\"", v)
-		}
-		return m.set(n, v)
-	default:
-		return fmt.Errorf("%v is no mode of a file; write it in octal, such as \"0660\"", v)
+		n, _ = strconv.ParseUint(v, 8, 64)
 	}
-}
-
-func (m *FileMode) set(n uint64, written any) error {
 	if n == 0 || n > 0o777 {
-		return fmt.Errorf("%v is no mode of a file; write it in octal, such as \"0660\"", written)
+		return fmt.Errorf("%v is no mode of a file; write it in octal, such as \"0660\"", v)
 	}
 	*m = FileMode(n)
 	return nil
