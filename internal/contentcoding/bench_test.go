@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// BenchmarkDecompress unpacks a batch of 500 messages, and what costs most.
+// BenchmarkDecompress unpacks a batch of 500 messages, and the most expensive bodies.
 func BenchmarkDecompress(b *testing.B) {
 	plain := rxtxBatch(500)
 	bodies := map[string]bomb{"raw deflate, batch": {Deflate, packRaw(b, plain)}}
@@ -34,7 +34,7 @@ func BenchmarkDecompress(b *testing.B) {
 	}
 }
 
-// BenchmarkGzip compares the two decoders for gzip that we could have.
+// BenchmarkGzip compares two decoders for gzip.
 func BenchmarkGzip(b *testing.B) {
 	plain := rxtxBatch(500)
 	wire := pack(b, Gzip, plain)

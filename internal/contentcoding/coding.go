@@ -14,8 +14,8 @@
 //
 // Memory beside the output: a decompression holds a buffer of 256 KiB, and a decoder for each coding that it has met:
 // 50 KiB for gzip, the same for each form of deflate, and for zstd the window that the sender chose, 8 MiB at the
-// most, and up to 3 MiB for one block. They are kept for the next body: as many as ever ran at once, and never more than
-// the number given to New. The total is at most 12 MiB times that number.
+// most, and up to 3 MiB for one block. They are kept for the next body, at most as many as ran at once, which the number given
+// to New limits. The total is at most 12 MiB times that number.
 //
 // Time: linear in wire and output together. It ends early with the context, even for a body of millions of parts that unpack
 // to nothing.
@@ -36,7 +36,7 @@ import (
 // (RFC 9110, section 12.5.3).
 const Accepted = "gzip, deflate, zstd, identity"
 
-// The errors of this package. Their texts, and those of errors that wrap them, are fixed except for counts. They hold no byte of a
+// The errors of this package. Their texts are fixed except for counts, also in errors that wrap them. They hold no byte of a
 // request.
 var (
 	// ErrUnsupported means that the body may be valid, but this package cannot unpack it: an unknown coding, several codings,
@@ -46,7 +46,7 @@ var (
 	// ErrTooLarge means more plain bytes than the limit.
 	ErrTooLarge = errors.New("the body is too large once it is decompressed")
 
-	// ErrCorrupt means that the body is not what its coding says: cut off, altered, or followed by something else.
+	// ErrCorrupt means that the body is not in its coding: cut off, altered, or followed by other bytes.
 	ErrCorrupt = errors.New("the compressed body is corrupt or cut off")
 )
 
@@ -61,21 +61,15 @@ const (
 	Zstd                   // RFC 8878
 )
 
-// String returns the name of the coding as HTTP registers it, "unknown" for any other value. It is fit for a metric label: the
-// names are fixed.
+// names has the names of the codings as HTTP registers them.
+var names = [...]string{Identity: "identity", Gzip: "gzip", Deflate: "deflate", Zstd: "zstd"}
+
+// String returns the name of the coding as HTTP registers it, "unknown" for any other value.
 func (c Coding) String() string {
-	switch c {
-	case Identity:
-		return "identity"
-	case Gzip:
-		return "gzip"
-	case Deflate:
-		return "deflate"
-	case Zstd:
-		return "zstd"
-	default:
+	if c < Identity || c > Zstd {
 		return "unknown"
 	}
+	return names[c]
 }
 
 // Parse reads the values of all Content-Encoding fields of a request (RFC 9110, section 8.4), in any case and with
@@ -110,9 +104,9 @@ func parseOne(name string) (Coding, error) {
 	if equal(name, "x-gzip") {
 		return Gzip, nil
 	}
-	for _, coding := range []Coding{Identity, Gzip, Deflate, Zstd} {
-		if equal(name, coding.String()) {
-			return coding, nil
+	for i, known := range names {
+		if equal(name, known) {
+			return Coding(i), nil
 		}
 	}
 	return Identity, ErrUnsupported

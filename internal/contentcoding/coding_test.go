@@ -67,7 +67,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-func TestAcceptedIsWhatIsAccepted(t *testing.T) {
+func TestAcceptedListsTheCodingsOfParse(t *testing.T) {
 	for i, name := range strings.Split(Accepted, ",") {
 		coding, err := Parse([]string{name})
 		require.NoError(t, err)

@@ -16,21 +16,15 @@ const maxWindow = 8 << 20
 
 // unsupported reports whether a decoder refused a body that may be well-formed. A damaged body can give the same error.
 func unsupported(err error) bool {
-	for _, target := range []error{
-		zlib.ErrDictionary, zstd.ErrUnknownDictionary, zstd.ErrWindowSizeExceeded, zstd.ErrDecoderSizeExceeded,
-	} {
-		if errors.Is(err, target) {
-			return true
-		}
-	}
-	return false
+	return errors.Is(err, zlib.ErrDictionary) || errors.Is(err, zstd.ErrUnknownDictionary) ||
+		errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded)
 }
 
 // decoders are the decoders and buffers of one decompression, kept for the next one. Each is made when a body needs it first,
 // and reset before it reads, so no body gets bytes of another.
 type decoders struct {
 	wire     source
-	buffered *bufio.Reader // over wire, for the decoders that read single bytes
+	buffered bufio.Reader // over wire, for the decoders that read single bytes
 
 	gzip gzip.Reader
 	zlib io.ReadCloser
@@ -46,43 +40,26 @@ type decoders struct {
 func (s *decoders) open(coding Coding) (io.Reader, error) {
 	switch coding {
 	case Gzip:
-		s.rebuffer()
+		s.buffered.Reset(&s.wire)
 		return (*members)(s), s.nextMember()
 	case Deflate:
+		s.buffered.Reset(&s.wire)
 		if zlibHeader(s.wire.rest) {
-			s.rebuffer()
 			return s.openZlib()
 		}
-		s.rebuffer()
 		return s.openRaw()
 	default:
 		return s.openZstd()
 	}
 }
 
-func (s *decoders) rebuffer() {
-	if s.buffered == nil {
-		s.buffered = bufio.NewReader(&s.wire)
-		return
-	}
-	s.buffered.Reset(&s.wire)
-}
-
 // unread is the number of bytes of the wire that no decoder has read yet.
-func (s *decoders) unread() int {
-	n := len(s.wire.rest)
-	if s.buffered != nil {
-		n += s.buffered.Buffered()
-	}
-	return n
-}
+func (s *decoders) unread() int { return len(s.wire.rest) + s.buffered.Buffered() }
 
 // release drops all references to the body. Decoders keep only copies beside their input.
 func (s *decoders) release() {
 	s.wire = source{}
-	if s.buffered != nil {
-		s.buffered.Reset(nil)
-	}
+	s.buffered.Reset(nil)
 	s.gzip.Header = gzip.Header{} // up to 64 KiB of the body
 }
 
@@ -98,9 +75,9 @@ func zlibHeader(data []byte) bool {
 
 func (s *decoders) openZlib() (io.Reader, error) {
 	if resetter, ok := s.zlib.(zlib.Resetter); ok {
-		return s.zlib, resetter.Reset(s.buffered, nil)
+		return s.zlib, resetter.Reset(&s.buffered, nil)
 	}
-	decoder, err := zlib.NewReader(s.buffered)
+	decoder, err := zlib.NewReader(&s.buffered)
 	if err != nil {
 		return nil, err // and no decoder to keep
 	}
@@ -110,9 +87,9 @@ func (s *decoders) openZlib() (io.Reader, error) {
 
 func (s *decoders) openRaw() (io.Reader, error) {
 	if resetter, ok := s.raw.(flate.Resetter); ok {
-		return s.raw, resetter.Reset(s.buffered, nil)
+		return s.raw, resetter.Reset(&s.buffered, nil)
 	}
-	s.raw = flate.NewReader(s.buffered)
+	s.raw = flate.NewReader(&s.buffered)
 	return s.raw, nil
 }
 
@@ -155,7 +132,7 @@ func (m *members) Read(p []byte) (int, error) {
 
 // nextMember reads the header of the next member. Its absence is an error.
 func (s *decoders) nextMember() error {
-	err := s.gzip.Reset(s.buffered)
+	err := s.gzip.Reset(&s.buffered)
 	s.gzip.Multistream(false)
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

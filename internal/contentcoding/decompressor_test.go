@@ -163,7 +163,7 @@ func TestDecompressRefuses(t *testing.T) {
 	}
 }
 
-// A body that breaks off is never taken for a whole one, wherever that is.
+// No truncated body is accepted.
 func TestEveryTruncation(t *testing.T) {
 	plain := []byte(strings.Repeat("to be, or not to be, ", 10))
 	empty := frame(window1M, block(true, rawBlock, 0))
@@ -195,7 +195,7 @@ func TestEveryTruncation(t *testing.T) {
 	}
 }
 
-// A checksum is worth something only if it is looked at.
+// Every changed bit is found by a checksum, or changes no byte of the output.
 func TestEveryFlippedBit(t *testing.T) {
 	plain := rxtxBatch(2)
 	for _, coding := range realCodings {
@@ -229,7 +229,7 @@ func TestIdentityCopiesNothing(t *testing.T) {
 	require.ErrorIs(t, err, ErrTooLarge)
 }
 
-// Forms of deflate are told apart by two bytes. Whatever a compressor makes must come out on the right side.
+// Two bytes tell the forms of deflate apart, for the output of every compressor.
 func TestDeflateIsToldApart(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 3, 5, 8, 30, 100, 350} {
 		plain := rxtxBatch(1)[:n]

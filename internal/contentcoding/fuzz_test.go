@@ -16,8 +16,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// FuzzDecompress holds every promise about any body, with decoders that have seen all the bodies before, and compares
-// with the standard library where it knows the coding.
+// FuzzDecompress checks the rules with any body, with decoders that are used again. It compares with the standard library, except
+// for zstd.
 func FuzzDecompress(f *testing.F) {
 	hello := []byte("to be or not to be")
 	for _, coding := range realCodings {
@@ -62,7 +62,7 @@ func FuzzDecompress(f *testing.F) {
 			t.Fatal("the wire was changed")
 		}
 		if coding != Identity {
-			clear(scratch) // what was unpacked must not notice
+			clear(scratch) // the output must not change
 		}
 		switch {
 		case int64(len(got)) > limit || sum > limit:
@@ -78,7 +78,7 @@ func FuzzDecompress(f *testing.F) {
 			compare(t, coding, wire, limit, got, err, all)
 		}
 
-		// Whatever came before, a body that is whole is unpacked.
+		// A whole body is unpacked after any other body.
 		var packed bytes.Buffer
 		var into io.WriteCloser
 		switch coding {
@@ -107,7 +107,7 @@ func FuzzDecompress(f *testing.F) {
 	})
 }
 
-// compare holds a result against that of another decoder, which knows no limit.
+// compare compares a result with the result of another decoder, which has no limit.
 func compare(t *testing.T, coding Coding, wire []byte, limit int64, got []byte, err error, all *zstd.Decoder) {
 	t.Helper()
 	const enough = 1 << 20 // more than any limit here, by more than a buffer
@@ -153,8 +153,8 @@ func compare(t *testing.T, coding Coding, wire []byte, limit int64, got []byte, 
 	}
 }
 
-// standardGzip reads the members of a gzip body, and does what the standard library leaves out: a flag that is not
-// defined yet is an error (RFC 1952, section 2.3.1.2).
+// standardGzip reads the members of a gzip body with the standard library. In addition it refuses undefined flags (RFC 1952, section
+// 2.3.1.2).
 func standardGzip(wire []byte, enough int) ([]byte, error) {
 	var plain []byte
 	var r gzip.Reader
@@ -177,7 +177,7 @@ func standardGzip(wire []byte, enough int) ([]byte, error) {
 	return plain, nil
 }
 
-// FuzzParse compares with the rule read another way.
+// FuzzParse compares Parse with another implementation.
 func FuzzParse(f *testing.F) {
 	for _, value := range []string{"", "gzip", "X-GZIP", " identity , deflate", "zstd,zstd", "br", "gzip;q=1", ",,", "z\u017ftd"} {
 		f.Add(value, "identity")

@@ -45,15 +45,15 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// A limit of nothing lets nothing through, and that is all it lets through.
-func TestLimitOfNothing(t *testing.T) {
+// A limit of zero accepts an empty output alone.
+func TestLimitOfZero(t *testing.T) {
 	for _, coding := range realCodings {
 		_, err := decompress(coding, pack(t, coding, nil), 0)
 		require.NoError(t, err)
 	}
 }
 
-func TestGrowCountsWhatIsKept(t *testing.T) {
+func TestGrowCountsTheBytesKept(t *testing.T) {
 	plain := rxtxBatch(1000)
 	for _, coding := range realCodings {
 		var sum int64
@@ -97,7 +97,7 @@ func TestGrowMayRefuse(t *testing.T) {
 	}
 }
 
-// bombs are bodies of at most a MiB that unpack to a thousand times as much, and more.
+// bombs are bodies of at most a MiB that unpack to at least a thousand times their length.
 func bombs(tb testing.TB) map[string]bomb {
 	tb.Helper()
 	zeros := make([]byte, 4<<20)
@@ -118,7 +118,7 @@ type bomb struct {
 	wire   []byte
 }
 
-// What a bomb costs depends on the limit, not on the bomb.
+// The memory for a bomb depends on the limit, not on the bomb.
 func TestBombs(t *testing.T) {
 	for name, c := range bombs(t) {
 		for _, limit := range []int64{1000, 1 << 20} {
@@ -144,7 +144,7 @@ func allocates(f func()) int64 {
 	return int64(after.TotalAlloc - before.TotalAlloc)
 }
 
-// idle are bodies of half a MiB with as many parts as fit in it, which unpack to nothing.
+// idle are bodies of half a MiB of parts that unpack to nothing.
 func idle(tb testing.TB) map[string]bomb {
 	tb.Helper()
 	const size = 1 << 19
@@ -203,7 +203,7 @@ func (m *mortal) Err() error {
 	return nil
 }
 
-// However little comes out, the context is looked at again and again.
+// The context is checked regularly, also while nothing is unpacked.
 func TestContextEndsEveryLoop(t *testing.T) {
 	bodies := idle(t)
 	for name, c := range bombs(t) {
@@ -238,8 +238,8 @@ func TestContextBetweenChunks(t *testing.T) {
 	}
 }
 
-// The size in a header is a promise of whoever wrote it.
-func TestSizesInHeadersBuyNothing(t *testing.T) {
+// The sizes in headers allocate no memory.
+func TestSizesInHeadersAreIgnored(t *testing.T) {
 	promise := []byte{0x28, 0xb5, 0x2f, 0xfd, 0x80, window1M, 0xff, 0xff, 0xff, 0x7f} // 2 GiB, of one byte
 	wire := slices.Concat(promise, block(true, rawBlock, 1, 'a'))
 	d := New(1)

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// At most so many decompressions run at once; another one waits, and no longer than its context.
+// At most concurrent decompressions run at a time. Another waits until its context ends.
 func TestConcurrent(t *testing.T) {
 	for _, concurrent := range []int{-1, 0, 1, 3} {
 		synctest.Test(t, func(t *testing.T) {
@@ -27,14 +27,14 @@ func TestConcurrent(t *testing.T) {
 			most := max(concurrent, 1)
 			var mu sync.Mutex
 			running, done := 0, 0
-			door := make(chan struct{})
+			finish := make(chan struct{})
 			for range 3 * most {
 				go func() {
 					_, err := d.Decompress(t.Context(), Gzip, gz, noLimit, func(int64) error {
 						mu.Lock()
 						running++
 						mu.Unlock()
-						<-door
+						<-finish
 						mu.Lock()
 						running--
 						done++
@@ -49,8 +49,8 @@ func TestConcurrent(t *testing.T) {
 			synctest.Wait()
 			require.Equal(t, most, running)
 
-			// One more gives up while it waits.
-			impatient := errors.New("impatient")
+			// Another one ends with its context while it waits.
+			cause := errors.New("ended")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			gaveUp := make(chan error, 1)
 			go func() {
@@ -59,18 +59,18 @@ func TestConcurrent(t *testing.T) {
 			}()
 			synctest.Wait()
 			require.Empty(t, gaveUp)
-			cancel(impatient)
+			cancel(cause)
 			synctest.Wait()
-			require.Equal(t, impatient, <-gaveUp)
+			require.Equal(t, cause, <-gaveUp)
 
-			// What needs no decoder does not wait for one.
+			// A body that needs no decoder does not wait.
 			_, err := d.Decompress(t.Context(), Identity, []byte("hello"), noLimit, free)
 			require.NoError(t, err)
 			_, err = d.Decompress(t.Context(), Gzip, nil, noLimit, free)
 			require.NoError(t, err)
 
 			for range 3 * most {
-				door <- struct{}{}
+				finish <- struct{}{}
 				synctest.Wait()
 				require.LessOrEqual(t, running, most)
 			}
@@ -92,7 +92,7 @@ func TestNothingStartsAfterTheEnd(t *testing.T) {
 	require.Empty(t, d.idle)
 }
 
-// One decoder serves all, whatever came before.
+// One decoder unpacks all bodies, after any other body.
 func TestReuse(t *testing.T) {
 	plain := rxtxBatch(300)
 	var good, bad []bomb
@@ -133,7 +133,7 @@ func TestNothingIsSeenOfTheBodyBefore(t *testing.T) {
 	sequence := []byte{0x00, 0x01, 0x54, 0x00, 0x03, 0x00, 0x08}
 	gzipHeader := []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
 
-	// The two are what they are meant to be.
+	// Both bodies are valid after the bytes that they point to.
 	got, err := decompress(Zstd, frame(window1M, block(false, rawBlock, 8, []byte("abcdefgh")...),
 		block(true, compressedBlock, len(sequence), sequence...)), noLimit)
 	require.NoError(t, err)
@@ -172,7 +172,7 @@ func TestNothingIsSeenOfTheBodyBefore(t *testing.T) {
 	require.Len(t, d.idle, 1)
 }
 
-// Decoders that wait for work hold neither what they read nor what they wrote.
+// Idle decoders hold neither the body nor the output.
 func TestNothingIsKept(t *testing.T) {
 	plain := rxtxBatch(1000)
 	named := written(t, plain, func(w io.Writer) io.WriteCloser {
@@ -201,7 +201,7 @@ func TestNothingIsKept(t *testing.T) {
 	}
 }
 
-// kept decompresses a copy of the body and returns pointers that tell whether anybody still has it.
+// kept decompresses a copy of the body, and returns weak pointers to it and to the output.
 //
 //go:noinline
 func kept(t *testing.T, d *Decompressor, b bomb) (weak.Pointer[byte], weak.Pointer[byte], weak.Pointer[mortal]) {
@@ -210,7 +210,7 @@ func kept(t *testing.T, d *Decompressor, b bomb) (weak.Pointer[byte], weak.Point
 	ctx := &mortal{Context: context.Background(), left: 1 << 30}
 	out, _ := d.Decompress(ctx, b.coding, wire, noLimit, free)
 	if out == nil {
-		out = make([]byte, 64) // too large to share its place with anything
+		out = make([]byte, 64) // too large to share an allocation
 	}
 	return weak.Make(&wire[0]), weak.Make(&out[0]), weak.Make(ctx)
 }
@@ -251,7 +251,7 @@ func TestManyAtOnce(t *testing.T) {
 	require.LessOrEqual(t, len(d.idle), 3)
 }
 
-// However many senders ask for the largest window, no more windows than decoders are in memory.
+// Memory holds at most one window of the largest size for each decoder.
 func TestMemoryOfManyLargeWindows(t *testing.T) {
 	const concurrent, perDecoder = 2, 12 << 20
 	plain := rxtxBatch(800)

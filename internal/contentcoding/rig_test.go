@@ -23,7 +23,7 @@ const noLimit = 1 << 30
 
 var realCodings = []Coding{Gzip, Deflate, Zstd}
 
-// free is a grow that always grows.
+// free is a grow without a limit.
 func free(int64) error { return nil }
 
 // decompress is Decompress with a decompressor of its own.
@@ -31,7 +31,7 @@ func decompress(coding Coding, wire []byte, limit int64) ([]byte, error) {
 	return New(1).Decompress(context.Background(), coding, wire, limit, free)
 }
 
-// pack compresses with the standard library where it can, so that what is tested is not compared with itself.
+// pack compresses with the standard library where it can, so that the decoder is not tested with its own encoder.
 func pack(tb testing.TB, coding Coding, plain []byte) []byte {
 	tb.Helper()
 	switch coding {
@@ -58,7 +58,7 @@ func newFlate(tb testing.TB, w io.Writer, level int) io.WriteCloser {
 	return fw
 }
 
-// packZstd writes a frame whose header does not tell its size, as a sender does that streams.
+// packZstd writes a frame whose header has no size, as a streaming sender does.
 func packZstd(tb testing.TB, plain []byte, options ...zstd.EOption) []byte {
 	tb.Helper()
 	return written(tb, plain, func(w io.Writer) io.WriteCloser {

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// BenchmarkRoundTrip is what a byte takes to somebody and back, on one processor, beside a long computation.
+// BenchmarkRoundTrip is the round trip of a byte on one processor, beside a long computation.
 func BenchmarkRoundTrip(b *testing.B) {
-	for name, giveWay := range map[string]func(*Pace){
+	for name, yield := range map[string]func(*Pace){
 		"beside nothing":         nil,
 		"beside runtime.Gosched": func(*Pace) { runtime.Gosched() },
 		"beside Step":            (*Pace).Step,
@@ -21,8 +21,8 @@ func BenchmarkRoundTrip(b *testing.B) {
 			stop, stopped := make(chan struct{}), make(chan struct{})
 			go func() {
 				defer close(stopped)
-				if giveWay != nil {
-					work(stop, giveWay)
+				if yield != nil {
+					work(stop, yield)
 				}
 			}()
 			var one [1]byte
@@ -41,7 +41,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 }
 
 // work computes until stop is closed.
-func work(stop <-chan struct{}, giveWay func(*Pace)) {
+func work(stop <-chan struct{}, yield func(*Pace)) {
 	var p Pace
 	for {
 		select {
@@ -51,7 +51,7 @@ func work(stop <-chan struct{}, giveWay func(*Pace)) {
 		}
 		for begun := time.Now(); time.Since(begun) < 100*time.Microsecond; { // this is the work
 		}
-		giveWay(&p)
+		yield(&p)
 	}
 }
 

@@ -19,20 +19,20 @@ func begun(processors int) (p Pace) {
 func compute(p *Pace, d, step time.Duration) time.Duration {
 	start := time.Now()
 	for range d / step {
-		time.Sleep(step) // what passes for work where time is not real
+		time.Sleep(step) // stands for work under fake time
 		p.Step()
 	}
 	return time.Since(start)
 }
 
-func TestAShortComputationIsNotHeldUp(t *testing.T) {
+func TestAShortComputationDoesNotRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := begun(1)
 		require.Equal(t, head-step, compute(&p, head-step, step))
 	})
 }
 
-func TestALongOneRestsForTwiceAsLongAsItWorks(t *testing.T) {
+func TestALongComputationRestsForTwiceAsLongAsItWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := begun(1)
 		require.Equal(t, head+rest, compute(&p, head, step))
@@ -40,8 +40,8 @@ func TestALongOneRestsForTwiceAsLongAsItWorks(t *testing.T) {
 	})
 }
 
-// A rest takes longer where there is more to do, and where the runtime's clock is coarse.
-func TestTheSliceIsHalfOfWhatTheRestWas(t *testing.T) {
+// A rest takes longer under load, and with a coarse clock of the runtime.
+func TestTheSliceIsHalfOfTheLastRest(t *testing.T) {
 	for took, want := range map[time.Duration]time.Duration{0: shortest, rest * 3 / 2: rest * 3 / 4, time.Second: longest} {
 		synctest.Test(t, func(t *testing.T) {
 			p := begun(1)
@@ -52,7 +52,7 @@ func TestTheSliceIsHalfOfWhatTheRestWas(t *testing.T) {
 	}
 }
 
-func TestBesideOtherProcessorsNothingRests(t *testing.T) {
+func TestWithSeveralProcessorsNothingRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := begun(2)
 		require.Equal(t, time.Second, compute(&p, time.Second, step))
