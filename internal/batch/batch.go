@@ -70,8 +70,8 @@ type Message struct {
 	// Weight is the share of the message in a limit on memory, in bytes. It is at least the length of Raw.
 	Weight int
 
-	// StoredKey, where it is not zero, is what Key returns. Decode leaves it zero. It spares hashing a message twice, and
-	// tells a stored message without a uuid from others.
+	// StoredKey, unless zero, is the result of Key. Decode leaves it zero. It spares hashing a message twice, and marks a
+	// stored message without a uuid.
 	StoredKey Key
 
 	// Raw is the message as it was sent, a part of the body. Set it to nil soon: it keeps the whole body in memory.

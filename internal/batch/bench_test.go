@@ -39,7 +39,7 @@ func BenchmarkDecodeLines(b *testing.B) {
 	benchmarkDecode(b, fmt.Sprintf("messages=%d", n), body, n, Options{Lines: true})
 }
 
-// BenchmarkDecodeCharged is about bodies that are heavy, where the books are kept busy.
+// BenchmarkDecodeCharged decodes a heavy body, which is charged often.
 func BenchmarkDecodeCharged(b *testing.B) {
 	body := []byte(`[{"a":[` + strings.TrimSuffix(strings.Repeat(`{"":0},`, 1<<14), ",") + `]}]`)
 	benchmarkDecode(b, "tiny-objects", body, 1, Options{Charge: func(int64) error { return nil }})

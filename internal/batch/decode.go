@@ -31,7 +31,7 @@ func Decode(body []byte, o Options) (Batch, error) {
 	return Batch{Messages: messages, NumbersAsStrings: d.asStrings}, nil
 }
 
-// whitespace is what JSON allows between tokens. delimiters adds what jsontext skips by itself.
+// whitespace is the white space of JSON. delimiters are the characters that jsontext skips between tokens.
 const (
 	whitespace = " \t\r\n"
 	delimiters = whitespace + ",:"
@@ -52,9 +52,10 @@ type decoder struct {
 	interrupted               func() error
 	yieldedAt, yieldedCharged int64 // in the body, and of the charges
 
-	index     int // of the message being read, -1 outside of messages
-	most      int // messages, 0 for any number
-	asStrings int // numbers kept as strings so far
+	index     int  // of the message being read, -1 outside of messages
+	ignoring  bool // values are checked, and not kept
+	most      int  // messages, 0 for any number
+	asStrings int  // numbers kept as strings so far
 
 	depth, deepest, maxDepth int // of the value being read, so far, and allowed
 	maxKey, maxString        int // bytes
@@ -72,15 +73,15 @@ var strict = jsontext.AllowDuplicateNames(true)
 
 func newDecoder(body []byte, o Options) *decoder {
 	d := &decoder{
-		account:   newAccount(o.Charge),
+		account:   account{charge: o.Charge},
 		body:      body,
 		lines:     o.Lines,
 		end:       int64(len(body)),
 		index:     -1,
 		most:      max(o.MaxMessages, 0),
-		maxDepth:  o.depth(),
-		maxKey:    o.keyBytes(),
-		maxString: o.stringBytes(),
+		maxDepth:  limit(o.MaxDepth, DefaultMaxDepth, HighestMaxDepth),
+		maxKey:    limit(o.MaxKeyBytes, DefaultMaxKeyBytes, HighestMaxKeyBytes),
+		maxString: limit(o.MaxStringBytes, HighestMaxStringBytes, HighestMaxStringBytes),
 
 		interrupted: o.Interrupted,
 	}

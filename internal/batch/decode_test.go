@@ -40,7 +40,7 @@ func TestDecodeAccepts(t *testing.T) {
 		{"array", `[{"a":1}]`, one},
 		{"array of none", ` [ ] `, none},
 		{"array with white space", "\t[ {} ,\r\n{}\n]\n", two},
-		{"a number passed over is not counted", `{"v":1e999,"messages":[{"a":1}],"w":[1e999]}`, one},
+		{"a number ignored is not counted", `{"v":1e999,"messages":[{"a":1}],"w":[1e999]}`, one},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Decode([]byte(c.body), Options{})
@@ -125,7 +125,7 @@ func TestDecodeKeepsTheOrder(t *testing.T) {
 	}
 }
 
-// The body may go back to a pool once nobody needs the raw messages any more.
+// A caller may reuse the body once it does not need the raw messages any more.
 func TestDecodeSharesNothingWithTheBody(t *testing.T) {
 	body := []byte(`{"uuid":"batch","messages":[{"key":"value","e\tscaped":"a\tb","n":1e999,"l":["x",{"y":"z"}],"uuid":"u"}]}`)
 	got, err := Decode(body, Options{})
@@ -179,7 +179,7 @@ func TestDecodeAllowsMaxDepth(t *testing.T) {
 			_, err = Decode([]byte(message(depth)+"\n"+message(depth)), o)
 			require.NoError(t, err)
 
-			for body, place := range map[string][2]int{
+			for body, position := range map[string][2]int{
 				message(depth) + "\n" + message(depth+1):                                           {len(message(depth)) + 1 + 5 + (depth-1)*len(c.open), 1},
 				`[` + message(depth) + "," + message(depth+1) + "]":                                {len(message(depth)) + 2 + 5 + (depth-1)*len(c.open), 1},
 				`{"v":` + message(depth+1) + "}":                                                   {10 + (depth-1)*len(c.open), -1},
@@ -192,7 +192,7 @@ func TestDecodeAllowsMaxDepth(t *testing.T) {
 				require.Equal(t, TooDeep, e.Reason, body)
 				require.Equal(t, fmt.Sprintf("nested deeper than %d levels", depth), e.Msg)
 				at := [2]int{int(e.Offset), e.Index}
-				require.Equal(t, place, at, body)
+				require.Equal(t, position, at, body)
 			}
 		}
 	}
@@ -206,8 +206,8 @@ func TestMaxDepthHasABound(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// What a body announces must not make it more memory than its length accounts for.
-func TestDecodeBelievesNoSize(t *testing.T) {
+// The announced size takes no more memory than the length of the body allows.
+func TestTheAnnouncedSizeIsBounded(t *testing.T) {
 	for _, size := range []string{"9223372036854775807", "4294967296", "-9223372036854775808", "1e308"} {
 		body := []byte(`{"size":` + size + `,"messages":[{},{}]}`)
 		var before, after runtime.MemStats

@@ -1,9 +1,6 @@
 package batch
 
-import (
-	"fmt"
-	"strconv"
-)
+import "fmt"
 
 // envelope reads the batch of rxtx, the whole body.
 func (d *decoder) envelope() ([]Message, error) {
@@ -15,14 +12,20 @@ func (d *decoder) envelope() ([]Message, error) {
 	var (
 		list []Message
 		size size
-		seen keySet
 	)
+	seen := make(map[string]struct{})
+	d.made += keySetBytes
 	for d.text.PeekKind() != '}' {
 		name, at, err := d.name()
 		if err != nil {
 			return nil, err
 		}
-		if err := d.addKey(&seen, name, at); err != nil {
+		if _, repeated := seen[name]; repeated {
+			return nil, d.fail(MalformedJSON, at, msgDuplicate)
+		}
+		seen[name] = struct{}{}
+		d.made += keyBytes
+		if err := d.pay(); err != nil {
 			return nil, err
 		}
 		switch name {
@@ -44,7 +47,7 @@ func (d *decoder) envelope() ([]Message, error) {
 		return nil, err
 	}
 
-	if !seen.has("messages") {
+	if _, found := seen["messages"]; !found {
 		return nil, d.fail(WrongShape, start, "there is no key messages")
 	}
 	if !size.matches(len(list)) {
@@ -52,6 +55,14 @@ func (d *decoder) envelope() ([]Message, error) {
 			size, len(list)))
 	}
 	return list, nil
+}
+
+// ignored reads a value only to check that it is well-formed.
+func (d *decoder) ignored() error {
+	d.ignoring = true
+	_, err := d.value()
+	d.ignoring = false
+	return err
 }
 
 // messagesOrNull reads the value of the key messages. expected is the announced number of messages, 0 if unknown.
@@ -107,28 +118,13 @@ func (s size) announced() int64 {
 
 // matches reports whether a batch of n messages may have this size.
 func (s size) matches(n int) bool {
-	switch v := s.number.(type) {
-	case nil:
-		return true
-	case int64:
-		return v == int64(n)
-	case float64:
-		return v == float64(n)
-	default:
-		return false
-	}
+	return s.number == nil || s.number == any(int64(n)) || s.number == any(float64(n))
 }
 
 // String returns the number in its shortest form, not the digits of the body.
 func (s size) String() string {
-	switch v := s.number.(type) {
-	case int64:
-		return strconv.FormatInt(v, 10)
-	case uint64:
-		return strconv.FormatUint(v, 10)
-	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64)
-	default:
+	if _, isText := s.number.(string); isText {
 		return "a number beyond 64 bits"
 	}
+	return fmt.Sprint(s.number)
 }

@@ -76,13 +76,13 @@ func TestDecodeRefuses(t *testing.T) {
 		{"overlong UTF-8", "{\"messages\":[{\"a\":\"\xc0\x80\"}]}", want{MalformedJSON, 19, 0, msgUTF8}},
 		{"surrogate in UTF-8", "{\"messages\":[{\"a\":\"\xed\xa0\x80\"}]}", want{MalformedJSON, 19, 0, msgUTF8}},
 		{"invalid UTF-8 in a key", "{\"messages\":[{\"\xff\":1}]}", want{MalformedJSON, 15, 0, msgUTF8}},
-		{"invalid UTF-8 passed over", "{\"v\":[\"\xff\"],\"messages\":[]}", want{MalformedJSON, 7, -1, msgUTF8}},
+		{"invalid UTF-8 ignored", "{\"v\":[\"\xff\"],\"messages\":[]}", want{MalformedJSON, 7, -1, msgUTF8}},
 
 		{"key twice", `{"messages":[{},{"a":1,"b":2,"a":1}]}`, want{MalformedJSON, 29, 1, msgDuplicate}},
 		{"key twice by an escape", `{"messages":[{"a":1, "\u0061":2}]}`, want{MalformedJSON, 21, 0, msgDuplicate}},
 		{"key twice, nested", `{"messages":[{"a":[{"b":1,"b":null}]}]}`, want{MalformedJSON, 26, 0, msgDuplicate}},
 		{"messages twice", `{"messages":[],"messages":[]}`, want{MalformedJSON, 15, -1, msgDuplicate}},
-		{"key twice, passed over", `{"v":{"b":1,"b":1},"messages":[]}`, want{MalformedJSON, 12, -1, msgDuplicate}},
+		{"key twice, ignored", `{"v":{"b":1,"b":1},"messages":[]}`, want{MalformedJSON, 12, -1, msgDuplicate}},
 
 		{"trailing garbage", `{"messages":[]} x`, want{MalformedJSON, 16, -1, msgTrailing}},
 		{"trailing bracket", `{"messages":[]}}`, want{MalformedJSON, 15, -1, msgTrailing}},
@@ -90,10 +90,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a second value on its line", "{\"messages\":[]} \n {\"messages\":[]}", want{MalformedJSON, 18, -1, msgTrailingLine}},
 		{"lines", "{\"a\":1}\n{\"a\":2}\n", want{MalformedJSON, 8, -1, msgTrailingLine}},
 		{"an object and something else", "{\"a\":1}\n[]", want{MalformedJSON, 8, -1, msgTrailing}},
-		{"half a surrogate pair, passed over", `{"v":["\ud83d"],"messages":[]}`, want{MalformedJSON, 7, -1, msgEscape}},
-		{"key that is a number, passed over", `{"v":{1:2},"messages":[]}`, want{MalformedJSON, 6, -1, msgName}},
-		{"wrong bracket, passed over", `{"v":[[1},"messages":[]}`, want{MalformedJSON, 8, -1, msgCharacter}},
-		{"number passed over", `{"v":[01],"messages":[]}`, want{MalformedJSON, 7, -1, msgCharacter}},
+		{"half a surrogate pair, ignored", `{"v":["\ud83d"],"messages":[]}`, want{MalformedJSON, 7, -1, msgEscape}},
+		{"key that is a number, ignored", `{"v":{1:2},"messages":[]}`, want{MalformedJSON, 6, -1, msgName}},
+		{"wrong bracket, ignored", `{"v":[[1},"messages":[]}`, want{MalformedJSON, 8, -1, msgCharacter}},
+		{"number ignored", `{"v":[01],"messages":[]}`, want{MalformedJSON, 7, -1, msgCharacter}},
 		{"array, then more", `[{}] x`, want{MalformedJSON, 5, -1, msgTrailing}},
 		{"two arrays", "[{}]\n[{}]", want{MalformedJSON, 5, -1, msgTrailing}},
 		{"array cut", `[{},`, truncated},
@@ -152,7 +152,7 @@ func TestDecodeRefuses(t *testing.T) {
 			"too deep by objects", `{"messages":[{},{"a":` + strings.Repeat(`{"a":`, DefaultMaxDepth),
 			want{TooDeep, 21 + 5*(DefaultMaxDepth-1), 1, ""},
 		},
-		{"too deep, passed over", `{"v":` + strings.Repeat("[", 1<<20), want{TooDeep, 5 + DefaultMaxDepth, -1, ""}},
+		{"too deep, ignored", `{"v":` + strings.Repeat("[", 1<<20), want{TooDeep, 5 + DefaultMaxDepth, -1, ""}},
 		{"too deep for the body", strings.Repeat("[", 1<<20), want{TooDeep, 1 + DefaultMaxDepth, 0, ""}},
 		{"too deep for a message", `{"messages":` + strings.Repeat("[", 1<<20), want{TooDeep, 13 + DefaultMaxDepth, 0, ""}},
 	} {
@@ -173,7 +173,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// Wherever a body is cut, the error says so and where.
+// The error names the position of the cut, for every cut of a body.
 func TestDecodeRefusesEveryPrefix(t *testing.T) {
 	body := []byte(`{"uuid":"b","size":2,"messages":[{"a":"\ud83d\ude00é","b":[-1.5e+3,true,null]},{"c":{"d":""}}],"v":0}`)
 	_, err := Decode(body, Options{})

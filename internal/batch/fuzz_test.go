@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// FuzzDecode holds every promise of the package against any body, with any options. The body is decoded as it is, and
-// once more with a marker planted at some place, which no error may repeat.
+// FuzzDecode checks the rules of the package with any body and any options. It decodes the body as it is, and again with a
+// marker in it, which no error may repeat.
 func FuzzDecode(f *testing.F) {
 	deep := strings.Repeat("[", DefaultMaxDepth) + strings.Repeat("]", DefaultMaxDepth)
 	for _, body := range []string{
@@ -38,7 +38,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatal("the body was changed")
 		}
 		for i := range scratch {
-			scratch[i] = '#' // what was decoded must not notice
+			scratch[i] = '#' // decoded messages must not change
 		}
 		if err == nil {
 			checkSuccess(t, body, o, got)
@@ -58,8 +58,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzLines compares NDJSON with its lines: all of them are messages where each of them is one, and the first that is
-// none is to blame otherwise.
+// FuzzLines compares NDJSON with its lines. The body is valid if each line is a message; otherwise the error names the first line
+// that is none.
 func FuzzLines(f *testing.F) {
 	for _, body := range []string{
 		"", "\n", " \r\n\t\n", "{}", "{}\n", "{}\r\n{}", "{}\n\n{\"a\":1}\n", "{\n}", "{\"a\":\"x\ny\"}", "{} {}\n{}",
@@ -114,7 +114,7 @@ func FuzzLines(f *testing.F) {
 	})
 }
 
-// sameMessage compares what does not depend on what was decoded before.
+// sameMessage compares the parts that do not depend on earlier messages.
 func sameMessage(got, want Message) error {
 	a, b := fmt.Sprintf("%#v", got.Fields), fmt.Sprintf("%#v", want.Fields)
 	if a != b || got.UUID != want.UUID || !bytes.Equal(got.Raw, want.Raw) {
@@ -123,7 +123,7 @@ func sameMessage(got, want Message) error {
 	return nil
 }
 
-// decodeCharged is Decode with a Charge, which must not change anything, and a look at the weights.
+// decodeCharged is Decode with a Charge, which must not change the result. It checks the weights.
 func decodeCharged(t *testing.T, body []byte, o Options) (Batch, error) {
 	t.Helper()
 	plain, plainErr := Decode(body, o)
@@ -164,8 +164,8 @@ func checkSuccess(t *testing.T, body []byte, o Options, got Batch) {
 		t.Fatal("more messages than there may be")
 	}
 	for i := range got.Messages {
-		if n := levels(got.Messages[i].Fields); n > o.depth() {
-			t.Fatalf("%d levels are more than %d", n, o.depth())
+		if n := levels(got.Messages[i].Fields); n > limit(o.MaxDepth, DefaultMaxDepth, HighestMaxDepth) {
+			t.Fatalf("%d levels are more than %d", n, limit(o.MaxDepth, DefaultMaxDepth, HighestMaxDepth))
 		}
 	}
 	if err := checkModel(body, o.Lines, got); err != nil {
@@ -201,14 +201,14 @@ func checkFailure(t *testing.T, body []byte, o Options, got Batch, err error) {
 		t.Fatalf("an error of type %T", err)
 	}
 	if e.Offset < 0 || e.Offset > int64(len(body)) || e.Index < -1 || e.Msg == "" {
-		t.Fatalf("no such place: %+v", e)
+		t.Fatalf("no such position: %+v", e)
 	}
 	if line := 1 + bytes.Count(body[:e.Offset], []byte("\n")); o.Lines && e.Reason != EmptyBody && e.Line != line {
 		t.Fatalf("line %d instead of %d", e.Line, line)
 	}
 	switch e.Reason {
 	case EmptyBody, MalformedJSON:
-		// What encoding/json repairs in silence is all that may be malformed here and valid there.
+		// A body that encoding/json accepts is malformed only where encoding/json repairs it in silence.
 		strict := e.Msg == msgDuplicate || e.Msg == msgEscape || e.Msg == msgUTF8
 		if _, err := modelMessages(body, o.Lines); err == nil && len(bytes.TrimSpace(body)) > 0 && !strict {
 			t.Fatalf("refused valid JSON: %v", e)
@@ -222,11 +222,11 @@ func checkFailure(t *testing.T, body []byte, o Options, got Batch, err error) {
 			t.Fatalf("not too many: %v", e)
 		}
 	case KeyTooLong:
-		if len(body) <= o.keyBytes() {
+		if len(body) <= limit(o.MaxKeyBytes, DefaultMaxKeyBytes, HighestMaxKeyBytes) {
 			t.Fatalf("the body is shorter than the key may be: %v", e)
 		}
 	case StringTooLong:
-		if len(body) <= o.stringBytes() {
+		if len(body) <= limit(o.MaxStringBytes, HighestMaxStringBytes, HighestMaxStringBytes) {
 			t.Fatalf("the body is shorter than the string may be: %v", e)
 		}
 	case WrongShape, TooDeep:

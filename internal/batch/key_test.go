@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestKeyIsThatOfTheBytesOfAMessageWithUUID(t *testing.T) {
+func TestKeyIsTheHashOfAMessageWithUUID(t *testing.T) {
 	key := func(message string) (Key, bool) {
 		b, err := Decode([]byte(`{"messages":[ `+message+` , {}]}`), Options{})
 		require.NoError(t, err)
@@ -27,7 +27,7 @@ func TestKeyIsThatOfTheBytesOfAMessageWithUUID(t *testing.T) {
 	}
 }
 
-// Stores hold documents under these ids. With other ids, every message that is sent again becomes a copy.
+// Stores hold documents under these ids. With other ids, every retry becomes a copy.
 //
 //	$ printf '{"uuid":"m-1","n":1}' | sha256sum | head -c 32 | xxd -r -p | basenc --base64url | tr -d =
 func TestTheIDOfAMessageNeverChanges(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A key or a string at its limit is read, and one of a byte more is refused with its position. Escapes count as the bytes
-// that they stand for.
+// A key or a string at its limit is accepted. With one byte more it is refused with its position. Escapes count as the bytes that
+// they stand for.
 func TestKeysAndStringsHaveALimit(t *testing.T) {
 	const limit = 12
 	texts := map[string]struct{ at, beyond string }{ // between quotes
@@ -51,15 +51,15 @@ func TestKeysAndStringsHaveALimit(t *testing.T) {
 	}
 }
 
-// Only what becomes an event is limited: max_key_bytes may be shorter than the key messages.
+// Only keys and strings of messages are limited: max_key_bytes may be shorter than the key messages.
 func TestKeysAndStringsOutsideOfMessagesHaveNoLimit(t *testing.T) {
 	const body = `{"messages":[{"k":1}],"long":{"longer":"longest"}}`
 	_, err := Decode([]byte(body), Options{MaxKeyBytes: 1, MaxStringBytes: 1})
 	require.NoError(t, err)
 }
 
-// A number that becomes a string obeys the limit of strings. A number that stays a number does not have to: what is written
-// of it has 24 characters at most.
+// The limit of strings holds for a number that becomes a string. It does not hold for a number that stays a number: its text has
+// at most 24 characters.
 func TestDigitsThatBecomeAStringHaveALimit(t *testing.T) {
 	const limit = 30
 	o := Options{MaxStringBytes: limit}
@@ -74,7 +74,7 @@ func TestDigitsThatBecomeAStringHaveALimit(t *testing.T) {
 	require.InDelta(t, 1.5, got.Messages[0].Fields["n"], 0)
 }
 
-// Options cannot raise a limit above Logstash's.
+// Options cannot raise a limit above the limit of Logstash.
 func TestTheHighestLimitsHold(t *testing.T) {
 	most := Options{MaxKeyBytes: 1 << 30, MaxStringBytes: 1 << 30}
 	for name, c := range map[string]struct {

@@ -95,7 +95,7 @@ func TestLinesRefuses(t *testing.T) {
 	}
 }
 
-// Wherever NDJSON is cut, it is either a whole number of messages or an error at the cut.
+// Every cut of NDJSON gives whole messages, or an error at the cut.
 func TestLinesCutAnywhere(t *testing.T) {
 	body := "{\"a\":\"\\ud83d\\ude00é\"}\n\r\n {\"b\":[-1.5e+3,true,null]}\r\n{\"c\":{\"d\":\"\"}}\n"
 	whole, err := Decode([]byte(body), Options{Lines: true})
@@ -137,7 +137,7 @@ func TestMaxMessages(t *testing.T) {
 				require.Len(t, got.Messages, 5)
 			}
 			for most := 1; most < 5; most++ {
-				// What follows is not looked at.
+				// The rest is not read.
 				before := c.before + strings.ReplaceAll(messages(most), ",", c.between) + c.between
 				for _, next := range []string{`{}`, `{"a":`, `{"a":1,"a":`, "\"\xff", `[[[[`, `17`} {
 					_, err := Decode([]byte(before+next), Options{Lines: c.lines, MaxMessages: most})

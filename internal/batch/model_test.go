@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// modelValue is what encoding/json makes of a text with UseNumber, which keeps the literals of all numbers.
+// modelValue is the value of a text by encoding/json with UseNumber, which keeps the literals of all numbers.
 func modelValue(text []byte) (v any, err error) {
 	reader := json.NewDecoder(bytes.NewReader(text))
 	reader.UseNumber()
@@ -29,7 +29,7 @@ func modelValue(text []byte) (v any, err error) {
 	return v, nil
 }
 
-// modelMessages is what encoding/json takes for the messages of a body.
+// modelMessages are the messages of a body by encoding/json.
 func modelMessages(body []byte, lines bool) (messages []any, err error) {
 	if lines {
 		for line := range bytes.SplitSeq(body, []byte("\n")) {
@@ -56,7 +56,7 @@ func modelMessages(body []byte, lines bool) (messages []any, err error) {
 	return messages, nil
 }
 
-// checkModel compares a decoded batch with what encoding/json makes of the same body.
+// checkModel compares a decoded batch with the result of encoding/json.
 func checkModel(body []byte, lines bool, got Batch) error {
 	want, err := modelMessages(body, lines)
 	if err != nil {
@@ -126,8 +126,8 @@ func checkValue(want, got any, asStrings *int) error {
 	}
 }
 
-// checkNumber checks that got, written as libbeat writes it, has the value of the literal; or that it is the literal,
-// and that nothing else would do.
+// checkNumber checks that got, written as libbeat writes it, has the value of the literal. Otherwise got must be the literal, and
+// no Go number may have the value.
 func checkNumber(literal string, got any) error {
 	whole := !strings.ContainsAny(literal, ".eE")
 	var written string
@@ -162,8 +162,8 @@ func checkNumber(literal string, got any) error {
 	return nil
 }
 
-// canonical returns the one form that all literals of the same value have. It is plain on purpose, so that it does
-// not share its mistakes with the code it checks.
+// canonical returns one form for all literals of the same value. It is simple, so that it does not share defects with the code
+// under test.
 func canonical(literal string) string {
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(literal), "e")
 	e := new(big.Int)

@@ -1,19 +1,18 @@
 package batch
 
 import (
+	"bytes"
 	"math"
-	"math/bits"
 	"strconv"
 )
 
-// number returns the value of a JSON number literal that is already known to keep the grammar. An integer becomes
-// an int64, else a uint64; a number with a fraction or an exponent becomes a float64. It is exact: writing it in its
-// shortest form, as libbeat's encoders do, gives the same decimal value. Otherwise number returns the literal as a
-// string, and false.
+// number returns the value of a valid JSON number. An integer becomes an int64, or a uint64 beyond that. A number with a fraction
+// or an exponent becomes a float64. The value is exact: its shortest form, which libbeat's encoders write, has the same decimal
+// value. Otherwise number returns the literal as a string, and false.
 //
 // The work is linear in the length of the literal, whatever its exponent.
 func number(literal []byte) (v any, exact bool) {
-	if whole(literal) {
+	if !bytes.ContainsAny(literal, ".eE") {
 		v, exact = integer(literal)
 	} else if d, ok := parseDecimal(literal); ok {
 		v, exact = d.float()
@@ -24,43 +23,21 @@ func number(literal []byte) (v any, exact bool) {
 	return v, true
 }
 
-// whole reports whether a literal has neither fraction nor exponent.
-func whole(literal []byte) bool {
-	for _, c := range literal {
-		if c == '.' || c == 'e' || c == 'E' {
-			return false
-		}
-	}
-	return true
-}
+// maxIntegerBytes is the length of the longest integer of 64 bits: -9223372036854775808, and 18446744073709551615.
+const maxIntegerBytes = 20
 
 // integer reads a whole number, unless it is beyond 64 bits.
 func integer(literal []byte) (any, bool) {
-	negative := literal[0] == '-'
-	digits := literal
-	if negative {
-		digits = literal[1:]
-	}
-	var n uint64
-	for _, c := range digits {
-		high, low := bits.Mul64(n, 10)
-		sum, carry := bits.Add64(low, uint64(c-'0'), 0)
-		if high != 0 || carry != 0 {
-			return nil, false
-		}
-		n = sum
-	}
-	switch {
-	case negative && n == 0:
-		return math.Copysign(0, -1), true // only a float keeps the sign of -0
-	case negative && n <= math.MaxInt64:
-		return -int64(n), true
-	case negative && n == -math.MinInt64:
-		return int64(math.MinInt64), true
-	case negative:
+	if len(literal) > maxIntegerBytes {
 		return nil, false
-	case n <= math.MaxInt64:
-		return int64(n), true
+	}
+	n, err := strconv.ParseInt(string(literal), 10, 64)
+	switch {
+	case err != nil:
+		u, err := strconv.ParseUint(string(literal), 10, 64)
+		return u, err == nil
+	case n == 0 && literal[0] == '-':
+		return math.Copysign(0, -1), true // only a float keeps the sign of -0
 	default:
 		return n, true
 	}

@@ -1,36 +1,29 @@
 package batch
 
-// DefaultMaxDepth is how many levels of objects and arrays a message may have unless Options say otherwise, counting the
-// message itself as the first. The values of ignored keys have the same limit.
-//
-// Real messages have fewer than ten levels. Later readers are recursive and have their own limits: by default 20 levels
-// for a field in Elasticsearch, 1,000 for the JSON parser of Logstash.
-const DefaultMaxDepth = 128
-
-// HighestMaxDepth is the most that Options.MaxDepth may ask for. Logstash's JSON parser reads 1,000 levels. It closes the
-// connection at an event with more, and libbeat sends that event again for ever. The event adds one level to the message; the
-// other nine are for processors. Here, 1,000 levels take a quarter of a megabyte of stack, and twice that while the stack
-// grows. Options.Charge is called for it.
-const HighestMaxDepth = 990
-
-// Limits on the length of keys and strings, in bytes of UTF-8 without escapes. Logstash's JSON parser closes the connection
-// at an event beyond its own limits, and libbeat sends that event again for ever.
+// The limits of a message. Logstash's JSON parser, Jackson, closes the connection at an event beyond its own limits, and libbeat
+// sends that event again for ever. So no option may exceed them.
 const (
+	// DefaultMaxDepth holds unless Options say otherwise. Real messages have fewer than ten levels.
+	DefaultMaxDepth = 128
+
+	// HighestMaxDepth is the most that Options.MaxDepth may ask for. Jackson reads 1,000 levels. The event adds one level to the
+	// message; the other nine are for processors. 1,000 levels take a quarter of a megabyte of stack here, and twice that while
+	// the stack grows. Options.Charge is called for it.
+	HighestMaxDepth = 990
+
 	// DefaultMaxKeyBytes holds unless Options say otherwise.
 	DefaultMaxKeyBytes = 32 << 10
 
-	// HighestMaxKeyBytes is the most that Options.MaxKeyBytes may ask for. Jackson, Logstash's parser, reads keys of up to
-	// 50,000 bytes (StreamReadConstraints, maxNameLength), and Logstash leaves it at that.
+	// HighestMaxKeyBytes is the most that Options.MaxKeyBytes may ask for (StreamReadConstraints of Jackson, maxNameLength).
 	HighestMaxKeyBytes = 50_000
 
-	// HighestMaxStringBytes is the most that Options.MaxStringBytes may ask for, and the default. It is the limit of Logstash
-	// 8.9 to 8.12, which counts characters. A string has no more characters than bytes. Later versions read strings ten
-	// times as long.
+	// HighestMaxStringBytes is the most that Options.MaxStringBytes may ask for, and the default. Logstash 8.9 to 8.12 reads as
+	// many characters, and a string has at most one for each byte. Later versions read strings ten times as long.
 	HighestMaxStringBytes = 20_000_000
 )
 
-// Options say how to read a body. The zero value reads a JSON text of any number of messages, with DefaultMaxDepth,
-// DefaultMaxKeyBytes and HighestMaxStringBytes.
+// Options say how to read a body. The zero value reads a JSON text of any number of messages, with the default limits. A limit
+// above the highest counts as the highest.
 type Options struct {
 	// Lines says that the body is NDJSON, one message a line, instead of one JSON text.
 	Lines bool
@@ -38,16 +31,16 @@ type Options struct {
 	// MaxMessages is how many messages a batch may have; 0 means any number. Decode stops where one more begins.
 	MaxMessages int
 
-	// MaxDepth is how many levels of objects and arrays a message may have, counting the message itself as the first. 0
-	// means DefaultMaxDepth, and more than HighestMaxDepth means HighestMaxDepth.
+	// MaxDepth is how many levels of objects and arrays a message may have. The message itself is the first level. Values of
+	// ignored keys have the same limit. 0 means DefaultMaxDepth.
 	MaxDepth int
 
 	// MaxKeyBytes is the longest object key that a message may have, in bytes of UTF-8 without escapes. 0 means
-	// DefaultMaxKeyBytes. More than HighestMaxKeyBytes means HighestMaxKeyBytes.
+	// DefaultMaxKeyBytes.
 	MaxKeyBytes int
 
 	// MaxStringBytes is the longest string that a message may have, in bytes of UTF-8 without escapes. It limits the digits of
-	// a number that becomes a string, too. 0 means HighestMaxStringBytes, and so does more.
+	// a number that becomes a string, too. 0 means HighestMaxStringBytes.
 	MaxStringBytes int
 
 	// Charge, unless nil, is called for the weight of the decoded values beyond the bytes that they were decoded from. bytes
@@ -65,26 +58,10 @@ type Options struct {
 	Interrupted func() error
 }
 
-// depth returns the limit that MaxDepth stands for.
-func (o Options) depth() int {
-	if o.MaxDepth <= 0 {
-		return DefaultMaxDepth
+// limit returns n, at most highest, or usual if n is not set.
+func limit(n, usual, highest int) int {
+	if n <= 0 {
+		return usual
 	}
-	return min(o.MaxDepth, HighestMaxDepth)
-}
-
-// keyBytes returns the limit that MaxKeyBytes stands for.
-func (o Options) keyBytes() int {
-	if o.MaxKeyBytes <= 0 {
-		return DefaultMaxKeyBytes
-	}
-	return min(o.MaxKeyBytes, HighestMaxKeyBytes)
-}
-
-// stringBytes returns the limit that MaxStringBytes stands for.
-func (o Options) stringBytes() int {
-	if o.MaxStringBytes <= 0 {
-		return HighestMaxStringBytes
-	}
-	return min(o.MaxStringBytes, HighestMaxStringBytes)
+	return min(n, highest)
 }

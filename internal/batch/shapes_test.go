@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// shape is a body of half a megabyte or so, and what it is called.
+// shape is a body of about half a megabyte, with a name.
 type shape struct {
 	name  string
 	body  []byte
@@ -44,7 +44,7 @@ func array(name, element string) shape {
 	return filled(name, "[", func(int) string { return element }, "]")
 }
 
-// light returns a shape that need not weigh more than it is long, or is known to be reckoned too heavy.
+// light returns a shape that may weigh no more than its text, or whose computed memory is known to be too high.
 func light(s shape) shape {
 	s.dense = false
 	return s
@@ -117,17 +117,20 @@ var shapes = sync.OnceValue(func() []shape {
 			}
 			return "{" + s.String()[1:] + "}"
 		}, "]")
-		// Just above a power of two all tables of a map are taken to be split, when only some are.
+		// Just above a power of two, the computed memory assumes that all tables of a map are split, when only some are.
 		s.dense = n != 1700 && n != 55_000
 		all = append(all, s)
 	}
 	for _, n := range []int{16, 200, 900, 1665, 60_000} {
 		ignored := "{" + object(n, "0")[1:]
 		body := `{"v":` + ignored + `,"messages":[{}],"w":[` + ignored + strings.Repeat(`,{"":[]}`, 1<<12) + "]}"
-		all = append(all, shape{name: fmt.Sprintf("passed over, %d keys", n), body: []byte(body)})
+		all = append(all, shape{name: fmt.Sprintf("ignored, %d keys", n), body: []byte(body)})
 	}
-	// A message with much short text, or with a little too much for what was made for it, then others with little. What
-	// else they have brings them to what they may take.
+	// The maps of ignored objects are garbage as soon as they end, also inside another ignored object.
+	nested := strings.ReplaceAll(object(50_000, "0"), ":0", `:{"":{}}`)
+	all = append(all, shape{name: "ignored objects in an ignored object", body: []byte(`{"v":` + nested + `,"messages":[]}`)})
+	// A message with much short text, just below and above the size of an allocation, then messages with little text. The
+	// objects in them bring the memory to the limit.
 	for _, s := range []struct{ strings, length, objects int }{{7, 256, 200}, {15, 256, 400}, {8, 512, 400}} {
 		text := strings.Repeat(`"`+strings.Repeat("x", s.length)+`",`, s.strings)
 		message := `{"a":[` + text + `"ab",` + strings.Repeat("{},", s.objects) + `{}]},`

@@ -28,20 +28,20 @@ func (t *texts) begin() {
 }
 
 // make returns a string of these bytes, and how many it allocated.
-func (t *texts) make(plain []byte) (s string, allocated int64) {
+func (t *texts) make(plain []byte) (s string, made int64) {
 	n := len(plain)
 	switch {
 	case n <= 1: // the runtime allocates none
 		return string(plain), 0
 	case n > maxPacked:
-		return string(plain), charBytes(n)
+		return string(plain), allocated(n)
 	case t.chunk.Cap()-t.chunk.Len() < n:
 		t.chunk.Reset()
 		t.chunk.Grow(max(n, t.next))
 		t.next = min(2*t.next, maxChunk)
-		allocated = int64(t.chunk.Cap())
+		made = int64(t.chunk.Cap())
 	}
 	t.used += n
 	t.chunk.Write(plain)
-	return t.chunk.String()[t.chunk.Len()-n:], allocated
+	return t.chunk.String()[t.chunk.Len()-n:], made
 }

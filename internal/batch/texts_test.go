@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever is made later, a string stays what it was.
-func TestTextsStayWhatTheyAre(t *testing.T) {
+// A string never changes.
+func TestTextsNeverChange(t *testing.T) {
 	var made texts
 	var got, want []string
 	for message := range 20 {

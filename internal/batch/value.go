@@ -7,23 +7,28 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// value reads the next value, of any kind.
-func (d *decoder) value() (any, error) {
+// value reads the next value, of any kind. It returns nil while values are ignored.
+func (d *decoder) value() (v any, err error) {
 	if err := d.yield(); err != nil {
 		return nil, err
 	}
+	made := d.made
 	switch d.text.PeekKind() {
 	case '{':
-		return d.object()
+		v, err = d.object()
 	case '[':
-		return d.array()
+		v, err = d.array()
 	case '"':
-		return d.string()
+		v, err = d.string()
 	case '0':
-		return d.number()
+		v, err = d.number()
 	default:
-		return d.literal()
+		v, err = d.literal()
 	}
+	if d.ignoring {
+		v, d.made = nil, made
+	}
+	return v, err
 }
 
 // literal reads true, false or null. Any other token is an error where a value is due.
@@ -42,8 +47,8 @@ func (d *decoder) literal() (any, error) {
 	}
 }
 
-// widest is the most entries that a map is preallocated for: those of 128 slots. A narrow object after a wide one wastes at
-// most that.
+// widest is the largest number of entries that a map is preallocated for, in 128 slots. A narrow object after a wide one wastes at
+// most as many.
 const widest = 104
 
 // object reads an object. The map is preallocated for the number of keys of the last object at this depth, since the messages of
@@ -100,12 +105,15 @@ func (d *decoder) array() ([]any, error) {
 		if err != nil {
 			return nil, err
 		}
+		if d.ignoring {
+			continue
+		}
 		if err := d.push(v); err != nil {
 			return nil, err
 		}
 	}
 	elements := d.stack[base:]
-	d.made += listBytes + allocated(int64(len(elements))*elementBytes)
+	d.made += listBytes + allocated(len(elements)*elementBytes)
 	if err := d.pay(); err != nil {
 		return nil, err
 	}
@@ -179,7 +187,7 @@ func (d *decoder) name() (string, int64, error) {
 	}
 	name, own := d.names.intern(plain)
 	if own {
-		d.made += charBytes(len(name))
+		d.made += allocated(len(name))
 	}
 	return name, at, nil
 }
@@ -190,13 +198,16 @@ func (d *decoder) string() (string, error) {
 	if err != nil {
 		return "", d.malformed(err)
 	}
+	if d.ignoring {
+		return "", nil
+	}
 	plain, err := d.unquote(quoted)
 	if len(plain) > d.maxString {
 		return "", d.stringTooLong(len(quoted))
 	}
-	s, allocated := d.texts.make(plain)
+	s, made := d.texts.make(plain)
 	if s != "" {
-		d.made += textBytes + allocated
+		d.made += textBytes + made
 	}
 	return s, err
 }
@@ -230,13 +241,16 @@ func (d *decoder) number() (any, error) {
 	if err != nil {
 		return nil, d.malformed(err)
 	}
+	if d.ignoring {
+		return nil, nil
+	}
 	v, exact := number(literal)
 	switch {
 	case !exact && len(literal) > d.maxString:
 		return nil, d.stringTooLong(len(literal))
 	case !exact:
 		d.asStrings++
-		d.made += textBytes + charBytes(len(literal))
+		d.made += textBytes + allocated(len(literal))
 	case len(literal) > 2 || literal[0] == '-':
 		d.made += numberBytes
 	}

@@ -2,11 +2,10 @@ package batch
 
 import "math"
 
-// What a byte of weight stands for.
 const (
-	// heapFactor is how many bytes of the heap one byte of weight stands for. Messages like those of rxtx, some 370 bytes
-	// long, take three times their length once decoded, and perMessage on top makes that six: their weight is their
-	// length. Only denser messages, many small values in few bytes, weigh more than their length.
+	// heapFactor is the number of bytes on the heap for each byte of weight. Messages of rxtx, about 370 bytes long, take three
+	// times their length once decoded. With perMessage it is six times: their weight is their length. Only denser messages, with
+	// many small values in few bytes, weigh more than their length.
 	heapFactor = 6
 
 	// perMessage is the memory of a message after decoding, in bytes of the heap, whatever it holds: the event with its maps,
@@ -18,7 +17,7 @@ const (
 	chargeStep = 32 << 10
 )
 
-// What values take on the heap, in bytes, for a Go of 64 bits.
+// The memory of values on the heap, in bytes, on 64-bit systems.
 const (
 	elementBytes = 16  // an interface, which every element of an array is
 	messageBytes = 56  // a Message
@@ -29,6 +28,8 @@ const (
 	groupBytes   = 288 // the first eight slots of a map
 	slotBytes    = 41  // each slot of a larger map: 33 for an entry, the rest for control bytes, tables and rounding
 	levelBytes   = 512 // of stack, for a level of recursion
+	keySetBytes  = 256 // a set of up to eight keys
+	keyBytes     = 64  // each key of a set: just over half of the slots of 25 bytes may be in use
 )
 
 // A map has 8 slots, or a power of two of which 13 of 16 are in use at most. Go fills 14 of 16. It splits a large map in parts,
@@ -46,8 +47,7 @@ func growEntries(entries int) int {
 	return 2 * entries
 }
 
-// slotsBytes is the memory of the slots of a map for this many entries. A map without values takes less and is charged the
-// same: it lives shortly.
+// slotsBytes is the memory of the slots of a map for this many entries.
 func slotsBytes(entries int) int64 {
 	if entries <= groupEntries {
 		return groupBytes
@@ -56,25 +56,18 @@ func slotsBytes(entries int) int64 {
 }
 
 // allocated is about the memory of an allocation of n bytes, by the size classes of the runtime.
-func allocated(n int64) int64 {
+func allocated(n int) int64 {
 	switch {
 	case n <= 32:
-		return (n + 7) &^ 7
+		n = (n + 7) &^ 7
 	case n <= 256:
-		return (n + 15) &^ 15
+		n = (n + 15) &^ 15
 	case n <= 32<<10:
-		return n + n/8
+		n += n / 8
 	default:
-		return (n + 8<<10 - 1) &^ (8<<10 - 1)
+		n = (n + 8<<10 - 1) &^ (8<<10 - 1)
 	}
-}
-
-// charBytes is the memory of the bytes of a string of length n. The runtime allocates none for one byte.
-func charBytes(n int) int64 {
-	if n <= 1 {
-		return 0
-	}
-	return allocated(int64(n))
+	return int64(n)
 }
 
 // weight is heap bytes in bytes of weight.
@@ -85,21 +78,12 @@ type account struct {
 	charge func(int64) error // may be nil
 
 	// made is the memory of the values being read, without finished messages. held is the decoder's own memory, which it
-	// frees at the end. limit is the sum of both from which on a charge may be due: below it, an element costs one
-	// comparison.
+	// frees at the end. Below limit, the sum of both needs no charge, so that most elements cost one comparison.
 	made, held, limit int64
 
 	rawDone int64 // bytes of the body that are finished messages
 	excess  int64 // weight of the finished messages beyond that
 	charged int64
-}
-
-func newAccount(charge func(int64) error) account {
-	a := account{charge: charge, limit: math.MaxInt64}
-	if charge != nil {
-		a.limit = 0 // the first call of settle computes it
-	}
-	return a
 }
 
 // finish adds a message of raw bytes, which took heap bytes, and returns its weight.
@@ -114,6 +98,7 @@ func (a *account) finish(raw int, heap int64) int {
 // settle charges for the memory taken after read bytes of the body, if that is at least one chargeStep.
 func (a *account) settle(read int64) error {
 	if a.charge == nil {
+		a.limit = math.MaxInt64
 		return nil
 	}
 	read -= a.rawDone
@@ -126,15 +111,10 @@ func (a *account) settle(read int64) error {
 }
 
 // settleUp charges for the rest, when nothing but the messages is left.
-func (a *account) settleUp() error {
-	if a.charge == nil {
-		return nil
-	}
-	return a.chargeTo(a.excess, 1)
-}
+func (a *account) settleUp() error { return a.chargeTo(a.excess, 1) }
 
 func (a *account) chargeTo(need, step int64) error {
-	if need-a.charged < step {
+	if a.charge == nil || need-a.charged < step {
 		return nil
 	}
 	if err := a.charge(need - a.charged); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Ordinary messages weigh what they are long, in each of the formats.
+// The weight of ordinary messages is their length, in each of the formats.
 func TestRxtxMessagesAreNotHeavy(t *testing.T) {
 	const n = 5000
 	whole := rxtxBatch(n)
@@ -37,7 +37,7 @@ func TestRxtxMessagesAreNotHeavy(t *testing.T) {
 	}
 }
 
-// decodedBytes is what a message of the batch takes on the heap on average, by the decoder's own reckoning.
+// decodedBytes is the computed memory of the last message of the batch.
 func decodedBytes(t *testing.T, b Batch) int64 {
 	t.Helper()
 	d := newDecoder(b.Messages[len(b.Messages)-1].Raw, Options{})
@@ -46,7 +46,7 @@ func decodedBytes(t *testing.T, b Batch) int64 {
 	return d.made + messageBytes
 }
 
-// The weight of a message does not depend on who asks, on what follows, or on whether anybody is charged.
+// The weight of a message depends neither on the options, nor on later messages, nor on Charge.
 func TestWeight(t *testing.T) {
 	const empty = perMessage + messageBytes + mapBytes
 	for message, made := range map[string]int64{
@@ -85,11 +85,11 @@ func TestWeight(t *testing.T) {
 
 	b, err = Decode([]byte("["+object(1000, "0")+`,{"a":1},{"a":1}]`), Options{})
 	require.NoError(t, err)
-	require.Equal(t, weight(empty+slotsBytes(104)), int64(b.Messages[1].Weight), "no more slots than those in vain")
+	require.Equal(t, weight(empty+slotsBytes(104)), int64(b.Messages[1].Weight), "the slots of the object before")
 	require.Equal(t, weight(empty+groupBytes), int64(b.Messages[2].Weight))
 }
 
-// One call is for the excess of a message over its bytes, whatever is left of it at the end.
+// At the end, one call charges the rest of the excess.
 func TestChargeAtTheEnd(t *testing.T) {
 	for _, body := range []string{`[{},{}]`, `{"messages":[{},{}]}`, "{}\n{}"} {
 		var calls []int64
@@ -110,7 +110,7 @@ func TestChargeAtTheEnd(t *testing.T) {
 
 var errFull = errors.New("full")
 
-// Whoever refuses a charge is asked no more, and gets that very error.
+// After a refused charge, Charge is not called again, and Decode returns its error.
 func TestRefusedCharge(t *testing.T) {
 	for _, s := range append(slices.Clone(shapes()), shape{name: "lines", body: bytes.Repeat([]byte("{}\n"), 1<<16), lines: true, dense: true}) {
 		t.Run(s.name, func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestRefusedCharge(t *testing.T) {
 	}
 }
 
-// Nesting takes the stack of the goroutine, which is nowhere else in the books.
+// Nesting is charged for the stack of the goroutine.
 func TestChargeForNesting(t *testing.T) {
 	for _, body := range []string{
 		`[{"a":` + strings.Repeat("[", HighestMaxDepth-1) + strings.Repeat("]", HighestMaxDepth-1) + `}]`,
@@ -151,13 +151,13 @@ func TestChargeForNesting(t *testing.T) {
 		require.NoError(t, err)
 		require.Greater(t, charged, int64(256<<10/heapFactor-len(body)))
 
-		// It is asked for on the way down.
+		// It is charged before the deepest level.
 		_, err = Decode([]byte(body[:len(body)/2]), Options{MaxDepth: HighestMaxDepth, Charge: func(int64) error { return errFull }})
 		require.ErrorIs(t, err, errFull)
 	}
 }
 
-// What is charged for is the excess, to the byte: where nothing is needed only for a while, the charges add up to it.
+// The charges add up to the excess, to the byte, if no memory is needed only for a while.
 func TestChargesAddUp(t *testing.T) {
 	bodies := [][]byte{bytes.Repeat([]byte("{}\n"), 1000), bytes.Repeat([]byte(rxtxMessage(1)+"\n{\"\":{}}\n"), 500)}
 	bodies = append(bodies, []byte(`{"a":"`+strings.Repeat("x", 1<<20)+`","b":0}`))
@@ -179,7 +179,7 @@ func TestChargesAddUp(t *testing.T) {
 	require.True(t, one, "the smallest charge there is was not among them")
 }
 
-// A light message does not pay for the heavy one after it.
+// The length of a light message does not offset the weight of the next message.
 func TestChargeDoesNotWait(t *testing.T) {
 	before := `[{"a":"` + strings.Repeat("x", 1<<20) + `"},`
 	d := newDecoder([]byte(before+`{"a":[`+strings.Repeat(`{"":0},`, 1<<14)+`0]}]`), Options{Charge: func(int64) error { return errFull }})
@@ -189,8 +189,8 @@ func TestChargeDoesNotWait(t *testing.T) {
 	require.Less(t, d.read(), int64(len(before)+chargeStep/4))
 }
 
-// Keys that nobody needs are paid for while they are read.
-func TestChargeForKeysPassedOver(t *testing.T) {
+// Keys of ignored objects are charged while they are read.
+func TestChargeForIgnoredKeys(t *testing.T) {
 	keys := strings.TrimSuffix(object(20_000, "0"), "}")
 	for _, body := range []string{keys, `{"v":[` + keys} {
 		_, err := Decode([]byte(body), Options{Charge: func(int64) error { return errFull }})
@@ -198,8 +198,8 @@ func TestChargeForKeysPassedOver(t *testing.T) {
 	}
 }
 
-// A size is believed only as far as the body and the limit go.
-func TestRoomForMessages(t *testing.T) {
+// The announced size preallocates only as far as the body and the limit allow.
+func TestPreallocatedMessages(t *testing.T) {
 	body := []byte("[" + strings.Repeat(" ", 1<<20) + "]")
 	for most, want := range map[int]int{0: len(body) / 112, 1 << 40: len(body) / 112, 7: 7} {
 		list, err := newDecoder(body, Options{MaxMessages: most}).messages(1 << 50)

@@ -11,8 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newRandom returns another source each time, or that of RTBEAT_SEED. The seed is printed with a failure, so that it
-// can be repeated.
+// newRandom returns a source with a new seed, or with RTBEAT_SEED. A failure prints the seed, so that it can be repeated.
 func newRandom(t *testing.T) *rand.Rand {
 	t.Helper()
 	seed := rand.Uint64()
@@ -25,7 +24,7 @@ func newRandom(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// jsonWriter makes random JSON text, in all the ways in which the same value can be written.
+// jsonWriter writes random JSON text, in all forms of the same value.
 type jsonWriter struct {
 	*rand.Rand
 	bytes.Buffer
