@@ -1,17 +1,17 @@
 // Package auth decides which requests may send batches.
 //
 // It looks at the credentials of one request: a bearer token, a user and password, a signature over the body, or the name in
-// the sender's verified certificate. It writes no answer, reads no body and opens no connection: it tells the caller what to
-// answer.
+// the sender's verified certificate. It writes no answer, reads no body and opens no connection: it returns a refusal to the
+// caller.
 //
 // # Which credential is enough
 //
 // One of the schemes in force (bearer, basic, hmac) is enough. Each credential of a request must be right: a wrong
-// Authorization header is refused even beside a right signature, and the other way round. So a sender learns at once that a
-// secret is out of date, and not on the day when the other scheme goes.
+// Authorization header is refused even beside a right signature, and a wrong signature beside a right token. So a sender learns
+// at once that a secret is out of date, and not on the day when the other scheme is switched off.
 //
-// Headers of schemes that are not in force are ignored, such as Authorization while only signatures are. A proxy may need
-// them.
+// Headers of schemes that are not in force are ignored, such as Authorization while only signatures are in force. A proxy may
+// need them.
 //
 // Names of certificates are a condition on top of the schemes, and are checked first: a connection without the right
 // certificate does not learn whether its token is right. With names and no scheme, the verified certificate is the
@@ -22,11 +22,11 @@
 // # Secrets
 //
 // Tokens and logins are kept as SHA-256 digests. Keys of signatures are kept as they are, because each signature needs them.
-// Credentials are compared with all candidates in constant time: the time of an answer tells neither how much of a guess was
-// right nor which of several secrets it was. Errors and refusals hold no secret and no byte of a request.
+// Credentials are compared with all candidates in constant time. The time of an answer tells neither which secret matched nor how
+// many bytes of a guess were right. Errors and refusals hold no secret and no byte of a request.
 //
-// Without TLS, everybody between the sender and rtbeat can read tokens and logins. Nobody can read the key of a signature,
-// but everybody there can read the body.
+// Without TLS, everybody between the sender and rtbeat can read tokens, logins and bodies. Nobody can read the key of a
+// signature.
 package auth
 
 import (
@@ -37,14 +37,51 @@ import (
 )
 
 // Authenticator checks requests against one set of Settings. It never changes: any number of goroutines may use it, and a
-// reload makes another one. The Authenticator that began a request also ends it. A nil *Authenticator lets everybody in.
+// reload makes another one. The Authenticator that began a request also ends it. A nil *Authenticator accepts every request.
 type Authenticator struct {
-	tokens digests
-	logins digests
-	signer *signer // nil when signatures are not configured
-	names  *names  // nil when there are no names of certificates
+	schemes []string
+	tokens  digests
+	logins  digests
+	signer  *signer // nil when signatures are not configured
+	names   *names  // nil when there are no names of certificates
 
 	now func() time.Time
+}
+
+// New makes an Authenticator of settings that Check accepts. It keeps none of their slices. With DefaultSettings it accepts
+// every request.
+func New(s Settings) (*Authenticator, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	a := &Authenticator{now: time.Now}
+	if len(s.Bearer.Tokens) > 0 {
+		a.schemes = append(a.schemes, "bearer")
+		for _, token := range s.Bearer.Tokens {
+			a.tokens = append(a.tokens, digestOf(token))
+		}
+	}
+	if s.Basic.isSet() {
+		a.schemes = append(a.schemes, "basic")
+		a.logins = digests{digestOf(s.Basic.Username + ":" + s.Basic.Password)}
+	}
+	if len(s.HMAC.Keys) > 0 {
+		a.schemes = append(a.schemes, "hmac")
+		a.signer = &signer{
+			header:          http.CanonicalHeaderKey(s.HMAC.Header),
+			prefix:          s.HMAC.Prefix,
+			timestampHeader: http.CanonicalHeaderKey(s.HMAC.TimestampHeader),
+			window:          s.HMAC.Window,
+		}
+		for _, key := range s.HMAC.Keys {
+			a.signer.keys = append(a.signer.keys, []byte(key))
+		}
+	}
+	if len(s.Certificate.Names) > 0 {
+		a.schemes = append(a.schemes, "certificate")
+		a.names = newNames(s.Certificate.Names)
+	}
+	return a, nil
 }
 
 // Schemes returns the schemes in force for the log, in the order bearer, basic, hmac, certificate.
@@ -52,21 +89,7 @@ func (a *Authenticator) Schemes() []string {
 	if a == nil {
 		return nil
 	}
-	var schemes []string
-	for _, scheme := range []struct {
-		name       string
-		configured bool
-	}{
-		{"bearer", len(a.tokens) > 0},
-		{"basic", len(a.logins) > 0},
-		{"hmac", a.signer != nil},
-		{"certificate", a.names != nil},
-	} {
-		if scheme.configured {
-			schemes = append(schemes, scheme.name)
-		}
-	}
-	return schemes
+	return a.schemes
 }
 
 // Enabled tells whether a request needs a credential.
@@ -77,10 +100,10 @@ func (a *Authenticator) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "auth(%s)", strings.Join(a.Schemes(), ", "))
 }
 
-// Check checks all credentials that do not need the body. The caller calls it before it reads the body, so that nobody
-// without a credential makes rtbeat hold a body. It reads the header and the state of the TLS connection.
+// Check checks all credentials that do not need the body. The caller calls it before it reads the body, so that no request
+// without a credential takes memory for a body. Check reads the header and the state of the TLS connection.
 //
-// After a nil refusal, the caller calls Verify of the returned Pending, and does nothing with the body before. A Pending
+// After a nil refusal, the caller reads the body and calls Verify of the returned Pending, before anything else. A Pending
 // returned with a refusal repeats that refusal.
 //
 // The length of the headers bounds the work; the server limits it (http.Server.MaxHeaderBytes).
@@ -99,7 +122,7 @@ func (a *Authenticator) Check(req *http.Request) (Pending, *Refusal) {
 	if a.signer != nil {
 		signature = req.Header[a.signer.header]
 	}
-	if len(authorization)+len(signature) == 0 && a.anyScheme() {
+	if len(authorization)+len(signature) == 0 && (len(a.tokens)+len(a.logins) > 0 || a.signer != nil) {
 		return refuse(a.unauthorized(Missing, false))
 	}
 	if len(authorization) > 0 {
@@ -116,9 +139,6 @@ func (a *Authenticator) Check(req *http.Request) (Pending, *Refusal) {
 	}
 	return Pending{checked: true, auth: a, claim: claim}, nil
 }
-
-// anyScheme tells whether a request needs a credential beside its certificate.
-func (a *Authenticator) anyScheme() bool { return len(a.tokens)+len(a.logins) > 0 || a.signer != nil }
 
 // Pending is a request after Check. It belongs to the goroutine of its request. The zero Pending is a request that was never
 // checked: Verify refuses it.
@@ -138,7 +158,7 @@ func refuse(refusal *Refusal) (Pending, *Refusal) {
 // coding (chunks), and with its content coding (gzip): a signature covers the bytes that were sent, and rtbeat does not
 // decompress a body that nobody signed.
 //
-// Without a signature to verify, the result is that of Check. Verify neither changes nor keeps the body. It reads the body
+// Without a signature to verify, the result is the refusal of Check. Verify neither changes nor keeps the body. It reads the body
 // once for each key.
 func (p Pending) Verify(body []byte) *Refusal {
 	switch {

@@ -9,13 +9,13 @@ const headerAuthorization = "Authorization"
 
 // checkAuthorization checks the values of the Authorization header. There is at least one.
 //
-// A request may have the header once (RFC 9110, 11.6.2). Two are refused even if both are right: a proxy may look at the
-// first and rtbeat at the second, and so a request could pass both.
-func (a *Authenticator) checkAuthorization(lines []string) *Refusal {
-	if len(lines) != 1 {
+// A request may have the header once (RFC 9110, 11.6.2). Two are refused even if both are right: a proxy may check the first,
+// and rtbeat the second.
+func (a *Authenticator) checkAuthorization(values []string) *Refusal {
+	if len(values) != 1 {
 		return a.unauthorized(RepeatedHeader, false)
 	}
-	scheme, credential, _ := strings.Cut(lines[0], " ")
+	scheme, credential, _ := strings.Cut(values[0], " ")
 	credential = strings.TrimLeft(credential, " ") // 1*SP, RFC 9110, 11.4
 
 	switch scheme = lowerASCII(scheme); {
@@ -43,9 +43,9 @@ func (a *Authenticator) checkAuthorization(lines []string) *Refusal {
 // strictBase64 requires padding, and accepts one spelling of each value.
 var strictBase64 = base64.StdEncoding.Strict()
 
-// parseBasic returns user and password, with their colon (RFC 7617, 2). Users in the settings have no colon, so that one
-// comparison compares both, and nobody can tell from outside which of them was wrong. Bytes are compared as they are: a
-// sender must send UTF-8, and a letter with an accent in the same form as in the settings.
+// parseBasic returns user and password, with their colon (RFC 7617, 2). Users in the settings have no colon, so one comparison
+// compares both, and its time does not tell which of them was wrong. Bytes are compared as they are: a sender must send UTF-8,
+// and a letter with an accent in the same form as in the settings.
 func parseBasic(credential string) (login string, ok bool) {
 	// The decoder ignores line breaks, so the syntax is checked first.
 	if !isToken68(credential) {
@@ -61,13 +61,7 @@ func parseBasic(credential string) (login string, ok bool) {
 // isToken68 tells whether s is the token68 of RFC 9110, 11.2, which is the b64token of RFC 6750, 2.1.
 func isToken68(s string) bool {
 	s = strings.TrimRight(s, "=")
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !isAlphanumeric(r) && !strings.ContainsRune("-._~+/", r)
-	})
-}
-
-func isAlphanumeric(r rune) bool {
-	return '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/") == ""
 }
 
 // lowerASCII returns s with the letters A to Z in lower case. strings.ToLower would also make a k of the Kelvin sign, and

@@ -16,7 +16,7 @@ func TestAuthorization(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		lines []string
-		want  Detail
+		want  string
 	}{
 		{"nothing", nil, Missing},
 		{"another header", []string{"X-Authorization: Bearer first-token"}, Missing},
@@ -141,17 +141,17 @@ func TestChallenges(t *testing.T) {
 		{"all, a malformed signature", all, "X-Hub-Signature: b", []string{bearer, login, timed}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			refusal := judge(t, newAuth(t, c.settings), request(c.line), "")
+			refusal := check(t, newAuth(t, c.settings), request(c.line), "")
 			require.NotNil(t, refusal)
 			require.Equal(t, c.want, refusal.Challenge)
 		})
 	}
 }
 
-// Whether the user exists must not show in anything that is sent.
+// The answer must not show whether the user exists.
 func TestWrongUserAndWrongPasswordAreTheSame(t *testing.T) {
 	a := newAuth(t, Settings{Basic: Basic{"ada", "one"}, Bearer: Bearer{Tokens: []string{"token"}}}, Basic{"bob", "two"})
-	wrongPassword := judge(t, a, request(basic("ada", "x")), "")
-	require.Equal(t, wrongPassword, judge(t, a, request(basic("eve", "one")), ""))
-	require.Equal(t, wrongPassword, judge(t, a, request(basic("ada", "two")), ""))
+	wrongPassword := check(t, a, request(basic("ada", "x")), "")
+	require.Equal(t, wrongPassword, check(t, a, request(basic("eve", "one")), ""))
+	require.Equal(t, wrongPassword, check(t, a, request(basic("ada", "two")), ""))
 }

@@ -3,16 +3,18 @@ package auth
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"net/url"
+	"slices"
 	"strings"
 )
 
-// wildcard begins a name for every DNS name with one label more.
+// wildcard begins a name that stands for every DNS name with one label more.
 const wildcard = "*."
 
 // names are the names of certificates that may send.
 //
-// The authority that issues a certificate decides about all kinds of names in it. So a name of the settings may be a DNS name,
-// a URI or a mail address of the certificate (RFC 5280, 4.2.1.6), or its common name.
+// A name may be a DNS name, a URI or a mail address of the certificate (RFC 5280, 4.2.1.6), or its common name: the authority
+// vouches for all of them.
 type names struct {
 	exact   map[string]bool // URI, mail address, common name
 	dns     map[string]bool // in lower case
@@ -35,7 +37,7 @@ func newNames(allowed []string) *names {
 // check checks the certificate of a connection. A nil n accepts every connection, also one without a certificate.
 //
 // Only a chain that crypto/tls has verified counts. Anybody can make a certificate that nobody verifies.
-func (n *names) check(state *tls.ConnectionState) (Detail, bool) {
+func (n *names) check(state *tls.ConnectionState) (detail string, ok bool) {
 	switch {
 	case n == nil:
 		return "", true
@@ -49,25 +51,14 @@ func (n *names) check(state *tls.ConnectionState) (Detail, bool) {
 }
 
 func (n *names) allow(certificate *x509.Certificate) bool {
-	if n.exact[certificate.Subject.CommonName] {
-		return true
-	}
-	for _, name := range certificate.DNSNames {
-		name = lowerASCII(name)
-		label, parent, _ := strings.Cut(name, ".")
-		if n.dns[name] || label != "" && n.parents[parent] {
-			return true
-		}
-	}
-	for _, uri := range certificate.URIs {
-		if n.exact[uri.String()] {
-			return true
-		}
-	}
-	for _, address := range certificate.EmailAddresses {
-		if n.exact[address] {
-			return true
-		}
-	}
-	return false
+	return n.exact[certificate.Subject.CommonName] ||
+		slices.ContainsFunc(certificate.DNSNames, n.allowDNS) ||
+		slices.ContainsFunc(certificate.URIs, func(uri *url.URL) bool { return n.exact[uri.String()] }) ||
+		slices.ContainsFunc(certificate.EmailAddresses, func(address string) bool { return n.exact[address] })
+}
+
+func (n *names) allowDNS(name string) bool {
+	name = lowerASCII(name)
+	label, parent, _ := strings.Cut(name, ".")
+	return n.dns[name] || label != "" && n.parents[parent]
 }

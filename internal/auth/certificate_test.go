@@ -58,7 +58,7 @@ func tlsServer(t *testing.T, a *Authenticator, mode tls.ClientAuthType, trusted 
 		w.Header().Set("Resumed", map[bool]string{true: "yes", false: "no"}[req.TLS.DidResume])
 		_, refusal := a.Check(req)
 		if refusal != nil {
-			w.Header().Set("Detail", string(refusal.Detail))
+			w.Header().Set("Detail", refusal.Detail)
 			w.WriteHeader(refusal.Status)
 		}
 	}))
@@ -71,7 +71,7 @@ func tlsServer(t *testing.T, a *Authenticator, mode tls.ClientAuthType, trusted 
 }
 
 // ask sends a request over a connection of its own and returns status, detail and whether TLS resumed a session.
-func ask(t *testing.T, server *httptest.Server, sessions tls.ClientSessionCache, certificates ...tls.Certificate) (status int, detail Detail, resumed string) {
+func ask(t *testing.T, server *httptest.Server, sessions tls.ClientSessionCache, certificates ...tls.Certificate) (status int, detail string, resumed string) {
 	t.Helper()
 	transport := server.Client().Transport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
@@ -82,7 +82,7 @@ func ask(t *testing.T, server *httptest.Server, sessions tls.ClientSessionCache,
 	answer, err := transport.RoundTrip(req)
 	require.NoError(t, err)
 	require.NoError(t, answer.Body.Close())
-	return answer.StatusCode, Detail(answer.Header.Get("Detail")), answer.Header.Get("Resumed")
+	return answer.StatusCode, answer.Header.Get("Detail"), answer.Header.Get("Resumed")
 }
 
 func TestCertificateNames(t *testing.T) {
@@ -104,7 +104,7 @@ func TestCertificateNames(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		template x509.Certificate
-		want     Detail
+		want     string
 	}{
 		{"a DNS name", dns("sender-1.example.com"), ""},
 		{"in capitals", dns("SENDER-1.EXAMPLE.COM"), ""},
@@ -148,7 +148,7 @@ func TestCertificateNames(t *testing.T) {
 	}
 }
 
-// A certificate that anybody can write must not help, in whichever way the server asks for it.
+// A certificate that nobody has verified must not count, however the server asks for it.
 func TestOnlyVerifiedCertificatesCount(t *testing.T) {
 	ca := newAuthority(t)
 	a := newAuth(t, Settings{Certificate: Certificate{Names: []string{"sender"}}})
@@ -159,7 +159,7 @@ func TestOnlyVerifiedCertificatesCount(t *testing.T) {
 		name         string
 		mode         tls.ClientAuthType
 		certificates []tls.Certificate
-		want         Detail
+		want         string
 	}{
 		{"required and verified", tls.RequireAndVerifyClientCert, []tls.Certificate{trusted}, ""},
 		{"verified if given", tls.VerifyClientCertIfGiven, []tls.Certificate{trusted}, ""},
@@ -198,12 +198,12 @@ func TestWithoutTLS(t *testing.T) {
 	require.Equal(t, NoCertificate, detail(t, a, req, ""))
 	req.TLS.VerifiedChains = [][]*x509.Certificate{{}}
 	require.Equal(t, NoCertificate, detail(t, a, req, ""))
-	// The name of whoever issued it is not the peer's.
+	// The name of the authority is not the name of the peer.
 	req.TLS.VerifiedChains = [][]*x509.Certificate{{{}, {DNSNames: []string{"sender"}}}}
 	require.Equal(t, NameNotAllowed, detail(t, a, req, ""))
 }
 
-// The list is a condition on top: the certificate is looked at first, and does not do instead of a token.
+// Names are a condition on top of the schemes: the certificate is checked first, and does not replace a token.
 func TestNamesAndSchemes(t *testing.T) {
 	s := signatures()
 	s.Certificate.Names, s.Bearer.Tokens = []string{"sender"}, []string{"token"}
@@ -216,7 +216,7 @@ func TestNamesAndSchemes(t *testing.T) {
 		name  string
 		state *tls.ConnectionState
 		lines []string
-		want  Detail
+		want  string
 	}{
 		{"both right", state("sender"), []string{right}, ""},
 		{"only the certificate", state("sender"), nil, Missing},
@@ -236,7 +236,7 @@ func TestNamesAndSchemes(t *testing.T) {
 	}
 }
 
-// Letters outside of ASCII have no case here; what looks alike is another name.
+// Letters outside of ASCII have no case: a name that looks alike is another name.
 func TestCaseIsThatOfASCII(t *testing.T) {
 	n := newNames([]string{"k.example.com", "*.s.example.com"})
 	require.True(t, n.allow(&x509.Certificate{DNSNames: []string{"K.example.com"}}))

@@ -16,7 +16,7 @@ func TestNothingConfigured(t *testing.T) {
 				nil,
 				{"Authorization: Bearer x", "Authorization: y", "X-Signature: z"},
 			} {
-				require.Nil(t, judge(t, a, request(lines...), testBody))
+				require.Nil(t, check(t, a, request(lines...), testBody))
 			}
 		})
 	}
@@ -41,12 +41,12 @@ func TestSchemes(t *testing.T) {
 	}
 }
 
-// Every combination of what may be presented, against every combination of what may be configured.
+// Every combination of credentials in a request, against every combination of schemes in force.
 func TestCombinations(t *testing.T) {
-	// What each credential is called when it is absent, right or wrong, in the order in which they are looked at.
+	// The detail for each credential, in the order of the checks.
 	type presented struct {
 		line string
-		want Detail
+		want string
 	}
 	authorizations := map[string]presented{
 		"no authorization": {},
@@ -78,8 +78,8 @@ func TestCombinations(t *testing.T) {
 
 		for authorizationName, authorization := range authorizations {
 			for signatureName, signature := range bodySignatures {
-				// The rule, in the words of the package's comment.
-				var problems []Detail
+				// The rule of the package comment.
+				var problems []string
 				something := false
 				if (bearer || login) && authorization.line != "" {
 					something = true
@@ -100,7 +100,7 @@ func TestCombinations(t *testing.T) {
 				if !something && configured != 0 {
 					problems = append(problems, Missing)
 				}
-				want := Detail("")
+				want := ""
 				if len(problems) > 0 {
 					want = problems[0]
 				}
@@ -124,8 +124,8 @@ func TestRotation(t *testing.T) {
 	after := newAuth(t, Settings{Bearer: Bearer{Tokens: []string{"new"}}})
 	for _, c := range []struct {
 		a    *Authenticator
-		old  Detail
-		next Detail
+		old  string
+		next string
 	}{{before, "", WrongToken}, {during, "", ""}, {after, WrongToken, ""}} {
 		require.Equal(t, c.old, detail(t, c.a, request("Authorization: Bearer old"), ""))
 		require.Equal(t, c.next, detail(t, c.a, request("Authorization: Bearer new"), ""))
@@ -157,7 +157,7 @@ func TestConcurrentUse(t *testing.T) {
 	s := timedSignatures()
 	s.Bearer.Tokens = []string{"token"}
 	a := newAuth(t, s)
-	done := make(chan Detail)
+	done := make(chan string)
 	lines := []string{
 		"Authorization: Bearer token", "X-Timestamp: " + testTimestamp,
 		"X-Signature: sha256=" + sign("old-key", testTimestamp+"."+testBody),

@@ -9,9 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The time of a comparison must not tell which secret was met, nor how much of it. Measuring that on a shared machine
-// tells little, so the loops are read instead: every candidate goes through crypto/subtle, and nothing in them
-// branches.
+// The time of a comparison must not tell which secret matched, nor how many of its bytes. A measurement on a shared machine proves
+// little, so this test reads the loops: every candidate goes through crypto/subtle, and no loop has a branch.
 func TestComparisonsDoNotBranch(t *testing.T) {
 	for file, name := range map[string]string{"digest.go": "contain", "signature.go": "verify"} {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)

@@ -13,13 +13,13 @@ import (
 func Example() {
 	settings := auth.DefaultSettings()
 	settings.Bearer.Tokens = []string{"new-token", "old-token"}
-	guard, err := auth.New(settings)
+	authenticator, err := auth.New(settings)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	judge := func(req *http.Request) *auth.Refusal {
-		pending, refusal := guard.Check(req)
+	check := func(req *http.Request) *auth.Refusal {
+		pending, refusal := authenticator.Check(req)
 		if refusal != nil {
 			return refusal // the body is not read
 		}
@@ -28,11 +28,11 @@ func Example() {
 	}
 
 	req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/in", strings.NewReader("{}"))
-	refusal := judge(req)
+	refusal := check(req)
 	fmt.Println(refusal.Status, refusal.Detail, refusal.Challenge)
 
 	req.Header.Set("Authorization", "Bearer old-token")
-	fmt.Println(judge(req) == nil)
+	fmt.Println(check(req) == nil)
 	// Output:
 	// 401 missing [Bearer realm="rtbeat"]
 	// true

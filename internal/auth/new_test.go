@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hmacWith returns settings that are good but for one change.
+// hmacWith returns valid settings with one change.
 func hmacWith(change func(*HMAC)) Settings {
 	s := timedSignatures()
 	change(&s.HMAC)

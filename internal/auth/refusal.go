@@ -13,40 +13,37 @@ type Refusal struct {
 
 	// Detail is the reason, for the log and the label of a metric. Senders do not see it. It never says whether a user
 	// exists.
-	Detail Detail
+	Detail string
 
 	// Challenge are the values of WWW-Authenticate (RFC 9110, 11.6.1), one for each scheme in force. A 401 must have them, a
 	// 403 has none.
 	Challenge []string
 }
 
-// Detail is a stable name of a reason.
-type Detail string
-
-// The details of a 401.
+// The details of a 401. A detail is a stable name of a reason.
 const (
-	Missing          Detail = "missing"           // none of the configured credentials
-	RepeatedHeader   Detail = "repeated_header"   // Authorization more than once
-	BadScheme        Detail = "bad_scheme"        // Authorization names no scheme that is configured, or none
-	BadAuthorization Detail = "bad_authorization" // Authorization does not have the syntax of its scheme
-	WrongToken       Detail = "wrong_token"       // no such bearer token
-	WrongLogin       Detail = "wrong_login"       // no such user, or another password
-	BadSignature     Detail = "bad_signature"     // the header of the signature is repeated, lacks its prefix or is not hex
-	BadTimestamp     Detail = "bad_timestamp"     // the timestamp is missing, repeated or not in Unix seconds
-	StaleTimestamp   Detail = "stale_timestamp"   // the timestamp is too old, or too far ahead
-	WrongSignature   Detail = "wrong_signature"   // the body was signed with another key, or is another body
+	Missing          = "missing"           // none of the configured credentials
+	RepeatedHeader   = "repeated_header"   // Authorization more than once
+	BadScheme        = "bad_scheme"        // Authorization names no scheme that is configured, or none
+	BadAuthorization = "bad_authorization" // Authorization does not have the syntax of its scheme
+	WrongToken       = "wrong_token"       // no such bearer token
+	WrongLogin       = "wrong_login"       // no such user, or another password
+	BadSignature     = "bad_signature"     // the header of the signature is repeated, lacks its prefix or is not hex
+	BadTimestamp     = "bad_timestamp"     // the timestamp is missing, repeated or not in Unix seconds
+	StaleTimestamp   = "stale_timestamp"   // the timestamp is too old, or too far ahead
+	WrongSignature   = "wrong_signature"   // the body was signed with another key, or is another body
 )
 
 // The details of a 403.
 const (
-	NoCertificate  Detail = "no_certificate"   // no certificate, or one that was not verified
-	NameNotAllowed Detail = "name_not_allowed" // a verified certificate without a name of the settings
-	NotChecked     Detail = "not_checked"      // a Pending that Check did not return: a mistake of the caller
+	NoCertificate  = "no_certificate"   // no certificate, or one that was not verified
+	NameNotAllowed = "name_not_allowed" // a verified certificate without a name of the settings
+	NotChecked     = "not_checked"      // a Pending that Check did not return: a defect of the caller
 )
 
 // Details are all details. A metric has a series of each before the first refusal.
-func Details() []Detail {
-	return []Detail{
+func Details() []string {
+	return []string{
 		Missing, RepeatedHeader, BadScheme, BadAuthorization, WrongToken, WrongLogin, BadSignature, BadTimestamp, StaleTimestamp, WrongSignature,
 		NoCertificate, NameNotAllowed, NotChecked,
 	}
@@ -55,20 +52,20 @@ func Details() []Detail {
 // realm is the name of the protected resource (RFC 9110, 11.5).
 const realm = "rtbeat"
 
-func forbidden(detail Detail) *Refusal {
+func forbidden(detail string) *Refusal {
 	return &Refusal{Status: http.StatusForbidden, Detail: detail}
 }
 
-// unauthorized makes a 401. invalidToken is whether the request had a bearer token; other requests are told no error
+// unauthorized makes a 401. invalidToken is whether the request had a bearer token. Only then the challenge names an error
 // (RFC 6750, 3.1).
-func (a *Authenticator) unauthorized(detail Detail, invalidToken bool) *Refusal {
+func (a *Authenticator) unauthorized(detail string, invalidToken bool) *Refusal {
 	var challenges []string
 	if len(a.tokens) > 0 {
-		line := fmt.Sprintf("Bearer realm=%q", realm)
+		bearer := fmt.Sprintf("Bearer realm=%q", realm)
 		if invalidToken {
-			line += `, error="invalid_token"`
+			bearer += `, error="invalid_token"`
 		}
-		challenges = append(challenges, line)
+		challenges = append(challenges, bearer)
 	}
 	if len(a.logins) > 0 {
 		challenges = append(challenges, fmt.Sprintf(`Basic realm=%q, charset="UTF-8"`, realm))

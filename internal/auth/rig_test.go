@@ -20,7 +20,7 @@ var testNow = time.Unix(1_767_225_600, 500_000_000)
 
 const testTimestamp = "1767225600"
 
-// newAuth makes an Authenticator whose clock stands still. It knows further users beside that of the settings.
+// newAuth makes an Authenticator whose clock stands still. It accepts users in addition to the user of the settings.
 func newAuth(tb testing.TB, s Settings, users ...Basic) *Authenticator {
 	tb.Helper()
 	a, err := New(withDefaults(s))
@@ -32,7 +32,7 @@ func newAuth(tb testing.TB, s Settings, users ...Basic) *Authenticator {
 	return a
 }
 
-// withDefaults sets what settings without signatures leave out.
+// withDefaults sets the defaults of signatures in settings without keys.
 func withDefaults(s Settings) Settings {
 	if len(s.HMAC.Keys) == 0 {
 		s.HMAC = DefaultSettings().HMAC
@@ -40,7 +40,7 @@ func withDefaults(s Settings) Settings {
 	return s
 }
 
-// request makes one with headers, each a line "Name: value".
+// request makes a request with headers, each in the form "Name: value".
 func request(lines ...string) *http.Request {
 	req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/in", http.NoBody)
 	for _, line := range lines {
@@ -50,13 +50,13 @@ func request(lines ...string) *http.Request {
 	return req
 }
 
-// judge does what a handler does, and holds what is true of every answer.
-func judge(tb testing.TB, a *Authenticator, req *http.Request, body string) *Refusal {
+// check checks a request as a handler does, and asserts the rules of every refusal.
+func check(tb testing.TB, a *Authenticator, req *http.Request, body string) *Refusal {
 	tb.Helper()
 	pending, refusal := a.Check(req)
 	if refusal != nil {
 		require.Nil(tb, pending.auth)
-		require.Same(tb, refusal, pending.Verify([]byte(body)), "who forgets the refusal meets it again")
+		require.Same(tb, refusal, pending.Verify([]byte(body)), "Verify repeats the refusal")
 	} else {
 		refusal = pending.Verify([]byte(body))
 		if pending.auth == nil {
@@ -82,10 +82,10 @@ func holdRefusal(tb testing.TB, refusal *Refusal) {
 	require.NotEmpty(tb, refusal.Detail)
 }
 
-// detail returns what judge says as a word; "" is yes.
-func detail(tb testing.TB, a *Authenticator, req *http.Request, body string) Detail {
+// detail returns the detail of the refusal of check, "" for an accepted request.
+func detail(tb testing.TB, a *Authenticator, req *http.Request, body string) string {
 	tb.Helper()
-	if refusal := judge(tb, a, req, body); refusal != nil {
+	if refusal := check(tb, a, req, body); refusal != nil {
 		return refusal.Detail
 	}
 	return ""

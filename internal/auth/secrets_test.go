@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// markers makes texts that stand nowhere by chance, and remembers them.
+// markers makes texts that occur nowhere by chance, and keeps them.
 type markers struct {
 	random *rand.Rand
 	made   []string
@@ -23,7 +23,7 @@ func (m *markers) next() string {
 	return text
 }
 
-// absent holds that none of the markers is in text, not even in another spelling.
+// absent asserts that no marker is in text, in any spelling.
 func (m *markers) absent(t *testing.T, text string) {
 	t.Helper()
 	for _, marker := range m.made {
@@ -38,7 +38,7 @@ func (m *markers) absent(t *testing.T, text string) {
 	}
 }
 
-// spoil makes a value that New refuses, in some way.
+// spoil makes a value that New refuses.
 func spoil(m *markers) string {
 	return m.next() + []string{"\n", "\x00", "\x7f", "\t"}[m.random.IntN(4)]
 }
@@ -75,7 +75,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 	}
 }
 
-// Whatever is sent, neither it nor what it is compared with is in what comes back.
+// A refusal holds neither a byte of the request nor a secret.
 func TestRefusalsHoldNoSecretAndNothingOfTheRequest(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 300 {
@@ -120,7 +120,6 @@ func TestFormat(t *testing.T) {
 	require.Equal(t, "auth()", fmt.Sprintf("%+v", (*Authenticator)(nil)))
 }
 
-// Secrets that can be kept as digests are.
 func TestTokensAreKeptAsDigests(t *testing.T) {
 	a := newAuth(t, Settings{Bearer: Bearer{Tokens: []string{"token"}}, Basic: Basic{"ada", "one"}})
 	require.Equal(t, digests{digestOf("token")}, a.tokens)

@@ -45,8 +45,8 @@ type Basic struct {
 	Password string `config:"password"`
 }
 
-// HMAC is a signature over the body. Nothing else of a request is signed: whoever is between the sender and rtbeat can
-// change the headers.
+// HMAC is a signature over the body. Headers are not signed: without TLS, anybody between the sender and rtbeat can change
+// them.
 type HMAC struct {
 	// Keys are the keys of [signatures](#signatures): HMAC-SHA256 over the body as it is sent, in hexadecimal. Each key is
 	// good. The text is the key: rtbeat decodes nothing. Empty switches signatures off.
@@ -75,7 +75,7 @@ type Certificate struct {
 	Names []string `config:"names"`
 }
 
-// DefaultSettings are the settings where the file says nothing. They let everybody in.
+// DefaultSettings are the settings where the file says nothing. They accept every request.
 func DefaultSettings() Settings {
 	return Settings{HMAC: HMAC{Header: "X-Signature", Prefix: "sha256=", Window: 5 * time.Minute}}
 }

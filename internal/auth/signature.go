@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// maxTimestampDigits is enough until the year 33658, and nothing overflows. Milliseconds have a digit more today: a sender of
-// milliseconds gets bad_timestamp, not stale_timestamp.
+// maxTimestampDigits is enough until the year 33658, and nothing overflows. Milliseconds have 13 digits: a sender of milliseconds
+// gets bad_timestamp, not stale_timestamp.
 const maxTimestampDigits = 12
 
 // signer verifies signatures: HMAC-SHA256 (RFC 2104) over the body as sent, in hex.
 //
-// With a header for timestamps, the sender signs the text of that header, a dot, and the body. An unsigned timestamp would
-// prove nothing, because an attacker who repeats a request could write a new one. No other header is signed, nor the path.
+// With a header for timestamps, the sender signs the text of that header, a dot, and the body. An attacker who repeats a request
+// could replace an unsigned timestamp. No other header is signed, nor the path.
 //
-// The same request is accepted again within the window, on purpose: a sender without an answer sends the same bytes with the
-// same signature. Dedupe handles these retries. The window bounds how long an attacker can repeat a request.
+// The same request is accepted again within the window: a retry has the same bytes and the same signature. Dedupe handles
+// retries. The window bounds how long an attacker can repeat a request.
 type signer struct {
 	keys            [][]byte
 	header          string // in canonical form, as timestampHeader is
@@ -37,9 +37,9 @@ type claim struct {
 	timestamp string // as sent; empty when timestamps are not signed
 }
 
-// read reads the claim from the headers, and checks its form and age. lines are the values of the header of the signature.
-func (s *signer) read(lines []string, header http.Header, now time.Time) (c claim, detail Detail, ok bool) {
-	if len(lines) != 1 || !s.parse(lines[0], &c.signature) {
+// read reads the claim from the headers, and checks its form and age. signatures are the values of the header of the signature.
+func (s *signer) read(signatures []string, header http.Header, now time.Time) (c claim, detail string, ok bool) {
+	if len(signatures) != 1 || !s.parse(signatures[0], &c.signature) {
 		return claim{}, BadSignature, false
 	}
 	if s.timestampHeader == "" {
@@ -61,8 +61,8 @@ func (s *signer) read(lines []string, header http.Header, now time.Time) (c clai
 }
 
 // parse reads the exact prefix, and then the signature in hex digits of either case.
-func (s *signer) parse(line string, into *[sha256.Size]byte) bool {
-	digits, found := strings.CutPrefix(line, s.prefix)
+func (s *signer) parse(value string, into *[sha256.Size]byte) bool {
+	digits, found := strings.CutPrefix(value, s.prefix)
 	if !found || len(digits) != hex.EncodedLen(len(into)) {
 		return false
 	}

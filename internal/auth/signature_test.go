@@ -27,7 +27,7 @@ func TestSignature(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		lines []string
-		want  Detail
+		want  string
 	}{
 		{"the first key", []string{"X-Signature: sha256=" + right}, ""},
 		{"the second key", []string{"X-Signature: sha256=" + sign("old-key", testBody)}, ""},
@@ -84,7 +84,7 @@ func TestTimestamp(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		stamp string
-		want  Detail
+		want  string
 	}{
 		{"now", testTimestamp, ""},
 		{"zeros before", "00" + testTimestamp, ""},
@@ -122,7 +122,7 @@ func TestWindowIncludesItsEdges(t *testing.T) {
 	signed := time.Unix(testNow.Unix(), 0)
 	for _, c := range []struct {
 		age  time.Duration
-		want Detail
+		want string
 	}{
 		{5 * time.Minute, ""},
 		{5*time.Minute + 1, StaleTimestamp},
@@ -144,7 +144,7 @@ func TestTimestampIsSigned(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		lines []string
-		want  Detail
+		want  string
 	}{
 		{"right", []string{right, "X-Timestamp: " + testTimestamp}, ""},
 		{"another time", []string{right, "X-Timestamp: " + earlier}, WrongSignature},
@@ -163,16 +163,16 @@ func TestTimestampIsSigned(t *testing.T) {
 	}
 }
 
-// A sender that got no answer sends the same bytes again.
-func TestTheSameRequestMayComeAgain(t *testing.T) {
+// A retry has the same bytes.
+func TestTheSameRequestIsAcceptedAgain(t *testing.T) {
 	a := newAuth(t, timedSignatures())
 	req := request("X-Signature: sha256="+sign("new-key", testTimestamp+"."+testBody), "X-Timestamp: "+testTimestamp)
 	for range 3 {
-		require.Nil(t, judge(t, a, req, testBody))
+		require.Nil(t, check(t, a, req, testBody))
 	}
 }
 
-// What is wrong with the headers is known before the body is read.
+// Wrong headers are refused before the body is read.
 func TestRefusedBeforeTheBody(t *testing.T) {
 	a := newAuth(t, timedSignatures())
 	for _, lines := range [][]string{

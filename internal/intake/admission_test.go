@@ -21,7 +21,7 @@ func batchOf(n int) string {
 	return strings.Replace(body, `""`, `"`+strings.Repeat("x", n-len(body))+`"`, 1)
 }
 
-// tight leaves room for 1000 bytes in flight, in bodies of any size.
+// tight sets a limit of 1000 bytes in flight, for bodies of any size.
 func tight(l *limits) { l.InFlight, l.MaxBody = 1000, 1<<20 }
 
 func TestOverTheInFlightLimitABatchIsRefused(t *testing.T) {
@@ -60,7 +60,7 @@ func TestOverTheInFlightLimitABatchIsRefused(t *testing.T) {
 	}
 }
 
-func TestWhatWasReadOfARefusedBatchIsGivenBackAtOnce(t *testing.T) {
+func TestTheBytesOfARefusedBatchAreReleasedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(l *limits) { l.InFlight, l.MaxBody = 3000, 1<<20 })
 		first := r.start(r.request(batchOf(1000)))
@@ -87,7 +87,7 @@ func TestWhatWasReadOfARefusedBatchIsGivenBackAtOnce(t *testing.T) {
 	})
 }
 
-func TestAPromisedLengthHoldsNothing(t *testing.T) {
+func TestAnAnnouncedLengthReservesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, tight)
 		r.deliverAll()
@@ -103,7 +103,7 @@ func TestAPromisedLengthHoldsNothing(t *testing.T) {
 	})
 }
 
-func TestMemoryGrowsWithWhatArrives(t *testing.T) {
+func TestMemoryGrowsWithTheBytesThatArrive(t *testing.T) {
 	for _, test := range []struct{ come, announced, factor int }{
 		{0, 1 << 20, 3},
 		{10, 1 << 20, 3},
@@ -150,7 +150,7 @@ func TestABatchLargerThanTheLimitIsNeverTaken(t *testing.T) {
 	}
 }
 
-// What a batch takes in memory counts, not its text.
+// The memory of a batch counts, not the length of its text.
 func TestTinyMessagesWeighMoreThanTheirText(t *testing.T) {
 	const n = 20
 	body := "[" + strings.Repeat("{},", n-1) + "{}]"
@@ -190,7 +190,7 @@ func TestABatchThatWasAnswered504StillCounts(t *testing.T) {
 	})
 }
 
-// Once a body is decompressed, its bytes on the wire are of the past.
+// After decompression, the reservation of the compressed bytes is given back.
 func TestCompressedBytesAreGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -206,8 +206,8 @@ func TestCompressedBytesAreGivenBack(t *testing.T) {
 	})
 }
 
-// A sender that holds the limit with a body that never ends makes room for one that has something to say.
-func TestABodyThatNeverEndsMakesRoom(t *testing.T) {
+// A body that never ends is evicted for another batch.
+func TestABodyThatNeverEndsIsEvicted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, quick, func(l *limits) { l.InFlight, l.ReadTimeout = 500, time.Minute })
 	r.deliverAll()
@@ -228,7 +228,7 @@ func TestABodyThatNeverEndsMakesRoom(t *testing.T) {
 	slow.requireClosed()
 }
 
-// Requests count beside what they carry, until they are answered: over HTTP/2 they are cheap to have.
+// Each request counts beside its batch, until it is answered: an HTTP/2 connection can have many.
 func TestRequestsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(l *limits) { l.InFlight = 1 << 30 })
@@ -236,9 +236,9 @@ func TestRequestsAreBounded(t *testing.T) {
 		weight := requestWeight(http.Header{"A": {"b"}, "X-Long": {strings.Repeat("x", 800), ""}})
 		require.EqualValues(t, 2048+3*8+100, weight)
 		for range 10_000 / weight {
-			place, err := h.requests.Open(0)
+			slot, err := h.requests.Open(0)
 			require.NoError(t, err)
-			require.NoError(t, place.Grow(weight))
+			require.NoError(t, slot.Grow(weight))
 		}
 		h.draining, h.Admission, h.MaxBody = func() bool { return false }, r.admission, 1000
 		p := &post{handler: h, req: r.request(messages(1))}

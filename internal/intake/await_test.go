@@ -13,7 +13,7 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-func TestThe200ComesWithTheLastAckAndNotBefore(t *testing.T) {
+func TestThe200FollowsTheLastAck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		c := r.start(r.request(messages(3)))
@@ -97,7 +97,7 @@ func TestAFailedProcessorIsA500ThatNamesIt(t *testing.T) {
 	})
 }
 
-func TestFilteredEventsAreDoneAndSaidToBeFiltered(t *testing.T) {
+func TestFilteredEventsAreDoneAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		c := r.start(r.request(messages(3)))
@@ -111,7 +111,7 @@ func TestFilteredEventsAreDoneAndSaidToBeFiltered(t *testing.T) {
 	})
 }
 
-// Who is filtered whole waits for no output.
+// A batch of filtered messages alone does not wait for the output.
 func TestAWhollyFilteredBatchIsAnsweredAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -130,7 +130,7 @@ func TestAWhollyFilteredBatchIsAnsweredAtOnce(t *testing.T) {
 	})
 }
 
-func TestThe504ComesAtTheTimeoutAndTheBytesStayUntilTheAck(t *testing.T) {
+func TestA504AtTheTimeoutKeepsTheBytesUntilTheAck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		c := r.start(r.request(messages(4)))
@@ -165,7 +165,7 @@ func TestTheTimeoutRunsFromTheEndOfTheBody(t *testing.T) {
 	})
 }
 
-func TestA504WithdrawsWhatThePipelineDoesNotHave(t *testing.T) {
+func TestA504WithdrawsMessagesThatNoWorkerHandedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		body := messages(4)
@@ -182,7 +182,7 @@ func TestA504WithdrawsWhatThePipelineDoesNotHave(t *testing.T) {
 	})
 }
 
-func TestASenderThatLeavesIsWrittenNothing(t *testing.T) {
+func TestASenderThatLeavesGetsNoAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		ctx, leave := context.WithCancel(t.Context())

@@ -15,8 +15,7 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// BenchmarkHandler is a POST from its headers to its answer: all that is ours of the way of a batch but the events
-// themselves. No network, and an output that acknowledges at once.
+// BenchmarkHandler is a POST from its headers to its answer, without network and events. The output acknowledges at once.
 func BenchmarkHandler(b *testing.B) {
 	for _, n := range []int{1, 500} {
 		b.Run(fmt.Sprintf("messages=%d", n), func(b *testing.B) { benchmarkHandler(b, n) })
@@ -61,7 +60,7 @@ func benchmarkHandler(b *testing.B, n int) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/msg")
 }
 
-// acknowledge does what workers and the output do, until the line is closed.
+// acknowledge takes batches as a worker does, and acknowledges them as the output does, until the queue is closed.
 func acknowledge(registry *inflight.Registry) {
 	var events []any
 	for batch := registry.Take(); batch != nil; batch = registry.Take() {

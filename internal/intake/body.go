@@ -45,10 +45,15 @@ func parseForm(req *http.Request, maxBody int64) (form, error) {
 	return form{coding: coding, lines: lines}, nil
 }
 
-// acceptedTypes is what a 415 for the content type tells the sender.
+// acceptedTypes is the header Accept of a 415 for the content type.
 const acceptedTypes = "application/json, application/x-ndjson"
 
-// parseType tells the two kinds of body apart. No type at all is taken for JSON.
+// linesOf has the accepted types, and whether their bodies are NDJSON.
+var linesOf = map[string]bool{
+	"application/json": false, "application/x-ndjson": true, "application/ndjson": true, "application/jsonl": true,
+}
+
+// parseType tells the two kinds of body apart. A body without a type is JSON.
 func parseType(values []string) (lines, known bool) {
 	if len(values) == 0 {
 		return false, true
@@ -57,14 +62,8 @@ func parseType(values []string) (lines, known bool) {
 	if charset := strings.ToLower(params["charset"]); err != nil || len(values) > 1 || charset != "" && charset != "utf-8" && charset != "utf8" {
 		return false, false
 	}
-	switch media {
-	case "application/json":
-		return false, true
-	case "application/x-ndjson", "application/ndjson", "application/jsonl":
-		return true, true
-	default:
-		return false, false
-	}
+	lines, known = linesOf[media]
+	return lines, known
 }
 
 // grow doubles the buffer of a body, but not beyond the announced length, which is -1 where there is none. One byte more than
@@ -74,7 +73,7 @@ func grow(body []byte, announced int64) []byte {
 	if enough := announced + 1; enough > int64(len(body)) && enough < int64(size) {
 		size = int(enough)
 	}
-	return append(make([]byte, 0, size), body...) // slices.Grow would add a quarter of what is there
+	return append(make([]byte, 0, size), body...) // slices.Grow would add a quarter only
 }
 
 // read reads the whole body into memory, as it comes over the wire. Each chunk is reserved as it arrives, and the buffer grows
@@ -107,8 +106,8 @@ func (p *post) read() (body []byte, err error) {
 			return nil, growErr
 		}
 		if errors.Is(err, io.EOF) {
-			// Without a deadline again: net/http goes on reading, to notice that the sender leaves while it waits.
-			// After a failure it stays: net/http reads what is left of the body, and must not do so for ever.
+			// Remove the deadline: net/http goes on reading, to notice a sender that leaves. After a failure the
+			// deadline stays: net/http then reads the rest of the body, which may never end.
 			_ = control.SetReadDeadline(time.Time{})
 			return body, nil
 		}

@@ -104,9 +104,9 @@ func TestASlowBodyIsA408AndTheEndOfTheConnection(t *testing.T) {
 	}
 }
 
-// net/http reads what is left of a refused request before it lets the answer go. A sender that keeps it back must
-// not keep the answer and the connection with it.
-func TestARefusedSenderThatHoldsItsBodyBackIsNotWaitedForLong(t *testing.T) {
+// net/http reads the rest of a refused request before it sends the answer. A sender that does not send the rest must not delay
+// the answer, nor hold the connection.
+func TestTheWaitForTheRestOfARefusedBodyIsShort(t *testing.T) {
 	t.Parallel()
 	const chunked = "Transfer-Encoding: chunked"
 	chunk := fmt.Sprintf("%x\r\n%s\r\n", 5000, strings.Repeat(" ", 5000))
@@ -115,8 +115,8 @@ func TestARefusedSenderThatHoldsItsBodyBackIsNotWaitedForLong(t *testing.T) {
 		want  outcome
 	}{
 		"media type":                       {head("Content-Type: text/plain", "Content-Length: 100"), unsupportedType},
-		"no room":                          {head("Content-Length: 600"), inFlightLimit},
-		"no room, noticed while reading":   {head(chunked) + chunk, inFlightLimit},
+		"over the limit":                   {head("Content-Length: 600"), inFlightLimit},
+		"over the limit, while reading":    {head(chunked) + chunk, inFlightLimit},
 		"too large, noticed while reading": {head(chunked) + "1\r\n \r\n" + chunk + chunk, bodyTooLarge},
 		"path":                             {"POST /nowhere HTTP/1.1\r\nHost: rtbeat\r\nContent-Length: 100\r\n\r\n", notFound},
 		"method":                           {"PUT /in HTTP/1.1\r\nHost: rtbeat\r\nContent-Length: 100\r\n\r\n", methodNotAllowed},
@@ -245,7 +245,7 @@ func TestABodyOverTheLimitEndsTheConnection(t *testing.T) {
 	r.requireUntouched()
 }
 
-// A connection that is closed with unread bytes is reset, and the answer may be lost with it.
+// Closing a connection with unread bytes resets it, and the answer may be lost.
 func TestASenderOfABodyThatIsNotReadGetsItsAnswer(t *testing.T) {
 	for want, refuse := range map[outcome]func(*rig){
 		bodyTooLarge: func(*rig) {},

@@ -21,9 +21,8 @@ func readDocs(t *testing.T, name string) string {
 	return string(data)
 }
 
-// Every answer shown in the docs could have been written: known outcome, its phrase, its headers, its fields in their
-// order.
-func TestTheDocsShowAnswersThatCanCome(t *testing.T) {
+// Every answer in the docs is possible: a known outcome with its phrase, its headers, and its fields in their order.
+func TestTheDocsShowPossibleAnswers(t *testing.T) {
 	examples := regexp.MustCompile("(?s)```http\n(HTTP/1\\.1 .*?)```").FindAllStringSubmatch(readDocs(t, "http-api.md"), -1)
 	require.NotEmpty(t, examples)
 	for _, example := range examples {

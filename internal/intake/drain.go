@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// abortGrace is how long connections may take to end after the last request: for answers that are being written, and for the
-// requests that Drain cut short.
+// abortGrace is how long connections may take to end after the last request. rtbeat writes the last answers in that time, also the
+// answers to the requests that Drain cut short.
 const abortGrace = 250 * time.Millisecond
 
 // closeAfter is how long idle connections stay open from the beginning of Drain. rtbeat answers a request within that time with
@@ -17,11 +17,11 @@ const abortGrace = 250 * time.Millisecond
 const closeAfter = 500 * time.Millisecond
 
 // Drain closes the listener, refuses new batches on open connections, and waits for the requests to /in that are being served.
-// Connections that wait in the socket are not accepted any more: where another process holds the socket too, they are for that
-// process. Open connections may carry one more request until closeAfter.
+// Connections in the socket's backlog are not accepted any more. Another process that holds the socket accepts them. Open
+// connections may carry one more request until closeAfter.
 //
-// When ctx ends first, Drain answers the waiting requests with 503, cuts what does not end within abortGrace, and returns the
-// cause of ctx. http.Server.Shutdown alone would close a connection on which a sender is writing, without an answer.
+// When ctx ends first, Drain answers the waiting requests with 503, closes connections that are not done within abortGrace, and
+// returns the cause of ctx. http.Server.Shutdown alone would close a connection on which a sender is writing, without an answer.
 func (s *Server) Drain(ctx context.Context) error {
 	s.advance(phaseDraining)
 	idle, cancel := context.WithTimeout(ctx, closeAfter)
@@ -34,27 +34,24 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Unlock()
 	err := s.serving.wait(ctx)
 	if err == nil {
-		s.connections.CloseIdle(idle)
+		s.handler.Connections.CloseIdle(idle)
 	}
 	s.abort(errStopping)
 
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortGrace)
 	defer cancel()
 	if s.http.Shutdown(grace) != nil {
-		_ = s.http.Close() // its errors are those of closing connections that are of no more use
+		_ = s.http.Close() // its errors are of closing connections
 	}
 	return err
 }
 
 // tracker counts the requests that are being served. Requests that begin after the first wait do not count.
 type tracker struct {
-	mu      sync.Mutex
-	n       int
-	waiting bool
-	idle    chan struct{} // closed when n is 0 and waiting
+	mu   sync.Mutex
+	n    int
+	idle chan struct{} // of the first wait, nil before; closed when n is 0
 }
-
-func newTracker() *tracker { return &tracker{idle: make(chan struct{})} }
 
 // track counts the requests that next serves.
 func (t *tracker) track(next http.Handler) http.Handler {
@@ -69,7 +66,7 @@ func (t *tracker) track(next http.Handler) http.Handler {
 func (t *tracker) enter() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.waiting {
+	if t.idle != nil {
 		return false
 	}
 	t.n++
@@ -87,7 +84,7 @@ func (t *tracker) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.n--
-	if t.waiting && t.n == 0 {
+	if t.idle != nil && t.n == 0 {
 		close(t.idle)
 	}
 }
@@ -95,10 +92,12 @@ func (t *tracker) leave() {
 // wait blocks until every request that began before the first wait has ended (nil), or ctx ends (its cause).
 func (t *tracker) wait(ctx context.Context) error {
 	t.mu.Lock()
-	if !t.waiting && t.n == 0 {
-		close(t.idle)
+	if t.idle == nil {
+		t.idle = make(chan struct{})
+		if t.n == 0 {
+			close(t.idle)
+		}
 	}
-	t.waiting = true
 	t.mu.Unlock()
 	select {
 	case <-t.idle:

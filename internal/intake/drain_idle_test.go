@@ -9,8 +9,8 @@ import (
 	"github.com/txn2/rtbeat/internal/listen"
 )
 
-// A sender that uses its connection once more while rtbeat stops gets an answer, and is told that it was the last.
-func TestAnIdleConnectionIsAnsweredDuringTheFarewell(t *testing.T) {
+// A request on an idle connection during Drain gets an answer, with Connection: close.
+func TestAnIdleConnectionIsAnsweredDuringDrain(t *testing.T) {
 	r := newRig(t, quick, func(l *limits) { l.Connections = listen.NewBound(10) })
 	addr := r.serve()
 	w := dial(t, addr)
@@ -25,8 +25,8 @@ func TestAnIdleConnectionIsAnsweredDuringTheFarewell(t *testing.T) {
 	require.NoError(t, within(t, drained))
 }
 
-// A stop waits for idle connections no longer than the closeAfter, and not at all where there are none.
-func TestTheFarewellEnds(t *testing.T) {
+// Drain waits for idle connections for closeAfter, and not at all without any.
+func TestDrainClosesIdleConnectionsAfterCloseAfter(t *testing.T) {
 	r := newRig(t, quick, func(l *limits) { l.Connections = listen.NewBound(10) })
 	w := dial(t, r.serve())
 	w.send(postOf(messages(1)))

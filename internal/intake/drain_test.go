@@ -88,7 +88,7 @@ func TestDrainWithAnEndedContextAnswersAtOnce(t *testing.T) {
 	require.Less(t, time.Since(start), brief)
 }
 
-func TestASenderThatDoesNotFinishDoesNotHoldDrainUp(t *testing.T) {
+func TestAnIncompleteBodyDoesNotDelayDrain(t *testing.T) {
 	r := newRig(t, quick, func(l *limits) { l.ReadTimeout = patience })
 	w := dial(t, r.serve())
 	w.send(head("Content-Length: 100") + `{"mess`)
@@ -103,7 +103,7 @@ func TestASenderThatDoesNotFinishDoesNotHoldDrainUp(t *testing.T) {
 	require.Eventually(t, func() bool { return r.metrics.answered()["503 stopping"] == 1 }, patience, time.Millisecond)
 }
 
-func TestARequestThatComesDuringDrainIsRefused(t *testing.T) {
+func TestARequestDuringDrainIsRefused(t *testing.T) {
 	r := newRig(t, quick, func(l *limits) { l.ReadTimeout = patience })
 	addr := r.serve()
 	waiting := dial(t, addr)
@@ -150,8 +150,8 @@ func TestDrainBeforeServe(t *testing.T) {
 	require.True(t, r.server.at(phaseDraining), "a phase does not go back")
 }
 
-// Many senders go on while the server stops under them, with an output that acknowledges some batches soon, some
-// late and some never. Every 200 must be a batch that was acknowledged, and every batch that was not must be none.
+// Many senders send while the server stops. The output acknowledges some batches soon, some late and some never. Exactly the
+// acknowledged batches get a 200.
 func TestNoAnswerIsFalseWhileStopping(t *testing.T) {
 	const senders = 12
 	r := newRig(t, quick, func(l *limits) { l.Timeout = short })
@@ -187,7 +187,7 @@ func TestNoAnswerIsFalseWhileStopping(t *testing.T) {
 				uuid := fmt.Sprintf("%d-%d", sender, n)
 				code, err := send(ctx, c, url, `{"messages":[{"uuid":"`+uuid+`"},{}]}`)
 				if err != nil {
-					return // the door is closed
+					return // the listener is closed
 				}
 				if code == http.StatusOK { // looked up now: after the stop it may be marked, too late
 					if _, really := acked.Load(uuid); !really {
@@ -199,7 +199,7 @@ func TestNoAnswerIsFalseWhileStopping(t *testing.T) {
 		})
 	}
 	<-time.After(2 * short)
-	if err := within(t, r.drain(short/2)); err != nil { // nil when nobody happened to wait
+	if err := within(t, r.drain(short/2)); err != nil { // nil if no request waits
 		require.ErrorIs(t, err, errBudget)
 	}
 	stop()

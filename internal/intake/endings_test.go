@@ -18,7 +18,7 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// endings has a request for each way in which a batch can end. None of them leaves anything in the pipeline.
+// endings has a request for each outcome of a batch. None of them leaves anything in the pipeline.
 func (r *rig) endings() map[outcome]func() *call {
 	const size = 500
 	whole := batchOf(size)
@@ -134,8 +134,8 @@ func (r *rig) endings() map[outcome]func() *call {
 	}
 }
 
-// One ending after the other on one server: a byte kept by any of them shows at once.
-func TestNoEndingKeepsBytes(t *testing.T) {
+// All outcomes, one after the other on one server: a byte that any of them keeps shows at once.
+func TestNoOutcomeKeepsBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(l *limits) {
 			l.MaxBody, l.MaxMessages, l.InFlight = 500, 10, 3000
@@ -161,7 +161,7 @@ func TestNoEndingKeepsBytes(t *testing.T) {
 	})
 }
 
-func TestTheEndingsAreAllThereAre(t *testing.T) {
+func TestEveryOutcomeHasAnEnding(t *testing.T) {
 	endings := newRig(t).endings()
 	for o := range outcomes {
 		switch o := outcome(o); {

@@ -14,7 +14,7 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// Every way for a body not to be a batch is counted once, under a reason that exists.
+// Each reason of the decoder is counted once.
 func TestUndecodableBodiesAreCounted(t *testing.T) {
 	corrupt := gzipped(messages(2))
 	corrupt = corrupt[:len(corrupt)-4]
@@ -46,8 +46,8 @@ func TestUndecodableBodiesAreCounted(t *testing.T) {
 	}
 }
 
-// What is refused for another reason is no failure to decode, and a good batch is none at all.
-func TestOtherEndsAreNoFailures(t *testing.T) {
+// Neither a refusal for another reason nor a valid batch is a failure to decode.
+func TestOtherOutcomesAreNoDecodeFailures(t *testing.T) {
 	r := newRig(t, func(l *limits) { l.MaxBody = 100 })
 	r.deliverAll()
 	r.do(r.request(messages(1)))
@@ -80,7 +80,7 @@ func TestRefusedCredentialsAreCounted(t *testing.T) {
 		"auth wrong_token": 1, "auth bad_scheme": 1, "auth missing": 1, "auth wrong_signature": 1,
 	}, r.metrics.failedTimes())
 	for what := range r.metrics.failedTimes() {
-		require.True(t, slices.Contains(auth.Details(), auth.Detail(strings.TrimPrefix(what, "auth "))), what)
+		require.True(t, slices.Contains(auth.Details(), strings.TrimPrefix(what, "auth ")), what)
 	}
 }
 
@@ -95,20 +95,20 @@ func TestPhase(t *testing.T) {
 	require.Equal(t, "draining", r.server.Phase(), "it only grows")
 }
 
-// The limit that is published is the one in force: as many requests without headers wait at once, and not one more.
+// The metric shows the limit in force: exactly so many requests without headers are served at once.
 func TestRequestsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(l *limits) { l.InFlight = 100 << 20; l.Registry.StallAfter = 0 })
 		limit := r.server.RequestsLimit()
 		require.Equal(t, 25<<20/(2<<10), limit)
 		for range limit {
-			place, err := r.server.requests.Open(0)
+			slot, err := r.server.handler.requests.Open(0)
 			require.NoError(t, err)
-			require.NoError(t, place.Grow(requestWeight(http.Header{})))
+			require.NoError(t, slot.Grow(requestWeight(http.Header{})))
 		}
-		place, err := r.server.requests.Open(0)
+		slot, err := r.server.handler.requests.Open(0)
 		if err == nil {
-			err = place.Grow(requestWeight(http.Header{}))
+			err = slot.Grow(requestWeight(http.Header{}))
 		}
 		require.Error(t, err)
 		r.do(r.request(messages(1))).requireAnswer(inFlightLimit)

@@ -18,8 +18,7 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// taken is a batch that the handler published, in the hands of the test, which does with it what a publishing worker
-// and the output do.
+// taken is a published batch. The test does with it as a worker and the output do.
 type taken struct {
 	*inflight.BatchAck
 	registry *inflight.Registry
@@ -75,7 +74,7 @@ func (j *taken) event() *inflight.EventAck {
 	return j.events[len(j.events)-1].(*inflight.EventAck)
 }
 
-// handOverAll gives all messages to the pipeline that somebody still waits for.
+// handOverAll gives all messages to the pipeline, except withdrawn ones.
 func (j *taken) handOverAll() {
 	for m, e, ok := j.Next(); ok; m, e, ok = j.Next() {
 		e.ReachOutput()
@@ -90,14 +89,14 @@ func (j *taken) deliver() {
 	j.ack(len(j.events))
 }
 
-// requireNoMore checks that nothing is left that somebody waits for.
+// requireNoMore checks that no message is left for a worker.
 func (j *taken) requireNoMore(t *testing.T) {
 	t.Helper()
 	_, _, ok := j.Next()
 	require.False(t, ok, "a withdrawn message is not published any more")
 }
 
-// work does with each batch what the test says, as soon as it is published, until the test ends.
+// work calls a function of the test with each published batch, until the test ends.
 func (r *rig) work(with func(*taken)) {
 	var worker sync.WaitGroup
 	worker.Go(func() {
@@ -137,7 +136,7 @@ func newCounted() counted { return counted{newCounters(metrics.NewRegistry())} }
 // number is the value of a metric.
 func number(m prometheus.Metric) int { return int(metrics.Value(m)) }
 
-// failedTimes is how often there was each failure, by "kind reason".
+// failedTimes counts failures, by "kind reason".
 func (c counted) failedTimes() map[string]int {
 	times := make(map[string]int)
 	for kind, by := range map[string]metrics.CounterBy{"decode": c.decodeFailures, "auth": c.authFailures, "handshake": c.handshakeFailures} {
@@ -150,7 +149,7 @@ func (c counted) failedTimes() map[string]int {
 	return times
 }
 
-// answered is how many answers there were, by "code reason".
+// answered counts answers, by "code reason".
 func (c counted) answered() map[string]int {
 	answers := make(map[string]int)
 	for i, counter := range &c.answers {

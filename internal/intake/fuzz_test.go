@@ -19,9 +19,8 @@ import (
 	"github.com/txn2/rtbeat/internal/clientip"
 )
 
-// FuzzHandler sends any request through the whole walk, to an output that acknowledges at once. Whatever comes: an answer of
-// the table, never a 500; what was published is what the answer says, and nothing unless it is a 200; nothing is held
-// afterwards.
+// FuzzHandler sends any request through all steps, to an output that acknowledges at once. The answer is in the table, and never a
+// 500. Messages are published for a 200 alone, in the number that it says. Nothing is held afterwards.
 func FuzzHandler(f *testing.F) {
 	plain := messages(2)
 	lines := "{\"uuid\":\"a\"}\n\n{\"b\":[1,2.5e3]}\r\n"
@@ -78,7 +77,7 @@ func FuzzHandler(f *testing.F) {
 		}
 		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &said))
 		if w.Code == http.StatusOK {
-			// A worker counts after the acknowledgement, which may come after the answer.
+			// A worker counts after the acknowledgement, maybe after the answer.
 			require.Eventually(t, func() bool { return int(published.Load()) == said.Messages-said.Coalesced }, patience, time.Millisecond)
 			require.True(t, strings.HasSuffix(strings.TrimRight(authorization, " \t"), " "+bearer), "%q", authorization)
 		} else {

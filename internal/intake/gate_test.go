@@ -14,7 +14,7 @@ import (
 
 const aboveLarge = 512 << 10
 
-// fillGate sends bodies of one size until the gate is full, and then as many more as are to wait.
+// fillGate sends bodies of one size until the gate is full, and then more of them, which wait.
 func fillGate(r *rig, size, waiting int) (calls []*call) {
 	gates := r.server.handler.gates
 	counts := min(size, int(gates.largest))
@@ -34,7 +34,7 @@ func (r *rig) decoded() int {
 
 func ample(l *limits) { l.InFlight, l.MaxBody = 1<<30, 4<<20 }
 
-func TestWhatCanOnlyWaitStaysUndecoded(t *testing.T) {
+func TestBodiesBeyondTheGateStayUndecoded(t *testing.T) {
 	for _, size := range []int{64 << 10, largeBody, aboveLarge, 1 << 20, 2 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestAnOrdinaryBodyDoesNotWaitForLargeOnes(t *testing.T) {
 	})
 }
 
-// However large a body is, others enter beside it.
+// Others enter the gate beside a body of any size.
 func TestALargeBodyDoesNotFillTheGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, ample)
@@ -105,8 +105,8 @@ func TestALargeBodyDoesNotFillTheGate(t *testing.T) {
 	})
 }
 
-// Whatever waits, the sender hears what it would hear without.
-func TestWhileTheOutputTakesNothingWaitingBodiesAreAnsweredAllTheSame(t *testing.T) {
+// The wait in the gate changes no answer.
+func TestWaitingBodiesAreAnsweredWhileTheOutputTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, ample, func(l *limits) { l.Registry.StallAfter = 0 })
 		calls := fillGate(r, aboveLarge, 1)
@@ -120,7 +120,7 @@ func TestWhileTheOutputTakesNothingWaitingBodiesAreAnsweredAllTheSame(t *testing
 	})
 }
 
-// One message in 100 ms: the output takes something, and still the body does not enter.
+// The output takes one message in 100 ms, so the body does not enter.
 func TestABodyWaitsInTheGateForHalfOfTheTimeoutAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, ample, func(l *limits) { l.MaxMessages = 1000 })
@@ -144,7 +144,7 @@ func TestABodyWaitsInTheGateForHalfOfTheTimeoutAtMost(t *testing.T) {
 	})
 }
 
-// Where the deadline is over, nobody waits: else a body that waited long to be decompressed would wait for all that is left,
+// After the deadline no body waits. Otherwise a body that waited long to be decompressed would wait for the rest of the timeout,
 // and be refused undecoded.
 func TestTheWaitInTheGateEndsAtItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -174,9 +174,9 @@ func TestAStopEndsTheWaitInTheGate(t *testing.T) {
 	})
 }
 
-// A stop, or a sender that gives up, may end hundreds of waits at once: decoding all those bodies would take longer than
-// the answers may, and publish batches that nobody waits for.
-func TestWhatNobodyWaitsForIsNotDecoded(t *testing.T) {
+// A stop, or a sender that gives up, may end hundreds of waits at once. Decoding these bodies would take longer than the answers
+// may, and publish batches that nobody waits for.
+func TestABodyThatNobodyWaitsForIsNotDecoded(t *testing.T) {
 	for want, cause := range map[outcome]error{stopping: errStopping, clientGone: context.Canceled} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, ample)

@@ -41,7 +41,7 @@ func TestHandshakeFailures(t *testing.T) {
 		"tls: no cipher suite supported by both client and server":                    handshakeProtocol,
 		"the address of the proxy is not in its header":                               handshakeOther,
 		"": handshakeOther,
-		"tls: failed to verify certificate: x509: certificate is valid for i/o timeout": handshakeBadCertificate, // names that somebody chose
+		"tls: failed to verify certificate: x509: certificate is valid for i/o timeout": handshakeBadCertificate, // a name in the certificate of a sender
 		"tls: failed to verify certificate: x509: certificate is valid for EOF, not x":  handshakeBadCertificate,
 	} {
 		reason, failed := handshakeFailure(handshakeLine + text + "\n")
@@ -57,7 +57,7 @@ func TestHandshakeFailures(t *testing.T) {
 	require.False(t, failed)
 }
 
-// Whatever a sender makes net/http say, the word is one of the few.
+// The reason is in the list for every line of net/http.
 func FuzzHandshakeFailure(f *testing.F) {
 	f.Add("EOF\n")
 	f.Add("tls: failed to verify certificate: x509: a name\n")
@@ -68,7 +68,7 @@ func FuzzHandshakeFailure(f *testing.F) {
 	})
 }
 
-// Each complaint of net/http about a handshake is counted, also those that the log leaves out.
+// Each line of net/http about a handshake is counted, also lines that the log leaves out.
 func TestHandshakeFailuresAreCounted(t *testing.T) {
 	r := newRig(t)
 	for range 3 {
@@ -82,7 +82,7 @@ func TestHandshakeFailuresAreCounted(t *testing.T) {
 	require.Equal(t, 1, strings.Count(r.log.text(), "warn http server"), "the log stays as quiet as it was")
 }
 
-// A sender that agrees on HTTP/2 and speaks HTTP/1.1 is quoted by net/http, path and all.
+// net/http quotes a sender that agrees on HTTP/2 and speaks HTTP/1.1, with the path.
 func TestABogusGreetingIsNotQuoted(t *testing.T) {
 	certificates := httptest.NewTLSServer(nil) // whose certificate serves here
 	defer certificates.Close()

@@ -10,7 +10,7 @@ import (
 	"github.com/txn2/rtbeat/internal/listen"
 )
 
-// Headers that come too slowly are answered, counted and logged, although no handler ever hears of them.
+// Headers that time out are answered, counted and logged, without a call of the handler.
 func TestSlowHeadersAreA408(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, quick, func(l *limits) { l.ReadTimeout, l.Connections = 200*time.Millisecond, listen.NewBound(10) })

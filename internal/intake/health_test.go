@@ -15,13 +15,13 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// health asks for a path of health.
+// health sends a GET to /livez or /readyz.
 func (r *rig) health(path string) *call {
 	r.t.Helper()
 	return r.do(httptest.NewRequestWithContext(r.t.Context(), http.MethodGet, path, nil))
 }
 
-func TestReadyzAsksForTimeBeforeNothingFits(t *testing.T) {
+func TestReadyzIs503BeforeTheLimitIsReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(l *limits) { l.InFlight, l.MaxBody = 10_000, 1<<20 })
 		r.server.advance(phaseServing)
@@ -52,7 +52,7 @@ func TestReadyzAsksForTimeBeforeNothingFits(t *testing.T) {
 	})
 }
 
-// One reason at a time, and the one that lasts longest stands before the others. /livez looks at none of it.
+// /readyz has one reason at a time, the longest-lasting first. /livez has none of them.
 func TestTheReasonsOfReadyzHaveAnOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, tight)
@@ -77,7 +77,7 @@ func TestTheReasonsOfReadyzHaveAnOrder(t *testing.T) {
 	})
 }
 
-// Every answer of health with a reason says what decides.
+// Every answer of health with a reason names the setting.
 func TestEveryReasonOfHealthNamesASetting(t *testing.T) {
 	for i, o := range outcomes {
 		if !outcome(i).health() {
@@ -90,7 +90,7 @@ func TestEveryReasonOfHealthNamesASetting(t *testing.T) {
 	}
 }
 
-// BenchmarkReadyz is a probe, without the network: alone, and while four others take the locks that it needs.
+// BenchmarkReadyz is a health check without the network: alone, and while four goroutines take the same locks.
 func BenchmarkReadyz(b *testing.B) {
 	for name, others := range map[string]int{"alone": 0, "beside=4": 4} {
 		b.Run(name, func(b *testing.B) {
@@ -122,7 +122,7 @@ func BenchmarkReadyz(b *testing.B) {
 	}
 }
 
-// BenchmarkReadiness is what of a probe looks at the state.
+// BenchmarkReadiness is the part of a health check that reads the state.
 func BenchmarkReadiness(b *testing.B) {
 	registry, admission := inflight.NewRegistry(inflight.Settings{StallAfter: time.Minute}), inflight.NewAdmission(1<<30)
 	server := New(Settings{}, Parts{

@@ -43,7 +43,7 @@ func TestARetryAfterA504WaitsForTheFirstAttempt(t *testing.T) {
 	})
 }
 
-func TestAStalledOutputIsA503AtOnceForWhatIsNew(t *testing.T) {
+func TestAStalledOutputIsA503AtOnceForNewMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.server.advance(phaseServing)

@@ -23,7 +23,7 @@ type counters struct {
 	dedupedInFlight  prometheus.Counter
 	dedupedDelivered prometheus.Counter
 
-	answers     [len(outcomes)]prometheus.Counter // nil for those of health
+	answers     [len(outcomes)]prometheus.Counter // nil for answers of health
 	ackDuration prometheus.Histogram
 
 	decodeFailures    metrics.CounterBy
@@ -62,7 +62,7 @@ func newCounters(r *metrics.Registry) *counters {
 			More: "401: `missing`, `repeated_header`, `bad_scheme`, `bad_authorization`, `wrong_token`, `wrong_login`, `bad_signature`, `bad_timestamp`, `stale_timestamp`, " +
 				"`wrong_signature`. 403: `no_certificate`, `name_not_allowed`. `not_checked` is a defect in rtbeat.",
 			Moves: "`wrong_token`, `wrong_login`, `wrong_signature`: a sender has an old secret, or somebody tries. `stale_timestamp`: a clock is wrong.",
-		}, authReasons()),
+		}, auth.Details()),
 		requests: intake.Gauge(metrics.Declaration{
 			Name:  "rtbeat_in_flight_requests",
 			Help:  "Open requests to /in.",
@@ -146,8 +146,8 @@ func newCounters(r *metrics.Registry) *counters {
 	return c
 }
 
-// registerGauges registers what a scrape reads from the server and its settings.
-func (s *Server) registerGauges(r *metrics.Registry, settings Settings, ack Ack) {
+// registerGauges registers the metrics that a scrape reads from the server and its settings.
+func (s *Server) registerGauges(r *metrics.Registry) {
 	r.Section(sectionIntake).GaugeFunc(metrics.Declaration{
 		Name:  "rtbeat_in_flight_requests_limit",
 		Help:  "Limit of open requests with few headers.",
@@ -158,12 +158,12 @@ func (s *Server) registerGauges(r *metrics.Registry, settings Settings, ack Ack)
 		Name:  "rtbeat_timeout_seconds",
 		Help:  "How long a batch waits for its acknowledgement before rtbeat answers 504 (timeout).",
 		Moves: "Never while the process lives. Compare the quantiles of `rtbeat_ack_duration_seconds` with it, not with a number.",
-	}).Set(settings.Timeout.Seconds())
+	}).Set(s.handler.Timeout.Seconds())
 	r.Section(sectionOutput).OneOf(metrics.Declaration{
 		Name: "rtbeat_ack_mode", Labels: []string{"mode"},
 		Help:  "1 for the meaning of a 200: delivered by the output, processed by an unconfirmed output, or persisted in the queue on disk (durable mode).",
 		Moves: "Never while the process lives.",
-	}, []string{string(Delivered), string(Processed), string(Persisted)}, func() string { return string(ack) })
+	}, []string{string(Delivered), string(Processed), string(Persisted)}, func() string { return string(s.handler.Ack) })
 	r.Section(sectionProcess).OneOf(metrics.Declaration{
 		Name: "rtbeat_phase", Labels: []string{"phase"},
 		Help:  "1 for the phase of rtbeat: starting, serving, leaving, draining.",
@@ -172,22 +172,13 @@ func (s *Server) registerGauges(r *metrics.Registry, settings Settings, ack Ack)
 	}, phases[:], s.Phase)
 }
 
-// decodeReasons are the label values of rtbeat_decode_failures_total: the reasons of the decoder, and the one of decompressing.
+// decodeReasons are the label values of rtbeat_decode_failures_total: the reasons of the decoder, and corrupt_encoding.
 func decodeReasons() []string {
 	reasons := []string{outcomes[corruptEncoding].reason}
 	for reason := range bodyRefusals {
 		reasons = append(reasons, string(reason))
 	}
 	slices.Sort(reasons)
-	return reasons
-}
-
-// authReasons are the reasons of authFailures.
-func authReasons() []string {
-	var reasons []string
-	for _, detail := range auth.Details() {
-		reasons = append(reasons, string(detail))
-	}
 	return reasons
 }
 

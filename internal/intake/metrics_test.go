@@ -10,7 +10,7 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// A batch of 200 and the timeout that makes a 504 of it must not fall into one bucket.
+// A 200 just before the timeout and a 504 must not fall into one bucket.
 func TestAckDurationTellsTheTimeoutApart(t *testing.T) {
 	c := newCounted()
 	for _, d := range []time.Duration{2 * time.Millisecond, 3900 * time.Millisecond, 4900 * time.Millisecond, 5100 * time.Millisecond, 61 * time.Second} {
@@ -29,7 +29,7 @@ func TestAckDurationTellsTheTimeoutApart(t *testing.T) {
 	require.Equal(t, []uint64{1, 2, 3, 4}, cumulative, "each in a bucket of its own, the last beyond all")
 }
 
-// The names of the first rtbeat count the same.
+// The counters under old names have the same values.
 func TestFormerNames(t *testing.T) {
 	registry := metrics.NewRegistry()
 	c := newCounters(registry)
@@ -75,7 +75,9 @@ func TestCounts(t *testing.T) {
 func TestGaugesOfTheServer(t *testing.T) {
 	r := newRig(t, func(l *limits) { l.InFlight = 100 << 20 })
 	registry := metrics.NewRegistry()
-	r.server.registerGauges(registry, Settings{Timeout: 7 * time.Second, ReadTimeout: 8 * time.Second, IdleTimeout: 9 * time.Second}, Processed)
+	h := r.server.handler
+	h.Timeout, h.ReadTimeout, h.IdleTimeout, h.Ack = 7*time.Second, 8*time.Second, 9*time.Second, Processed
+	r.server.registerGauges(registry)
 	shown := func() map[string]float64 {
 		families, err := registry.Gather()
 		require.NoError(t, err)

@@ -17,13 +17,13 @@ import (
 	"github.com/txn2/rtbeat/internal/listen"
 )
 
-// short is a time that is waited for; brief tells that something took no longer than it had to.
+// short is a timeout that tests wait for. brief is the longest duration of an event that must not wait for it.
 const (
 	short = 250 * time.Millisecond
 	brief = 5 * time.Second
 )
 
-// quick makes all times of a rig short but the one for the acknowledgement.
+// quick makes all timeouts of a rig short, except the timeout for the acknowledgement.
 func quick(l *limits) { l.Timeout, l.ReadTimeout, l.IdleTimeout = patience, short, patience }
 
 // serve lets the rig serve on a free port and returns its address.
@@ -59,14 +59,14 @@ func (r *rig) serve() string {
 
 type serveFunc = func(http.ResponseWriter, *http.Request) result
 
-// serveWith is serve, with another handler in the place of all.
+// serveWith is serve with another handler.
 func (r *rig) serveWith(serve serveFunc) string {
 	r.t.Helper()
 	r.server.http.Handler = r.replier().handle(serve)
 	return r.serve()
 }
 
-// within receives from c, and not for ever.
+// within receives from c, for at most patience.
 func within[T any](t *testing.T, c <-chan T) T {
 	t.Helper()
 	select {
@@ -146,7 +146,7 @@ func (w *wire) requireAnswer(want outcome) (closes bool) {
 	return got.closes
 }
 
-// requireClosed checks that nothing more comes and the connection ends.
+// requireClosed checks that the connection ends without another byte.
 func (w *wire) requireClosed() {
 	w.t.Helper()
 	n, err := w.reader.Read(make([]byte, 1))

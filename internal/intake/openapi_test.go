@@ -20,7 +20,7 @@ func readOpenAPI(t *testing.T) *openapi3.T {
 	return doc
 }
 
-// responseOf is what docs/openapi.yaml says of an answer.
+// responseOf is the response in docs/openapi.yaml for an answer.
 func responseOf(t *testing.T, doc *openapi3.T, o outcome) *openapi3.Response {
 	t.Helper()
 	operation := doc.Paths.Value("/in").Post
@@ -35,7 +35,7 @@ func responseOf(t *testing.T, doc *openapi3.T, o outcome) *openapi3.Response {
 	return response.Value
 }
 
-// Every kind of answer that is written fits the schema, and the schema has no other.
+// Every answer fits the schema, and the schema has no other answer.
 func TestAnswersFitOpenAPI(t *testing.T) {
 	doc := readOpenAPI(t)
 	written := make(map[*openapi3.Response]bool)

@@ -1,18 +1,9 @@
 package intake
 
-import (
-	"context"
-	"errors"
-
-	"github.com/txn2/rtbeat/internal/contentcoding"
-	"github.com/txn2/rtbeat/internal/diskqueue"
-	"github.com/txn2/rtbeat/internal/inflight"
-)
-
 // outcome is one way in which a request can end.
 type outcome int
 
-// Every outcome. The zero value is a bug, never a success.
+// Every outcome. The zero value is a defect, never a success.
 const (
 	panicked outcome = iota
 	delivered
@@ -273,58 +264,3 @@ func (o outcome) answerReason() string {
 
 // health tells whether an outcome is an answer of /livez or /readyz.
 func (o outcome) health() bool { return o >= alive }
-
-// Errors of the steps, beside those of the packages that they call.
-var (
-	errAckTimeout    = errors.New("not acknowledged within timeout")
-	errNotDecoded    = errors.New("not decoded within timeout")
-	errStopping      = errors.New("stopping")
-	errDisplaced     = errors.New("the connection was closed for another one (max_connections)")
-	errBodyTooLarge  = errors.New("the body is larger than max_body_bytes")
-	errBodyTimeout   = errors.New("the body was not complete within read_timeout")
-	errBodyTruncated = errors.New("the body was cut off")
-	errBadTrailer    = errors.New("malformed trailer after the body")
-	errType          = errors.New("unsupported content type")
-	errNotStored     = errors.New("storing the batch")
-)
-
-// refusals lists the errors of the steps and their answers. The first row that matches counts.
-var refusals = [...]struct {
-	err     error
-	outcome outcome
-}{
-	{errStopping, stopping},
-	{errDisplaced, clientGone},
-	{errType, unsupportedType},
-	{contentcoding.ErrUnsupported, unsupportedEncoding},
-	{contentcoding.ErrCorrupt, corruptEncoding},
-	{contentcoding.ErrTooLarge, bodyTooLarge},
-	{errBodyTooLarge, bodyTooLarge},
-	{errBodyTimeout, bodyTimeout},
-	{errBodyTruncated, bodyTruncated},
-	{errBadTrailer, bodyTruncated},
-	{errNotDecoded, inFlightLimit},
-	{inflight.ErrFull, inFlightLimit},
-	{inflight.ErrTooLarge, batchTooLarge},
-	{errAckTimeout, ackTimeout},
-	{inflight.ErrRejected, outputRejected},
-	{inflight.ErrJoinedFiltered, joinedFiltered},
-	{inflight.ErrUnpublishable, panicked},
-	{inflight.ErrDropped, stopping},   // the pipeline is closing
-	{inflight.ErrWithdrawn, stopping}, // the queue is closed
-	{inflight.ErrSealed, stopping},
-	{diskqueue.ErrClosed, stopping},
-	{diskqueue.ErrFull, queueFull},
-	{context.Canceled, clientGone},
-	{errNotStored, queueFailed},
-}
-
-// outcomeOf is panicked for an error without a row.
-func outcomeOf(err error) outcome {
-	for _, row := range &refusals {
-		if errors.Is(err, row.err) {
-			return row.outcome
-		}
-	}
-	return panicked
-}

@@ -93,7 +93,7 @@ func TestEveryReasonOfTheDecoderHasAnOutcome(t *testing.T) {
 	}
 }
 
-// One place that writes a status is what makes the table the truth.
+// The table of outcomes is complete because only reply writes a status.
 func TestNothingButReplyWritesAStatus(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)

@@ -36,7 +36,7 @@ type panicReader struct{}
 
 func (panicReader) Read([]byte) (int, error) { panic("broken") }
 
-func TestAPanicKeepsTheBytesOfWhatThePipelineHas(t *testing.T) {
+func TestAPanicKeepsTheBytesOfMessagesInThePipeline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		hook(&r.metrics.withdrawn, func() { panic("broken") })
@@ -59,7 +59,7 @@ func TestAPanicWhileWithdrawingGivesTheBytesBack(t *testing.T) {
 	})
 }
 
-func TestAHandlerThatSaysNothingIsNoSuccess(t *testing.T) {
+func TestAHandlerThatWritesNothingIsNoSuccess(t *testing.T) {
 	r := newRig(t)
 	handler := r.replier().handle(func(http.ResponseWriter, *http.Request) result { return result{} })
 	c := start(t, handler, r.request(messages(1)))

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// marker stands in bodies and headers that are refused, and must come out nowhere.
+// marker is in bodies and headers that are refused. No answer and no log line may have it.
 const marker = "s3cr3t"
 
 // requireNoMarker checks that nothing of the request is in the answer or in the log.
@@ -24,14 +24,14 @@ func requireNoMarker(t *testing.T, r *rig, c *call) {
 	require.NotContains(t, r.log.text(), marker)
 }
 
-func TestABodyThatIsNoBatchIsA400WithItsPlace(t *testing.T) {
+func TestABodyThatIsNoBatchIsA400WithItsOffset(t *testing.T) {
 	deep := `{"messages":[` + strings.Repeat(`{"`+marker+`":`, 129) + `1` + strings.Repeat(`}`, 129) + `]}`
 	longKey := strings.Repeat("k", 1000)
 	longString := strings.Repeat("s", 2000)
 	for name, tt := range map[string]struct {
-		body  string
-		want  outcome
-		place string
+		body   string
+		want   outcome
+		offset string
 	}{
 		"no bytes":            {"", emptyBody, `"offset":0}`},
 		"white space":         {" \n\t", emptyBody, `"offset":3}`},
@@ -66,7 +66,7 @@ func TestABodyThatIsNoBatchIsA400WithItsPlace(t *testing.T) {
 				c := r.do(req)
 				body := c.requireAnswer(tt.want)
 				require.Equal(t, http.StatusBadRequest, c.recorder.Code)
-				require.True(t, strings.HasSuffix(body, tt.place+"\n"), body)
+				require.True(t, strings.HasSuffix(body, tt.offset+"\n"), body)
 				requireNoMarker(t, r, c)
 				require.Len(t, r.log.about(tt.want), 1)
 				r.requireUntouched()
@@ -76,7 +76,7 @@ func TestABodyThatIsNoBatchIsA400WithItsPlace(t *testing.T) {
 	}
 }
 
-func TestWhatTheHeadersRuleOutIsRefusedUnread(t *testing.T) {
+func TestABodyRefusedByItsHeadersIsNotRead(t *testing.T) {
 	header := func(pairs ...string) http.Header {
 		h := make(http.Header)
 		for i := 0; i < len(pairs); i += 2 {
@@ -132,7 +132,7 @@ func TestWhatTheHeadersRuleOutIsRefusedUnread(t *testing.T) {
 	}
 }
 
-// spaces is a body without end that counts what is read of it.
+// spaces is a body without end. It counts the bytes that are read.
 type spaces struct{ read int }
 
 func (s *spaces) Read(p []byte) (int, error) {
@@ -188,7 +188,7 @@ func TestTheLargestLimitIsOne(t *testing.T) {
 	r.do(r.chunked(strings.NewReader(batchOf(10_000)))).requireAnswer(delivered)
 }
 
-func TestABodyThatBreaksOffIsA400(t *testing.T) {
+func TestATruncatedBodyIsA400(t *testing.T) {
 	r := newRig(t)
 	body := io.MultiReader(strings.NewReader(messages(1)), brokenReader{io.ErrUnexpectedEOF})
 	r.do(r.chunked(body)).requireAnswer(bodyTruncated)

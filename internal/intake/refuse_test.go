@@ -12,10 +12,10 @@ import (
 
 // An error without a row is answered 500, so each error that a step can return has one.
 func TestEveryErrorOfAStepHasItsAnswer(t *testing.T) {
-	table, err := os.ReadFile("outcome.go")
+	table, err := os.ReadFile("refuse.go")
 	require.NoError(t, err)
 	for file, prefix := range map[string]string{
-		"outcome.go": "",
+		"refuse.go": "",
 		filepath.Join("..", "inflight", "errors.go"):      "inflight.",
 		filepath.Join("..", "contentcoding", "coding.go"): "contentcoding.",
 	} {
@@ -29,6 +29,6 @@ func TestEveryErrorOfAStepHasItsAnswer(t *testing.T) {
 	}
 }
 
-func TestAnErrorThatNobodyKnowsIsNoSuccess(t *testing.T) {
+func TestAnUnknownErrorIsNoSuccess(t *testing.T) {
 	require.Equal(t, panicked, outcomeOf(errors.New("unknown")))
 }

@@ -73,7 +73,7 @@ type answer struct {
 // replier writes every answer, counts it and logs it.
 type replier struct {
 	log     Logger
-	answers [len(outcomes)]prometheus.Counter // nil for those of health
+	answers [len(outcomes)]prometheus.Counter // nil for answers of health
 	client  func(*http.Request) string        // its address
 	closing func() bool                       // whether each answer is to be the last of its connection
 	logged  [len(outcomes)]struct {
@@ -90,7 +90,7 @@ func newReplier(log Logger, h *handler) *replier {
 	return r
 }
 
-// reply ends a request. It is the only place that writes a status.
+// reply ends a request. Nothing else writes a status.
 func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	o := outcomes[res.outcome]
 	id := requestID(req)
@@ -109,11 +109,11 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	writeHead(header, id, res, len(encoded), last)
 	control := http.NewResponseController(w) // a test's recorder knows no deadlines
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
-	if last || o.word != ok { // net/http reads up to 256 KiB of what is left of the body before it answers or closes
+	if last || o.word != ok { // net/http reads up to 256 KiB of the rest of the body before it answers or closes
 		_ = control.SetReadDeadline(time.Now().Add(lingerTimeout))
 	}
 	w.WriteHeader(o.status)
-	_, _ = w.Write(encoded) //nolint:gosec // numbers and fixed phrases, as JSON; the sender left, or does not read: there is nobody to tell
+	_, _ = w.Write(encoded) //nolint:gosec // numbers and fixed phrases, as JSON; an error means that the sender left, or does not read
 }
 
 // replyTo answers on a connection whose headers did not arrive in time. net/http closes the connection next.
@@ -132,7 +132,7 @@ func (r *replier) replyTo(conn net.Conn, o outcome) {
 	}
 	writeHead(resp.Header, id, res, len(encoded), true)
 	_ = conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
-	_ = resp.Write(conn) // the sender left, or does not read: there is nobody to tell
+	_ = resp.Write(conn) // an error means that the sender left, or does not read
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite() // net/http adds an answer of its own where the connection had a request before
 	}
@@ -168,7 +168,7 @@ func writeHead(header http.Header, id string, res result, length int, last bool)
 	advise(header, res)
 }
 
-// advise adds the header that says what rtbeat accepts.
+// advise adds the header with the types, codings or credentials that rtbeat accepts.
 func advise(header http.Header, res result) {
 	switch res.outcome { //nolint:exhaustive // the others have no such header
 	case unsupportedType: // RFC 9110, 15.5.16

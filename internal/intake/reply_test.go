@@ -39,7 +39,7 @@ func TestEveryOutcomeIsAnsweredAsTheTableSays(t *testing.T) {
 	}
 }
 
-func TestWhatIsSaidFollowsThePhraseAndTheErrorStaysInTheLog(t *testing.T) {
+func TestTheTextForTheSenderFollowsThePhraseAndTheErrorStaysInTheLog(t *testing.T) {
 	r := newRig(t)
 	index, offset := 3, int64(70)
 	c := r.reply(r.replier(), result{
@@ -69,7 +69,7 @@ func TestWhatIsSaidFollowsThePhraseAndTheErrorStaysInTheLog(t *testing.T) {
 	}, lines[0].fields)
 }
 
-func TestALineSaysHowLongItsRequestTook(t *testing.T) {
+func TestALogLineHasTheDurationOfItsRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		c := r.start(r.request(messages(1)))

@@ -28,10 +28,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience bounds every wait for something that is to happen at once.
+// patience bounds every wait for an event that is due at once.
 const patience = 10 * time.Second
 
-// rig is a whole server with nothing behind it, and without a network unless serve is called.
+// rig is a whole server without a pipeline. It has no network unless serve is called.
 type rig struct {
 	t         *testing.T
 	admission *inflight.Admission
@@ -107,8 +107,7 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 	return r
 }
 
-// requireAtRest is the invariant behind every story, and checked at the end of each: however a request ended,
-// nothing of it is held any more.
+// requireAtRest checks the invariant at the end of every test: nothing of an ended request is held.
 func (r *rig) requireAtRest() {
 	r.t.Helper()
 	require.Zero(r.t, r.admission.Used(), "bytes in flight")
@@ -149,10 +148,10 @@ func (r *rig) requireDelivered(took ...time.Duration) {
 	require.InDelta(r.t, sum, observed.GetHistogram().GetSampleSum(), 0)
 }
 
-// labels is what an ending is counted as.
+// labels are the labels of an outcome in rtbeat_answers_total.
 func labels(o outcome) string { return fmt.Sprint(outcomes[o].status, " ", outcomes[o].reason) }
 
-// weigh is what a body counts for: while it is being decoded and waits, and the first of its messages alone.
+// weigh returns the weight of a body, while it is decoded and waits, and the weight of its first message.
 func weigh(body string) (whole int64, message int) {
 	whole = int64(len(body))
 	b, err := batch.Decode([]byte(body), batch.Options{Charge: func(n int64) error { whole += n; return nil }})
@@ -162,7 +161,7 @@ func weigh(body string) (whole int64, message int) {
 	return whole, b.Messages[0].Weight
 }
 
-// messageWeight is what one message of messages counts for.
+// messageWeight is the weight of one message of messages.
 var _, messageWeight = weigh(messages(1))
 
 // messages is a batch of n small messages.
@@ -174,7 +173,7 @@ func messages(n int) string {
 	return `{"messages":[` + strings.Join(list, ",") + `]}`
 }
 
-// bearer is what requests have with them, whether somebody wants to see it or not.
+// bearer is the credential of every request, also without authentication.
 const bearer = "the-right-one"
 
 // request is a POST of a batch whose length is announced.
@@ -259,7 +258,7 @@ func (c *call) requireAnswer(want outcome) string {
 	return c.recorder.Body.String()
 }
 
-// requireAnswer checks all that answers with this outcome have in common.
+// requireAnswer checks the status, headers and fields of an answer with this outcome.
 func requireAnswer(t *testing.T, want outcome, code int, header http.Header, body string) {
 	t.Helper()
 	o := outcomes[want]
@@ -281,7 +280,7 @@ func requireAnswer(t *testing.T, want outcome, code int, header http.Header, bod
 	require.Equal(t, o.retry, header.Get("Retry-After") != "", "Retry-After")
 }
 
-// replier is one of a server that does not drain.
+// replier returns the replier of a server that does not drain.
 func (r *rig) replier() *replier {
 	return newReplier(r.log, &handler{counters: r.metrics.counters, draining: func() bool { return false }})
 }

@@ -21,9 +21,10 @@ type route struct {
 	handler http.Handler
 }
 
-// routes returns the handlers of the main and the admin listener. Health and metrics are on one of them, the status page never
-// beside /in.
-func (s *Server) routes(h *handler, r *replier, parts Parts, separate bool) (in, admin http.Handler) {
+// routes returns the handlers of the main and the admin listener. Health and metrics are on one of them. The status page is only on
+// the admin listener.
+func (s *Server) routes(r *replier) (in, admin http.Handler) {
+	h := s.handler
 	serve := func(w http.ResponseWriter, req *http.Request) result {
 		h.counters.requests.Inc()
 		defer h.counters.requests.Dec()
@@ -36,12 +37,12 @@ func (s *Server) routes(h *handler, r *replier, parts Parts, separate bool) (in,
 	health := []route{
 		{"/livez", get, r.handle(livez)},
 		{"/readyz", get, r.handle(readyz)},
-		{"/metrics", get, withWriteTimeout(parts.Metrics.Handler())},
+		{"/metrics", get, withWriteTimeout(h.Metrics.Handler())},
 	}
-	if separate {
+	if h.Admin {
 		var status []route
-		for _, path := range parts.StatusPaths {
-			status = append(status, route{path, get, withWriteTimeout(parts.Status)})
+		for _, path := range h.StatusPaths {
+			status = append(status, route{path, get, withWriteTimeout(h.Status)})
 		}
 		return r.router(intake), r.router(slices.Concat(health, status))
 	}
@@ -70,18 +71,18 @@ func (s *Server) readiness() result {
 	if !s.at(phaseServing) {
 		return unready(starting, time.Since(s.born))
 	}
-	age, isStalled := s.registry.Stalled()
-	if isStalled && s.store == nil {
+	age, isStalled := s.handler.Registry.Stalled()
+	if isStalled && s.handler.Store == nil {
 		return unready(stalled, age)
 	}
-	if s.store != nil {
-		if age, err := s.store.Trouble(); errors.Is(err, diskqueue.ErrFull) {
+	if s.handler.Store != nil {
+		if age, err := s.handler.Store.Trouble(); errors.Is(err, diskqueue.ErrFull) {
 			return unready(full, age)
 		} else if err != nil {
 			return unready(failed, age)
 		}
 	}
-	if age, _, isHigh := s.admission.High(); isHigh {
+	if age, _, isHigh := s.handler.Admission.High(); isHigh {
 		return unready(high, age)
 	}
 	if isStalled {
@@ -107,7 +108,7 @@ func unready(o outcome, age time.Duration) result {
 }
 
 // handle makes a handler that replies with the result of serve. A panic is a 500. net/http writes a 200 for a handler that writes
-// nothing: no early return and no bug can become that.
+// nothing; this handler always writes.
 func (r *replier) handle(serve func(http.ResponseWriter, *http.Request) result) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		began := time.Now()

@@ -24,12 +24,12 @@ type handler struct {
 	requests      *inflight.Admission // bounds the memory of requests beside their batches
 	gates         gates
 	decompressor  *contentcoding.Decompressor
-	authenticator atomic.Pointer[auth.Authenticator] // nil lets everybody in
+	authenticator atomic.Pointer[auth.Authenticator] // nil accepts every request
 	draining      func() bool
 }
 
 // serve takes a request through its steps. Without an error, the output is done with every message of the batch, the batch is
-// on the disk, or it is empty. The progress is that of the batch, with an error too.
+// on the disk, or it is empty. serve returns the progress of the batch with an error too.
 func (h *handler) serve(w http.ResponseWriter, req *http.Request) (inflight.Progress, error) {
 	p := &post{handler: h, w: w, req: req, received: time.Now().UTC()}
 	defer p.release()
@@ -76,8 +76,8 @@ type post struct {
 	token       *inflight.BatchAck
 }
 
-// release gives back everything that the request holds. After a panic nobody waits for the batch, so it withdraws the messages
-// that no worker has taken. Otherwise there are none.
+// release gives back everything that the request holds. After a panic it also withdraws the messages that no worker has taken,
+// because nobody waits for the batch. Otherwise there are none.
 func (p *post) release() {
 	switch {
 	case p.token != nil:
@@ -134,7 +134,7 @@ func (p *post) verify(wire []byte) error {
 	return nil
 }
 
-// pin keeps the connection open until the answer. It fails if the connection was closed for another one.
+// pin keeps the connection open until the answer. It fails if the connection was displaced.
 func (p *post) pin() error {
 	unpin, ok := p.Connections.Complete(p.req.Context())
 	if !ok {

@@ -28,7 +28,7 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// Ack is what a 200 means.
+// Ack is the meaning of a 200.
 type Ack string
 
 const (
@@ -54,10 +54,10 @@ type Connections interface {
 	// ConnState and ConnContext are hooks of http.Server.
 	ConnState(conn net.Conn, state http.ConnState)
 	ConnContext(ctx context.Context, conn net.Conn) context.Context
-	// HeadersTimedOut tells, in ConnState, that the headers of a request did not come in time.
+	// HeadersTimedOut tells, in ConnState, that the headers of a request timed out.
 	HeadersTimedOut(conn net.Conn) bool
-	// Complete says that a request is complete: until done is called, its connection is not closed for another one. It fails
-	// if the connection was closed already.
+	// Complete says that a request is complete: until done is called, its connection is not displaced. It fails if the
+	// connection was closed already.
 	Complete(ctx context.Context) (done func(), ok bool)
 	// CloseIdle waits for the connections to close, until ctx ends. Then it closes those without a request.
 	CloseIdle(ctx context.Context)
@@ -71,7 +71,7 @@ type Logger interface {
 	Errorw(msg string, keysAndValues ...any)
 }
 
-// Parts are what the server works with.
+// Parts are the objects that the server uses.
 type Parts struct {
 	Admission     *inflight.Admission
 	Registry      *inflight.Registry
@@ -79,7 +79,7 @@ type Parts struct {
 	Metrics       *metrics.Registry   // the intake registers its metrics here, and serves all of them
 	Status        http.Handler        // serves the status page, by ServeAdmin alone
 	StatusPaths   []string            // under these paths; none where there is no page
-	Authenticator *auth.Authenticator // nil lets everybody in
+	Authenticator *auth.Authenticator // nil accepts every request
 	Trusted       clientip.Trusted
 	TLS           *tls.Config // nil for plain HTTP
 	Connections   Connections
@@ -104,7 +104,7 @@ const (
 	// least: with the default, 4,096 requests with few headers.
 	requestsShare = 4
 	minRequests   = 1 << 20
-	// maxStreams is how many requests an HTTP/2 connection may have open; each counts like one of a connection of its own.
+	// maxStreams is how many requests an HTTP/2 connection may have open. Each counts against the limit of requests.
 	maxStreams = 32
 	// maxAdminHeaderBytes bounds the headers of a request to the admin listener.
 	maxAdminHeaderBytes = 16 << 10
@@ -113,20 +113,14 @@ const (
 // Server is the HTTP server. Make it with New, then Serve until Drain, and ServeAdmin until CloseAdmin. Serve once; Drain and
 // CloseAdmin may be repeated.
 type Server struct {
-	http      *http.Server
-	admin     *http.Server
-	born      time.Time
-	phase     atomic.Int32
-	leftAt    atomic.Int64 // when the phase became phaseLeaving or more, in nanoseconds after born; 0 before
-	admission *inflight.Admission
-	registry  *inflight.Registry
-	store     Store
-	requests  *inflight.Admission
-	serving   *tracker
-	abort     context.CancelCauseFunc // ends the requests that wait
-
-	connections Connections
-	handler     *handler
+	http    *http.Server
+	admin   *http.Server
+	handler *handler
+	born    time.Time
+	phase   atomic.Int32
+	leftAt  atomic.Int64 // when the phase became phaseLeaving or more, in nanoseconds after born; 0 before
+	serving tracker
+	abort   context.CancelCauseFunc // ends the requests that wait
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -136,11 +130,7 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(settings Settings, parts Parts) *Server {
 	base, abort := context.WithCancelCause(context.Background())
-	s := &Server{
-		abort: abort, born: time.Now(), admission: parts.Admission, registry: parts.Registry, store: parts.Store, serving: newTracker(),
-		requests:    inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
-		connections: parts.Connections,
-	}
+	s := &Server{abort: abort, born: time.Now()}
 	h := &handler{
 		Settings:     settings,
 		Parts:        parts,
@@ -148,15 +138,15 @@ func New(settings Settings, parts Parts) *Server {
 		draining:     func() bool { return s.at(phaseDraining) },
 		limits:       batch.Options{MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth, MaxKeyBytes: int(settings.MaxKey)},
 		headerNames:  settings.headers(),
-		requests:     s.requests,
+		requests:     inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
 		gates:        newGates(parts.Registry),
 		decompressor: contentcoding.New(max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 	h.authenticator.Store(parts.Authenticator)
 	s.handler = h
-	s.registerGauges(parts.Metrics, settings, parts.Ack)
+	s.registerGauges(parts.Metrics)
 	r := newReplier(parts.Log, h)
-	in, admin := s.routes(h, r, parts, parts.Admin)
+	in, admin := s.routes(r)
 	complaints := log.New(&errorLog{log: parts.Log, failures: h.counters.handshakeFailures, once: rate.Sometimes{Interval: logInterval}}, "", 0)
 	s.http = &http.Server{
 		Handler: in,
@@ -169,8 +159,8 @@ func New(settings Settings, parts Parts) *Server {
 		TLSConfig:         parts.TLS,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams,
-			MaxReadFrameSize:     16 << 10, // memory is taken for a frame as soon as its length is announced
-			// What a sender may have on its way that no handler has read yet. The handler reserves only what it reads.
+			MaxReadFrameSize:     16 << 10, // net/http allocates a frame as soon as its length is announced
+			// The bytes of bodies that no handler has read yet, which no reservation counts.
 			MaxReceiveBufferPerConnection: 1 << 20,
 			MaxReceiveBufferPerStream:     256 << 10,
 			SendPingTimeout:               settings.IdleTimeout,
@@ -232,18 +222,18 @@ func (s *Server) ServeAdmin(listener net.Listener) error {
 }
 
 // CloseAdmin ends ServeAdmin, and its connections.
-func (s *Server) CloseAdmin() { _ = s.admin.Close() } // its errors are those of closing connections
+func (s *Server) CloseAdmin() { _ = s.admin.Close() } // its errors are of closing connections
 
 // Leave turns /readyz to 503, while batches are still taken.
 func (s *Server) Leave() { s.advance(phaseLeaving) }
 
-// Authenticate sets the Authenticator for all later requests, on open connections as well. nil lets everybody in.
+// Authenticate sets the Authenticator for all later requests, on open connections as well. nil accepts every request.
 func (s *Server) Authenticate(a *auth.Authenticator) { s.handler.authenticator.Store(a) }
 
 // TouchLocks takes and releases each lock of the server that every request takes. It blocks while one of them is held.
 func (s *Server) TouchLocks() {
 	s.serving.count()
-	s.requests.Used()
+	s.handler.requests.Used()
 }
 
 // phases are the names of the phases, in their order.
@@ -252,8 +242,8 @@ var phases = [...]string{phaseStarting: "starting", phaseServing: "serving", pha
 // Phase is where the server stands between start and end. It may be called from any goroutine.
 func (s *Server) Phase() string { return phases[s.phase.Load()] }
 
-// RequestsLimit is how many requests with few headers may be served at once; those with more of them weigh more.
-func (s *Server) RequestsLimit() int { return int(s.requests.Limit() / requestWeight(nil)) }
+// RequestsLimit is how many requests with few headers may be served at once. More headers weigh more.
+func (s *Server) RequestsLimit() int { return int(s.handler.requests.Limit() / requestWeight(nil)) }
 
 func (s *Server) at(p phase) bool { return phase(s.phase.Load()) >= p }
 

@@ -129,7 +129,7 @@ func TestAFailingListenerIsAnErrorOfServe(t *testing.T) {
 	require.ErrorIs(t, within(t, served), net.ErrClosed)
 }
 
-// net/http writes a 200 for a handler that returns without writing. None of these can get that far.
+// net/http writes a 200 for a handler that returns without writing. rtbeat's handlers always write.
 func TestNoBrokenHandlerIsA200(t *testing.T) {
 	for name, serve := range map[string]serveFunc{
 		"says nothing":  func(http.ResponseWriter, *http.Request) result { return result{} },

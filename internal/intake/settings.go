@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
@@ -64,11 +65,8 @@ func DefaultSettings() Settings {
 	}
 }
 
-// The bounds of the limits. Logstash's JSON parser bounds depth and keys. It reads 1,000 levels, of which ten are left to the
-// event and the processors, and keys of 50,000 bytes. More messages than mostMessages are beyond the memory of a process.
+// The bounds of the limits. The decoder has more. More messages than mostMessages are beyond the memory of a process.
 const (
-	mostDepth    = 990
-	mostKeyBytes = 50_000
 	mostMessages = 1 << 24
 	leastHeader  = 1 << 10
 	mostHeader   = 1 << 20
@@ -76,8 +74,8 @@ const (
 
 // Check applies the rules of the settings.
 func (s *Settings) Check() error {
-	if s.MaxKey < 1 || s.MaxKey > mostKeyBytes {
-		return fmt.Errorf("rtbeat.max_key_bytes is %d; it must be between 1 and %d, which is the longest key that Logstash reads", s.MaxKey, mostKeyBytes)
+	if s.MaxKey < 1 || s.MaxKey > batch.HighestMaxKeyBytes {
+		return fmt.Errorf("rtbeat.max_key_bytes is %d; it must be between 1 and %d, which is the longest key that Logstash reads", s.MaxKey, batch.HighestMaxKeyBytes)
 	}
 	if s.MaxHeader < leastHeader || s.MaxHeader > mostHeader {
 		return fmt.Errorf("rtbeat.max_header_bytes is %d; it must be between 1KiB, which ordinary requests need, and 1MiB", s.MaxHeader)
@@ -88,7 +86,7 @@ func (s *Settings) Check() error {
 		setting.CheckDuration("rtbeat.idle_timeout", s.IdleTimeout, 1),
 		setting.CheckSize("rtbeat.max_body_bytes", s.MaxBody),
 		setting.CheckNumber("rtbeat.max_messages", s.MaxMessages, 1, mostMessages),
-		setting.CheckNumber("rtbeat.max_depth", s.MaxDepth, 1, mostDepth),
+		setting.CheckNumber("rtbeat.max_depth", s.MaxDepth, 1, batch.HighestMaxDepth),
 	} {
 		if err != nil {
 			return err

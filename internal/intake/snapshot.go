@@ -3,6 +3,7 @@ package intake
 import (
 	"strconv"
 
+	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
@@ -33,7 +34,7 @@ func (s *Server) Counts() Counts {
 			counts.Failures = append(counts.Failures, Failure{"answer", strconv.Itoa(o.status), o.reason, metrics.Value(answered)})
 		}
 	}
-	for _, reason := range authReasons() {
+	for _, reason := range auth.Details() {
 		counts.Failures = append(counts.Failures, Failure{"auth", "", reason, metrics.Value(c.authFailures[reason])})
 	}
 	for _, reason := range handshakeReasons {

@@ -16,7 +16,7 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// fakeStore is a store whose disk does what the test says.
+// fakeStore is a store with the results of the test.
 type fakeStore struct {
 	err     error
 	known   int
@@ -43,7 +43,7 @@ func (q *fakeStore) Store(ctx context.Context, r diskqueue.Record, _ []batch.Mes
 
 func (q *fakeStore) Trouble() (time.Duration, error) { return 2 * time.Second, q.err }
 
-func TestABatchIsStoredAsItCame(t *testing.T) {
+func TestABatchIsStoredUnchanged(t *testing.T) {
 	q := &fakeStore{known: 1}
 	r := newRig(t, func(l *limits) { l.Store, l.Ack, l.Dedupe, l.IncludeHeaders = q, Persisted, true, []string{"x-tenant"} })
 	body := "{\"uuid\":\"a\",\"n\":1.50}\n{\"n\":2}\n"
@@ -67,7 +67,7 @@ func TestABatchIsStoredAsItCame(t *testing.T) {
 	require.Equal(t, []batch.Key{key, {}}, q.keys[0])
 }
 
-func TestWithoutDedupeTheQueueIsToldNoKeys(t *testing.T) {
+func TestWithoutDedupeTheQueueGetsNoKeys(t *testing.T) {
 	q := &fakeStore{}
 	r := newRig(t, func(l *limits) { l.Store, l.Ack = q, Persisted })
 	r.do(r.request(`[{"uuid":"a"}]`)).requireAnswer(delivered)
@@ -88,7 +88,7 @@ func TestAMalformedBatchIsNotStored(t *testing.T) {
 	require.Empty(t, q.records)
 }
 
-// The 200 comes with the commit, and a disk that takes too long is a 504.
+// The 200 follows the commit. A disk that is slower than the timeout is a 504.
 func TestTheAnswerWaitsForTheDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &fakeStore{release: make(chan struct{})}

@@ -18,25 +18,22 @@ const (
 	flagsStart, traceparentLen = 53, 53 + 2
 )
 
-// traceOf is the trace of a request, by its traceparent. It is empty without one, with several, and with one that breaks the
-// specification. An unknown version is read as far as it is like version 00, as the specification asks. For version 00 the ids
-// are parts of the header, without an allocation. Out of a longer header they are copied: they live as long as the batch is in
-// flight, and the rest of the header is not reserved for that long.
-func traceOf(lines []string) inflight.Trace {
-	if len(lines) != 1 {
+// traceOf is the trace of a request, by its traceparent. It is empty without a traceparent, with several, and with one that breaks
+// the specification. The specification asks to read an unknown version like version 00, and to ignore the rest of the header.
+//
+// The ids of version 00 are parts of the header, without an allocation. Ids in a longer header are copied: they live as long as
+// the batch is in flight, and the rest of the header is not reserved for that long.
+func traceOf(values []string) inflight.Trace {
+	if len(values) != 1 {
 		return inflight.Trace{}
 	}
-	h := lines[0]
+	h := values[0]
 	if len(h) < traceparentLen || h[traceIDStart-1] != '-' || h[traceIDEnd] != '-' || h[spanIDEnd] != '-' {
 		return inflight.Trace{}
 	}
 	version, traceID, spanID := h[:traceIDStart-1], h[traceIDStart:traceIDEnd], h[spanIDStart:spanIDEnd]
-	switch {
-	case !lowerHex(version), version == "ff", !lowerHex(h[flagsStart:traceparentLen]):
-		return inflight.Trace{}
-	case len(h) > traceparentLen && (version == "00" || h[traceparentLen] != '-'):
-		return inflight.Trace{}
-	case !identifies(traceID), !identifies(spanID):
+	if !lowerHex(version) || version == "ff" || !lowerHex(h[flagsStart:traceparentLen]) || !identifies(traceID) || !identifies(spanID) ||
+		len(h) > traceparentLen && (version == "00" || h[traceparentLen] != '-') {
 		return inflight.Trace{}
 	}
 	if len(h) > traceparentLen {
@@ -54,23 +51,6 @@ func appendTrace(fields []any, req *http.Request) []any {
 }
 
 // identifies tells whether text is an id: hexadecimal, and not zero.
-func identifies(text string) bool {
-	if !lowerHex(text) {
-		return false
-	}
-	for i := range len(text) {
-		if text[i] != '0' {
-			return true
-		}
-	}
-	return false
-}
+func identifies(text string) bool { return lowerHex(text) && strings.Trim(text, "0") != "" }
 
-func lowerHex(text string) bool {
-	for i := range len(text) {
-		if c := text[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
+func lowerHex(text string) bool { return strings.Trim(text, "0123456789abcdef") == "" }

@@ -21,7 +21,7 @@ const (
 
 var whole = inflight.Trace{ID: aTrace, SpanID: aSpan}
 
-func TestATraceparentIsTakenOrLeft(t *testing.T) {
+func TestTraceparents(t *testing.T) {
 	for name, tt := range map[string]struct {
 		lines []string
 		want  inflight.Trace
@@ -66,7 +66,7 @@ func TestATraceparentIsTakenOrLeft(t *testing.T) {
 	}
 }
 
-// A batch that was answered 504 stays in flight for as long as the output likes, and its request no longer counts then.
+// A batch that was answered 504 stays in flight until the ack, when its request no longer counts.
 func TestATraceKeepsNothingElseOfItsHeader(t *testing.T) {
 	line := "cc-" + aTrace + "-" + aSpan + "-01-" + strings.Repeat("x", 8000)
 	trace := traceOf([]string{line})
@@ -75,7 +75,7 @@ func TestATraceKeepsNothingElseOfItsHeader(t *testing.T) {
 	require.NotSame(t, unsafe.StringData(line[spanIDStart:]), unsafe.StringData(trace.SpanID))
 }
 
-// Whatever a sender writes: either nothing, or two ids that can stand in a log.
+// The result is empty, or two ids that are safe in a log.
 func FuzzTraceparent(f *testing.F) {
 	for _, seed := range []string{aTraceparent, "cc-" + aTrace + "-" + aSpan + "-01-more", "00-" + strings.Repeat("0", 32) + "-" + aSpan + "-01", ""} {
 		f.Add(seed)
@@ -101,7 +101,7 @@ func FuzzTraceparent(f *testing.F) {
 	})
 }
 
-func TestATraceparentCostsNoMemory(t *testing.T) {
+func TestATraceparentDoesNotAllocate(t *testing.T) {
 	none, one := http.Header{}, http.Header{"Traceparent": {aTraceparent}}
 	require.Zero(t, testing.AllocsPerRun(100, func() { traceOf(none["Traceparent"]) }))
 	require.Zero(t, testing.AllocsPerRun(100, func() { traceOf(one["Traceparent"]) }))
@@ -146,7 +146,7 @@ func TestATraceGoesIntoTheBatchAndTheLog(t *testing.T) {
 	})
 }
 
-// What a trace takes in each event counts, and a batch without one weighs what it did.
+// The trace in each event counts. A batch without a trace does not weigh more.
 func TestATraceWeighs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

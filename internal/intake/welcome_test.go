@@ -36,8 +36,8 @@ func with(settings auth.Settings) func(*limits) {
 	}
 }
 
-// A stranger's body is not read, and a stranger is told nothing of what else would be wrong.
-func TestStrangersAreRefusedUnread(t *testing.T) {
+// Without right credentials, the body is not read, and the answer names no other problem.
+func TestWrongCredentialsAreRefusedBeforeTheBodyIsRead(t *testing.T) {
 	r := newRig(t, with(tokens("another")))
 	body := strings.NewReader(messages(1))
 	req := r.chunked(body)
@@ -51,7 +51,7 @@ func TestStrangersAreRefusedUnread(t *testing.T) {
 	r.requireUntouched()
 }
 
-// What is signed is what comes over the wire; what is not signed rightly is not even decompressed.
+// The signature covers the bytes on the wire. A body with a wrong signature is not decompressed.
 func TestASignatureIsOverTheWire(t *testing.T) {
 	const key = "a key to sign with"
 	signed := auth.DefaultSettings()
@@ -76,12 +76,12 @@ func TestASignatureIsOverTheWire(t *testing.T) {
 	post("no gzip", sign("no gzip")).requireAnswer(corruptEncoding)
 }
 
-// lostConnections stands for a bound that has closed the connection meanwhile.
+// lostConnections is a bound that has closed the connection already.
 type lostConnections struct{ anyConnections }
 
 func (lostConnections) Complete(context.Context) (done func(), ok bool) { return func() {}, false }
 
-func TestNothingComesOfARequestWhoseConnectionIsLost(t *testing.T) {
+func TestARequestOnAClosedConnectionIsNotPublished(t *testing.T) {
 	r := newRig(t, func(l *limits) { l.Connections = lostConnections{} })
 	c := r.do(r.request(messages(1)))
 	require.Equal(t, http.ErrAbortHandler, c.panicked)
@@ -89,7 +89,7 @@ func TestNothingComesOfARequestWhoseConnectionIsLost(t *testing.T) {
 	r.requireAnswers("499 client_gone")
 }
 
-// countedConnections counts what Complete has let through and not seen the end of.
+// countedConnections counts the requests between Complete and done.
 type countedConnections struct {
 	anyConnections
 	complete *int
@@ -117,7 +117,7 @@ func TestAConnectionIsHeldFromTheBodyToTheAnswer(t *testing.T) {
 	})
 }
 
-func TestEventsSayWhereTheyComeFrom(t *testing.T) {
+func TestEventsHaveTheirOrigin(t *testing.T) {
 	trusted, err := clientip.ParseTrusted([]string{"192.0.2.1"})
 	require.NoError(t, err)
 	r := newRig(t, func(l *limits) {
@@ -145,7 +145,7 @@ func TestEventsSayWhereTheyComeFrom(t *testing.T) {
 	c.requireAnswer(delivered)
 }
 
-func TestOverAUnixSocketNobodyHasAnAddress(t *testing.T) {
+func TestARequestOverAUnixSocketHasNoAddress(t *testing.T) {
 	r := newRig(t)
 	req := r.request(messages(1))
 	req.RemoteAddr = "@"
@@ -179,7 +179,7 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// With a listener of their own, health and metrics are there, and nowhere else.
+// With an admin listener, health and metrics are only there.
 func TestAdminRoutes(t *testing.T) {
 	for separate, want := range map[bool][2]int{false: {http.StatusOK, http.StatusNotFound}, true: {http.StatusNotFound, http.StatusOK}} {
 		r := newRig(t, func(l *limits) { l.Admin = separate })
@@ -209,7 +209,7 @@ func TestAdminRoutes(t *testing.T) {
 	}
 }
 
-// A handshake that fails is worth a warning, and a thousand of them in a second no more than one.
+// A failed handshake is a warning, at most one each second.
 func TestFailedHandshakesAreLoggedOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
