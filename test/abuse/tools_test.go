@@ -3,22 +3,14 @@
 package abuse
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/stretchr/testify/require"
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // slow runs slowhttptest in one of its modes.
@@ -68,23 +60,10 @@ func summary(out string) string {
 	return strings.Join(lines, "; ")
 }
 
-// certificate makes a certificate for the local address and its key, as files.
-func certificate(t *testing.T) (cert, key string) {
+// certificate writes a certificate for the local address and its key.
+func certificate(t *testing.T) (certFile, keyFile string) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	require.NoError(t, err)
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	write := func(name, kind string, bytes []byte) string {
-		path := filepath.Join(t.TempDir(), name)
-		require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600))
-		return path
-	}
-	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", pkcs8)
+	cert, key := harness.InPEM(t, harness.NewAuthority(t).Issue(t, harness.CertificateFor("rtbeat")))
+	dir := t.TempDir()
+	return harness.WriteRecipe(t, dir, "cert.pem", cert), harness.WriteRecipe(t, dir, "key.pem", key)
 }

@@ -68,10 +68,10 @@ func startCanary(t *testing.T, ssl bool) *canaryRig {
 	}
 	config := &tls.Config{ServerName: "server", NextProtos: []string{"http/1.1"}}
 	if ssl {
-		ca := newAuthority(t)
-		certificate, key := inPEM(t, ca.issue(t, certificateFor("server")))
+		ca := harness.NewAuthority(t)
+		certificate, key := harness.InPEM(t, ca.Issue(t, harness.CertificateFor("server")))
 		rtbeat["ssl"] = map[string]any{"certificate": certificate, "key": key}
-		config.RootCAs = ca.pool()
+		config.RootCAs = ca.Pool
 		c.secrets = append(c.secrets, strings.Split(key, "\n")[1])
 	}
 	settings := harness.Settings{

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"crypto/tls"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -116,9 +115,9 @@ func TestIntakeWithCredentials(t *testing.T) {
 
 func TestIntakeOverTLS(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
-	certificate, key := inPEM(t, ca.issue(t, certificateFor("server")))
-	root, _ := inPEM(t, tls.Certificate{Certificate: [][]byte{ca.certificate.Raw}, PrivateKey: ca.key})
+	ca := harness.NewAuthority(t)
+	certificate, key := harness.InPEM(t, ca.Issue(t, harness.CertificateFor("server")))
+	root := ca.PEM
 	ssl := map[string]any{"certificate": certificate, "key": key, "certificate_authorities": []string{root}, "client_authentication": "required"}
 	settings := map[string]any{"ssl": ssl, "auth": map[string]any{"certificate": map[string]any{"names": []string{"sender"}}}}
 	r := startIntake(t, settings)
@@ -127,15 +126,15 @@ func TestIntakeOverTLS(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
-	client := func(authority *authority, name string) []string {
-		certificate, key := inPEM(t, authority.issue(t, certificateFor(name)))
+	client := func(authority *harness.Authority, name string) []string {
+		certificate, key := harness.InPEM(t, authority.Issue(t, harness.CertificateFor(name)))
 		return []string{"--certificate", file(name+".pem", certificate), "--key", file(name+".key", key)}
 	}
 	at := "https://" + r.beat.Addr + "/in"
 	requireOK(t, r.ask(t, settings, client(ca, "sender")...), "intake: "+at+"...\n  dial up... OK\n  TLS... OK\n  talk to intake... OK\n")
 
 	requireTold(t, r.ask(t, settings), "talk to intake... ERROR", "--certificate and --key")
-	requireTold(t, r.ask(t, settings, client(newAuthority(t), "sender")...), "does not take this client certificate", "rtbeat.ssl.certificate_authorities")
+	requireTold(t, r.ask(t, settings, client(harness.NewAuthority(t), "sender")...), "does not take this client certificate", "rtbeat.ssl.certificate_authorities")
 	requireTold(t, r.ask(t, settings, client(ca, "other")...), "403 forbidden", "another client certificate")
 	requireTold(t, r.ask(t, settings, "--certificate", "nowhere.pem", "--key", "nowhere.key"), "--certificate and --key")
 
@@ -151,11 +150,11 @@ func TestIntakeOverTLS(t *testing.T) {
 // The certificate has the senders' name. The listener's address may differ from it.
 func TestIntakeOverTLSByAnotherName(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
-	named := certificateFor("logs.example.com")
+	ca := harness.NewAuthority(t)
+	named := harness.CertificateFor("logs.example.com")
 	named.IPAddresses = nil
-	certificate, key := inPEM(t, ca.issue(t, named))
-	root, _ := inPEM(t, tls.Certificate{Certificate: [][]byte{ca.certificate.Raw}, PrivateKey: ca.key})
+	certificate, key := harness.InPEM(t, ca.Issue(t, named))
+	root := ca.PEM
 	settings := map[string]any{"ssl": map[string]any{"certificate": certificate, "key": key, "certificate_authorities": []string{root}, "client_authentication": "none"}}
 	r := startIntake(t, settings)
 	requireOK(t, r.ask(t, settings), "intake: https://"+r.beat.Addr+"/in...\n  dial up... OK\n"+

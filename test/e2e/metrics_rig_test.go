@@ -24,15 +24,15 @@ type counted struct {
 	t    *testing.T
 	beat *harness.Beat
 	sink *lumbersink.Sink
-	ca   *authority
+	ca   *harness.Authority
 	http *http.Client
 	last map[string]float64
 }
 
 func startCounted(t *testing.T, rtbeat map[string]any, args ...string) *counted {
 	t.Helper()
-	c := &counted{t: t, ca: newAuthority(t), sink: harness.StartSink(t, lumbersink.Immediate())}
-	certificate, key := inPEM(t, c.ca.issue(t, certificateFor("server")))
+	c := &counted{t: t, ca: harness.NewAuthority(t), sink: harness.StartSink(t, lumbersink.Immediate())}
+	certificate, key := harness.InPEM(t, c.ca.Issue(t, harness.CertificateFor("server")))
 	settings := map[string]any{
 		"ssl":     map[string]any{"certificate": certificate, "key": key},
 		"auth":    map[string]any{"bearer": map[string]any{"tokens": []string{authToken}}},
@@ -49,7 +49,7 @@ func startCounted(t *testing.T, rtbeat map[string]any, args ...string) *counted 
 		}}}},
 	}
 	c.beat = harness.StartBeatArgs(t, home, append([]string{"-c", s.WriteConfig(t, home)}, args...)...)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.ca.pool(), ServerName: "server"}}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.ca.Pool, ServerName: "server"}}
 	t.Cleanup(transport.CloseIdleConnections)
 	c.http = &http.Client{Transport: transport, Timeout: 20 * time.Second}
 	c.last = c.beat.Metrics()

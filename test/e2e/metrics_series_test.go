@@ -165,13 +165,13 @@ func TestDurableModeShows(t *testing.T) {
 // The reasons for failed handshakes that need client certificates, and time, in crypto/tls's words.
 func TestHandshakesWithClientCertificates(t *testing.T) {
 	t.Parallel()
-	senders, strangers := newAuthority(t), newAuthority(t)
-	root, _ := inPEM(t, tls.Certificate{Certificate: [][]byte{senders.certificate.Raw}, PrivateKey: senders.key})
-	certificate, key := inPEM(t, senders.issue(t, certificateFor("server")))
+	senders, strangers := harness.NewAuthority(t), harness.NewAuthority(t)
+	root := senders.PEM
+	certificate, key := harness.InPEM(t, senders.Issue(t, harness.CertificateFor("server")))
 	c := startCounted(t, map[string]any{"read_timeout": 1, "ssl": map[string]any{
 		"certificate": certificate, "key": key, "certificate_authorities": []string{root}, "client_authentication": "required",
 	}})
-	expired := certificateFor("sender")
+	expired := harness.CertificateFor("sender")
 	expired.NotAfter = time.Now().Add(-time.Minute)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for name, try := range map[string]struct {
@@ -179,11 +179,11 @@ func TestHandshakesWithClientCertificates(t *testing.T) {
 			reason string
 		}{
 			"nobody":     {&tls.Certificate{}, "no_certificate"},
-			"a stranger": {new(strangers.issue(t, certificateFor("sender"))), "bad_certificate"},
-			"too late":   {new(senders.issue(t, expired)), "bad_certificate"},
+			"a stranger": {new(strangers.Issue(t, harness.CertificateFor("sender"))), "bad_certificate"},
+			"too late":   {new(senders.Issue(t, expired)), "bad_certificate"},
 		} {
 			conn := tls.Client(dialFrom(t, "", c.beat.Addr), &tls.Config{
-				RootCAs: senders.pool(), ServerName: "server", MinVersion: version, MaxVersion: version,
+				RootCAs: senders.Pool, ServerName: "server", MinVersion: version, MaxVersion: version,
 				GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return try.pair, nil },
 			})
 			_ = conn.SetDeadline(time.Now().Add(answerWithin))

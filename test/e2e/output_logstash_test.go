@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"crypto/tls"
-	"encoding/pem"
 	"io"
 	"net"
 	"net/http"
@@ -18,11 +17,11 @@ import (
 )
 
 // terminate is a TLS listener in front of a sink, as Logstash's beats input is. clients is the authority of client certificates.
-func terminate(t testing.TB, a, clients *authority, sink *lumbersink.Sink) (addr string) {
+func terminate(t testing.TB, a, clients *harness.Authority, sink *lumbersink.Sink) (addr string) {
 	t.Helper()
-	config := &tls.Config{Certificates: []tls.Certificate{a.issue(t, certificateFor("logstash"))}, MinVersion: tls.VersionTLS12}
+	config := &tls.Config{Certificates: []tls.Certificate{a.Issue(t, harness.CertificateFor("logstash"))}, MinVersion: tls.VersionTLS12}
 	if clients != nil {
-		config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, clients.pool()
+		config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, clients.Pool
 	}
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	require.NoError(t, err)
@@ -42,11 +41,6 @@ func terminate(t testing.TB, a, clients *authority, sink *lumbersink.Sink) (addr
 		connections.Wait()
 	})
 	return listener.Addr().String()
-}
-
-// trusted is the authority in the form of rtbeat's settings.
-func (a *authority) trusted() []string {
-	return []string{string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw}))}
 }
 
 // forward copies between a connection and another one to addr until either ends.
@@ -69,19 +63,19 @@ func forward(outer net.Conn, addr string) {
 // Over TLS a 200 means the same as without. An untrusted peer causes no 200.
 func TestOutputLogstashTLS(t *testing.T) {
 	t.Parallel()
-	ours, theirs := newAuthority(t), newAuthority(t)
-	cert, key := inPEM(t, ours.issue(t, certificateFor("rtbeat")))
-	strangeCert, strangeKey := inPEM(t, theirs.issue(t, certificateFor("rtbeat")))
+	ours, theirs := harness.NewAuthority(t), harness.NewAuthority(t)
+	cert, key := harness.InPEM(t, ours.Issue(t, harness.CertificateFor("rtbeat")))
+	strangeCert, strangeKey := harness.InPEM(t, theirs.Issue(t, harness.CertificateFor("rtbeat")))
 	for name, tt := range map[string]struct {
-		clients   *authority
+		clients   *harness.Authority
 		ssl       map[string]any
 		delivered bool
 	}{
-		"TLS":                            {ssl: map[string]any{"certificate_authorities": ours.trusted()}, delivered: true},
-		"mTLS":                           {clients: ours, ssl: map[string]any{"certificate_authorities": ours.trusted(), "certificate": cert, "key": key}, delivered: true},
-		"wrong CA":                       {ssl: map[string]any{"certificate_authorities": theirs.trusted()}},
-		"no client certificate":          {clients: ours, ssl: map[string]any{"certificate_authorities": ours.trusted()}},
-		"client certificate of another":  {clients: ours, ssl: map[string]any{"certificate_authorities": ours.trusted(), "certificate": strangeCert, "key": strangeKey}},
+		"TLS":                            {ssl: map[string]any{"certificate_authorities": []string{ours.PEM}}, delivered: true},
+		"mTLS":                           {clients: ours, ssl: map[string]any{"certificate_authorities": []string{ours.PEM}, "certificate": cert, "key": key}, delivered: true},
+		"wrong CA":                       {ssl: map[string]any{"certificate_authorities": []string{theirs.PEM}}},
+		"no client certificate":          {clients: ours, ssl: map[string]any{"certificate_authorities": []string{ours.PEM}}},
+		"client certificate of another":  {clients: ours, ssl: map[string]any{"certificate_authorities": []string{ours.PEM}, "certificate": strangeCert, "key": strangeKey}},
 		"no TLS where the other side is": {ssl: map[string]any{"enabled": false}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -354,22 +354,22 @@ func TestAHangupDuringTheStart(t *testing.T) {
 
 // pairFiles are a certificate and its key, in files.
 type pairFiles struct {
-	authority        *authority
+	authority        *harness.Authority
 	certificate, key string
 }
 
 func certificateFiles(t *testing.T, home string, serial int64) *pairFiles {
 	t.Helper()
-	f := &pairFiles{newAuthority(t), filepath.Join(home, "server.pem"), filepath.Join(home, "server.key")}
+	f := &pairFiles{harness.NewAuthority(t), filepath.Join(home, "server.pem"), filepath.Join(home, "server.key")}
 	f.write(t, serial)
 	return f
 }
 
 func (f *pairFiles) write(t *testing.T, serial int64) {
 	t.Helper()
-	template := certificateFor("server")
+	template := harness.CertificateFor("server")
 	template.SerialNumber = big.NewInt(serial)
-	certificate, key := inPEM(t, f.authority.issue(t, template))
+	certificate, key := harness.InPEM(t, f.authority.Issue(t, template))
 	require.NoError(t, os.WriteFile(f.certificate, []byte(certificate), 0o600))
 	require.NoError(t, os.WriteFile(f.key, []byte(key), 0o600))
 }

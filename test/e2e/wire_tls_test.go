@@ -12,23 +12,25 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // playTLS is a process with TLS, that accepts two certificate names, with health on another port.
 func playTLS(t *testing.T, g *rig) {
 	t.Helper()
-	ca, strangers := newAuthority(t), newAuthority(t)
-	certificate, key := inPEM(t, ca.issue(t, certificateFor("server")))
-	root, _ := inPEM(t, tls.Certificate{Certificate: [][]byte{ca.certificate.Raw}, PrivateKey: ca.key})
-	old := certificateFor("sender")
+	ca, strangers := harness.NewAuthority(t), harness.NewAuthority(t)
+	certificate, key := harness.InPEM(t, ca.Issue(t, harness.CertificateFor("server")))
+	root := ca.PEM
+	old := harness.CertificateFor("sender")
 	old.NotAfter = time.Now().Add(-time.Minute)
 	senders := map[string][]tls.Certificate{
-		"sender":   {ca.issue(t, certificateFor("sender"))},
-		"edge":     {ca.issue(t, certificateFor("a.edge.example"))},
-		"deep":     {ca.issue(t, certificateFor("a.b.edge.example"))},
-		"other":    {ca.issue(t, certificateFor("other"))},
-		"stranger": {strangers.issue(t, certificateFor("sender"))},
-		"old":      {ca.issue(t, old)},
+		"sender":   {ca.Issue(t, harness.CertificateFor("sender"))},
+		"edge":     {ca.Issue(t, harness.CertificateFor("a.edge.example"))},
+		"deep":     {ca.Issue(t, harness.CertificateFor("a.b.edge.example"))},
+		"other":    {ca.Issue(t, harness.CertificateFor("other"))},
+		"stranger": {strangers.Issue(t, harness.CertificateFor("sender"))},
+		"old":      {ca.Issue(t, old)},
 		"nobody":   nil,
 	}
 	g.connect = func(t testing.TB, how string) net.Conn {
@@ -38,7 +40,7 @@ func playTLS(t *testing.T, g *rig) {
 		if who == "plain" {
 			return conn
 		}
-		config := &tls.Config{RootCAs: ca.pool(), ServerName: "server", NextProtos: []string{"http/1.1"}}
+		config := &tls.Config{RootCAs: ca.Pool, ServerName: "server", NextProtos: []string{"http/1.1"}}
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			if len(senders[who]) == 0 {
 				return &tls.Certificate{}, nil

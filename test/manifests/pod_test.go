@@ -3,20 +3,13 @@
 package manifests
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"maps"
-	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -163,20 +156,10 @@ func effective(t testing.TB, s set, w workload) object {
 // writeCertificate writes tls.crt and tls.key to a folder.
 func writeCertificate(t testing.TB, folder string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"rtbeat"}, NotAfter: time.Now().Add(time.Hour)}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
+	certificate, key := harness.InPEM(t, harness.NewAuthority(t).Issue(t, harness.CertificateFor("rtbeat")))
 	require.NoError(t, os.MkdirAll(folder, 0o700))
-	for name, block := range map[string]*pem.Block{
-		"tls.crt": {Type: "CERTIFICATE", Bytes: certificate},
-		"tls.key": {Type: "PRIVATE KEY", Bytes: private},
-	} {
-		require.NoError(t, os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(block), 0o600))
-	}
+	harness.WriteRecipe(t, folder, "tls.crt", certificate)
+	harness.WriteRecipe(t, folder, "tls.key", key)
 }
 
 // selects says whether a selector's labels are among the pods' labels.

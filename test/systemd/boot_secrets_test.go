@@ -4,12 +4,7 @@ package systemd
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"math/big"
 	"net"
 	"net/http"
@@ -18,7 +13,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -121,21 +115,14 @@ func (m *machine) tlsFrom(key string) {
 	m.write(config, m.run("cat", config)+"\nrtbeat.ssl.certificate: /etc/rtbeat/server.pem\nrtbeat.ssl.key: "+key+"\n")
 }
 
-// certificate writes a self-signed certificate with that number for the intake, and its key.
+// certificate writes a certificate with that number for the intake, and its key.
 func (m *machine) certificate(serial int64) {
 	m.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(m.t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(m.t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(m.t, err)
-	m.secret("/etc/rtbeat/server.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})))
-	m.secret("/etc/rtbeat/server.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+	template := harness.CertificateFor("rtbeat")
+	template.SerialNumber = big.NewInt(serial)
+	cert, key := harness.InPEM(m.t, harness.NewAuthority(m.t).Issue(m.t, template))
+	m.secret("/etc/rtbeat/server.pem", cert)
+	m.secret("/etc/rtbeat/server.key", key)
 }
 
 // postWith posts a message with a token over TLS, and returns the number of the server's certificate.
