@@ -134,7 +134,7 @@ func TestIntakeOverTLS(t *testing.T) {
 	requireOK(t, r.ask(t, settings, client(ca, "sender")...), "intake: "+at+"...\n  dial up... OK\n  TLS... OK\n  talk to intake... OK\n")
 
 	requireTold(t, r.ask(t, settings), "talk to intake... ERROR", "--certificate and --key")
-	requireTold(t, r.ask(t, settings, client(harness.NewAuthority(t), "sender")...), "does not take this client certificate", "rtbeat.ssl.certificate_authorities")
+	requireTold(t, r.ask(t, settings, client(harness.NewAuthority(t), "sender")...), "refuses this client certificate", "rtbeat.ssl.certificate_authorities")
 	requireTold(t, r.ask(t, settings, client(ca, "other")...), "403 forbidden", "another client certificate")
 	requireTold(t, r.ask(t, settings, "--certificate", "nowhere.pem", "--key", "nowhere.key"), "--certificate and --key")
 
