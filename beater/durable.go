@@ -26,7 +26,7 @@ func openQueue(c config.Config, log *logp.Logger) (*diskqueue.Queue, error) {
 		}
 		return nil, nil
 	}
-	log.Infof("durable mode: reading the queue on disk in %s before serving", s.Path)
+	log.Infof("durable mode: a 200 means that the batch is on the disk; reading the queue in %s before serving", s.Path)
 	queue, err := diskqueue.Open(s)
 	if damage, ok := errors.AsType[*diskqueue.DamagedError](err); ok {
 		return nil, fmt.Errorf("%w. Save the readable batches with \"rtbeat queue export\", move %s away, start rtbeat, and post the saved batches (docs/durable.md)", damage, s.Path)

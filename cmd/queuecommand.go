@@ -130,7 +130,7 @@ a few delivered ones may be among them. The exit code is then 1, at the end.`,
 				return fmt.Errorf("exporting, %d batches printed: %w", e.batches, err)
 			}
 			_, _ = fmt.Fprintf(e.say, "%d batches with %d messages exported from %s\n", e.batches, e.messages, dir)
-			return errors.Join(damage(files, "; what can be read was printed, some batches may be missing"), e.failed)
+			return errors.Join(damage(files, "; the readable batches were printed, and some may be missing"), e.failed)
 		},
 	}
 }

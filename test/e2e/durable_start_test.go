@@ -94,7 +94,7 @@ func TestDurableRefusesADamagedQueue(t *testing.T) {
 	require.NoError(t, os.WriteFile(files[0], damaged, 0o600))
 	log := refuseToStart(t, s)
 	require.Contains(t, log, files[0]+" is damaged: ")
-	require.Contains(t, log, fmt.Sprintf(`Save what can be read with \"rtbeat queue export\", move %s away`, dir))
+	require.Contains(t, log, fmt.Sprintf(`Save the readable batches with \"rtbeat queue export\", move %s away`, dir))
 	found, err := os.ReadFile(files[0])
 	require.NoError(t, err)
 	require.Equal(t, damaged, found, "the file is unchanged")

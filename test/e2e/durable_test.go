@@ -121,7 +121,7 @@ func TestDurableDeliversInOrderAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	addr := harness.DeadAddress(t)
 	b := harness.StartBeat(t, durably(t, harness.Settings{Sink: addr}))
-	_, ok := b.Log.Find("durable mode: a 200 says")
+	_, ok := b.Log.Find("durable mode: a 200 means that the batch is on the disk")
 	require.True(t, ok, "no line about the meaning of a 200")
 	l := durableLedger(t)
 	persist(t, l, b.Addr, "outage", 200)

@@ -71,10 +71,10 @@ func TestIntakePlain(t *testing.T) {
 	require.Zero(t, r.sink.Received(), "nothing is published")
 
 	requireTold(t, r.ask(t, map[string]any{}), `rtbeat.port is 0`, "--url")
-	requireTold(t, r.ask(t, settings, "--url", "http://"+harness.DeadAddress(t)), "dial up... ERROR", "connection refused", "is rtbeat running")
+	requireTold(t, r.ask(t, settings, "--url", "http://"+harness.DeadAddress(t)), "dial up... ERROR", "connection refused", "check that rtbeat runs")
 	requireTold(t, r.ask(t, settings, "--url", "https://"+r.beat.Addr), "TLS... ERROR", "speaks no TLS")
 	requireTold(t, r.ask(t, settings, "--url", "http://"+r.beat.Addr+"/other"), "talk to intake... ERROR", "404 not_found", "rtbeat.admin.port")
-	requireTold(t, r.ask(t, settings, "--url", "http://user:hidden@"+r.beat.Addr), "Credentials come from the configuration")
+	requireTold(t, r.ask(t, settings, "--url", "http://user:hidden@"+r.beat.Addr), "credentials come from the configuration")
 	requireTold(t, r.ask(t, settings, "--timeout", "0s"), "--timeout must be positive")
 
 	other := httptest.NewServer(http.NotFoundHandler())
@@ -107,7 +107,7 @@ func TestIntakeWithCredentials(t *testing.T) {
 		"hmac":   {"keys": []string{"old-key"}, "timestamp_header": "X-Timestamp"},
 	} {
 		told := r.ask(t, with(map[string]any{scheme: wrong}))
-		requireTold(t, told, "talk to intake with rtbeat.auth."+scheme+"... ERROR 401 unauthorized", "does not take rtbeat.auth."+scheme, "restarted")
+		requireTold(t, told, "talk to intake with rtbeat.auth."+scheme+"... ERROR 401 unauthorized", "refuses rtbeat.auth."+scheme, "restart")
 		require.NotContains(t, told.Stdout+told.Stderr, "old-")
 	}
 	requireTold(t, r.ask(t, map[string]any{"port": settings["port"]}), "401 unauthorized", "The configuration has no credentials")
@@ -200,5 +200,5 @@ func TestIntakeThatIsNotReady(t *testing.T) {
 	harness.RecoverSink(r.sink)
 	require.Equal(t, 200, l.read(t, "POST").code)
 	r.beat.Stop()
-	requireTold(t, r.ask(t, settings), "dial up... ERROR", "is rtbeat running")
+	requireTold(t, r.ask(t, settings), "dial up... ERROR", "check that rtbeat runs")
 }

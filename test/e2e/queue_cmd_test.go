@@ -223,7 +223,7 @@ func TestQueueExportOfADamagedQueue(t *testing.T) {
 		result := r.run(t, "export")
 		require.NotZero(t, result.Code, name)
 		require.Contains(t, result.Stderr, path+" is damaged: ", name)
-		require.Contains(t, result.Stderr, "what can be read was printed, some batches may be missing", name)
+		require.Contains(t, result.Stderr, "the readable batches were printed, and some may be missing", name)
 		for line := range strings.Lines(result.Stdout) {
 			require.Contains(t, intact, line, name)
 		}
@@ -235,6 +235,6 @@ func TestQueueExportOfADamagedQueue(t *testing.T) {
 		require.Contains(t, result.Stderr, path+" is damaged: ", name)
 		result = harness.Command(t, r.settings.Home, "", "-e", "-c", r.config)
 		require.NotZero(t, result.Code, name)
-		require.Contains(t, result.Stderr, "Save what can be read with", name)
+		require.Contains(t, result.Stderr, "Save the readable batches with", name)
 	}
 }

@@ -146,7 +146,7 @@ func TestAReloadChangesTokens(t *testing.T) {
 	settings.WriteConfig(t, home)
 	r.hangUp()
 	codes(map[string]int{"old": 401, "both": 401, "new": 401, "last": 200})
-	told, found := r.Log.Find("reloaded, but other settings have changed as well")
+	told, found := r.Log.Find("reloaded, but other settings have changed")
 	require.True(t, found)
 	require.Equal(t, "rtbeat.timeout, rtbeat.max_messages", told.Fields["settings"])
 
@@ -291,7 +291,7 @@ func TestAReloadDoesNotLetEverybodyIn(t *testing.T) {
 	require.InDelta(t, 2, r.Metric(`rtbeat_reloads_total{result="failed"}`), 0)
 	failed, found := r.Log.Find("reloading failed")
 	require.True(t, found)
-	require.Contains(t, failed.Fields["error.message"], "rtbeat.auth is in force and not in the configuration any more")
+	require.Contains(t, failed.Fields["error.message"], "rtbeat.auth is in force, and the configuration has none")
 	code, _ := k.post("third", "[]")
 	require.Equal(t, http.StatusUnauthorized, code)
 	code, _ = k.post("second", "[]")
