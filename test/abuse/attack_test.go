@@ -5,9 +5,7 @@ package abuse
 import (
 	"bytes"
 	"maps"
-	"net"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -54,22 +52,19 @@ type attack struct {
 // running is rtbeat under attack.
 type running struct {
 	*harness.Beat
-	box        *box
-	pid        int
-	admin, url string
-	sink       *lumbersink.Sink
+	cgroup string
+	url    string
+	sink   *lumbersink.Sink
 }
 
 func start(t *testing.T, a attack) *running {
 	t.Helper()
-	r := &running{box: newBox(t)}
+	r := &running{cgroup: newCgroup(t)}
 	sink, err := lumbersink.Listen("127.0.0.1:0", lumbersink.WithKeep(10_000_000))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = sink.Close() })
 	r.sink = sink
-	r.admin = harness.DeadAddress(t)
-	_, port, err := net.SplitHostPort(r.admin)
-	require.NoError(t, err)
+	_, port := harness.FreeAddress(t)
 	settings := map[string]any{"admin": map[string]any{"host": "127.0.0.1", "port": port}}
 	scheme := "http://"
 	if a.tls {
@@ -78,12 +73,10 @@ func start(t *testing.T, a attack) *running {
 		scheme = "https://"
 	}
 	maps.Copy(settings, a.settings)
-	r.Beat = harness.StartBeat(t, harness.Settings{Rtbeat: settings, Sink: sink.Addr()})
+	all := harness.Settings{Rtbeat: settings, Sink: sink.Addr()}
+	confine(r.cgroup, &all)
+	r.Beat = harness.StartBeat(t, all)
 	r.url = scheme + r.Addr + "/in"
-	text, err := os.ReadFile(r.box.pid)
-	require.NoError(t, err)
-	r.pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
-	require.NoError(t, err)
 	return r
 }
 
@@ -114,7 +107,7 @@ func run(t *testing.T, a attack) {
 	}
 	row.recovered = recovers(r, before, calm)
 	good.stop()
-	row.peak, row.killed = r.figures().peak, r.box.killed(t)
+	row.peak, row.killed = r.figures().peak, killed(t, r.cgroup)
 	report.add(row)
 	t.Log(row.String())
 
@@ -168,7 +161,7 @@ func strike(t *testing.T, a attack, r *running) string {
 type state struct{ goroutines, inFlight float64 }
 
 func counts(r *running) state {
-	m, err := r.metrics()
+	m, err := r.Get("/metrics").Samples() // on the admin listener, which is not attacked
 	if err != nil {
 		return state{goroutines: -1}
 	}

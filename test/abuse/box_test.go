@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 const (
@@ -19,34 +21,17 @@ const (
 	memoryBound = 512 << 20
 	// beatCore and restCore keep the attackers' CPU time out of rtbeat's figures.
 	beatCore, restCore = "0", "1"
-	binaryEnv          = "RTBEAT_BINARY"
 	cgroupV1           = "/sys/fs/cgroup/memory"
 )
 
-// box is the environment of rtbeat: a core, and a memory limit.
-type box struct {
-	cgroup string // empty if none can be made
-	pid    string // the file with the process's id
-}
-
-// newBox replaces the binary by a script. The script execs the binary, so that the process stays the harness's.
-func newBox(t *testing.T) *box {
-	t.Helper()
-	binary := os.Getenv(binaryEnv)
-	dir := t.TempDir()
-	b := &box{cgroup: newCgroup(t), pid: filepath.Join(dir, "pid")}
-	var script strings.Builder
-	fmt.Fprintf(&script, "#!/bin/sh\necho $$ > %s\n", b.pid)
-	if b.cgroup != "" {
-		fmt.Fprintf(&script, "echo $$ > %s/cgroup.procs\n", b.cgroup)
-	} else {
-		fmt.Fprintf(&script, "export GOMEMLIMIT=%d\n", memoryBound/10*9)
+// confine runs rtbeat on its core, with the memory limit.
+func confine(cgroup string, s *harness.Settings) {
+	s.Under = []string{"taskset", "-c", beatCore}
+	if cgroup == "" {
+		s.Env = []string{fmt.Sprint("GOMEMLIMIT=", memoryBound/10*9)}
+		return
 	}
-	fmt.Fprintf(&script, "exec taskset -c %s %s \"$@\"\n", beatCore, binary)
-	path := filepath.Join(dir, "rtbeat")
-	require.NoError(t, os.WriteFile(path, []byte(script.String()), 0o700))
-	t.Setenv(binaryEnv, path)
-	return b
+	s.Under = append([]string{"sh", "-c", "echo $$ >" + cgroup + `/cgroup.procs; exec "$0" "$@"`}, s.Under...)
 }
 
 // newCgroup makes a group with the limit. It returns "" if that is not allowed; then only the peak is checked.
@@ -63,12 +48,12 @@ func newCgroup(t *testing.T) string {
 }
 
 // killed says whether the kernel killed the process at the memory limit.
-func (b *box) killed(t *testing.T) bool {
+func killed(t *testing.T, cgroup string) bool {
 	t.Helper()
-	if b.cgroup == "" {
+	if cgroup == "" {
 		return false
 	}
-	text, err := os.ReadFile(filepath.Join(b.cgroup, "memory.oom_control"))
+	text, err := os.ReadFile(filepath.Join(cgroup, "memory.oom_control"))
 	require.NoError(t, err)
 	return !strings.Contains(string(text)+"\n", "oom_kill 0\n")
 }

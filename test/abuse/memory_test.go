@@ -51,7 +51,7 @@ func fillUp(t *testing.T, name string) string {
 	go func() {
 		defer close(done)
 		for time.Now().Before(ended) {
-			if m, err := r.metrics(); err == nil {
+			if m, err := r.Get("/metrics").Samples(); err == nil {
 				inFlight = max(inFlight, m["rtbeat_in_flight_bytes"])
 			}
 			time.Sleep(100 * time.Millisecond)
@@ -74,11 +74,11 @@ func fillUp(t *testing.T, name string) string {
 		<-finished
 	}
 	<-done
-	peak, killed := r.figures().peak, r.box.killed(t)
+	peak, isKilled := r.figures().peak, killed(t, r.cgroup)
 	factor := float64(peak-base) / (32 << 20)
 	line := fmt.Sprintf("| %s | %d | %.1f MiB | %d | %d | %.1f | %v |\n", name, len(b.bytes), inFlight/mib, base>>20, peak>>20, factor, answers.String())
 	t.Log(line)
-	require.False(t, killed, "killed at the memory limit")
+	require.False(t, isKilled, "killed at the memory limit")
 	require.Positive(t, peak, "rtbeat has ended")
 	require.LessOrEqual(t, peak, int64(memoryBound))
 	return line

@@ -1,7 +1,6 @@
 package harness
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -132,24 +131,30 @@ func (b *Beat) Get(path string) Answer {
 // Metrics reads /metrics: the values by sample name, with its labels as written.
 func (b *Beat) Metrics() map[string]float64 {
 	b.t.Helper()
-	a := b.Get("/metrics")
-	require.NoError(b.t, a.Err)
-	require.Equal(b.t, http.StatusOK, a.Code)
+	samples, err := b.Get("/metrics").Samples()
+	require.NoError(b.t, err)
+	return samples
+}
+
+// Samples has the values of an answer of /metrics.
+func (a Answer) Samples() (map[string]float64, error) {
+	if a.Err != nil || a.Code != http.StatusOK {
+		return nil, fmt.Errorf("/metrics: %s", a)
+	}
 	samples := make(map[string]float64)
-	lines := bufio.NewScanner(bytes.NewReader(a.Raw))
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		line := lines.Text()
+	for line := range strings.Lines(string(a.Raw)) {
+		line = strings.TrimSpace(line)
 		cut := strings.LastIndexByte(line, ' ')
 		if cut < 0 || strings.HasPrefix(line, "#") {
 			continue
 		}
-		v, err := strconv.ParseFloat(line[cut+1:], 64)
-		require.NoError(b.t, err, "/metrics: %q", line)
-		samples[line[:cut]] = v
+		value, err := strconv.ParseFloat(line[cut+1:], 64)
+		if err != nil {
+			return nil, fmt.Errorf("/metrics: %q: %w", line, err)
+		}
+		samples[line[:cut]] = value
 	}
-	require.NoError(b.t, lines.Err())
-	return samples
+	return samples, nil
 }
 
 // Metric is one sample without labels. A missing metric fails the test.
