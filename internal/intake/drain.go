@@ -2,8 +2,8 @@ package intake
 
 import (
 	"context"
+	"math"
 	"net/http"
-	"sync"
 	"time"
 )
 
@@ -32,7 +32,7 @@ func (s *Server) Drain(ctx context.Context) error {
 		_ = s.listener.Close() // an error means that it is closed already
 	}
 	s.mu.Unlock()
-	err := s.serving.wait(ctx)
+	err := s.awaitServed(ctx)
 	if err == nil {
 		s.handler.Connections.CloseIdle(idle)
 	}
@@ -46,63 +46,21 @@ func (s *Server) Drain(ctx context.Context) error {
 	return err
 }
 
-// tracker counts the requests that are being served. Requests that begin after the first wait do not count.
-type tracker struct {
-	mu   sync.Mutex
-	n    int
-	idle chan struct{} // of the first wait, nil before; closed when n is 0
-}
-
-// track counts the requests that next serves.
-func (t *tracker) track(next http.Handler) http.Handler {
+// track counts the requests that next serves, until Drain waits for them.
+func (s *Server) track(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if t.enter() {
-			defer t.leave()
+		if s.serving.TryAcquire(1) {
+			defer s.serving.Release(1)
 		}
 		next.ServeHTTP(w, req)
 	})
 }
 
-func (t *tracker) enter() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.idle != nil {
-		return false
-	}
-	t.n++
-	return true
-}
-
-// count is the number of requests.
-func (t *tracker) count() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.n
-}
-
-func (t *tracker) leave() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.n--
-	if t.idle != nil && t.n == 0 {
-		close(t.idle)
-	}
-}
-
-// wait blocks until every request that began before the first wait has ended (nil), or ctx ends (its cause).
-func (t *tracker) wait(ctx context.Context) error {
-	t.mu.Lock()
-	if t.idle == nil {
-		t.idle = make(chan struct{})
-		if t.n == 0 {
-			close(t.idle)
-		}
-	}
-	t.mu.Unlock()
-	select {
-	case <-t.idle:
-		return nil
-	case <-ctx.Done():
+// awaitServed waits until every request that began before it has ended (nil), or ctx ends (its cause).
+func (s *Server) awaitServed(ctx context.Context) error {
+	if s.serving.Acquire(ctx, math.MaxInt64) != nil {
 		return context.Cause(ctx)
 	}
+	s.serving.Release(math.MaxInt64) // for another Drain
+	return nil
 }

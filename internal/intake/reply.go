@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
 	"github.com/txn2/rtbeat/internal/contentcoding"
@@ -72,18 +71,15 @@ type answer struct {
 
 // replier writes every answer, counts it and logs it.
 type replier struct {
-	log     Logger
-	answers [len(outcomes)]prometheus.Counter // nil for answers of health
-	client  func(*http.Request) string        // its address
-	closing func() bool                       // whether each answer is to be the last of its connection
-	logged  [len(outcomes)]struct {
+	*handler
+	logged [len(outcomes)]struct {
 		now        rate.Sometimes
 		suppressed atomic.Int64
 	}
 }
 
-func newReplier(log Logger, h *handler) *replier {
-	r := &replier{log: log, answers: h.counters.answers, client: h.clientIP, closing: h.draining}
+func newReplier(h *handler) *replier {
+	r := &replier{handler: h}
 	for i := range r.logged {
 		r.logged[i].now.Interval = logInterval
 	}
@@ -95,7 +91,7 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	o := outcomes[res.outcome]
 	id := requestID(req)
 	if !res.outcome.health() {
-		r.answers[res.outcome].Inc()
+		r.counters.answers[res.outcome].Inc()
 		r.logResult(req, id, res)
 	}
 	if res.outcome == clientGone {
@@ -105,7 +101,7 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	encoded := r.encode(res)
 	header := w.Header()
 	// net/http ignores the Transfer-Encoding of an HTTP/1.0 request. It may then read the body as the next request (RFC 9112, 6.1).
-	last := o.close || r.closing() || !req.ProtoAtLeast(1, 1)
+	last := o.close || r.draining() || !req.ProtoAtLeast(1, 1)
 	writeHead(header, id, res, len(encoded), last)
 	control := http.NewResponseController(w) // a test's recorder knows no deadlines
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
@@ -122,7 +118,7 @@ func (r *replier) replyTo(conn net.Conn, o outcome) {
 	req := &http.Request{RemoteAddr: conn.RemoteAddr().String(), Header: http.Header{}}
 	req = req.WithContext(context.WithValue(context.Background(), http.LocalAddrContextKey, conn.LocalAddr()))
 	id := requestID(req)
-	r.answers[o].Inc()
+	r.counters.answers[o].Inc()
 	r.logResult(req, id, res)
 
 	encoded := r.encode(res)
@@ -147,7 +143,7 @@ func (r *replier) encode(res result) []byte {
 	}
 	encoded, err := json.Marshal(body)
 	if err != nil { // it holds strings and numbers only
-		r.log.Errorw("encoding an answer failed", "error.message", err.Error())
+		r.Log.Errorw("encoding an answer failed", "error.message", err.Error())
 	}
 	return append(encoded, '\n')
 }
@@ -184,8 +180,8 @@ func advise(header http.Header, res result) {
 func (r *replier) logResult(req *http.Request, id string, res result) {
 	o := outcomes[res.outcome]
 	if o.level == quiet {
-		if r.log.IsDebug() { // spares making the fields
-			r.log.Debugw("request ended", r.fields(req, id, res)...)
+		if r.Log.IsDebug() { // spares making the fields
+			r.Log.Debugw("request ended", r.fields(req, id, res)...)
 		}
 		return
 	}
@@ -195,9 +191,9 @@ func (r *replier) logResult(req *http.Request, id string, res result) {
 		said = true
 		args := append(r.fields(req, id, res), "suppressed", gate.suppressed.Swap(0))
 		if o.level == failure {
-			r.log.Errorw("request failed: "+o.phrase, args...)
+			r.Log.Errorw("request failed: "+o.phrase, args...)
 		} else {
-			r.log.Warnw("request refused: "+o.phrase, args...)
+			r.Log.Warnw("request refused: "+o.phrase, args...)
 		}
 	})
 	if !said {
@@ -209,7 +205,7 @@ func (r *replier) logResult(req *http.Request, id string, res result) {
 // and a trace id, which have harmless characters.
 func (r *replier) fields(req *http.Request, id string, res result) []any {
 	o := outcomes[res.outcome]
-	args := []any{"reason", o.reason, "http.response.status_code", o.status, "client.address", r.client(req), "http.request.id", id}
+	args := []any{"reason", o.reason, "http.response.status_code", o.status, "client.address", r.clientIP(req), "http.request.id", id}
 	args = appendTrace(args, req)
 	if res.err != nil {
 		args = append(args, "error.message", res.err.Error())

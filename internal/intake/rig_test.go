@@ -282,5 +282,5 @@ func requireAnswer(t *testing.T, want outcome, code int, header http.Header, bod
 
 // replier returns the replier of a server that does not drain.
 func (r *rig) replier() *replier {
-	return newReplier(r.log, &handler{counters: r.metrics.counters, draining: func() bool { return false }})
+	return newReplier(&handler{Parts: Parts{Log: r.log}, counters: r.metrics.counters, draining: func() bool { return false }})
 }

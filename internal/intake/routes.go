@@ -33,7 +33,7 @@ func (s *Server) routes(r *replier) (in, admin http.Handler) {
 	livez := func(http.ResponseWriter, *http.Request) result { return result{outcome: alive} }
 	readyz := func(http.ResponseWriter, *http.Request) result { return s.readiness() }
 	get := []string{http.MethodGet, http.MethodHead}
-	intake := []route{{"/in", []string{http.MethodPost}, s.serving.track(r.handle(serve))}}
+	intake := []route{{"/in", []string{http.MethodPost}, s.track(r.handle(serve))}}
 	health := []route{
 		{"/livez", get, r.handle(livez)},
 		{"/readyz", get, r.handle(readyz)},
@@ -121,7 +121,7 @@ func (r *replier) handle(serve func(http.ResponseWriter, *http.Request) result) 
 func (r *replier) recovered(serve func(http.ResponseWriter, *http.Request) result, w http.ResponseWriter, req *http.Request) (res result) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.log.Errorw("panic while serving a request",
+			r.Log.Errorw("panic while serving a request",
 				appendTrace([]any{"error.message", fmt.Sprint(p), "error.stack_trace", string(debug.Stack())}, req)...)
 			res = result{outcome: panicked}
 		}

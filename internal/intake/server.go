@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -17,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"github.com/txn2/rtbeat/internal/auth"
@@ -118,8 +120,8 @@ type Server struct {
 	handler *handler
 	born    time.Time
 	phase   atomic.Int32
-	leftAt  atomic.Int64 // when the phase became phaseLeaving or more, in nanoseconds after born; 0 before
-	serving tracker
+	leftAt  atomic.Int64            // when the phase became phaseLeaving or more, in nanoseconds after born; 0 before
+	serving *semaphore.Weighted     // holds 1 for each request to /in
 	abort   context.CancelCauseFunc // ends the requests that wait
 
 	mu       sync.Mutex
@@ -130,7 +132,7 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(settings Settings, parts Parts) *Server {
 	base, abort := context.WithCancelCause(context.Background())
-	s := &Server{abort: abort, born: time.Now()}
+	s := &Server{abort: abort, born: time.Now(), serving: semaphore.NewWeighted(math.MaxInt64)}
 	h := &handler{
 		Settings:     settings,
 		Parts:        parts,
@@ -145,7 +147,7 @@ func New(settings Settings, parts Parts) *Server {
 	h.authenticator.Store(parts.Authenticator)
 	s.handler = h
 	s.registerGauges(parts.Metrics)
-	r := newReplier(parts.Log, h)
+	r := newReplier(h)
 	in, admin := s.routes(r)
 	complaints := log.New(&errorLog{log: parts.Log, failures: h.counters.handshakeFailures, once: rate.Sometimes{Interval: logInterval}}, "", 0)
 	s.http = &http.Server{
@@ -232,7 +234,7 @@ func (s *Server) Authenticate(a *auth.Authenticator) { s.handler.authenticator.S
 
 // TouchLocks takes and releases each lock of the server that every request takes. It blocks while one of them is held.
 func (s *Server) TouchLocks() {
-	s.serving.count()
+	s.serving.TryAcquire(0) // holds nothing
 	s.handler.requests.Used()
 }
 

@@ -113,7 +113,7 @@ func TestReadyzLooksAtTheQueue(t *testing.T) {
 	r.server.advance(phaseServing)
 	readyz := func() string {
 		res := r.server.readiness()
-		return strings.TrimSpace(string(newReplier(r.log, r.server.handler).encode(res)))
+		return strings.TrimSpace(string(newReplier(r.server.handler).encode(res)))
 	}
 	require.JSONEq(t, `{"status":"OK"}`, readyz())
 	q.err = diskqueue.ErrFull
