@@ -16,12 +16,16 @@ import (
 	"github.com/txn2/rtbeat/internal/listen"
 )
 
-// Listen and the other groups have no section of their own in the file: Config embeds them. An embedded type names its field, so
-// each needs an alias.
+// The groups without a section of their own in the file. Config embeds them. An embedded type names its field, so each needs an
+// alias.
 type (
-	Listen   = listen.Settings
-	Proxies  = clientip.Settings
-	Intake   = intake.Settings
+	// Listen is where senders connect.
+	Listen = listen.Settings
+	// Proxies are the proxies in front.
+	Proxies = clientip.Settings
+	// Intake is the limits of a request.
+	Intake = intake.Settings
+	// InFlight is how much may be in flight.
 	InFlight = inflight.Settings
 )
 

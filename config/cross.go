@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -10,22 +11,12 @@ import (
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
-// check applies the rules of all settings. An error names the setting.
+// check applies the rules of all settings. The first error counts. It names the setting.
 func (c *Config) check() error {
-	for _, check := range []func() error{
-		c.Listen.Check,
-		func() error { return c.Admin.Check(&c.Listen) },
-		c.Auth.Check, c.checkCertificateNames,
-		c.Intake.Check, c.InFlight.Check,
-		c.Shutdown.check,
-		c.Proxies.Check,
-		c.checkDurable,
-	} {
-		if err := check(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(
+		c.Listen.Check(), c.Admin.Check(&c.Listen), c.Auth.Check(), c.checkCertificateNames(), c.Intake.Check(), c.InFlight.Check(),
+		c.Shutdown.check(), c.Proxies.Check(), c.checkDurable(),
+	)
 }
 
 // checkCertificateNames refuses names of certificates where no sender is asked for a certificate.
@@ -37,10 +28,11 @@ func (c *Config) checkCertificateNames() error {
 }
 
 func (s *Shutdown) check() error {
-	if err := setting.CheckDuration("rtbeat.shutdown_timeout", s.ShutdownTimeout, 1); err != nil {
-		return err
-	}
-	if err := setting.CheckDuration("rtbeat.shutdown_delay", s.ShutdownDelay, 0); err != nil {
+	err := cmp.Or(
+		setting.CheckDuration("rtbeat.shutdown_timeout", s.ShutdownTimeout, 1),
+		setting.CheckDuration("rtbeat.shutdown_delay", s.ShutdownDelay, 0),
+	)
+	if err != nil {
 		return err
 	}
 	if s.ShutdownDelay >= s.ShutdownTimeout {

@@ -61,11 +61,11 @@ func forbidden(detail string) *Refusal {
 func (a *Authenticator) unauthorized(detail string, invalidToken bool) *Refusal {
 	var challenges []string
 	if len(a.tokens) > 0 {
-		bearer := fmt.Sprintf("Bearer realm=%q", realm)
+		challenge := fmt.Sprintf("Bearer realm=%q", realm)
 		if invalidToken {
-			bearer += `, error="invalid_token"`
+			challenge += `, error="invalid_token"`
 		}
-		challenges = append(challenges, bearer)
+		challenges = append(challenges, challenge)
 	}
 	if len(a.logins) > 0 {
 		challenges = append(challenges, fmt.Sprintf(`Basic realm=%q, charset="UTF-8"`, realm))

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -109,26 +110,19 @@ const (
 
 // Check applies the rules of the settings. An error names the setting, and never its value.
 func (s *Settings) Check() error {
-	if err := checkEach("rtbeat.auth.bearer.tokens", s.Bearer.Tokens, checkToken); err != nil {
-		return err
-	}
-	if err := s.Basic.check(); err != nil {
-		return err
-	}
-	if err := s.HMAC.check(); err != nil {
-		return err
-	}
-	return checkEach("rtbeat.auth.certificate.names", s.Certificate.Names, checkName)
+	return cmp.Or(
+		checkEach("rtbeat.auth.bearer.tokens", s.Bearer.Tokens, checkToken),
+		s.Basic.check(),
+		s.HMAC.check(),
+		checkEach("rtbeat.auth.certificate.names", s.Certificate.Names, checkName),
+	)
 }
 
 // checkEach checks the entries of a list. Errors count entries from 0, as everywhere in Beats.
 func checkEach(key string, entries []string, check func(key, entry string) error) error {
 	for i, entry := range entries {
 		key := fmt.Sprintf("%s.%d", key, i)
-		if err := setting.CheckText(key, entry); err != nil {
-			return err
-		}
-		if err := check(key, entry); err != nil {
+		if err := cmp.Or(setting.CheckText(key, entry), check(key, entry)); err != nil {
 			return err
 		}
 	}
@@ -164,10 +158,7 @@ func (b *Basic) check() error {
 	case strings.Contains(b.Username, ":"):
 		return errors.New(keyUsername + " has a colon, which separates user and password in a request; choose another name")
 	}
-	if err := setting.CheckText(keyUsername, b.Username); err != nil {
-		return err
-	}
-	return setting.CheckText(keyPassword, b.Password)
+	return cmp.Or(setting.CheckText(keyUsername, b.Username), setting.CheckText(keyPassword, b.Password))
 }
 
 func (h *HMAC) check() error {
@@ -185,13 +176,7 @@ func (h *HMAC) check() error {
 			return errors.New(keyHeader + " and " + keyTimestampHeader + " are the same header; use two")
 		}
 	}
-	if err := setting.CheckDuration("rtbeat.auth.hmac.window", h.Window, 1); err != nil {
-		return err
-	}
-	if len(h.Keys) == 0 {
-		return nil
-	}
-	return h.checkInUse()
+	return cmp.Or(setting.CheckDuration("rtbeat.auth.hmac.window", h.Window, 1), h.checkInUse())
 }
 
 func checkHeaderName(key, name, example string) error {
@@ -203,6 +188,9 @@ func checkHeaderName(key, name, example string) error {
 
 // checkInUse applies the rules that hold once there are keys.
 func (h *HMAC) checkInUse() error {
+	if len(h.Keys) == 0 {
+		return nil
+	}
 	if err := checkEach("rtbeat.auth.hmac.keys", h.Keys, func(string, string) error { return nil }); err != nil {
 		return err
 	}

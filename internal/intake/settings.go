@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,19 +81,15 @@ func (s *Settings) Check() error {
 	if s.MaxHeader < leastHeader || s.MaxHeader > mostHeader {
 		return fmt.Errorf("rtbeat.max_header_bytes is %d; it must be between 1KiB, which ordinary requests need, and 1MiB", s.MaxHeader)
 	}
-	for _, err := range []error{
+	return cmp.Or(
 		setting.CheckDuration("rtbeat.timeout", s.Timeout, 1),
 		setting.CheckDuration("rtbeat.read_timeout", s.ReadTimeout, 1),
 		setting.CheckDuration("rtbeat.idle_timeout", s.IdleTimeout, 1),
 		setting.CheckSize("rtbeat.max_body_bytes", s.MaxBody),
 		setting.CheckNumber("rtbeat.max_messages", s.MaxMessages, 1, mostMessages),
 		setting.CheckNumber("rtbeat.max_depth", s.MaxDepth, 1, batch.HighestMaxDepth),
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	return s.checkHeaders()
+		s.checkHeaders(),
+	)
 }
 
 // credentials are the headers that have to be named twice.

@@ -124,7 +124,8 @@ func (b *Bound) push(l *list.List, c *conn) {
 // first returns the connection at the beginning of l, nil if l is empty.
 func first(l *list.List) *conn {
 	if element := l.Front(); element != nil {
-		return element.Value.(*conn)
+		c, _ := element.Value.(*conn)
+		return c
 	}
 	return nil
 }

@@ -40,7 +40,8 @@ func (b *Bound) endReads() {
 	defer b.mu.Unlock()
 	for _, idle := range []*list.List{&b.waiting, &b.answered} {
 		for element := idle.Front(); element != nil; element = element.Next() {
-			element.Value.(*conn).endRead()
+			c, _ := element.Value.(*conn)
+			c.endRead()
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -77,10 +78,7 @@ func (s *Settings) Check() error {
 	if s.Port < 0 || s.Port > maxPort {
 		return fmt.Errorf("rtbeat.port is %d; it must be between 1 and %d, or 0 for any free port", s.Port, maxPort)
 	}
-	if err := s.checkSSL(); err != nil {
-		return err
-	}
-	return setting.CheckNumber("rtbeat.max_connections", s.MaxConnections, 1, maxConnections)
+	return cmp.Or(s.checkSSL(), setting.CheckNumber("rtbeat.max_connections", s.MaxConnections, 1, maxConnections))
 }
 
 func (s *Settings) checkSocket(file string) error {
