@@ -60,13 +60,13 @@ type Config struct {
 
 // Shutdown is how long a stop takes.
 type Shutdown struct {
-	// ShutdownTimeout is the one budget for stopping, from the signal on: `shutdown_delay`, the requests in flight, and their
+	// ShutdownTimeout is the longest time for a shutdown, from the signal on: `shutdown_delay`, the requests in flight, and their
 	// acknowledgements. Closing takes up to 2 s more, so give systemd (`TimeoutStopSec`) and Kubernetes
 	// (`terminationGracePeriodSeconds`) at least 5 s on top. Zero or less is the default, with a warning.
 	ShutdownTimeout time.Duration `config:"shutdown_timeout"`
 
-	// ShutdownDelay is how long rtbeat goes on serving after the signal, with `/readyz` at 503 already, so that load balancers
-	// notice before the port closes. It is a part of `shutdown_timeout` and must be shorter. `0` closes at once.
+	// ShutdownDelay is how long rtbeat serves after the signal, with `/readyz` at 503, so that load balancers notice before the
+	// port closes. It is a part of `shutdown_timeout` and must be shorter. `0` closes at once.
 	ShutdownDelay time.Duration `config:"shutdown_delay"`
 }
 

@@ -31,8 +31,8 @@ type Settings struct {
 
 // Bearer is a token in the Authorization header.
 type Bearer struct {
-	// Tokens are the [tokens](#bearer-and-basic) that `Authorization: Bearer` may carry. Each is good, so that senders can
-	// move from an old token to a new one. A token has letters, digits and `-._~+/`, with `=` at its end. Empty switches
+	// Tokens are the [tokens](#bearer-and-basic) that `Authorization: Bearer` may carry. rtbeat accepts each, so that senders
+	// can move from an old token to a new one. A token has letters, digits and `-._~+/`, with `=` at its end. Empty switches
 	// tokens off.
 	Tokens []string `config:"tokens"`
 }

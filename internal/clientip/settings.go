@@ -15,7 +15,7 @@ type Settings struct {
 	TrustedProxies []string `config:"trusted_proxies" show:"text"`
 
 	// ProxyProtocol is whether the `trusted_proxies` have to begin each connection with a [PROXY protocol](#proxy-protocol)
-	// header, version 1 or 2. Such a header of others is refused.
+	// header, version 1 or 2. rtbeat refuses such a header of others.
 	ProxyProtocol bool `config:"proxy_protocol"`
 }
 

@@ -17,7 +17,7 @@ import (
 type Settings struct {
 	// Timeout is how long a request waits for the output to acknowledge its batch, from the moment its body has been read. Then
 	// rtbeat answers 504, and the sender sends the batch again. Keep it below the sender's own timeout, which is 60 s in rxtx:
-	// a value that reaches 60 s earns a warning. Zero or less is the default, with a warning.
+	// 60 s or more is a warning. Zero or less is the default, with a warning.
 	Timeout time.Duration `config:"timeout"`
 
 	// ReadTimeout limits how long a sender may take for the headers of a request, and again for its body. rtbeat answers a
@@ -48,7 +48,7 @@ type Settings struct {
 	MaxHeader setting.ByteSize `config:"max_header_bytes"`
 
 	// IncludeHeaders are the request headers that rtbeat copies into each event under `headers`, with names in lower case.
-	// `Authorization`, `Proxy-Authorization` and `Cookie` carry credentials: name them twice if that is meant.
+	// `Authorization`, `Proxy-Authorization` and `Cookie` carry credentials: to copy one of them, name it twice.
 	IncludeHeaders []string `config:"include_headers"`
 }
 
