@@ -21,24 +21,14 @@ import (
 
 // LoadConfig reads the rtbeat section. key is the key of the settings of libbeat's disk queue in root, the whole configuration.
 // They become the settings of durable mode. key is empty without them.
-func LoadConfig(section, root *conf.C, key string) (config.Config, []string, error) {
-	c, warnings, err := config.Load(section)
-	if err != nil {
-		return config.Config{}, nil, err
-	}
-	c, more, err := fromDiskQueue(c, root, key)
-	return c, append(warnings, more...), err
-}
-
-// fromDiskQueue makes the settings of libbeat's disk queue those of durable mode. See LoadConfig.
-func fromDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, warnings []string, err error) {
-	if key == "" {
-		return c, nil, nil
+func LoadConfig(section, root *conf.C, key string) (c config.Config, warnings []string, err error) {
+	if c, warnings, err = config.Load(section); err != nil || key == "" {
+		return c, warnings, err
 	}
 	if has, err := root.Has("rtbeat.durable", -1); err == nil && has {
 		return c, nil, fmt.Errorf("both rtbeat.durable and %s are configured; leave %[1]s out", key)
 	}
-	section, err := root.Child(key, -1)
+	disk, err := root.Child(key, -1)
 	if err != nil {
 		return c, nil, fmt.Errorf("reading %s: %w", key, err)
 	}
@@ -46,7 +36,7 @@ func fromDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, 
 		Path    string           `config:"path"`
 		MaxSize setting.ByteSize `config:"max_size"`
 	}
-	if err := section.Unpack(&settings); err != nil {
+	if err := disk.Unpack(&settings); err != nil {
 		return c, nil, fmt.Errorf("reading %s: %w", key, err)
 	}
 	if settings.MaxSize == 0 {
@@ -60,7 +50,7 @@ func fromDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, 
 		return c, nil, fmt.Errorf("%s.path and %[1]s.max_size stand for rtbeat.durable.path and rtbeat.durable.max_bytes: %w", key, err)
 	}
 	warnings = append(warnings, fmt.Sprintf("%s means durable mode: its path and max_size are read as rtbeat.durable.path and rtbeat.durable.max_bytes", key))
-	names := section.GetFields()
+	names := disk.GetFields()
 	slices.Sort(names)
 	for _, name := range names {
 		if !slices.Contains([]string{"path", "max_size", "enabled"}, name) {
@@ -68,23 +58,6 @@ func fromDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, 
 		}
 	}
 	return c, warnings, nil
-}
-
-// checkDiskQueue refuses a configuration that runs libbeat's disk queue. rtbeat's defaults cannot disable a queue that the file
-// enables.
-func checkDiskQueue(root *conf.C) error {
-	var c struct {
-		Output conf.Namespace `config:"output"`
-	}
-	if err := root.Unpack(&c); err != nil {
-		return fmt.Errorf("reading the output: %w", err)
-	}
-	for _, key := range []string{"queue.disk.enabled", "output." + c.Output.Name() + ".queue.disk.enabled"} {
-		if enabled, err := root.Bool(key, -1); err == nil && enabled {
-			return fmt.Errorf("%s is true, and rtbeat does not use libbeat's disk queue: remove this line, and the settings beside it mean durable mode, or write rtbeat.durable.enabled: true instead of them", key)
-		}
-	}
-	return nil
 }
 
 // checkLeftovers refuses to start while libbeat's disk queue, which earlier releases used, has undelivered events. Their senders

@@ -70,26 +70,6 @@ func TestDiskQueueIsDurableMode(t *testing.T) {
 	}
 }
 
-func TestLibbeatsDiskQueueIsRefused(t *testing.T) {
-	for yaml, want := range map[string]string{
-		"queue.disk: {enabled: true, max_size: 1GiB}": "queue.disk.enabled is true, and rtbeat does not use libbeat's disk queue: remove this line, " +
-			"and the settings beside it mean durable mode, or write rtbeat.durable.enabled: true instead of them",
-		"output.logstash.queue.disk.enabled: true":                                  "output.logstash.queue.disk.enabled is true, and rtbeat does not",
-		"output: {kafka: {enabled: false, queue.disk.enabled: true}, logstash: {}}": "",
-		"queue.disk: {enabled: false, max_size: 1GiB}":                              "",
-		"output.logstash.hosts: [a]":                                                "",
-	} {
-		root, err := conf.NewConfigWithYAML([]byte(yaml), "test")
-		require.NoError(t, err, yaml)
-		err = checkDiskQueue(root)
-		if want == "" {
-			require.NoError(t, err, yaml)
-		} else {
-			require.ErrorContains(t, err, want, yaml)
-		}
-	}
-}
-
 // copyDiskQueue copies a directory that libbeat's disk queue wrote with ten events in it. The directories are recorded, and not
 // written by the test, because libbeat's queue has a data race in Close (diskqueue/core_loop.go, handleShutdown).
 func copyDiskQueue(t *testing.T, dir, recorded string) {

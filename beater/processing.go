@@ -11,6 +11,7 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 
+	"github.com/txn2/rtbeat/internal/libbeatcheck"
 	"github.com/txn2/rtbeat/internal/publish"
 )
 
@@ -19,18 +20,28 @@ import (
 func (o *Options) Processing(info beat.Info, log *logp.Logger, root *conf.C) (processing.Supporter, error) {
 	o.Root = root
 	if err := o.checkLibbeat(info, root); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	watched, names, err := publish.WatchProcessors(root)
 	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	o.processors = names
-	support, err := processing.MakeDefaultBeatSupport(true)(info, withoutDebug(log), watched)
-	if err != nil {
-		return nil, err
+	return processing.MakeDefaultBeatSupport(true)(info, withoutDebug(log), watched)
+}
+
+// checkLibbeat refuses settings of libbeat that fail later, and warns of settings that are likely mistakes. Commands that neither
+// run rtbeat nor check its configuration, such as "export config", accept any.
+func (o *Options) checkLibbeat(info beat.Info, root *conf.C) error {
+	if !o.Run && !o.Check {
+		return nil
 	}
-	return support, nil
+	warnings, err := libbeatcheck.Check(root)
+	log := info.Logger.Named("rtbeat")
+	for _, warning := range warnings {
+		log.Warnf("a setting of libbeat is likely a mistake: %s", warning)
+	}
+	return err
 }
 
 // withoutDebug returns log from level info on. It is for processors: at debug, libbeat logs whole events (debugPrintProcessor in

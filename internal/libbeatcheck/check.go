@@ -1,5 +1,5 @@
-// Package libbeatcheck finds settings that libbeat accepts and that then crash the process, deliver nothing, or do something
-// else than they say. The rules are data: limits.go has the ranges of values, sections.go what a section must have.
+// Package libbeatcheck finds settings that libbeat accepts, and that later crash the process, deliver nothing, or have another
+// effect than they seem to have. limits.go has the ranges of values, sections.go the other rules.
 package libbeatcheck
 
 import (
@@ -15,8 +15,8 @@ import (
 var networked = []string{"logstash", "elasticsearch", "kafka", "redis"}
 
 // Check reads the whole configuration, with the settings of the command line and the variables resolved. err joins an error
-// for each setting that must not start, with its key and what to write. warnings are about settings that may be meant. Check
-// changes nothing. It leaves to libbeat what libbeat refuses by itself.
+// for each setting that must not start, with its key and a remedy. warnings are about settings that may be meant. Check changes
+// nothing. It accepts settings that libbeat refuses by itself.
 func Check(root *conf.C) (warnings []string, err error) {
 	output, err := outputOf(root)
 	if err != nil || output == "" { // libbeat refuses to start without an output
@@ -69,6 +69,26 @@ func section(root *conf.C, path string) *conf.C {
 // isOn reports whether a section is there and not disabled, as libbeat reads it.
 func isOn(root *conf.C, path string) bool {
 	return section(root, path).Enabled() // a nil section is disabled
+}
+
+// keysBelow returns the keys of all values at a path and below, in order. A reference to another setting (${...}) counts as a value.
+// FlattenedKeys of conf.C follows references: one to its own section overflows the stack.
+func keysBelow(root *conf.C, path string) (keys []string) {
+	found := section(root, path)
+	if found == nil || found.Path() != path {
+		return []string{path}
+	}
+	fields := found.GetFields()
+	slices.Sort(fields)
+	for _, field := range fields {
+		keys = append(keys, keysBelow(root, path+"."+field)...)
+	}
+	if n, _ := found.CountField(""); found.IsArray() {
+		for i := range n {
+			keys = append(keys, keysBelow(root, fmt.Sprintf("%s.%d", path, i))...)
+		}
+	}
+	return keys
 }
 
 // has tells whether there is anything at a path.

@@ -14,7 +14,7 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 )
 
-// withLogstash is a configuration with an output, which a test adds a setting to.
+// withLogstash returns a configuration with an output and the settings of a test.
 func withLogstash(t *testing.T, yaml string) *conf.C {
 	t.Helper()
 	root, err := conf.NewConfigWithYAML([]byte("output.logstash.hosts: [localhost]"), "test")
@@ -59,6 +59,7 @@ func TestRefused(t *testing.T) {
 		"queue.mem.enabled: 0":                                                        "queue.mem.enabled is neither true nor false",
 		"queue.mem.enabled: false":                                                    "queue.mem.enabled is false: there is no output without a queue",
 		"output.logstash.queue.mem.enabled: false":                                    "output.logstash.queue.mem.enabled is false",
+		"output.logstash.queue.disk.enabled: true":                                    "output.logstash.queue.disk.enabled is true, and rtbeat does not",
 		"queue: [{mem: {events: 64}}]":                                                "queue is a list, and libbeat ignores everything in it",
 		"queue.mem: [{events: 64}]":                                                   "queue.mem is a list",
 		"output.logstash.backoff: [{init: 1s}]":                                       "output.logstash.backoff is a list",
@@ -81,6 +82,8 @@ func TestRefused(t *testing.T) {
 		"monitoring: {enabled: true, elasticsearch: {hosts: [a], metrics.period: 0}}": "monitoring.elasticsearch.metrics.period is 0s",
 		"setup.dashboards.enabled: true":                                              "setup.kibana.host is missing",
 		"setup.ilm.enabled: maybe":                                                    "setup.ilm.enabled is neither true nor false",
+		"queue.disk: {enabled: true, max_size: 1GiB}": "queue.disk.enabled is true, and rtbeat does not use libbeat's disk queue: remove this line, " +
+			"and the settings beside it mean durable mode, or write rtbeat.durable.enabled: true instead of them",
 	} {
 		_, err := Check(withLogstash(t, yaml))
 		require.ErrorContains(t, err, want, yaml)
@@ -119,6 +122,7 @@ func TestAccepted(t *testing.T) {
 		"output.elasticsearch: {enabled: false, backoff.init: 0, timeout: 0}",
 		"queue.mem: {events: 64, flush: {min_events: 1, timeout: 0s}}",
 		"queue.disk: {enabled: false, max_size: 10GB}",
+		"output.kafka: {enabled: false, queue.disk.enabled: true}",
 		"{queue.mem.enabled: false, queue.disk.max_size: 10GB}",
 		"{logging: {level: info, metrics: {enabled: false, period: 0}}, http: {enabled: false, port: 70000}}",
 		"http: {enabled: true, host: localhost, port: 5066, buffer: {enabled: true, period: 10s, size: 100}}",
@@ -131,6 +135,7 @@ func TestAccepted(t *testing.T) {
 		"processors: [{drop_event.when.equals.type: x}, {rate_limit.limit: 10/s}, {if.equals.type: x, then: [{drop_event: null}]}]",
 		"{name: a, tags: [b], fields: {enabled: maybe}, max_procs: 1, path.data: /tmp, seccomp.enabled: false, keystore.path: a, cloud.id: '', timeseries.enabled: false, timestamp.precision: nanosecond}",
 		"rtbeat: {dedupe.enabled: 1}",
+		"{fields.enabled: maybe, output.logstash.ssl: '${fields}'}",
 	} {
 		warnings, err := Check(withLogstash(t, yaml))
 		require.NoError(t, err, yaml)
@@ -160,7 +165,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// All that is wrong is told at once.
+// One error names every wrong setting.
 func TestSeveralErrors(t *testing.T) {
 	_, err := Check(withLogstash(t, "{output.logstash: {backoff.init: 0, timeout: 0}, monitoring.enabled: true}"))
 	for _, key := range []string{"output.logstash.backoff.init", "output.logstash.timeout", "monitoring.elasticsearch.hosts"} {
@@ -172,6 +177,19 @@ func TestVariablesAreResolved(t *testing.T) {
 	t.Setenv("RTBEAT_TEST_BACKOFF", "0s")
 	_, err := Check(withLogstash(t, "output.logstash.backoff.init: ${RTBEAT_TEST_BACKOFF}"))
 	require.ErrorContains(t, err, "output.logstash.backoff.init is 0s")
+}
+
+// A secret that refers to its own list, or to itself, is not followed.
+func TestReferencesWithoutAnEnd(t *testing.T) {
+	for _, yaml := range []string{
+		"rtbeat.auth.bearer.tokens: ['${rtbeat.auth.bearer.tokens}']", "name: ['${name}']", "logging: {level: '${logging}'}",
+		"output.logstash.ssl.certificate_authorities: ['${output.logstash.ssl.certificate_authorities}']",
+		"logging: {files.path: ['${logging.level}'], level: ['${logging.files.path}']}",
+	} {
+		warnings, err := Check(withLogstash(t, yaml))
+		require.NoError(t, err, yaml)
+		require.Empty(t, warnings, yaml)
+	}
 }
 
 // libbeat's reference for Logstash names settings that its type must have; and its source has the keys of the memory queue.

@@ -54,8 +54,8 @@ var numbers = []limit[int]{
 const manyWorkers = "each is a client with a connection to each host; thousands of them neither deliver nor stop in time"
 
 const (
-	mostWorkers = 256     // far above what helps: 4096 did not deliver within 4 s
-	mostSlots   = 1 << 16 // far above what helps; libbeat runs out of memory at 1 << 31
+	mostWorkers = 256     // far above any use: 4096 did not deliver within 4 s
+	mostSlots   = 1 << 16 // far above any use; libbeat runs out of memory at 1 << 31
 	mostEvents  = 1 << 24 // the most messages that a batch may have
 )
 

@@ -38,20 +38,21 @@ func checkSections(root *conf.C, output string) (errs []error) {
 
 // checkEnabled refuses an "enabled" that is neither true nor false: libbeat takes it for true.
 func checkEnabled(root *conf.C, _ string) (errs []error) {
-	var seen []string
-	known := keysAtTop() // a variable for other settings may have any value
-	for _, key := range root.FlattenedKeys() {
-		top, _, _ := strings.Cut(key, ".")
-		before, after, is := strings.Cut(key, ".enabled")
-		if !is || after != "" && after[0] != '.' || slices.Contains([]string{"rtbeat", "processors", "fields"}, top) || !slices.Contains(known, top) {
+	var switches []string
+	for _, top := range keysAtTop() { // a variable for other settings may have any value
+		if slices.Contains([]string{"rtbeat", "processors", "fields"}, top) {
 			continue
 		}
-		key = before + ".enabled"
-		if _, err := root.Bool(key, -1); err == nil || slices.Contains(seen, key) {
-			continue
+		for _, key := range keysBelow(root, top) {
+			if before, after, is := strings.Cut(key, ".enabled"); is && (after == "" || after[0] == '.') {
+				switches = append(switches, before+".enabled")
+			}
 		}
-		seen = append(seen, key)
-		errs = append(errs, fmt.Errorf("%s is neither true nor false, and libbeat takes it for true: write true or false", key))
+	}
+	for _, key := range slices.Compact(switches) {
+		if _, err := root.Bool(key, -1); err != nil {
+			errs = append(errs, fmt.Errorf("%s is neither true nor false, and libbeat takes it for true: write true or false", key))
+		}
 	}
 	return errs
 }
@@ -117,12 +118,15 @@ func checkRestart(root *conf.C, output string) []error {
 		"Remove it. A reload (SIGHUP) reads rtbeat.auth and rtbeat.ssl again; new certificates of the output take a restart of rtbeat", key)}
 }
 
-// checkQueue refuses to do without the queue, which libbeat never does.
+// checkQueue refuses libbeat's disk queue, and to do without a queue, which libbeat never does. rtbeat's defaults cannot disable a
+// queue that the file enables.
 func checkQueue(root *conf.C, output string) (errs []error) {
 	for _, path := range []string{"queue", "output." + output + ".queue"} {
-		key := path + ".mem.enabled"
-		if !value(root, key, true) && !isOn(root, path+".disk") {
-			errs = append(errs, fmt.Errorf("%s is false: there is no output without a queue, and libbeat would take another memory queue with its own defaults. Remove %s", key, key))
+		if value(root, path+".disk.enabled", false) {
+			errs = append(errs, fmt.Errorf("%s.disk.enabled is true, and rtbeat does not use libbeat's disk queue: remove this line, "+
+				"and the settings beside it mean durable mode, or write rtbeat.durable.enabled: true instead of them", path))
+		} else if key := path + ".mem.enabled"; !value(root, key, true) && !isOn(root, path+".disk") {
+			errs = append(errs, fmt.Errorf("%s is false: there is no output without a queue, and libbeat would take another memory queue with its own defaults. Remove %[1]s", key))
 		}
 	}
 	return errs

@@ -1,6 +1,7 @@
 package libbeatcheck
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -20,7 +21,12 @@ var ofMemoryQueue = []string{"enabled", "events", "flush.min_events", "flush.tim
 var besideBeat = []string{"rtbeat", "cloud", "setup", "timeseries"}
 
 func warnOfUnknownKeys(root *conf.C, output string) (warnings []string) {
-	warnings = append(warnings, unknownAtTop(root)...)
+	known := keysAtTop()
+	for _, key := range root.GetFields() {
+		if !slices.Contains(known, key) {
+			warnings = append(warnings, fmt.Sprintf("%s is no setting: neither rtbeat nor libbeat reads it. Remove it, unless it is a variable for other settings", key))
+		}
+	}
 	if output == "logstash" {
 		warnings = append(warnings, unknown(root, "output.logstash", keysOfLogstash())...)
 	}
@@ -28,13 +34,12 @@ func warnOfUnknownKeys(root *conf.C, output string) (warnings []string) {
 	return append(warnings, unknown(root, "output."+output+".queue.mem", ofMemoryQueue)...)
 }
 
-// unknown is about keys of a section that libbeat does not read.
+// unknown warns of keys of a section that libbeat does not read.
 func unknown(root *conf.C, path string, known []string) (warnings []string) {
-	found := section(root, path)
-	if found == nil || found.IsArray() {
+	if found := section(root, path); found == nil || found.IsArray() {
 		return nil
 	}
-	for _, key := range found.FlattenedKeys() {
+	for _, key := range keysBelow(root, path) {
 		key = strings.TrimPrefix(key, path+".")
 		if !slices.ContainsFunc(known, func(k string) bool { return key == k || strings.HasPrefix(key, k+".") }) {
 			warnings = append(warnings, fmt.Sprintf("%s.%s is no setting of libbeat, which ignores it. There are: %s", path, key, strings.Join(known, ", ")))
@@ -43,17 +48,7 @@ func unknown(root *conf.C, path string, known []string) (warnings []string) {
 	return warnings
 }
 
-func unknownAtTop(root *conf.C) (warnings []string) {
-	known := keysAtTop()
-	for _, key := range root.GetFields() {
-		if !slices.Contains(known, key) {
-			warnings = append(warnings, fmt.Sprintf("%s is no setting: neither rtbeat nor libbeat reads it. Remove it, unless it is a variable for other settings", key))
-		}
-	}
-	return warnings
-}
-
-// keysOfLogstash are the keys that libbeat reads below output.logstash.
+// keysOfLogstash returns the keys that libbeat reads below output.logstash.
 func keysOfLogstash() []string {
 	known := map[string]bool{"enabled": true}
 	addKeys(known, "", reflect.TypeFor[logstash.Config]())
@@ -61,7 +56,7 @@ func keysOfLogstash() []string {
 	return slices.Sorted(maps.Keys(known))
 }
 
-// keysAtTop are the keys that libbeat reads at the top level, and rtbeat.
+// keysAtTop returns the keys that libbeat or rtbeat reads at the top level, in order.
 func keysAtTop() []string {
 	nested := map[string]bool{}
 	addKeys(nested, "", reflect.TypeOf(instance.Beat{}.Config))
@@ -70,33 +65,24 @@ func keysAtTop() []string {
 		top, _, _ := strings.Cut(key, ".")
 		known = append(known, top)
 	}
-	return known
+	slices.Sort(known)
+	return slices.Compact(known)
 }
 
 // addKeys adds the keys of a type for configurations. It goes into plain structs, and leaves all else below a key to libbeat.
 func addKeys(known map[string]bool, prefix string, t reflect.Type) {
-	for field := range fieldsOf(t) {
-		name, options, _ := strings.Cut(field.Tag.Get("config"), ",")
-		if name == "" {
-			name = strings.ToLower(field.Name)
-		}
+	for field := range t.Fields() {
+		tag := field.Tag.Get("config")
+		name, options, _ := strings.Cut(tag, ",")
+		key := prefix + cmp.Or(name, strings.ToLower(field.Name))
 		switch {
+		case !field.IsExported():
 		case strings.Contains(options, "inline"):
 			addKeys(known, prefix, field.Type)
-		case field.Type.Kind() == reflect.Struct && field.Type.PkgPath() == t.PkgPath() && field.Tag.Get("config") != "":
-			addKeys(known, prefix+name+".", field.Type)
+		case field.Type.Kind() == reflect.Struct && field.Type.PkgPath() == t.PkgPath() && tag != "":
+			addKeys(known, key+".", field.Type)
 		default:
-			known[prefix+name] = true
-		}
-	}
-}
-
-func fieldsOf(t reflect.Type) func(yield func(reflect.StructField) bool) {
-	return func(yield func(reflect.StructField) bool) {
-		for field := range t.Fields() {
-			if field.IsExported() && !yield(field) {
-				return
-			}
+			known[key] = true
 		}
 	}
 }

@@ -27,7 +27,7 @@ func checkProcessors(root *conf.C, _ string) []error {
 	return []error{fmt.Errorf("processors is a map, and libbeat ignores everything in it: write a list, as in \"processors: [{%s: …}]\"", processors.GetFields()[0])}
 }
 
-// warnOfProcessors is about processors that drop every event: senders are told 200 for messages that go nowhere.
+// warnOfProcessors warns of processors that drop every event: their senders are answered 200.
 func warnOfProcessors(root *conf.C) (warnings []string) {
 	const result = "Every message is answered 200 with \"filtered\", and none is delivered"
 	var c struct {
