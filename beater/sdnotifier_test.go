@@ -3,7 +3,6 @@
 package beater
 
 import (
-	"context"
 	"net"
 	"path/filepath"
 	"reflect"
@@ -30,7 +29,7 @@ func lockOf(t *testing.T, owner any, path ...string) *sync.Mutex {
 	}
 	field := value.FieldByName("mu")
 	require.Equal(t, reflect.TypeFor[sync.Mutex](), field.Type())
-	return (*sync.Mutex)(unsafe.Pointer(field.UnsafeAddr())) // the only way in from outside
+	return (*sync.Mutex)(unsafe.Pointer(field.UnsafeAddr())) // the field is private
 }
 
 // While a lock that every request needs is held, the watchdog is not fed. When it is released, feeding goes on.
@@ -57,7 +56,7 @@ func TestADeadlockEndsTheFeedingOfTheWatchdog(t *testing.T) {
 	defer func() {
 		a.publisher.Close()
 		require.NoError(t, bt.closePipeline())
-		require.NoError(t, a.publisher.Wait(context.Background()))
+		a.publisher.Wait()
 	}()
 	m := bt.newSdNotifier(a)
 	require.Equal(t, 200*time.Millisecond, m.watchdog)
@@ -85,14 +84,14 @@ func TestADeadlockEndsTheFeedingOfTheWatchdog(t *testing.T) {
 		"admission of requests": lockOf(t, a.server, "requests"),
 	} {
 		lock.Lock()
-		fed(m.watchdog / 2) // what was on its way
+		fed(m.watchdog / 2) // a message that was sent before
 		still := fed(2 * m.watchdog)
 		lock.Unlock()
 		require.False(t, still, name)
 		require.True(t, fed(10*time.Second), name)
 	}
 
-	// The loop that accepts: it has taken a connection, and does not come back.
+	// The accept loop has taken a connection, and does not call Accept again.
 	go func() { // as a sender
 		c, err := net.Dial("tcp", bt.Address())
 		if err == nil {

@@ -13,14 +13,13 @@ import (
 // errBudgetSpent is the cause when a step of the stop is cut short.
 var errBudgetSpent = errors.New("shutdown_timeout is spent")
 
-// closeTimeout limits the closing steps, which come after the budget. libbeat's pipeline waits a second for the events left in
-// it (createBeater in libbeat/cmd/instance/beat.go). Its Logstash client cannot be closed while it sends to a stalled host:
+// closeTimeout limits the closing steps, which come after the budget. libbeat's pipeline waits a second for its
+// events (createBeater in libbeat/cmd/instance/beat.go). Its Logstash client cannot be closed while it sends to a stalled host:
 // it holds its lock then (asyncClient in libbeat/outputs/logstash/async.go).
 const closeTimeout = 1500 * time.Millisecond
 
 var errCloseTimeout = errors.New("closing takes too long")
 
-// step is one step of the stop.
 type step struct {
 	name string
 	run  func(ctx context.Context) error
@@ -56,10 +55,10 @@ func (bt *Beater) shutdown(a *assembly, stopWatch func()) {
 		}},
 		step{"clients", func(context.Context) error { a.publisher.Close(); return nil }},
 		step{"pipeline", func(ctx context.Context) error {
-			if err := within(ctx, bt.closePipeline); err != nil {
-				return err
-			}
-			return a.publisher.Wait(ctx) // the closed pipeline ends a worker that was blocked on a full queue
+			return within(ctx, func() error {
+				defer a.publisher.Wait() // the closed pipeline ends a worker that was blocked on a full queue
+				return bt.closePipeline()
+			})
 		}},
 		step{"admin", func(context.Context) error { a.server.CloseAdmin(); return nil }},
 	)
@@ -75,22 +74,19 @@ func (bt *Beater) report(account inflight.Account, left diskqueue.Stats, took ti
 		"rejected_events", account.Rejected, "unacknowledged_batches", open.Batches, "unacknowledged_events", open.Events,
 		"event.duration", took.Nanoseconds(),
 	}
+	log, line := bt.log.Infow, fmt.Sprintf("stopped: %d events delivered, %d batches answered 200; %d events of %d batches unacknowledged",
+		done.Events, done.Batches, open.Events, open.Batches)
 	switch {
 	case bt.queue != nil:
-		bt.log.Infow(fmt.Sprintf("stopped: %d events delivered; %d batches (%s) wait on the disk for the next start", done.Events, left.Batches, size(left.Bytes)),
-			append(args, "stored_batches", left.Batches, "stored_bytes", left.Bytes)...)
+		line = fmt.Sprintf("stopped: %d events delivered; %d batches (%s) wait on the disk for the next start", done.Events, left.Batches, size(left.Bytes))
+		args = append(args, "stored_batches", left.Batches, "stored_bytes", left.Bytes)
 	case open.Batches > 0 || account.Rejected > 0:
-		bt.log.Warnw(stopped(done, open), args...)
-	default:
-		bt.log.Infow(stopped(done, open), args...)
+		log = bt.log.Warnw
 	}
+	log(line, args...)
 }
 
-func stopped(done, open inflight.Tally) string {
-	return fmt.Sprintf("stopped: %d events delivered, %d batches answered 200; %d events of %d batches unacknowledged", done.Events, done.Batches, open.Events, open.Batches)
-}
-
-// runSteps runs each step, and logs those that fail or run out of time.
+// runSteps runs each step, and logs a step that fails or runs out of time.
 func (bt *Beater) runSteps(ctx context.Context, steps ...step) {
 	for _, s := range steps {
 		began := time.Now()

@@ -7,8 +7,8 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// ackListener brings the acknowledgements of one pipeline client back to the registry. libbeat calls AddEvent from
-// the publishing worker and ACKEvents from the goroutine of the queue.
+// ackListener reports the acknowledgements of one pipeline client to the registry. libbeat calls AddEvent from the publishing
+// worker, and ACKEvents from the goroutine of its queue.
 type ackListener struct {
 	beat.EventListener
 	counters *counters
@@ -31,25 +31,24 @@ func newAckListener(registry *inflight.Registry, counters *counters, failures *f
 	}
 }
 
-// AddEvent tells an event whether the output is to acknowledge it, or a processor has dropped it or failed on it. The
-// reporter does not hear of a dropped event. It would keep the event until the output acknowledges a neighbor, without a
-// limit, and its count of filtered events (len(data) - acked) does not tell them apart.
+// AddEvent notes on an event whether the output will acknowledge it, or a processor has dropped it or failed on it. The embedded
+// reporter gets no dropped event: it would keep the event until the output acknowledges a neighbor, and reports only the number
+// of filtered events.
 func (l *ackListener) AddEvent(event beat.Event, published bool) {
 	e, ours := event.Private.(*inflight.EventAck)
-	if !published {
-		if ours {
-			l.unpublished(e)
-		}
-		return
-	}
-	if ours {
+	switch {
+	case ours && published:
 		e.ReachOutput()
+	case ours:
+		l.unpublished(e)
 	}
-	l.EventListener.AddEvent(event, published)
+	if published {
+		l.EventListener.AddEvent(event, published)
+	}
 }
 
-// unpublished ends an event of which the processors left nothing. Only Filter can end in a 200. The event is counted
-// before the batch is answered: a scrape after the answer includes it.
+// unpublished ends an event that the processors have not let through. Only Filter can end in a 200. The event is counted before
+// the batch is answered: a scrape after the answer includes it.
 func (l *ackListener) unpublished(e *inflight.EventAck) {
 	failure := e.Failure()
 	if failure == nil {
@@ -62,12 +61,10 @@ func (l *ackListener) unpublished(e *inflight.EventAck) {
 	e.Drop(failure)
 }
 
-// dropListener hears of events that a closing pipeline refuses. All other calls are of no interest here.
-type dropListener struct {
-	counters *counters
-}
+// dropListener gets the events that a closing pipeline refuses.
+type dropListener struct{ counters *counters }
 
-// DroppedOnPublish fails the event's batches at once, for no acknowledgement will ever come.
+// DroppedOnPublish fails the event's batches at once: no acknowledgement will follow.
 func (l dropListener) DroppedOnPublish(event beat.Event) {
 	if e, ok := event.Private.(*inflight.EventAck); ok {
 		l.counters.dropped.Inc()

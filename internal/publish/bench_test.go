@@ -14,7 +14,7 @@ import (
 // BenchmarkNewEvent makes the event of a message.
 func BenchmarkNewEvent(b *testing.B) { benchmarkNewEvent(b, inflight.Trace{}) }
 
-// BenchmarkNewEventOfATrace is what a trace adds.
+// BenchmarkNewEventOfATrace measures an event with a trace.
 func BenchmarkNewEventOfATrace(b *testing.B) {
 	benchmarkNewEvent(b, inflight.Trace{ID: "4bf92f3577b34da6a3ce929d0e0e4736", SpanID: "00f067aa0ba902b7"})
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/txn2/rtbeat/internal/pipelinetest"
 )
 
-// closedLogstash publishes with libbeat's Logstash client, which is closed, as a closing pipeline leaves it. It was never
-// connected: libbeat would leave a goroutine behind. Every batch fails, so none is sent.
+// closedLogstash publishes with libbeat's Logstash client after Close, as a closing pipeline does. The client was never connected:
+// libbeat would leave a goroutine behind. Every batch fails.
 func closedLogstash(t *testing.T, settings string) (publish func(publisher.Batch)) {
 	t.Helper()
 	config, err := conf.NewConfigWithYAML([]byte("{hosts: ['127.0.0.1:5044'], "+settings+"}"), "test")
@@ -29,15 +29,15 @@ func closedLogstash(t *testing.T, settings string) (publish func(publisher.Batch
 	return func(b publisher.Batch) { require.Error(t, client.Publish(t.Context(), b)) }
 }
 
-// What docs/architecture.md says of libbeat: the asynchronous client that was closed acknowledges a batch that it never
-// sent. Where this fails, libbeat has changed: see whether the row can go.
-func TestAClosedAsynchronousLogstashClientAcknowledgesWhatItNeverSent(t *testing.T) {
+// docs/architecture.md says of libbeat that a closed asynchronous client acknowledges a batch that it never sent. If this test fails,
+// libbeat has changed, and the row in the table may go.
+func TestAClosedAsynchronousLogstashClientAcknowledgesUnsentBatches(t *testing.T) {
 	r := newRig(t, &pipelinetest.Output{OnBatch: closedLogstash(t, "pipelining: 2")}, 1, 16, "")
 	r.requireDelivered(r.publish(numbered(5)...), inflight.Progress{Messages: 5, Acked: 5})
 }
 
 // The registry is sealed before the pipeline is closed, so no sender is answered 200.
-func TestAfterTheSealAClosedLogstashClientResolvesNobody(t *testing.T) {
+func TestAfterSealAClosedLogstashClientResolvesNoBatch(t *testing.T) {
 	for name, settings := range map[string]string{"whole batch": "pipelining: 2", "slow start": "pipelining: 2, slow_start: true"} {
 		t.Run(name, func(t *testing.T) {
 			publish := closedLogstash(t, settings)

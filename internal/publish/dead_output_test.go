@@ -22,7 +22,7 @@ func TestFullQueueBlocksNoBatchThatIsWithdrawn(t *testing.T) {
 	for range 6 {
 		tokens = append(tokens, r.publish(numbered(200)...))
 	}
-	// Two workers fill the queue and block; the other four batches stand in line.
+	// Two workers fill libbeat's queue and block. The other four batches wait in the queue.
 	require.Eventually(t, func() bool { return r.registry.QueueLength() == 4 && r.registry.Events() >= 32 }, patience, time.Millisecond)
 
 	handed := 0
@@ -36,7 +36,7 @@ func TestFullQueueBlocksNoBatchThatIsWithdrawn(t *testing.T) {
 	require.LessOrEqual(t, handed, 32+20+2)
 	require.Equal(t, handed, r.registry.Events())
 
-	// The output wakes up: what was handed over is delivered, and nothing else.
+	// The output works again: it gets the events that were handed over, and no others.
 	arrived := 0
 	for arrived < handed {
 		window := output.Next()
@@ -47,7 +47,7 @@ func TestFullQueueBlocksNoBatchThatIsWithdrawn(t *testing.T) {
 	r.requireEmpty()
 }
 
-func TestRetriesAgainstADeadOutputPileNothingUp(t *testing.T) {
+func TestRetriesAgainstADeadOutputAreBounded(t *testing.T) {
 	output := &pipelinetest.Output{}
 	r := newRig(t, output, 2, 16, smallQueue)
 	first := r.publish(numbered(100)...)
@@ -67,8 +67,8 @@ func TestRetriesAgainstADeadOutputPileNothingUp(t *testing.T) {
 	require.LessOrEqual(t, r.registry.Events(), 32+20+2)
 }
 
-// The trap that cost others data: closing the pipeline reports what it drops as acknowledged.
-func TestClosingThePipelineResolvesNobody(t *testing.T) {
+// A closing pipeline reports dropped events as acknowledged.
+func TestClosingThePipelineResolvesNoBatch(t *testing.T) {
 	output := &pipelinetest.Output{}
 	r := newRig(t, output, 1, 16, "")
 	token := r.publish(numbered(5)...)
@@ -81,7 +81,7 @@ func TestClosingThePipelineResolvesNobody(t *testing.T) {
 	account := r.registry.Seal()
 	require.Equal(t, inflight.Tally{Batches: 1, Events: 5}, account.Unacknowledged)
 	for _, window := range windows {
-		window.Drop() // what the closing consumer does (libbeat/publisher/pipeline/consumer.go)
+		window.Drop() // as the closing consumer does (libbeat/publisher/pipeline/consumer.go)
 	}
 	r.close()
 	ctx, cancel := r.patient()
@@ -104,7 +104,7 @@ func TestEventsRefusedByAClosingClientFailTheirBatchAtOnce(t *testing.T) {
 	r := newRig(t, &pipelinetest.Output{}, 1, 16, smallQueue)
 	token := r.publish(numbered(200)...)
 	require.Eventually(t, func() bool { return r.registry.Events() >= 32 }, patience, time.Millisecond)
-	r.publisher.Close() // without a seal: what would happen if the pipeline went away by itself
+	r.publisher.Close() // without Seal, as if the pipeline closed by itself
 	require.NoError(t, r.closePipeline())
 	ctx, cancel := r.patient()
 	defer cancel()
@@ -112,7 +112,7 @@ func TestEventsRefusedByAClosingClientFailTheirBatchAtOnce(t *testing.T) {
 	require.Positive(t, r.count("rtbeat_events_dropped_total"))
 }
 
-// extract_array of libbeat panics at a null. What a stranger sends must not end the process.
+// extract_array of libbeat panics at a null. No message of a sender may end the process.
 func TestAProcessorThatPanicsFailsItsBatchOnly(t *testing.T) {
 	r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 1, 16,
 		`processors: [{extract_array: {field: rxtxMsg.a, mappings: {b: 0}, ignore_missing: true, fail_on_error: false}}]`)

@@ -8,21 +8,18 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// eventType is the value of the field type in every event; existing Logstash pipelines select by it.
+// eventType is the value of the field type in every event. Logstash pipelines select events by it.
 const eventType = "rtbeat"
 
 // maxDocumentID is the longest _id in bytes that Elasticsearch takes; it rejects a document with a longer one.
 const maxDocumentID = 512
 
-// newEvent builds the event of one message. The message's fields are handed over, not copied.
+// newEvent builds the event of one message, which owns the message's fields then.
 func (p *Publisher) newEvent(m batch.Message, o inflight.Origin, e *inflight.EventAck) beat.Event {
 	event := beat.Event{
 		Timestamp: o.Received,
-		Fields: mapstr.M{
-			"type":    eventType,
-			"rxtxMsg": mapstr.M(m.Fields),
-		},
-		Private: e,
+		Fields:    mapstr.M{"type": eventType, "rxtxMsg": mapstr.M(m.Fields)},
+		Private:   e,
 	}
 	if o.ClientIP != "" {
 		event.Fields["clientIp"] = o.ClientIP

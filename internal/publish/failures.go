@@ -5,18 +5,17 @@ import (
 	"time"
 )
 
-// failureInterval is how often the failures of one processor are logged at most.
+// failureInterval is the shortest time between two log lines about the same processor.
 const failureInterval = time.Minute
 
-// failures logs which processors fail. Each processor has a line once a minute at most, because a sender can cause a failure
-// with each request. The line has the number of events since the last one. The error of the processor is left out, because it
-// may quote the event. The names come from the configuration, which bounds the map. Its methods are safe for use from
-// any goroutine.
+// failures logs which processors fail, with the number of events since the last line. A sender can cause a failure with each
+// request, so each processor has one line in failureInterval. The error of the processor may quote the event, and is left out. The
+// configuration bounds the map. Any goroutine may call the methods.
 type failures struct {
 	log Logger
 
 	mu     sync.Mutex
-	counts map[string]*failureCount
+	counts map[string]failureCount
 }
 
 type failureCount struct {
@@ -25,21 +24,17 @@ type failureCount struct {
 }
 
 func newFailures(log Logger) *failures {
-	return &failures{log: log, counts: make(map[string]*failureCount)}
+	return &failures{log: log, counts: make(map[string]failureCount)}
 }
 
-// add counts an event that the processor failed on.
 func (f *failures) add(processor string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := f.counts[processor]
-	if c == nil {
-		c = &failureCount{}
-		f.counts[processor] = c
-	}
 	c.events++
 	if now := time.Now(); now.Sub(c.logged) >= failureInterval {
 		f.log.Errorw("a processor failed: its events are not published, and their batches are retried", "processor", processor, "events", c.events)
-		c.events, c.logged = 0, now
+		c = failureCount{logged: now}
 	}
+	f.counts[processor] = c
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// counters are the metrics of publishing.
 type counters struct {
 	wait              prometheus.Histogram
 	filtered          prometheus.Counter
@@ -77,7 +76,6 @@ func newCounters(r *metrics.Registry, processors []string) *counters {
 	return c
 }
 
-// ack counts the events of one acknowledgement.
 func (c *counters) ack(events int) {
 	c.acked.Add(float64(events))
 	c.lastAck.Set(float64(events))

@@ -21,18 +21,18 @@ const watchedName = "rtbeat_watched"
 
 var registerWatched = sync.OnceFunc(func() { processors.RegisterPlugin(watchedName, newWatched) })
 
-// WatchProcessors returns a copy of the whole configuration in which each processor is wrapped, also in an if/then/else, and
-// the names of the processors. Give the copy to libbeat, which makes the processors in its own order. A wrapped processor
-// notes on the EventAck that it failed; libbeat alone takes (nil, err) for a drop.
+// WatchProcessors returns a copy of the whole configuration in which each processor is wrapped, also in an if/then/else, and the
+// names of the processors. libbeat makes the processors from the copy. A wrapped processor notes on the EventAck that it failed;
+// libbeat alone takes (nil, err) for a drop.
 //
-// An item that is no processor stays as it is, for libbeat to refuse.
+// An item that is no processor stays as it is, and libbeat refuses it.
 func WatchProcessors(root *conf.C) (watched *conf.C, names []string, err error) {
 	registerWatched()
 	var list struct {
 		Processors processors.PluginConfig `config:"processors"`
 	}
 	if err := root.Unpack(&list); err != nil || len(list.Processors) == 0 {
-		return root, nil, nil //nolint:nilerr // libbeat unpacks it, too, and says what is wrong
+		return root, nil, nil //nolint:nilerr // libbeat unpacks it too, and returns the error
 	}
 	w := watcher{names: make(map[string]struct{})}
 	if watched, err = w.replace(root, map[string][]*conf.C{"processors": list.Processors}); err != nil {
@@ -44,8 +44,8 @@ func WatchProcessors(root *conf.C) (watched *conf.C, names []string, err error) 
 // watcher wraps the configurations of processors, and collects their names.
 type watcher struct{ names map[string]struct{} }
 
-// replace returns a copy of c with wrapped lists in the fields. The lists come from c itself: a list of the copy cannot
-// refer to other settings (${...}) any more.
+// replace returns a copy of c with wrapped lists in the fields. The lists must be those of c: a list of the copy cannot refer to
+// other settings (${...}).
 func (w watcher) replace(c *conf.C, lists map[string][]*conf.C) (*conf.C, error) {
 	replaced := conf.NewConfig()
 	if err := replaced.Merge(c); err != nil {
@@ -68,9 +68,7 @@ func (w watcher) replace(c *conf.C, lists map[string][]*conf.C) (*conf.C, error)
 	return replaced, nil
 }
 
-// wrap returns the configuration of a processor, wrapped.
 func (w watcher) wrap(item *conf.C) (wrapped *conf.C, err error) {
-	fields := item.GetFields()
 	if item.HasField("if") {
 		branches := make(map[string][]*conf.C)
 		for _, branch := range []string{"then", "else"} {
@@ -83,6 +81,7 @@ func (w watcher) wrap(item *conf.C) (wrapped *conf.C, err error) {
 		}
 		return w.replace(item, branches)
 	}
+	fields := item.GetFields()
 	if len(fields) != 1 {
 		return item, nil
 	}
@@ -94,7 +93,7 @@ func (w watcher) wrap(item *conf.C) (wrapped *conf.C, err error) {
 	return wrapped, nil
 }
 
-// branchOf returns the processors of a branch, which holds one or a list; false where it has none.
+// branchOf returns the processors of a branch, which is a processor or a list; false without any.
 func branchOf(item *conf.C, branch string) (list []*conf.C, ok bool) {
 	one, err := item.Child(branch, -1)
 	if err != nil {
@@ -106,7 +105,6 @@ func branchOf(item *conf.C, branch string) (list []*conf.C, ok bool) {
 	return list, one.Unpack(&list) == nil && len(list) > 0
 }
 
-// newWatched makes the processor of a configuration and wraps it.
 func newWatched(c *conf.C, log *logp.Logger) (beat.Processor, error) {
 	made, err := processors.New(processors.PluginConfig{c}, log)
 	if err != nil {
@@ -126,9 +124,8 @@ type watched struct {
 	logging *rate.Sometimes
 }
 
-// Run notes the failure before the processor has the event, and takes the note back afterwards: a panic leaves it.
-// libbeat logs each error that comes without an event, and a sender can cause thousands with one request. libbeat gets
-// one error in failureInterval; of the others the note is enough.
+// Run notes the failure before it runs the processor, and removes the note afterwards, so a panic leaves it. libbeat logs each
+// error without an event, and a sender can cause thousands with one request: libbeat gets one error in failureInterval.
 func (w watched) Run(event *beat.Event) (*beat.Event, error) {
 	e, ours := event.Private.(*inflight.EventAck)
 	if !ours {
@@ -148,10 +145,8 @@ func (w watched) Run(event *beat.Event) (*beat.Event, error) {
 	return nil, logged
 }
 
-// closingWatched is for a processor that has to be closed. The others must have no Close: libbeat would not let them
-// stand in an "if" without "else" (ClosingIfThenElseProcessor in libbeat/processors/conditionals.go).
+// closingWatched is for a processor that must be closed. Other processors must have no Close: in an "if" without "else", libbeat
+// panics when it closes one (ClosingIfThenElseProcessor in libbeat/processors/conditionals.go).
 type closingWatched struct{ watched }
 
-func (w closingWatched) Close() error {
-	return processors.Close(w.Processor)
-}
+func (w closingWatched) Close() error { return processors.Close(w.Processor) }

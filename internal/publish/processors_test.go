@@ -42,7 +42,7 @@ func (d does) Run(e *beat.Event) (*beat.Event, error) { return d(e) }
 
 func (does) String() string { return "does" }
 
-// closes is a processor that has to be closed.
+// closes is a processor with a Close.
 type closes struct{ closed int }
 
 func (*closes) Run(e *beat.Event) (*beat.Event, error) { return e, nil }
@@ -54,7 +54,7 @@ func (c *closes) Close() error {
 	return nil
 }
 
-// A processor that fails is no drop, wherever it stands: the batches fail, and the next attempt runs it again.
+// A failure of a processor is no drop, at any position: the batches fail, and a retry runs the processor again.
 func TestAProcessorThatFailsIsNoDrop(t *testing.T) {
 	for name, settings := range map[string]string{
 		"alone":     `processors: [{test_fails: {}}]`,
@@ -88,7 +88,7 @@ func TestAnEventThatAProcessorMakesIsAcknowledged(t *testing.T) {
 	r.requireEmpty()
 }
 
-// libbeat logs each error that it gets. A sender that causes one with each message must not fill the log.
+// libbeat logs each error. A sender that causes one with each message must not fill the log.
 func TestLibbeatGetsTheErrorOfAProcessorOnceAMinute(t *testing.T) {
 	for _, settings := range []string{`processors: [{test_fails: {}}]`, `processors: [{if.equals.a: b, then: {drop_event: {}}, else: {test_fails: {}}}]`} {
 		synctest.Test(t, func(t *testing.T) {
@@ -112,8 +112,8 @@ func TestLibbeatGetsTheErrorOfAProcessorOnceAMinute(t *testing.T) {
 	}
 }
 
-// An error beside an event is the processor's way to say that it did not do its work. The event goes on, and is not taken
-// for one that failed when a later processor drops it, or panics.
+// A processor may return an error together with the event. The event goes on, and does not count as failed if a later processor
+// drops it or panics.
 func TestAnErrorBesideAnEventIsNoFailure(t *testing.T) {
 	r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 1, 10,
 		`processors: [{test_errs: {}}, {drop_event.when.equals.rxtxMsg.label: drop}, {test_panics: {when.equals.rxtxMsg.label: panic}}]`)
@@ -128,7 +128,7 @@ func TestAnErrorBesideAnEventIsNoFailure(t *testing.T) {
 	r.requireEmpty()
 }
 
-func TestWatchingLeavesTheConfigurationAsItWas(t *testing.T) {
+func TestWatchProcessorsDoesNotChangeTheConfiguration(t *testing.T) {
 	const settings = `
 name: x
 processors:
@@ -188,8 +188,8 @@ func processorsOf(t *testing.T, root *config.C) *processors.Processors {
 	return made
 }
 
-// libbeat refuses what is no list of processors, with its own text.
-func TestWhatIsNoProcessorIsLeftToLibbeat(t *testing.T) {
+// libbeat refuses an item that is no processor, with its own text.
+func TestAnItemThatIsNoProcessorIsRefusedByLibbeat(t *testing.T) {
 	for _, settings := range []string{
 		``, `processors: []`, `processors: 5`, `processors: [a]`, `processors: [{}]`, `processors: [{a: {}, b: {}}]`, `processors: [{no_such: {}}]`,
 		`processors: [{if.equals.a: b}]`, `processors: [{if.equals.a: b, then: 5}]`, `processors: [{if.equals.a: b, then: []}]`,
@@ -217,8 +217,8 @@ func refusalOf(root *config.C) string {
 	return said
 }
 
-// A watched processor has to be closed where its own has, and only there: see closingWatched.
-func TestAWatchedProcessorIsClosedWhereItsOwnIs(t *testing.T) {
+// A watched processor has a Close if, and only if, its processor has one: see closingWatched.
+func TestAWatchedProcessorHasACloseIfItsProcessorHas(t *testing.T) {
 	for settings, closing := range map[string]bool{`processors: [{test_closes: {}}]`: true, `processors: [{test_errs: {}}]`: false} {
 		watched, _, err := publish.WatchProcessors(pipelinetest.Config(t, settings))
 		require.NoError(t, err)

@@ -1,13 +1,12 @@
-// Package publish is the only package that knows the client of libbeat's pipeline: events go out, acknowledgements come in.
+// Package publish hands events to libbeat's pipeline, and acknowledgements to the registry. No other package has a client of the
+// pipeline.
 //
-// libbeat's Publish blocks while the queue is full and cannot be cancelled. It is therefore never called from a
-// handler: a few workers, each with its own client, take batches from the registry's queue, message by message, so that
-// a batch whose time is up withdraws all that no worker has handed over yet. However many senders retry against a dead
-// output, what stays blocked is one event for each worker.
+// libbeat's Publish blocks while libbeat's queue is full, and cannot be cancelled. So no handler calls it: a few workers, each with
+// its own client, take batches from the registry's queue, message by message. A batch that times out withdraws every message that
+// no worker has handed over. However many senders retry against a dead output, each worker blocks on one event only.
 package publish
 
 import (
-	"context"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -26,14 +25,14 @@ type Logger interface {
 	Errorw(msg string, keysAndValues ...any)
 }
 
-// Settings say how many workers there are, and what they make of a message.
+// Settings are the number of workers, and the form of the events.
 type Settings struct {
 	Workers    int
 	DocumentID inflight.DocumentID // with ContentID, the registry must have it too
 	Processors []string            // names of the processors in the configuration
 }
 
-// Publisher hands batches to the pipeline. It is safe for use from any goroutine.
+// Publisher hands batches to the pipeline. Any goroutine may call its methods.
 type Publisher struct {
 	settings Settings
 	registry *inflight.Registry
@@ -43,7 +42,6 @@ type Publisher struct {
 	failures *failures
 	panics   rate.Sometimes
 	workers  sync.WaitGroup
-	ended    chan struct{} // closed when all workers have ended
 }
 
 // New registers the metrics of publishing, connects a client for each worker to the pipeline, and starts the workers. Close and
@@ -56,43 +54,34 @@ func New(pipeline beat.Pipeline, registry *inflight.Registry, settings Settings,
 		log:      log,
 		failures: newFailures(log),
 		panics:   rate.Sometimes{Interval: time.Second},
-		ended:    make(chan struct{}),
 	}
 	for range settings.Workers {
 		client, err := pipeline.ConnectWith(p.clientConfig())
 		if err != nil {
 			p.Close()
-			p.workers.Wait()
+			p.Wait()
 			return nil, fmt.Errorf("connecting to the publisher pipeline: %w", err)
 		}
 		p.clients = append(p.clients, client)
 		p.workers.Go(func() { p.work(client) })
 	}
-	go func() {
-		p.workers.Wait()
-		close(p.ended)
-	}()
 	return p, nil
 }
 
 func (p *Publisher) clientConfig() beat.ClientConfig {
-	// Off: the decoder yields plain types already, and normalising walks each event once more to drop its nulls.
-	normalize := false
 	return beat.ClientConfig{
 		PublishMode: beat.GuaranteedSend,
-		Processing: beat.ProcessingConfig{
-			EventNormalization: &normalize,
-			KeepNull:           true,
-		},
-		// WaitClose stays 0. libbeat fixes it when the client connects, and could wait for its whole length at the
-		// end of a budget that is spent. The registry waits instead, exactly for what is left (beater/shutdown.go).
+		// Not normalized: the decoder yields plain types, and normalizing drops nulls.
+		Processing: beat.ProcessingConfig{EventNormalization: new(false), KeepNull: true},
+		// WaitClose is 0: libbeat would wait for the whole of it, even after the end of shutdown_timeout. The registry waits
+		// instead (beater/shutdown.go).
 		EventListener:  newAckListener(p.registry, p.counters, p.failures),
 		ClientListener: dropListener{p.counters},
 	}
 }
 
-// Close ends the queue and closes the clients, without waiting. Seal the registry before: an event that is refused
-// from here on fails its batch. A worker that is blocked on a full queue goes on when the pipeline is closed.
+// Close ends the queue and closes the clients, without waiting. Seal the registry before: an event that is refused from now on
+// fails its batch. A worker that is blocked on libbeat's full queue goes on when the pipeline is closed.
 func (p *Publisher) Close() {
 	p.registry.CloseQueue()
 	for _, client := range p.clients {
@@ -100,25 +89,16 @@ func (p *Publisher) Close() {
 	}
 }
 
-// Wait blocks until all workers have ended (nil) or ctx ends (its cause). Call it after Close, and after the
-// pipeline was closed.
-func (p *Publisher) Wait(ctx context.Context) error {
-	select {
-	case <-p.ended:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
+// Wait blocks until all workers have ended. Call it after Close and after closing the pipeline.
+func (p *Publisher) Wait() { p.workers.Wait() }
 
-// publish hands one event to libbeat. A processor that panics must not take the process down, and with it all that is
-// in flight, again and again as the sender repeats its batch. libbeat runs the processors before it counts the event
-// (client.publish in libbeat/publisher/pipeline/client.go), so that no acknowledgement will come for it, and those of
-// its neighbours stay in order.
+// publish hands one event to libbeat, and recovers from a panic of a processor: otherwise a retried batch would end the process
+// again and again. libbeat runs the processors before it counts the event (client.publish in libbeat/publisher/pipeline/client.go),
+// so acknowledgements of other events keep their order.
 func (p *Publisher) publish(client beat.Client, event beat.Event, e *inflight.EventAck) {
 	defer func() {
 		if r := recover(); r != nil {
-			// What the panic says is left out, for it may quote the event; and a sender can cause one with each request.
+			// The text of the panic may quote the event. A sender can cause a panic with each request.
 			p.panics.Do(func() {
 				args := []any{"error.stack_trace", string(debug.Stack())}
 				if failure := e.Failure(); failure != nil {

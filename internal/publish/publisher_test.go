@@ -45,7 +45,7 @@ type rig struct {
 	admission *inflight.Admission
 	registry  *inflight.Registry
 	metrics   *metrics.Registry
-	// closePipeline may be called again, unlike that of libbeat.
+	// closePipeline may be called more than once, unlike libbeat's Close.
 	closePipeline func() error
 	origin        inflight.Origin
 }
@@ -97,9 +97,7 @@ func (r *rig) close() {
 	r.registry.Seal()
 	r.publisher.Close()
 	require.NoError(r.t, r.closePipeline())
-	ctx, cancel := r.patient()
-	defer cancel()
-	require.NoError(r.t, r.publisher.Wait(ctx))
+	r.publisher.Wait()
 }
 
 func (r *rig) patient() (context.Context, context.CancelFunc) {
@@ -180,8 +178,8 @@ func TestEventIsTheMessageAsItWasSent(t *testing.T) {
 	r.requireEmpty()
 }
 
-// Each event says where it comes from, in fields of its own: a processor may change those of one event.
-func TestEventSaysWhereItComesFrom(t *testing.T) {
+// Each event has its origin in maps of its own: a processor may change the maps of one event.
+func TestEventHasItsOrigin(t *testing.T) {
 	output := &pipelinetest.Output{}
 	r := newRig(t, output, 1, 1, "")
 	r.origin = inflight.Origin{ClientIP: "192.0.2.7", Headers: map[string]string{"x-tenant": "a", "x.y": "b"}}
@@ -225,32 +223,32 @@ func TestALongBatchDoesNotHoldUpAShortOne(t *testing.T) {
 	r := newRig(t, output, 1, 10, "queue.mem: {flush.timeout: 0s, flush.min_events: 1, events: 50}")
 	long := r.publish(numbered(3000)...)
 	short := r.publish(`{"short":true}`)
-	sent, place := 0, 0
+	sent, position := 0, 0
 	for sent < 3001 {
 		window := output.Next()
 		for _, event := range window.Events() {
 			sent++
 			if message, _ := event.Content.Fields["rxtxMsg"].(mapstr.M); message["short"] != nil {
-				place = sent
+				position = sent
 			}
 		}
 		window.ACK()
 	}
-	require.Positive(t, place)
-	require.LessOrEqual(t, place, 1001, "behind the first messages of the long one at most")
+	require.Positive(t, position)
+	require.LessOrEqual(t, position, 1001, "behind the first messages of the long one at most")
 	r.requireDelivered(long, inflight.Progress{Messages: 3000, Acked: 3000})
 	r.requireDelivered(short, inflight.Progress{Messages: 1, Acked: 1})
 	r.requireEmpty()
 }
 
-func TestOneAckMayCarryManyBatches(t *testing.T) {
+func TestOneAckMayResolveManyBatches(t *testing.T) {
 	output := &pipelinetest.Output{}
 	r := newRig(t, output, 1, 100, "queue.mem: {flush.timeout: 1h, flush.min_events: 30, events: 100}")
 	tokens := make([]*inflight.BatchAck, 10)
 	for i := range tokens {
 		tokens[i] = r.publish(numbered(3)...)
 	}
-	window := output.Next() // the queue held all of it back until it was full
+	window := output.Next() // the queue held the events back until it was full
 	require.Len(t, window.Events(), 30)
 	window.ACK()
 	for _, token := range tokens {
@@ -273,7 +271,7 @@ func TestRetriedSplitAndCancelledWindowsAreAckedOnce(t *testing.T) {
 				b.ACK()
 			}
 		case 4:
-			b.RetryEvents(b.Events()[n/2:]) // the first half is through
+			b.RetryEvents(b.Events()[n/2:]) // the first half is done
 		default:
 			b.ACK()
 		}
@@ -285,8 +283,7 @@ func TestRetriedSplitAndCancelledWindowsAreAckedOnce(t *testing.T) {
 	r.requireEmpty()
 }
 
-// An output that gives up on a batch of guaranteed events is out of order, but libbeat retries them without end, so
-// that many failures lose nothing.
+// libbeat retries guaranteed events without end: many failures lose nothing.
 func TestManyFailuresLoseNothing(t *testing.T) {
 	var failures atomic.Int64
 	output := &pipelinetest.Output{OnBatch: func(b publisher.Batch) {
@@ -301,7 +298,7 @@ func TestManyFailuresLoseNothing(t *testing.T) {
 	r.requireEmpty()
 }
 
-func TestFilteredEventsAreCountedWhereverTheyStand(t *testing.T) {
+func TestFilteredEventsAreCountedAtEachPosition(t *testing.T) {
 	const drop, keep = `{"label":"drop"}`, `{"label":"keep"}`
 	for name, messages := range map[string][]string{
 		"head":   {drop, drop, keep, keep},
@@ -321,7 +318,7 @@ func TestFilteredEventsAreCountedWhereverTheyStand(t *testing.T) {
 	}
 }
 
-// A batch that is filtered whole waits for no neighbour, and nothing of it is kept until the output acknowledges one.
+// A batch of filtered events alone does not wait for an acknowledgement of other events, and libbeat keeps no event of it.
 func TestAFilteredBatchNeedsNoAcknowledgement(t *testing.T) {
 	output := &pipelinetest.Output{}
 	r := newRig(t, output, 1, 10, `processors: [{drop_event.when.equals.rxtxMsg.label: drop}]`)
@@ -333,7 +330,7 @@ func TestAFilteredBatchNeedsNoAcknowledgement(t *testing.T) {
 		return weak.Make(token)
 	}()
 	require.Zero(t, r.count("rtbeat_events_acked_total"))
-	require.Zero(t, r.registry.DedupeEntries(), "what was filtered is not remembered")
+	require.Zero(t, r.registry.DedupeEntries(), "a filtered message is not deduped")
 	require.Eventually(t, func() bool {
 		runtime.GC()
 		return filtered.Value() == nil
@@ -345,8 +342,8 @@ func TestAFilteredBatchNeedsNoAcknowledgement(t *testing.T) {
 	r.requireEmpty()
 }
 
-// A processor sees the request. What it drops for one, it keeps for another, and it is not known as delivered there.
-func TestWhatIsDroppedForOneSenderIsDeliveredForAnother(t *testing.T) {
+// A processor may look at the request: a message that is filtered for one sender is not deduped for another.
+func TestAMessageFilteredForOneSenderIsDeliveredForAnother(t *testing.T) {
 	const message = `{"uuid":"a"}`
 	output := &pipelinetest.Output{}
 	r := newRig(t, output, 1, 10, `processors: [{drop_event.when.equals.clientIp: 192.0.2.7}]`)
@@ -362,9 +359,8 @@ func TestWhatIsDroppedForOneSenderIsDeliveredForAnother(t *testing.T) {
 	r.requireEmpty()
 }
 
-// The reporter of libbeat says how many events of a run were filtered, not which. Batches that come and go at the
-// same time must each get their own count.
-func TestFilteredCountsDoNotWanderBetweenBatches(t *testing.T) {
+// libbeat's reporter says how many events of several batches were filtered, not which. Each batch must get its own count.
+func TestEachBatchHasItsOwnFilteredCount(t *testing.T) {
 	r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 2, 7,
 		`processors: [{drop_event.when.equals.rxtxMsg.label: drop}]`)
 	type expected struct {
@@ -422,7 +418,7 @@ func TestTheDocumentID(t *testing.T) {
 	}
 }
 
-// The real pipeline acknowledges the one event for all who sent it.
+// The real pipeline acknowledges one event for all its senders.
 func TestRetriesAreOneEvent(t *testing.T) {
 	output := &pipelinetest.Output{}
 	r := newRig(t, output, 2, 10, "queue.mem: {flush.timeout: 1h, flush.min_events: 2, events: 100}")
@@ -441,8 +437,8 @@ func TestRetriesAreOneEvent(t *testing.T) {
 	require.Equal(t, 2, r.count("rtbeat_events_acked_total"))
 }
 
-// The wait of a batch is told once, however often it is taken.
-func TestTheWaitOfABatchIsToldOnce(t *testing.T) {
+// The wait of a batch is observed once, however often the batch is taken.
+func TestTheWaitOfABatchIsObservedOnce(t *testing.T) {
 	release := make(chan struct{})
 	output := &pipelinetest.Output{OnBatch: func(b publisher.Batch) { <-release; b.ACK() }}
 	r := newRig(t, output, 1, 100, "queue.mem: {events: 100, flush.min_events: 50}")
@@ -450,7 +446,7 @@ func TestTheWaitOfABatchIsToldOnce(t *testing.T) {
 	for range 3 {
 		tokens = append(tokens, r.publish(numbered(2*inflight.MaxRun)...))
 	}
-	close(release) // until then the queue was full, so that all three give way to each other
+	close(release) // libbeat's queue was full: all three batches gave way to each other
 	for _, token := range tokens {
 		r.requireDelivered(token, inflight.Progress{Messages: 2 * inflight.MaxRun, Acked: 2 * inflight.MaxRun})
 	}

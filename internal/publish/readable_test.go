@@ -18,11 +18,11 @@ import (
 	"github.com/txn2/rtbeat/internal/lumbersink"
 )
 
-// highest asks for the highest limits that there are.
+// highest has limits above all that the configuration allows.
 var highest = batch.Options{MaxDepth: 1 << 30, MaxKeyBytes: 1 << 30, MaxStringBytes: 1 << 30}
 
 // written returns the events of a body as the Logstash output writes them (libbeat/outputs/logstash/enc.go). The error is the
-// decoder's.
+// error of the decoder.
 func written(t require.TestingT, body []byte, o inflight.Origin, escapeHTML bool) (events [][]byte, err error) {
 	decoded, err := batch.Decode(body, highest)
 	if err != nil {
@@ -40,9 +40,9 @@ func written(t require.TestingT, body []byte, o inflight.Origin, escapeHTML bool
 	return events, nil
 }
 
-// Logstash reads whatever the decoder accepts. It closes the connection at anything else, and libbeat would send that again
+// Logstash reads every message that the decoder accepts. Otherwise Logstash closes the connection, and libbeat sends the message again
 // for ever. The messages are at the limits, and beyond.
-func TestLogstashReadsWhatIsAccepted(t *testing.T) {
+func TestLogstashReadsAcceptedMessages(t *testing.T) {
 	require.NoError(t, flag.Set("rapid.checks", "500"))     // 100 with -short: enough for each kind at its limit
 	accepted, refused := map[string]int{}, map[string]int{} // by kind: the largest, and how many
 	rapid.Check(t, func(t *rapid.T) {
@@ -64,7 +64,7 @@ func TestLogstashReadsWhatIsAccepted(t *testing.T) {
 	require.Greater(t, accepted["number"], 1000, "long enough")
 }
 
-// drawMessage draws a message that has much of something, and how much that is.
+// drawMessage draws a message that is large in one way, and its size in that way.
 func drawMessage(t *rapid.T, kind string) (message string, size int) {
 	digits := func(name string, lengths ...int) string {
 		n := rapid.SampledFrom(lengths).Draw(t, name)
@@ -113,8 +113,8 @@ func drawMessage(t *rapid.T, kind string) (message string, size int) {
 	}
 }
 
-// The longest of everything at once, with the names and values of headers that rtbeat copies.
-func TestLogstashReadsTheLongest(t *testing.T) {
+// A message with the longest of everything, and copied headers of the greatest length.
+func TestLogstashReadsTheLongestMessage(t *testing.T) {
 	for name, value := range map[string]string{
 		"string": `"` + strings.Repeat("s", batch.HighestMaxStringBytes) + `"`,
 		"levels": strings.Repeat("[", batch.HighestMaxDepth-1) + strings.Repeat("]", batch.HighestMaxDepth-1),
@@ -122,7 +122,7 @@ func TestLogstashReadsTheLongest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := inflight.Origin{
 				Received: time.Now(), ClientIP: "2001:db8::1",
-				Headers: map[string]string{strings.Repeat("x", 1<<10): strings.Repeat("y", 1<<20+4<<10)}, // the highest max_header_bytes, and what Go adds
+				Headers: map[string]string{strings.Repeat("x", 1<<10): strings.Repeat("y", 1<<20+4<<10)}, // the highest max_header_bytes, and the bytes that Go adds
 				Trace:   inflight.Trace{ID: strings.Repeat("a", 32), SpanID: strings.Repeat("b", 16)},
 			}
 			body := `[{"` + strings.Repeat("k", batch.HighestMaxKeyBytes) + `":` + value + `}]`

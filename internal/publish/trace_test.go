@@ -11,7 +11,7 @@ import (
 	"github.com/txn2/rtbeat/internal/pipelinetest"
 )
 
-// Each event has the trace of its batch where ECS has it, in maps of its own: a processor may change those of one event.
+// Each event has the trace of its batch in the fields of ECS, in maps of its own: a processor may change the maps of one event.
 func TestEventBelongsToTheTraceOfItsBatch(t *testing.T) {
 	output := &pipelinetest.Output{}
 	r := newRig(t, output, 1, 1, "")
@@ -39,8 +39,8 @@ func TestEventBelongsToTheTraceOfItsBatch(t *testing.T) {
 	r.requireEmpty()
 }
 
-// A message that is joined keeps the trace of the batch that brought it; what that batch did not have gets the retry's.
-func TestAJoinedMessageKeepsItsTrace(t *testing.T) {
+// A deduped message has the trace of the first attempt. The other messages of a retry have the trace of the retry.
+func TestADedupedMessageKeepsItsTrace(t *testing.T) {
 	output := &pipelinetest.Output{}
 	r := newRig(t, output, 1, 1, "")
 	r.origin = inflight.Origin{Trace: inflight.Trace{ID: "first", SpanID: "1"}}
