@@ -12,7 +12,7 @@ import (
 	"github.com/txn2/rtbeat/internal/pipelinetest"
 )
 
-func TestTheStartSaysWhatRuns(t *testing.T) {
+func TestTheStartLogsTheSettingsInForce(t *testing.T) {
 	logger, observed := logptest.NewTestingLoggerWithObserver(t, "")
 	b := &beat.Beat{
 		Info:      beat.Info{Version: "1.2.3", Logger: logger},

@@ -15,7 +15,6 @@ import (
 // Each may hold one event more than the queue while the output is stalled.
 const maxWorkers = 4
 
-// assembly has the parts of one run.
 type assembly struct {
 	admission  *inflight.Admission
 	registry   *inflight.Registry
@@ -49,7 +48,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 	a.publisher, err = publish.New(bt.pipeline, registry, publish.Settings{
 		Workers:    min(runtime.GOMAXPROCS(0), maxWorkers),
 		DocumentID: bt.config.DocumentID,
-		Processors: bt.processors,
+		Processors: bt.options.processors,
 	}, m, bt.log.Named("publish"))
 	if err != nil {
 		return nil, fmt.Errorf("starting to publish: %w", err)
@@ -94,5 +93,4 @@ func (bt *Beater) assemble() (*assembly, error) {
 	return a, nil
 }
 
-// inFlightBytes is the sum of the bytes in flight of the intake and of the shipper.
 func (a *assembly) inFlightBytes() int64 { return a.admission.Used() + a.shipping.inFlight() }

@@ -22,11 +22,11 @@ import (
 
 // Options carry values of the command line that libbeat does not hand to a Beater.
 type Options struct {
-	// Root is the whole configuration, with the settings of the command line. New needs it to check the queue: libbeat
-	// hands it the rtbeat section only.
+	// Root is the whole configuration, with the settings of the command line. New checks the queue by it: libbeat hands New
+	// the rtbeat section only.
 	Root *conf.C
-	// Check is set by commands that only build the Beater, such as "test config". New binds nothing then, so that they
-	// work beside a running rtbeat.
+	// Check is set by commands that only build the Beater, such as "test config". New binds nothing then: they work beside a
+	// running rtbeat.
 	Check bool
 	// Run is set by the command "run".
 	Run bool
@@ -35,7 +35,7 @@ type Options struct {
 	// durable mode. It is empty without such settings.
 	DiskQueue string
 
-	// Reread reads the whole configuration again, for a reload. It returns it with its DiskQueue.
+	// Reread reads the whole configuration again, for a reload, and its DiskQueue.
 	Reread func() (root *conf.C, diskQueue string, err error)
 	// Hangups has a buffer of one. SIGHUPs during the start are in it already. Run reloads at each.
 	Hangups chan os.Signal
@@ -46,21 +46,18 @@ type Options struct {
 // Beater receives batches over HTTP and answers 200 once they are delivered. libbeat runs it.
 type Beater struct {
 	config        config.Config
+	options       Options
 	log           *logp.Logger
 	output        string // its name
-	unconfirmed   bool   // the output does not say which events it dropped
+	unconfirmed   bool   // the output does not say which events it gave up
 	listeners     *listeners
 	pipeline      beat.Pipeline
 	closePipeline func() error
 	queue         *diskqueue.Queue // nil in memory mode
 	libbeat       *libbeatstats.Stats
 	build         build
-	processors    []string // the names of the processors in the configuration
-	reread        func() (root *conf.C, diskQueue string, err error)
-	hangups       chan os.Signal
-
-	stop    context.CancelFunc
-	stopped context.Context //nolint:containedctx // the stop signal: libbeat's Stop takes no context, and may come before Run
+	stop          func() // closes stopped
+	stopped       chan struct{}
 }
 
 // New reads the configuration, binds the listeners and guards the pipeline. A wrong configuration and a port in use are
@@ -94,27 +91,24 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	bt := &Beater{
-		config: c, log: log, listeners: listeners, output: output, unconfirmed: unconfirmed, reread: options.Reread, hangups: options.Hangups, processors: options.processors,
+		config: c, options: options, log: log, listeners: listeners, output: output, unconfirmed: unconfirmed, stopped: make(chan struct{}),
 		libbeat: libbeatstats.New(b.Monitoring.StatsRegistry()),
 		build:   build{version: b.Info.Version, commit: version.Commit(), libbeat: version.GetDefaultVersion()},
 	}
-	bt.stopped, bt.stop = context.WithCancel(context.Background())
+	bt.stop = sync.OnceFunc(func() { close(bt.stopped) })
 	if options.Check {
 		return bt, nil
 	}
 	if err := checkLeftovers(c); err != nil {
-		bt.stop()
 		return nil, err
 	}
 	limitMemory(c, memlimit.FromCgroup, log)
 	raiseHeap()
 	if err := listeners.open(c, log); err != nil {
-		bt.stop()
 		return nil, err
 	}
 	if bt.queue, err = openQueue(c, log); err != nil {
-		bt.listeners.close()
-		bt.stop()
+		listeners.close()
 		return nil, err
 	}
 	bt.pipeline, bt.closePipeline = guard(b)
@@ -124,7 +118,6 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 // Run serves until Stop is called or a listener fails, then stops in order. After a Stop it returns nil, even if the stop
 // took longer than its budget.
 func (bt *Beater) Run(*beat.Beat) error {
-	defer bt.stop()
 	bt.takeHangups()
 	a, err := bt.assemble()
 	if err != nil {
@@ -154,7 +147,7 @@ func (bt *Beater) Run(*beat.Beat) error {
 	notifier := bt.newSdNotifier(a)
 	select { // the stop may be asked for before the first Accept
 	case <-bt.listeners.intake.Begun():
-	case <-bt.stopped.Done():
+	case <-bt.stopped:
 	}
 	stopReloads := background(func(ctx context.Context) { bt.reloads(ctx, a, notifier) })
 	defer stopReloads()
@@ -162,7 +155,7 @@ func (bt *Beater) Run(*beat.Beat) error {
 	defer background(notifier.run)()
 
 	select {
-	case <-bt.stopped.Done():
+	case <-bt.stopped:
 	case err = <-served: // requests in flight still get their answers
 		bt.log.Errorw("serving failed, stopping", "error.message", err.Error())
 	}
@@ -182,7 +175,7 @@ func (bt *Beater) announce() {
 		"max_connections", bt.listeners.connections.Limit())
 }
 
-// Address is the address that New bound. Where the configuration has port 0, it has the port that the kernel chose.
+// Address is the address that New bound. For port 0 it has the port that the kernel chose.
 func (bt *Beater) Address() string { return bt.listeners.intake.Addr().String() }
 
 // Stop asks Run to stop. It returns at once, and may be called from any goroutine, more than once, and before Run.

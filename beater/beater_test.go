@@ -69,7 +69,7 @@ func start(t *testing.T, output *pipelinetest.Output, settings string) *running 
 	return r
 }
 
-// post sends a batch in the background; its answer comes over the channel: the status and the body.
+// post sends a batch in the background. The channel gets the status and the body of the answer.
 func (r *running) post() <-chan string {
 	answer := make(chan string, 1)
 	go func() {
@@ -92,7 +92,7 @@ func receive[T any](t *testing.T, ch <-chan T) T {
 	case v := <-ch:
 		return v
 	case <-time.After(patience):
-		require.FailNow(t, "nothing came")
+		require.FailNow(t, "no value in time")
 		panic("unreachable")
 	}
 }
@@ -144,7 +144,7 @@ func TestStopAnswers503WhenTheOutputNeverAcks(t *testing.T) {
 		for _, window := range held {
 			window.Drop() // as libbeat does when it closes; it looks like an ack
 		}
-		<-time.After(100 * time.Millisecond) // closing takes its time, and those acks come in meanwhile
+		<-time.After(100 * time.Millisecond) // libbeat reports the acks meanwhile
 	}}
 	r := start(t, output, "timeout: 10m\nshutdown_timeout: 300ms")
 	answer := r.post()
@@ -155,14 +155,14 @@ func TestStopAnswers503WhenTheOutputNeverAcks(t *testing.T) {
 	require.Contains(t, r.logs(), "stopped: 0 events delivered, 0 batches answered 200; 2 events of 1 batches unacknowledged")
 }
 
-// What the stop forgets is not acknowledged by that.
-func TestStopTellsOfNoEndOfAStall(t *testing.T) {
+// A sealed registry has no events, although the output has acknowledged none: the stall has not ended.
+func TestStopLogsNoEndOfAStall(t *testing.T) {
 	var held []publisher.Batch
 	output := &pipelinetest.Output{OnClose: func() {
 		for _, window := range held {
 			window.Drop()
 		}
-		<-time.After(1200 * time.Millisecond) // the states are looked at each second
+		<-time.After(1200 * time.Millisecond) // conditions are observed each second
 	}}
 	r := start(t, output, "timeout: 100ms\nstall_after: 200ms\nshutdown_timeout: 100ms")
 	require.Contains(t, receive(t, r.post()), "504 Gateway Timeout")
@@ -175,9 +175,8 @@ func TestStopTellsOfNoEndOfAStall(t *testing.T) {
 
 func isStall(line string) bool { return strings.HasPrefix(line, "the output is stalled") }
 
-// The request was answered 504; its events are still with the output, and its sender may never come back. The stop
-// gives them the rest of the budget.
-func TestStopWaitsForWhatWasAnswered504(t *testing.T) {
+// The events of a request that was answered 504 are still with the output. The stop waits for their acks within the budget.
+func TestStopWaitsForEventsOfARequestAnswered504(t *testing.T) {
 	output := &pipelinetest.Output{}
 	r := start(t, output, "timeout: 50ms")
 	require.Contains(t, receive(t, r.post()), "504 Gateway Timeout")

@@ -10,7 +10,7 @@ import (
 const (
 	// observeEvery is the interval of observations. Conditions are polled, because a stall is the absence of events.
 	observeEvery = time.Second
-	// logEvery is the shortest time between two lines that a condition has begun. Those left out are counted.
+	// logEvery is the shortest time between two lines that a condition has begun. Suppressed lines are counted.
 	logEvery = time.Minute
 )
 
@@ -28,11 +28,10 @@ type condition struct {
 	suppressed uint64
 }
 
-// observation is the state of a condition at one moment.
 type observation struct {
 	holds  bool
-	age    time.Duration // since it began, where that is known
-	times  uint64        // how often it has begun, where that is counted
+	age    time.Duration // since it began, if that is known
+	times  uint64        // how often it has begun, if that is counted
 	fields []any         // of the log line
 }
 
@@ -105,7 +104,7 @@ func outputStalled(stalled func() (time.Duration, bool), events func() int, isDu
 	}
 }
 
-// inFlightHigh holds while so much is in flight that a batch may be refused.
+// inFlightHigh holds while Admission.High does: a batch may be refused.
 func inFlightHigh(admission *inflight.Admission, log conditionLogger) *condition {
 	return &condition{
 		observe: func(bool) observation {

@@ -16,7 +16,7 @@ import (
 	"github.com/txn2/rtbeat/internal/shipper"
 )
 
-// openQueue opens the queue on disk; it returns nil where durable mode is off.
+// openQueue opens the queue on disk; it returns nil without durable mode.
 func openQueue(c config.Config, log *logp.Logger) (*diskqueue.Queue, error) {
 	s := c.Durable
 	s.Path, s.Dedupe = paths.Resolve(paths.Data, s.Path), c.Dedupe
@@ -100,12 +100,11 @@ func (s *shipping) close(ctx context.Context) (left diskqueue.Stats, err error) 
 	}
 	err = within(ctx, func() error {
 		s.stop()
-		return s.queue.Close() // deletes what was delivered
+		return s.queue.Close() // deletes the delivered batches
 	})
 	return s.queue.Counts(), err
 }
 
-// register registers the metrics of durable mode.
 func (s *shipping) register(r *metrics.Registry) {
 	if s.queue == nil {
 		return
@@ -114,7 +113,6 @@ func (s *shipping) register(r *metrics.Registry) {
 	s.shipper.Register(r)
 }
 
-// inFlight is how many bytes the shipper has in memory.
 func (s *shipping) inFlight() int64 {
 	if s.queue == nil {
 		return 0

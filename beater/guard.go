@@ -8,17 +8,16 @@ import (
 
 // guardedPipeline is a pipeline that libbeat cannot close.
 //
-// On a signal libbeat closes b.Publisher if it is an io.Closer, with one second for what is in flight, and only then
-// calls Stop (stopBeat in libbeat/cmd/instance/beat.go). What the closing pipeline drops it reports as acknowledged
-// (ttlBatch.Drop in libbeat/publisher/pipeline/ttl_batch.go), so that a sender would get a 200 for a batch that
-// never arrived. The beater therefore replaces the pipeline by this type, and closes the pipeline itself at the
-// end of its own stop.
+// On a signal libbeat closes b.Publisher if it is an io.Closer, and only then calls Stop (stopBeat in
+// libbeat/cmd/instance/beat.go). A closing pipeline reports the events that it drops as acknowledged (ttlBatch.Drop in
+// libbeat/publisher/pipeline/ttl_batch.go): a sender would get a 200 for a batch that never arrived. So the beater closes
+// the pipeline itself, at the end of its stop.
 type guardedPipeline struct {
 	connect beat.Pipeline
 }
 
 // guard replaces b.Publisher, and returns a function that closes the real pipeline. It must be called in New: libbeat
-// reads b.Publisher when the signal comes.
+// reads b.Publisher at the signal.
 func guard(b *beat.Beat) (pipeline beat.Pipeline, closePipeline func() error) {
 	pipeline = b.Publisher
 	b.Publisher = guardedPipeline{connect: pipeline}

@@ -1,6 +1,7 @@
 package beater
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strings"
@@ -85,7 +86,6 @@ func (l *listeners) open(c config.Config, log *logp.Logger) error {
 // maxAdminConnections is enough for a few probes and scrapers.
 const maxAdminConnections = 64
 
-// close closes the sockets that open bound or took over.
 func (l *listeners) close() {
 	_ = l.intake.Close() // an error changes nothing: the process ends
 	if l.admin != nil {
@@ -93,7 +93,6 @@ func (l *listeners) close() {
 	}
 }
 
-// register registers the metrics of connections and certificates.
 func (l *listeners) register(r *metrics.Registry) {
 	l.connections.Register(r)
 	if l.certificates != nil {
@@ -102,10 +101,4 @@ func (l *listeners) register(r *metrics.Registry) {
 }
 
 // schemesOf names the schemes of authentication, for the log.
-func schemesOf(a *auth.Authenticator) string {
-	schemes := strings.Join(a.Schemes(), ", ")
-	if schemes == "" {
-		schemes = "none"
-	}
-	return schemes
-}
+func schemesOf(a *auth.Authenticator) string { return cmp.Or(strings.Join(a.Schemes(), ", "), "none") }

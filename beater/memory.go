@@ -22,7 +22,7 @@ const (
 )
 
 // limitMemory sets GOMEMLIMIT from the memory of the container, and warns when that is less than rtbeat may need. GOMEMLIMIT in
-// the environment comes first. AUTOMEMLIMIT=off switches limitMemory off.
+// the environment has precedence. AUTOMEMLIMIT=off switches limitMemory off.
 func limitMemory(c config.Config, container memlimit.Provider, log *logp.Logger) {
 	limit, err := memlimit.Set(memlimit.WithProvider(container), memlimit.WithRatio(memoryShare))
 	if err != nil {

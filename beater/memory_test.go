@@ -18,7 +18,7 @@ import (
 	"github.com/txn2/rtbeat/config"
 )
 
-// The runtime keeps to nine tenths of what the container has, and says when that may not be enough.
+// GOMEMLIMIT is nine tenths of the container's memory. A warning says when that may not be enough.
 func TestMemoryFollowsTheContainer(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	t.Cleanup(func() { debug.SetMemoryLimit(before) })
@@ -44,7 +44,7 @@ func TestMemoryFollowsTheContainer(t *testing.T) {
 
 // The floor raises the goal of the heap, and takes no resident memory.
 func TestTheHeapHasAFloor(t *testing.T) {
-	used := make([]byte, 2*heapFloor) // what is freed is used again, and cleared
+	used := make([]byte, 2*heapFloor) // a freed span is used again, and cleared
 	for i := range used {
 		used[i] = 1
 	}
@@ -61,7 +61,7 @@ func TestTheHeapHasAFloor(t *testing.T) {
 	runtime.KeepAlive(made)
 }
 
-// residentMemory is that of the process, in bytes; 0 where it cannot be told.
+// residentMemory is the resident memory of the process, in bytes; 0 if it cannot be read.
 func residentMemory(t *testing.T) int64 {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/statm")

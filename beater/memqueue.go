@@ -35,7 +35,7 @@ func checkMemoryQueue(root *conf.C, timeout time.Duration) error {
 		key, settings.FlushTimeout, timeout, instead)
 }
 
-// queueSettings finds the queue in force. A queue of the output comes before one of the top level.
+// queueSettings finds the queue in force: the queue of the output, else of the top level.
 func queueSettings(root *conf.C) (key string, queue conf.Namespace, err error) {
 	var c struct {
 		Queue  conf.Namespace `config:"queue"`

@@ -24,16 +24,12 @@ func checkQueue(t *testing.T, yaml string, change func(*config.Config)) error {
 
 func TestMemoryQueues(t *testing.T) {
 	for name, yaml := range map[string]string{
-		"none":                         "{}",
 		"with rtbeat's default":        "queue.mem.flush.timeout: 0s",
 		"below timeout":                "queue.mem.flush.timeout: 4s",
 		"that ignores it":              "queue.mem.flush: {min_events: 1, timeout: 1m}",
 		"in the output's section":      "{queue.mem.flush.timeout: 1m, output.logstash.queue.mem.flush.timeout: 1s}",
 		"a disk queue that is no more": "{queue.disk: {enabled: false, max_size: 10GB}, queue.mem.flush.timeout: 0s}",
 	} {
-		if name == "none" {
-			continue // cmd gives the default
-		}
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, checkQueue(t, yaml, nil))
 		})

@@ -17,8 +17,8 @@ import (
 	"github.com/txn2/rtbeat/internal/shipper"
 )
 
-// registerInFlight registers the gauges of what is in flight. Package inflight does without Prometheus, and durable mode has a
-// second Admission: bytes is the sum of both, and limit their common limit.
+// registerInFlight registers the gauges of package inflight, which does without Prometheus. Durable mode has a second Admission:
+// bytes is the sum of both, and limit is their common limit.
 func registerInFlight(r *metrics.Registry, admission *inflight.Admission, registry *inflight.Registry, bytes func() int64, limit int64) {
 	inFlight, output := r.Section("in flight"), r.Section("output")
 	inFlight.GaugeFunc(metrics.Declaration{
@@ -83,13 +83,11 @@ func registerInFlight(r *metrics.Registry, admission *inflight.Admission, regist
 	}, func() float64 { return float64(outputs.WindowRepeats()) })
 }
 
-// build is what the program was made of.
 type build struct {
 	version, commit string // of rtbeat
 	libbeat         string // its version
 }
 
-// registerBuild registers the versions.
 func registerBuild(r *metrics.Registry, b build) {
 	r.Section("process").GaugeVec(metrics.Declaration{
 		Name: "rtbeat_build_info", Labels: []string{"version", "commit", "libbeat_version", "goversion"},
@@ -104,7 +102,6 @@ const (
 	reloadFailed = "failed"
 )
 
-// registerReloads registers the counter of reloads, by result.
 func registerReloads(r *metrics.Registry) metrics.CounterBy {
 	return r.Section("process").CounterBy(metrics.Declaration{
 		Name: "rtbeat_reloads_total", Labels: []string{"result"},

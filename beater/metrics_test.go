@@ -14,7 +14,7 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// gather reads all series of rtbeat. Of a histogram it takes the number of observations.
+// gather returns all series of rtbeat. The value of a histogram is the number of observations.
 func gather(t *testing.T, r *metrics.Registry) map[string]float64 {
 	t.Helper()
 	families, err := r.Gather()
@@ -67,7 +67,7 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 }
 
 // Each gauge shows its own number.
-func TestGaugesOfWhatIsInFlight(t *testing.T) {
+func TestGaugesOfPackageInflight(t *testing.T) {
 	r := metrics.NewRegistry()
 	admission := inflight.NewAdmission(1000)
 	registry := inflight.NewRegistry(inflight.Settings{Dedupe: dedupe.Settings{Enabled: true, Window: time.Minute, MaxEntries: 77}, DocumentID: inflight.ContentID})

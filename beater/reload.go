@@ -13,18 +13,17 @@ import (
 	"github.com/txn2/rtbeat/internal/auth"
 )
 
-// errAuthRemoved: a reload must not switch authentication off. A missing auth section is more likely a half-written file than a
-// decision.
+// errAuthRemoved refuses to switch authentication off: a missing auth section is more likely a half-written file than a decision.
 var errAuthRemoved = errors.New("rtbeat.auth is in force, and the configuration has none: a reload does not admit everybody; put rtbeat.auth back, or restart to run without it")
 
 // takeHangups takes SIGHUP over from libbeat, which stops at it (HandleSignals in elastic-agent-libs, service/service.go). Ignore
 // ends libbeat's registration, and Notify registers Hangups again. Run must call it: libbeat has registered by then.
 func (bt *Beater) takeHangups() {
-	if bt.hangups == nil {
+	if bt.options.Hangups == nil {
 		return
 	}
 	signal.Ignore(syscall.SIGHUP)
-	signal.Notify(bt.hangups, syscall.SIGHUP)
+	signal.Notify(bt.options.Hangups, syscall.SIGHUP)
 }
 
 // reloads reads certificates and secrets again at each SIGHUP, until ctx ends. From then on the signal is ignored: during a stop
@@ -35,7 +34,7 @@ func (bt *Beater) reloads(ctx context.Context, a *assembly, notifier *sdNotifier
 		select {
 		case <-ctx.Done():
 			return
-		case <-bt.hangups:
+		case <-bt.options.Hangups:
 		}
 		notifier.notify.Reloading()
 		result := reloadDone
@@ -55,10 +54,10 @@ func (bt *Beater) reloads(ctx context.Context, a *assembly, notifier *sdNotifier
 // reload reads the configuration again. It applies the auth section and the files of rtbeat.ssl: all of them, or none after an
 // error. It logs the names of other settings of the rtbeat section that have changed.
 func (bt *Beater) reload(a *assembly) error {
-	if bt.reread == nil {
+	if bt.options.Reread == nil {
 		return errors.New("this process cannot read its configuration again; restart it")
 	}
-	root, diskQueue, err := bt.reread()
+	root, diskQueue, err := bt.options.Reread()
 	if err != nil {
 		return err
 	}
@@ -72,7 +71,7 @@ func (bt *Beater) reload(a *assembly) error {
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}
-	// Certificate names need the ssl settings in force, which may differ from those in the file.
+	// Certificate names need the ssl settings in force, which may differ from the file.
 	next, err := bt.config.WithAuth(read.Auth)
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)

@@ -45,7 +45,6 @@ func (bt *Beater) newSdNotifier(a *assembly) *sdNotifier {
 	return n
 }
 
-// ready says that rtbeat serves.
 func (n *sdNotifier) ready() { n.notify.Ready("ready: " + n.inFlight()) }
 
 // run sends the status and feeds the watchdog, until ctx ends.

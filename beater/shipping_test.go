@@ -13,8 +13,8 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// A stop that is cut short says as well how much is on the disk. A sync that does not return is such a case.
-func TestACloseOfTheQueueThatIsCutShortCountsWhatIsLeft(t *testing.T) {
+// A step that is cut short, such as by a sync that does not return, still counts the batches on the disk.
+func TestACloseOfTheQueueThatIsCutShortCountsTheBatches(t *testing.T) {
 	queue, err := diskqueue.Open(diskqueue.Settings{Path: t.TempDir(), MaxBytes: 1 << 30})
 	require.NoError(t, err)
 	_, _, err = queue.Append(t.Context(), diskqueue.Record{Body: []byte("x")}, nil, false)
@@ -35,7 +35,7 @@ func TestACloseOfTheQueueThatIsCutShortCountsWhatIsLeft(t *testing.T) {
 	require.ErrorIs(t, err, diskqueue.ErrClosed)
 }
 
-// Where durable mode is switched off, the start says what nobody delivers.
+// A start without durable mode warns of stored batches.
 func TestMemoryModeWarnsOfStoredBatches(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "queue")
 	require.False(t, holdsBatches(dir), "there is no directory")
@@ -53,5 +53,5 @@ func TestMemoryModeWarnsOfStoredBatches(t *testing.T) {
 	require.True(t, isThere)
 	queue.Delete(ref)
 	require.NoError(t, queue.Close())
-	require.False(t, holdsBatches(dir), "all is delivered")
+	require.False(t, holdsBatches(dir), "all batches are deleted")
 }

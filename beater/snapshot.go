@@ -11,7 +11,6 @@ import (
 	"github.com/txn2/rtbeat/internal/status"
 )
 
-// snapshot collects the numbers of the status page.
 func (bt *Beater) snapshot(a *assembly) status.Numbers {
 	in, out := a.server.Counts(), a.publisher.Counts()
 	_, _, isHigh := a.admission.High()
@@ -73,7 +72,7 @@ func bounded[N int | int64](value, limit N) status.Bounded {
 
 func seconds(d time.Duration) status.Number { return status.Number(d.Seconds()) }
 
-// libbeatNumber is NaN where libbeat has no such number, or has not made its queue.
+// libbeatNumber is NaN if libbeat has no such number, or no queue yet.
 func (bt *Beater) libbeatNumber(path string) status.Number {
 	return status.Number(bt.libbeat.Number("libbeat." + path))
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/txn2/rtbeat/internal/status"
 )
 
-// Every path of the status page is on the admin listener, and its sampler ends with Run; goleak sees one that does not.
+// Every path of the status page is on the admin listener. The sampler ends with Run, else goleak reports it.
 func TestStatusPage(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -40,7 +40,7 @@ func TestStatusPage(t *testing.T) {
 		require.Contains(t, text, "200 OK", path)
 	}
 	var text string
-	require.Eventually(t, func() bool { // the first look may come before the server serves
+	require.Eventually(t, func() bool { // the first sample may be taken before the server serves
 		var err error
 		text, err = get("/status.json")
 		return err == nil && strings.Contains(text, `"state":"idle"`)

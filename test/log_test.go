@@ -20,10 +20,10 @@ type logged struct{ level, message string }
 
 // madeElsewhere has the lines whose text is made elsewhere, by the call.
 var madeElsewhere = map[string]logged{
-	"log.Warn(warning)":                          {"warn", "rtbeat."}, // config.Load makes them
-	"bt.log.Warn(warning)":                       {"warn", "rtbeat."},
-	"bt.log.Warnw(stopped(done, open), args...)": {"warn", "stopped: "},
-	"report = l.log.Warn":                        {"warn", "http server"},
+	"log.Warn(warning)":    {"warn", "rtbeat."}, // config.Load makes them
+	"bt.log.Warn(warning)": {"warn", "rtbeat."},
+	"log = bt.log.Warn":    {"warn", "stopped: "},
+	"report = l.log.Warn":  {"warn", "http server"},
 }
 
 // docs/operations.md has each line that rtbeat logs at warn or error, with its level, and no other line.
