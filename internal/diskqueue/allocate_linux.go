@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// allocate reserves room for a file on the disk. A full disk is noticed here, and not by a commit.
+// allocate reserves the space of a file on the disk: a full disk is an error here, and not in a commit.
 func allocate(f *os.File, size int64) error {
 	err := unix.Fallocate(int(f.Fd()), 0, 0, size)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) { // the file system, or a seccomp policy
@@ -16,5 +16,5 @@ func allocate(f *os.File, size int64) error {
 	return err
 }
 
-// isNoSpace tells whether an error says that the disk, or what the user may take of it, is full.
+// isNoSpace tells whether an error says that the disk or the quota of the user is full.
 func isNoSpace(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// allocate makes a file as long as it is to be. A commit notices a full disk.
+// allocate sets the length of a file, without reserving space: a full disk is an error of a commit.
 func allocate(f *os.File, size int64) error { return f.Truncate(size) }
 
 // isNoSpace tells whether an error says that the disk is full.

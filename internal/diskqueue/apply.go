@@ -10,12 +10,12 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// changes are what one commit changes in one segment.
+// changes are the changes of one commit in one segment.
 type changes struct {
 	at    time.Time
 	edits []edit
 	group []*pending
-	moved []stored
+	moved []stored // keys from other segments
 }
 
 // edit removes a batch, or gives it another Header.Known.
@@ -25,7 +25,6 @@ type edit struct {
 	known    []int
 }
 
-// stored is a value and its number.
 type stored struct {
 	number uint64
 	value  []byte
@@ -33,9 +32,9 @@ type stored struct {
 
 var errFrozen = errors.New("a commit failed before")
 
-// apply makes a commit. A segment where one failed is not written again: the system may take for written what is not, and
-// what is then written next to it refers to that (fsync reports an error once). What is deleted there is deleted in memory,
-// until the segment is removed as a whole or read again by the next process.
+// apply makes a commit. A segment is never written again after a failed commit: fsync reports an error once, and the kernel may
+// then show pages that the disk lacks, to which later pages would refer. A deletion there changes memory only. It lasts until the
+// next process reads the segment again, or the segment is removed.
 func (q *Queue) apply(s *segment, c changes) error {
 	after := s.tally // only run changes it
 	err := errFrozen
@@ -54,16 +53,14 @@ func (q *Queue) apply(s *segment, c changes) error {
 		s.frozen = true
 		after = s.tally
 	}
-	gone := int64(0)
+	q.storedBytes += after.bytes - s.bytes
 	for _, e := range c.edits {
 		if e.isDelete {
-			gone += e.ref.bytes
 			after.batches--
+			after.bytes -= e.ref.bytes
+			q.deletedBytes += e.ref.bytes
 		}
 	}
-	after.bytes -= gone
-	q.deletedBytes += gone
-	q.storedBytes += after.bytes - s.bytes + gone
 	s.tally = after
 	if statErr == nil {
 		s.size = info.Size()
@@ -71,7 +68,7 @@ func (q *Queue) apply(s *segment, c changes) error {
 	return err
 }
 
-// change returns the errors of bbolt. apply's caller says what it was doing.
+// change makes the changes in a transaction. Its errors are bbolt's.
 func (q *Queue) change(tx *bbolt.Tx, s *segment, after *tally, c changes) error {
 	batches, err := valuesOf(tx, batchesBucket)
 	if err != nil {
@@ -105,7 +102,7 @@ func (q *Queue) change(tx *bbolt.Tx, s *segment, after *tally, c changes) error 
 		}
 	}
 	for _, k := range c.moved {
-		if keys.get(k.number) != nil { // they were moved before, and the segment that was removed then came back after a power failure
+		if keys.get(k.number) != nil { // moved before: a power failure has brought their segment back
 			continue
 		}
 		if err := keys.put(k.number, k.value); err != nil {
@@ -116,8 +113,8 @@ func (q *Queue) change(tx *bbolt.Tx, s *segment, after *tally, c changes) error 
 	return q.forget(keys, after, c.at.Add(-q.settings.Dedupe.Window).UnixNano())
 }
 
-// edit makes edits, where the file has used so many bytes. An edit that would make the file longer is not worth it, unless it
-// removes a batch.
+// edit makes edits. used is how many bytes of the file are in use. An edit other than a deletion is left out if it would make the
+// file longer.
 func (s *segment) edit(batches values, used int64, edits []edit) error {
 	for _, e := range edits {
 		value, err := batches.edited(e)

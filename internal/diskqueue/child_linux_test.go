@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// childEnv names what a process does that a test has started from the test's own binary.
+// childEnv names the function that a child runs. A child is a process of the test's own binary.
 const childEnv = "RTBEAT_TEST_CHILD"
 
 var children = map[string]func(args []string){"opener": opener, "writer": writer}
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// childCommand runs a child, behind another program where one is named.
+// childCommand returns the command of a child. behind is a program and its arguments that run the child.
 func childCommand(t testing.TB, name string, behind []string, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -58,14 +58,14 @@ func TestOneQueueADirectory(t *testing.T) {
 	require.Equal(t, "opened", string(out))
 }
 
-// opener tells whether it can open a queue.
+// opener prints whether it can open a queue.
 func opener(args []string) {
 	q, err := Open(settingsIn(args[0]))
 	if errors.Is(err, ErrLocked) {
-		fmt.Print("locked") //nolint:forbidigo // what a child has to tell
+		fmt.Print("locked") //nolint:forbidigo // the output of a child
 		return
 	}
 	check(err)
 	check(q.Close())
-	fmt.Print("opened") //nolint:forbidigo // what a child has to tell
+	fmt.Print("opened") //nolint:forbidigo // the output of a child
 }

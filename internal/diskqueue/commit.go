@@ -1,79 +1,23 @@
 package diskqueue
 
 import (
-	"context"
 	"errors"
 	"runtime"
 	"slices"
 	"time"
-
-	"github.com/txn2/rtbeat/internal/batch"
 )
 
 const (
 	// deleteAfter is how long a deletion waits for a batch to share its commit.
 	deleteAfter = 20 * time.Millisecond
-	// retryAfter is how long run waits after a failure until it tries whether there is room again.
+	// retryAfter is how long run waits after a failure until it looks for space again.
 	retryAfter = time.Second
-	// groupBatches bounds what shares a commit, and so does an eighth of a segment, 8 MiB at most: a group has room in an
-	// empty queue where each of its batches has.
+	// groupBatches bounds the batches that share a commit. An eighth of a segment, 8 MiB at most, bounds their bytes: if each
+	// batch of a group has space in an empty queue, the group has.
 	groupBatches = 256
-	// forgetPerCommit is how many batches' keys one commit removes. A commit adds fewer where it adds many: then they have
-	// their own segment soon.
+	// forgetPerCommit is how many values with old keys one commit removes at most. It is more than a group adds.
 	forgetPerCommit = groupBatches + 1
 )
-
-// pending is a batch that waits for its commit.
-type pending struct {
-	record  Record
-	keys    []batch.Key
-	take    bool // the caller of Append ships it
-	ref     Ref  // of the stored batch
-	isNew   bool // a message of it is not known
-	depends bool // a message of it is in another batch of the same commit
-	err     error
-	done    chan struct{}
-}
-
-// Append stores a batch, and returns when it is on the disk. keys are those of its messages; the zero key is none. Messages
-// that were stored within the window are known: they are noted in the record, and a batch of known messages alone is not
-// stored again; then ref is zero. known are their indexes.
-//
-// take says that the caller ships the batch that ref leads to, unless there is an error: Next does not return it.
-//
-// The error is ErrFull, ErrClosed, the cause of ctx, or that of a write; then nothing is stored. But a batch whose ctx has ended
-// may be: its body must not be changed any more.
-func (q *Queue) Append(ctx context.Context, r Record, keys []batch.Key, take bool) (ref Ref, known []int, err error) {
-	p := &pending{record: r, keys: keys, take: take, done: make(chan struct{})}
-	select {
-	case q.appends <- p:
-	case <-q.ended:
-		return Ref{}, nil, ErrClosed
-	case <-ctx.Done():
-		return Ref{}, nil, context.Cause(ctx)
-	}
-	select {
-	case <-p.done:
-	case <-ctx.Done():
-		if !q.abandon(p) {
-			return Ref{}, nil, context.Cause(ctx)
-		}
-	}
-	return p.ref, p.record.Known, p.err
-}
-
-// abandon tells run that nobody waits for the commit any more, and whether that comes too late.
-func (q *Queue) abandon(p *pending) (isDone bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	select {
-	case <-p.done:
-		return true
-	default:
-		p.take = false
-		return false
-	}
-}
 
 // run makes the commits, until Close.
 func (q *Queue) run() {
@@ -81,35 +25,38 @@ func (q *Queue) run() {
 	retry := time.NewTicker(retryAfter)
 	defer retry.Stop()
 	for {
+		var group []*pending
 		select {
 		case p := <-q.appends:
-			_ = q.commit(q.gather(p), 0)
+			group = q.gather(p)
 		case <-q.wake:
 			select {
 			case p := <-q.appends:
-				_ = q.commit(q.gather(p), 0)
+				group = q.gather(p)
 			case <-time.After(deleteAfter):
-				_ = q.commit(nil, 0)
 			case <-q.closing:
-				_ = q.commit(nil, 0)
-				return
 			}
 		case <-retry.C:
-			if q.isInTrouble() {
-				q.setTrouble(q.commit(nil, q.refused))
+			q.mu.Lock()
+			isInTrouble := q.trouble != nil
+			q.mu.Unlock()
+			if isInTrouble {
+				q.commit(nil, q.refused)
 			}
 			last, _ := q.target(0) // no error
 			q.closeIdle(last)
+			continue
 		case <-q.closing:
-			_ = q.commit(nil, 0)
+			q.commit(nil, 0)
 			return
 		}
+		q.commit(group, 0)
 	}
 }
 
 // gather returns p and the batches that wait beside it.
 func (q *Queue) gather(p *pending) []*pending {
-	runtime.Gosched() // those that are about to append do so now, and not one commit later
+	runtime.Gosched() // a goroutine that is about to append does so now, and not one commit later
 	group, bytes := []*pending{p}, int64(len(p.record.Body))
 	for len(group) < groupBatches && bytes < q.segmentBytes/8 {
 		select {
@@ -123,9 +70,8 @@ func (q *Queue) gather(p *pending) []*pending {
 	return group
 }
 
-// commit deletes what is to be deleted, and stores a group of batches. It makes room for so many bytes at least. The error is
-// that of end, too.
-func (q *Queue) commit(group []*pending, least int64) error {
+// commit makes the edits, and stores a group of batches. With least > 0 it tries whether a batch of so many bytes has space.
+func (q *Queue) commit(group []*pending, least int64) {
 	at := time.Now()
 	fresh := q.findKnown(group)
 	needed, refused := max(sizeOf(fresh), least), max(smallest(fresh), least, 1)
@@ -140,14 +86,14 @@ func (q *Queue) commit(group []*pending, least int64) error {
 		}
 	}
 	current, err := q.target(needed + sizeOfKeys(d.keys))
-	if errors.Is(err, ErrFull) { // what is deleted may make room
+	if errors.Is(err, ErrFull) { // removing drained segments may make space
 		if last != nil {
 			q.drain(last, at, edits[last], &d)
 			last = nil
 		}
 		q.drop(d.segments)
 		d.keys = newestOf(d.keys, q.settings.Dedupe.MaxEntries)
-		q.unsaved, d.segments = d.keys, nil // until they are saved, a crash forgets that they are known
+		q.unsaved, d.segments = d.keys, nil // until they are saved, a crash forgets them
 		if current, err = q.target(needed + sizeOfKeys(d.keys)); errors.Is(err, ErrFull) {
 			d.keys = nil
 			current, err = q.target(needed)
@@ -173,10 +119,9 @@ func (q *Queue) commit(group []*pending, least int64) error {
 	if err != nil {
 		q.refused = refused
 	}
-	q.end(group, err)
+	q.end(group, err, least > 0)
 	q.drop(d.segments)
 	q.closeIdle(current)
-	return err
 }
 
 func (q *Queue) takeEdits() map[*segment][]edit {
@@ -190,86 +135,9 @@ func (q *Queue) takeEdits() map[*segment][]edit {
 	return edits
 }
 
-// drained are segments that hold no batches, and the keys in them that are to be kept.
-type drained struct {
-	segments []*segment
-	keys     []stored
-}
-
-// drain makes the edits of a segment, and adds the segment to d when it holds no batches.
-func (q *Queue) drain(s *segment, at time.Time, edits []edit, d *drained) {
-	q.editMost(s, at, edits, false)
-	if s.batches == 0 {
-		d.segments = append(d.segments, s)
-		d.keys = append(d.keys, s.keysSince(at.Add(-q.settings.Dedupe.Window))...)
-	}
-}
-
-// newestOf leaves the first ones out, as long as the others have more keys than the limit.
-func newestOf(keys []stored, limit int) []stored {
-	n := 0
-	for i, k := range slices.Backward(keys) {
-		if n += countKeys(k.value); n > limit {
-			return keys[i+1:]
-		}
-	}
-	return keys
-}
-
-// editMost makes the edits of a segment. Each commit makes a part of them: the more a commit changes, the more pages it
-// writes before it frees others. The last part may be left to the commit that stores batches.
-func (q *Queue) editMost(s *segment, at time.Time, edits []edit, isLastLeft bool) (left []edit) {
-	for len(edits) > 0 {
-		part := edits[:min(len(edits), groupBatches)]
-		if edits = edits[len(part):]; len(edits) == 0 && isLastLeft {
-			return part
-		}
-		_ = q.apply(s, changes{at: at, edits: part}) // what is not deleted now is deleted with the whole segment
-	}
-	return nil
-}
-
-// findKnown notes in each batch which of its messages are known, and returns the batches with any other. Once damage was found,
-// no message is known from before: a copy is better than a 200 for a message that is lost.
-func (q *Queue) findKnown(group []*pending) (fresh []*pending) {
-	now := time.Since(q.start)
-	q.mu.Lock()
-	isDamaged := q.isDamaged
-	q.mu.Unlock()
-	inGroup := make(map[batch.Key]struct{})
-	for _, p := range group {
-		p.isNew = len(p.keys) == 0
-		for i, key := range p.keys {
-			_, isRepeated := inGroup[key]
-			isKnown := !isDamaged && q.known.Find(key, now)
-			switch {
-			case key == batch.Key{}:
-				p.isNew = true
-			case isKnown, isRepeated:
-				p.record.Known = append(p.record.Known, i)
-				p.depends = p.depends || !isKnown
-			default:
-				p.isNew = true
-				inGroup[key] = struct{}{}
-			}
-		}
-		if p.isNew {
-			fresh = append(fresh, p)
-		}
-	}
-	return fresh
-}
-
-// sizeOfValue is more than what a value of so many bytes takes. A large one begins a page.
-func sizeOfValue(n int64) int64 {
-	if n < largeValue {
-		return n + n/8 + 64
-	}
-	return n + pageSize + 128
-}
-
-// end tells the appenders how their commit ended. Trouble tells the same by then.
-func (q *Queue) end(group []*pending, err error) {
+// end gives the appenders the result of their commit. Trouble returns it before Append returns. isRetry says that the commit tried
+// whether there is space again.
+func (q *Queue) end(group []*pending, err error, isRetry bool) {
 	now, isStored, isWaiting := time.Since(q.start), false, false
 	q.mu.Lock()
 	for _, p := range group {
@@ -293,8 +161,11 @@ func (q *Queue) end(group []*pending, err error) {
 		}
 		close(p.done)
 	}
-	if isStored || err != nil {
-		q.setTroubleLocked(err)
+	if isStored || isRetry || err != nil {
+		if (err == nil) != (q.trouble == nil) {
+			q.since = time.Now()
+		}
+		q.trouble = err
 	}
 	q.mu.Unlock()
 	if isWaiting {
@@ -303,37 +174,4 @@ func (q *Queue) end(group []*pending, err error) {
 		default:
 		}
 	}
-}
-
-// newKeys are the keys of the messages that were not known.
-func (p *pending) newKeys() (keys []batch.Key) {
-	known := p.record.Known
-	for i, key := range p.keys {
-		switch {
-		case len(known) > 0 && known[0] == i:
-			known = known[1:]
-		case key != batch.Key{}:
-			keys = append(keys, key)
-		}
-	}
-	return keys
-}
-
-func (q *Queue) isInTrouble() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.trouble != nil
-}
-
-func (q *Queue) setTrouble(err error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.setTroubleLocked(err)
-}
-
-func (q *Queue) setTroubleLocked(err error) {
-	if (err == nil) != (q.trouble == nil) {
-		q.since = time.Now()
-	}
-	q.trouble = err
 }

@@ -43,7 +43,7 @@ func segmentFiles(t testing.TB, dir string) []string {
 	return files
 }
 
-// contents is a checksum of all that is in a segment, as the verification reads it; damage is what it finds.
+// contents is a checksum of the content of a segment, as verify reads it; damage is the damage that it finds.
 func contents(data []byte) (sum uint64, damage error) {
 	var d xxhash.Digest
 	t, damage := count(bytes.NewReader(data), int64(len(data)), func(keys []byte) { _, _ = d.Write(keys) })
@@ -51,8 +51,8 @@ func contents(data []byte) (sum uint64, damage error) {
 	return d.Sum64(), damage
 }
 
-// Each byte that is read is checked: a file with another byte is damaged, or holds what it held.
-func TestAWrongByteIsDamageOrDoesNotMatter(t *testing.T) {
+// Each byte that is read is checked: a file with a wrong byte is damaged, or has the same content.
+func TestAWrongByteIsDamageOrChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	smallQueue(t, dir)
 	files := segmentFiles(t, dir)
@@ -65,7 +65,7 @@ func TestAWrongByteIsDamageOrDoesNotMatter(t *testing.T) {
 		require.NoError(t, damage)
 		damaged := 0
 		for at := range data {
-			if at%pageSize > 256 && at%17 != 0 || at%every != 0 { // the first bytes of a page lead elsewhere
+			if at%pageSize > 256 && at%17 != 0 || at%every != 0 { // the first bytes of a page refer to others
 				continue
 			}
 			was := data[at]
@@ -82,7 +82,7 @@ func TestAWrongByteIsDamageOrDoesNotMatter(t *testing.T) {
 	}
 }
 
-// Numbers of pages are the worst to be wrong: they lead to pages that are not in use any more, or back.
+// A wrong page number leads to a page that is not in use, or back.
 func TestAWrongPageNumberIsDamage(t *testing.T) {
 	dir := t.TempDir()
 	smallQueue(t, dir)
@@ -113,7 +113,7 @@ func TestAWrongPageNumberIsDamage(t *testing.T) {
 	require.Greater(t, wrong, 100)
 }
 
-// A key in a branch page is none that is stored. Where it is wrong, bbolt does not find what is below the page.
+// A key in a branch page has no checksum. With a wrong key, bbolt does not find the values below the page.
 func TestAWrongKeyOfABranchIsDamage(t *testing.T) {
 	dir := t.TempDir()
 	smallQueue(t, dir)
@@ -123,7 +123,7 @@ func TestAWrongKeyOfABranchIsDamage(t *testing.T) {
 	damaged := 0
 	for page := 2 * pageSize; page < len(data); page += pageSize {
 		if binary.NativeEndian.Uint16(data[page+8:]) != branchPage || data[page+pageHeader+elementSize] == 0 {
-			continue // or one that was never used
+			continue // a leaf, or a page that was never used
 		}
 		for i := range int(binary.NativeEndian.Uint16(data[page+10:])) {
 			e := page + pageHeader + i*elementSize
@@ -163,7 +163,7 @@ func requireFound(t *testing.T, path string) {
 	}))
 }
 
-// openDamaged opens a queue with a file that may be damaged. Where it opens, all of it is used.
+// openDamaged opens a queue with a file that may be damaged. If Open succeeds, every batch is read and deleted.
 func openDamaged(t *testing.T, dir string, want []string) (isDamaged bool) {
 	t.Helper()
 	q, err := Open(settingsIn(dir))
@@ -183,7 +183,7 @@ func openDamaged(t *testing.T, dir string, want []string) (isDamaged bool) {
 	return false
 }
 
-// bodies are the bodies of all batches that Next returns, in order.
+// bodies returns the bodies of all batches that Next returns, in order.
 func bodies(t testing.TB, q *Queue) (found []string) {
 	t.Helper()
 	for _, ref := range drain(t, q) {
@@ -297,9 +297,9 @@ func TestOpenOfFilesThatAreNoSegments(t *testing.T) {
 			require.ErrorAs(t, err, &damage)
 			require.Equal(t, path, damage.Path)
 			is, _ := os.ReadFile(path)
-			require.True(t, bytes.Equal(was, is), "it is left as it was")
+			require.True(t, bytes.Equal(was, is), "the file was changed")
 			_, err = Open(settingsIn(dir))
-			require.ErrorAs(t, err, &damage, "and nothing is locked")
+			require.ErrorAs(t, err, &damage, "the directory is still locked")
 		})
 	}
 }
@@ -381,7 +381,7 @@ func TestNothingIsKnownAfterDamage(t *testing.T) {
 	}
 }
 
-// Nothing blocks on a file that is cut while it is open, and what is behind it is delivered.
+// An open file that is cut blocks no call, and Next returns the batches behind it.
 func TestAnOpenFileThatIsCutBlocksNothing(t *testing.T) {
 	dir := t.TempDir()
 	smallQueue(t, dir)
@@ -403,10 +403,10 @@ func TestAnOpenFileThatIsCutBlocksNothing(t *testing.T) {
 	q.Stats()
 	require.NoError(t, q.Close())
 	_, err = Open(settingsIn(dir))
-	require.ErrorAs(t, err, new(*DamagedError), "the next start says so")
+	require.ErrorAs(t, err, new(*DamagedError), "the next start refuses it")
 }
 
-// A file that is cut while it is closed is no end of the process, which bbolt would make of it.
+// A closed file that is cut does not end the process, as it would in bbolt.
 func TestAClosedFileThatIsCutIsPassedOver(t *testing.T) {
 	dir := t.TempDir()
 	smallQueue(t, dir)
@@ -420,7 +420,7 @@ func TestAClosedFileThatIsCutIsPassedOver(t *testing.T) {
 	require.NoError(t, q.Close())
 }
 
-// requirePassed takes what Next returns until it names the file as damaged.
+// requirePassed calls Next until it returns the file as damaged.
 func requirePassed(t *testing.T, q *Queue, path string) {
 	t.Helper()
 	for {

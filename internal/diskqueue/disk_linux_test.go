@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// event is a system call of the record.
+// event is a recorded system call.
 type event struct {
 	call    string
 	paths   []string // of its file, or its names
@@ -25,7 +25,7 @@ type event struct {
 	numbers []int64  // the last arguments
 	begin   int      // the number of the event at which a sync began
 	create  bool
-	told    string
+	line    string // of the writer, on descriptor 3
 }
 
 var (
@@ -35,7 +35,7 @@ var (
 	textPattern   = regexp.MustCompile(`[<"]((?:\\x[0-9a-f]{2})+)[>"]`)
 )
 
-// readRecord reads what strace wrote. A write counts when it begins, a sync when it ends.
+// readRecord reads the record of strace. A write counts when it begins, a sync when it ends.
 func readRecord(t *testing.T, path, root string) (events []*event) {
 	t.Helper()
 	file, err := os.Open(path)
@@ -108,13 +108,13 @@ func newEvent(t *testing.T, call, rest string, begin int) *event {
 			e.numbers = append(e.numbers, n)
 		}
 	}
-	if call == "write" && filepath.Base(e.paths[0]) == "told" {
-		e.told = string(e.data)
+	if call == "write" && filepath.Base(e.paths[0]) == "report" {
+		e.line = string(e.data)
 	}
 	return e
 }
 
-// disk is what is known to be on the disk, and what is under way to it.
+// disk is the synced content of the disk, and the changes that are not synced.
 type disk struct {
 	root    string
 	live    map[string]*node // as the process sees it
@@ -128,14 +128,14 @@ type node struct {
 	writes  []fileChange // not synced
 }
 
-// nameChange is a file that gets a name; from is the name that it loses, and to the one that it gets.
+// nameChange is a new name of a file: it loses the name from, and gets the name to.
 type nameChange struct {
 	at       int
 	from, to string
 	node     *node
 }
 
-// fileChange is a write, or, where data is nil, another length.
+// fileChange is a write, or another length if data is nil.
 type fileChange struct {
 	at     int
 	offset int64
@@ -228,13 +228,13 @@ func (c fileChange) applyTo(content []byte) []byte {
 func (d *disk) crash(t *testing.T, random *rand.Rand, dir string) {
 	t.Helper()
 	names := maps.Clone(d.durable)
-	share := random.IntN(3) // nothing that is not synced is there, or a part, or all
+	share := random.IntN(3) // no change that is not synced is kept, or some, or all
 	for _, c := range d.names {
 		if random.IntN(2) < share {
 			c.applyTo(names)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(names)) { // a directory comes before what is in it
+	for _, name := range slices.Sorted(maps.Keys(names)) { // a directory precedes its files
 		relative, err := filepath.Rel(d.root, name)
 		require.NoError(t, err)
 		path := filepath.Join(dir, relative)
@@ -246,12 +246,11 @@ func (d *disk) crash(t *testing.T, random *rand.Rand, dir string) {
 	}
 }
 
-// crash returns what may be in a file. Of each page, the newest version may be there or an earlier one, or both in parts: a
-// disk writes sectors.
+// crash returns a possible content of a file. Each page may have its newest version, an earlier one, or sectors of both.
 func (n *node) crash(random *rand.Rand) []byte {
 	const sector = 512
 	content, share := slices.Clone(n.durable), random.IntN(3)
-	lost := make(map[int64]bool) // pages of which no newer version is there
+	lost := make(map[int64]bool) // pages without newer versions
 	for _, c := range n.writes {
 		if c.data == nil {
 			if random.IntN(2) < share {

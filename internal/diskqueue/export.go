@@ -4,34 +4,33 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/gofrs/flock"
 )
 
-// Stored is a batch as Read finds it.
+// Stored is a batch that Read has found.
 type Stored struct {
 	Number uint64
-	Bytes  int64 // that it takes, as Stats counts them
+	Bytes  int64 // as Stats counts them
 	Record
 }
 
-// Files are what Read has found in the directory of a queue.
+// Files are the files that Read has found.
 type Files struct {
 	Count   int
 	Bytes   int64
-	Damaged []*DamagedError // batches of these may be lost
+	Damaged []*DamagedError // batches of these files may be lost
 }
 
-// Read hands each batch of a queue over that no process uses, in the order in which they were stored. It changes nothing,
-// and needs no right to write. Of a damaged file it hands over each batch that is as it was stored and to which intact
-// pages lead. The error is ErrLocked, that of the file system, or that of each.
+// Read calls each with every batch of a queue that no process uses, in the order in which the batches were stored. It changes
+// nothing, and needs no right to write. From a damaged file it reads each undamaged batch to which undamaged pages lead. The error
+// is ErrLocked, an error of the file system, or the error of each.
 func Read(dir string, each func(Stored) error) (files Files, err error) {
-	lock, err := lockToRead(dir)
+	lock, err := lockDir(dir, tryRLock)
 	if err != nil {
 		return files, err
 	}
-	defer func() { _ = lock.Close() }() // the end of the process does it as well
+	defer func() { _ = lock.Close() }() // so does the end of the process
 	segments, err := list(dir)
 	if err != nil {
 		return files, err
@@ -50,24 +49,16 @@ func Read(dir string, each func(Stored) error) (files Files, err error) {
 	return files, nil
 }
 
-// lockToRead keeps those out who write. Where there is no file for the lock, as in a copy, nobody has written.
-func lockToRead(dir string) (*flock.Flock, error) {
-	lock := flock.New(filepath.Join(dir, lockName))
+// tryRLock locks for reading. Without a file of the lock, as in a copy of a queue, no process uses the queue.
+func tryRLock(lock *flock.Flock) (bool, error) {
 	if _, err := os.Stat(lock.Path()); errors.Is(err, os.ErrNotExist) {
-		return lock, nil
+		return true, nil
 	}
-	locked, err := lock.TryRLock()
-	if err == nil && !locked {
-		err = ErrLocked
-	}
-	if err != nil {
-		return nil, fmt.Errorf("locking %s: %w", dir, err)
-	}
-	return lock, nil
+	return lock.TryRLock()
 }
 
-// salvage hands over the batches of a file, and says what is wrong with it. Where something is, the pages of the commit before
-// are followed as well: they may lead to the same batches, and to those that the last commit deleted.
+// salvage calls each with the batches of a file, and returns the damage. If there is damage, salvage also follows the pages of the
+// commit before. They may lead to the same batches, and to batches that the last commit deleted.
 func (s *segment) salvage(each func(Stored) error) (damage, err error) {
 	file, err := os.Open(s.path)
 	if err != nil {

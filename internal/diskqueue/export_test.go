@@ -19,8 +19,7 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// filled are the bodies of a queue by their numbers: those that are stored, those that the last commit deleted, and those that
-// were deleted before.
+// filled are the bodies of a queue by their numbers: stored, deleted by the last commit, and deleted before.
 type filled struct{ stored, deletedLast, deleted map[uint64]string }
 
 // fillSome stores batches of many sizes in a new queue, deletes some, and closes it.
@@ -55,7 +54,7 @@ func fillSome(t *testing.T, dir string, n int) filled {
 	return f
 }
 
-// requireSound compares what was read of a damaged file, and returns how many batches are lost.
+// requireSound compares the batches that were read from a damaged file, and returns how many are lost.
 func (f filled) requireSound(t *testing.T, found map[uint64]string) (lost int) {
 	t.Helper()
 	for number, body := range found {
@@ -63,7 +62,7 @@ func (f filled) requireSound(t *testing.T, found map[uint64]string) (lost int) {
 		if !ok {
 			want, ok = f.deletedLast[number]
 		}
-		require.True(t, ok && body == want, "batch %d is another one", number)
+		require.True(t, ok && body == want, "batch %d was never stored so", number)
 	}
 	for number := range f.stored {
 		if _, ok := found[number]; !ok {
@@ -73,7 +72,7 @@ func (f filled) requireSound(t *testing.T, found map[uint64]string) (lost int) {
 	return lost
 }
 
-// requireOpenedOrRefused opens the queue. Where that is not refused, all of it is there.
+// requireOpenedOrRefused opens the queue. If Open succeeds, every batch is in it.
 func (f filled) requireOpenedOrRefused(t *testing.T, dir string, lost int) {
 	t.Helper()
 	q, err := Open(settingsIn(dir))
@@ -112,7 +111,7 @@ func onlyFile(t *testing.T, dir string) string {
 	return files[0]
 }
 
-func TestReadHandsOverWhatIsStored(t *testing.T) {
+func TestReadReturnsTheStoredBatches(t *testing.T) {
 	dir := t.TempDir()
 	left := fillSome(t, dir, 200)
 	numbers := []uint64{}
@@ -143,7 +142,7 @@ func TestReadHandsOverWhatIsStored(t *testing.T) {
 	require.ErrorIs(t, err, stop)
 }
 
-func TestReadOfFewBatchesAndOfNone(t *testing.T) {
+func TestReadOfOneBatchAndOfNone(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, open(t, settingsIn(dir)).Close())
 	found, files := readAll(t, dir)
@@ -151,7 +150,7 @@ func TestReadOfFewBatchesAndOfNone(t *testing.T) {
 	require.Zero(t, files.Count)
 
 	q := open(t, settingsIn(dir))
-	_, _, err := q.Append(t.Context(), record("{}"), []batch.Key{keyOf("a")}, false) // a bucket so small is no page of its own
+	_, _, err := q.Append(t.Context(), record("{}"), []batch.Key{keyOf("a")}, false) // so small a bucket has no page of its own
 	require.NoError(t, err)
 	require.NoError(t, q.Close())
 	found, files = readAll(t, dir)
@@ -162,7 +161,7 @@ func TestReadOfFewBatchesAndOfNone(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// A copy of a queue is read where nobody may write, with the file of the lock or without it.
+// A copy of a queue is read without the right to write, with the file of the lock or without it.
 func TestReadNeedsNoRightToWrite(t *testing.T) {
 	dir := t.TempDir()
 	left := fillSome(t, dir, 20)
@@ -191,12 +190,12 @@ type pageInfo struct {
 	Count int
 }
 
-// pagesOf says of each page of the file to which one it belongs. bbolt itself tells.
+// pagesOf returns the kind of each page, or of the page that it continues, as bbolt reports it.
 func pagesOf(t *testing.T, path string) (pages []pageInfo) {
 	t.Helper()
 	o := options()
 	o.ReadOnly = true
-	o.PreLoadFreelist = true // else bbolt calls free pages by what was in them
+	o.PreLoadFreelist = true // else bbolt reports free pages by their old content
 	db, err := bbolt.Open(path, fileMode, o)
 	require.NoError(t, err)
 	defer db.Close()
@@ -207,7 +206,7 @@ func pagesOf(t *testing.T, path string) (pages []pageInfo) {
 				return err
 			}
 			length := 1
-			if info.Type != "free" { // else it is what was in the page before
+			if info.Type != "free" { // else it is the old content of the page
 				length += info.OverflowCount
 			}
 			for range length {
@@ -219,8 +218,7 @@ func pagesOf(t *testing.T, path string) (pages []pageInfo) {
 	return pages
 }
 
-// Whatever byte is another one, each batch that is handed over is as it was stored, and no batch is lost but those of the page,
-// or below it.
+// With any wrong byte, Read returns only batches as they were stored. It loses only batches of the page, or below it.
 func TestReadOfAFileWithAWrongByte(t *testing.T) {
 	dir := t.TempDir()
 	left := fillSome(t, dir, 250)
@@ -235,7 +233,7 @@ func TestReadOfAFileWithAWrongByte(t *testing.T) {
 		page := i % len(pages)
 		within := random.IntN(pageSize)
 		if i%2 == 0 {
-			within = random.IntN(128) // where the page says what is in it
+			within = random.IntN(128) // in the header of the page and its elements
 		}
 		offset := int64(page)*pageSize + int64(within)
 		var was, is [1]byte
@@ -248,7 +246,7 @@ func TestReadOfAFileWithAWrongByte(t *testing.T) {
 		found, files := readAll(t, dir)
 		lost := left.requireSound(t, found)
 		info := pages[page]
-		require.Equal(t, lost > 0, lost > 0 && len(files.Damaged) > 0, "%d batches are lost unsaid, byte %d", lost, offset)
+		require.Equal(t, lost > 0, lost > 0 && len(files.Damaged) > 0, "%d batches are lost without an error, byte %d", lost, offset)
 		switch info.Type {
 		case "free":
 			require.Zero(t, lost)
@@ -298,8 +296,7 @@ func TestReadOfAFileThatIsCutShort(t *testing.T) {
 	require.Len(t, files.Damaged, 1)
 }
 
-// Where the page at which the last commit begins is gone, the commit before leads to the batches, also to those that the last one
-// deleted.
+// Without the root page of the last commit, the commit before leads to the batches, also to batches that the last commit deleted.
 func TestReadOfAFileWithoutItsRoot(t *testing.T) {
 	dir := t.TempDir()
 	left := fillSome(t, dir, 250)
@@ -317,8 +314,8 @@ func TestReadOfAFileWithoutItsRoot(t *testing.T) {
 	require.Len(t, files.Damaged, 1)
 }
 
-// A page that leads back to itself makes no end of nothing.
-func TestPagesThatLeadBack(t *testing.T) {
+// Pages that lead back to themselves do not make Read or Open read for ever.
+func TestPagesThatLeadBackToThemselves(t *testing.T) {
 	dir := t.TempDir()
 	left := fillSome(t, dir, 250)
 	path := onlyFile(t, dir)

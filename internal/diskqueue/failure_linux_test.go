@@ -21,7 +21,7 @@ func descriptors(t testing.TB, dir string) (files []int) {
 	entries, err := os.ReadDir(directory)
 	require.NoError(t, err)
 	for _, entry := range entries {
-		target, _ := os.Readlink(directory + entry.Name()) // the one that lists is closed
+		target, _ := os.Readlink(directory + entry.Name()) // the descriptor of ReadDir is closed
 		if strings.HasPrefix(target, dir) && strings.HasSuffix(target, extension) {
 			fd, err := strconv.Atoi(entry.Name())
 			require.NoError(t, err)
@@ -31,7 +31,7 @@ func descriptors(t testing.TB, dir string) (files []int) {
 	return files
 }
 
-// replaceFiles lets all writes to the open segments go to another file.
+// replaceFiles redirects all writes to the open segments to another file.
 func replaceFiles(t *testing.T, dir, other string, flag int) {
 	t.Helper()
 	file, err := os.OpenFile(other, flag, 0)
@@ -44,7 +44,7 @@ func replaceFiles(t *testing.T, dir, other string, flag int) {
 	require.NoError(t, file.Close())
 }
 
-// A segment where a commit has failed is not written again, and keeps what it had.
+// A segment is not written again after a failed commit, and keeps its batches.
 func TestACommitThatFails(t *testing.T) {
 	for other, want := range map[string]error{"/dev/full": ErrFull, "/dev/null": unix.EBADF} {
 		t.Run(other, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestACommitThatFails(t *testing.T) {
 	}
 }
 
-// What is deleted in such a segment is deleted with the file: until then the file has it, and a restart delivers it again.
+// A batch of such a segment is deleted with the file. Until then a restart delivers it again.
 func TestDeletionsAfterACommitThatFailed(t *testing.T) {
 	s := settingsIn(t.TempDir())
 	q := open(t, s)
@@ -131,7 +131,7 @@ func TestADeletionKeepsTheTrouble(t *testing.T) {
 	require.NoError(t, q.Close())
 }
 
-// However much is stored, few segments are open, and Stats opens the oldest alone.
+// Few segments are open, however many there are. Stats opens the oldest alone.
 func TestFewSegmentsAreOpen(t *testing.T) {
 	s := settingsIn(fastDir(t))
 	q := open(t, s)
@@ -163,7 +163,7 @@ func TestFewSegmentsAreOpen(t *testing.T) {
 	require.NoError(t, q.Close())
 }
 
-// isDeleted tells whether run has nothing to delete.
+// isDeleted tells whether run has made all edits.
 func (q *Queue) isDeleted() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

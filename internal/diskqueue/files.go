@@ -7,10 +7,8 @@ import (
 	"syscall"
 )
 
-// syncDir makes sure that the names in a directory are on the disk.
 func syncDir(path string) error { return syncPath(path, os.O_RDONLY) }
 
-// syncFile makes sure that all that was written to a file is on the disk.
 func syncFile(path string) error { return syncPath(path, os.O_RDWR) }
 
 func syncPath(path string, flag int) error {

@@ -25,10 +25,10 @@ func smallDisk(t *testing.T, bytes int) string {
 	return dir
 }
 
-// fastDir is a directory where a sync takes no time, where there is one.
+// fastDir is a directory in memory if there is one: a sync takes no time.
 func fastDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "diskqueue") //nolint:usetesting // it is of another file system
+	dir, err := os.MkdirTemp("/dev/shm", "diskqueue") //nolint:usetesting // on another file system
 	if err != nil {
 		return t.TempDir()
 	}
@@ -73,7 +73,7 @@ func TestFullDisk(t *testing.T) {
 			require.ErrorIs(t, err, unix.ENOSPC)
 			require.NoError(t, filler.Close())
 
-			// A deletion needs no room.
+			// A deletion needs no space.
 			refs, left := drain(t, q), 0
 			require.Len(t, refs, stored)
 			for i, ref := range refs {
@@ -89,7 +89,7 @@ func TestFullDisk(t *testing.T) {
 			q.segmentBytes = 2 << 20
 			require.Equal(t, left, q.Stats().Batches, "they are deleted on the disk")
 
-			// It goes on when there is room.
+			// The queue stores again once there is space.
 			require.NoError(t, os.Remove(filler.Name()))
 			for _, ref := range drain(t, q) {
 				_, err := q.Load(ref)
@@ -110,7 +110,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// A queue that is full has room again by itself, also when all of it is one segment.
+// A full queue gets space again by deletions, also if all of it is one segment.
 func TestMaxBytes(t *testing.T) {
 	for _, size := range []int{100, 3000, 40_000, 1 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {

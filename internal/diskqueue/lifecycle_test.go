@@ -22,7 +22,7 @@ func TestAppendEndsWithItsContextAndWithTheQueue(t *testing.T) {
 	cause := errors.New("a cause")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
-	for range 20 { // either of two that are ready
+	for range 20 { // the select may take either
 		if _, _, err := q.Append(ctx, record("x"), nil, false); err != nil {
 			require.ErrorIs(t, err, cause)
 		}
@@ -62,7 +62,7 @@ func TestAppendEndsWithItsContextAndWithTheQueue(t *testing.T) {
 	require.NoError(t, q.Close())
 }
 
-// Stats and Close at once leave no file open.
+// Stats during Close leaves no file open.
 func TestStatsDuringClose(t *testing.T) {
 	s := settingsIn(t.TempDir())
 	for range 20 {
@@ -86,7 +86,7 @@ func TestStatsDuringClose(t *testing.T) {
 	}
 }
 
-// A segment that holds nothing keeps its name. The next one must not take it: it would be removed with the first.
+// An empty segment keeps its name. The next segment must have another name, else it would be removed with the empty one.
 func TestASegmentAfterAnEmptyOne(t *testing.T) {
 	s := settingsIn(t.TempDir())
 	s.Dedupe.Window = 0 // no keys stay in the segment
@@ -111,7 +111,7 @@ func TestASegmentAfterAnEmptyOne(t *testing.T) {
 	require.NoError(t, q.Close())
 }
 
-func TestFilesOfOthersAndUnfinishedOnes(t *testing.T) {
+func TestOtherFilesStayAndIncompleteSegmentsGo(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a [directory]", "b")
 	q := open(t, settingsIn(dir))
 	_, _, err := q.Append(t.Context(), record("x"), nil, false)
@@ -131,7 +131,7 @@ func TestFilesOfOthersAndUnfinishedOnes(t *testing.T) {
 	}
 }
 
-// The newest keys are read back, also where old ones were moved to a newer segment.
+// Open reads the newest keys back, although older keys were moved to a newer segment.
 func TestTheNewestKeysAreKnownAfterAReopening(t *testing.T) {
 	s := settingsIn(t.TempDir())
 	s.Dedupe.MaxEntries = 100
@@ -153,8 +153,8 @@ func TestTheNewestKeysAreKnownAfterAReopening(t *testing.T) {
 	require.NoError(t, q.Close())
 }
 
-// A segment is removed to make room for a batch that is too large all the same. Its keys are kept.
-func TestKeysOfASegmentThatIsRemovedToMakeRoom(t *testing.T) {
+// A segment is removed to make space for a batch that is too large even then. Its keys are kept.
+func TestKeysOfASegmentThatIsRemovedToMakeSpace(t *testing.T) {
 	s := settingsIn(t.TempDir())
 	s.MaxBytes = 800 << 10
 	q := open(t, s)
@@ -201,7 +201,7 @@ func TestSetKnown(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return q.Stats().Batches == 6 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, q.Close())
-	require.LessOrEqual(t, filesIn(t, q), int64(s.MaxBytes), "a segment is not made longer for it")
+	require.LessOrEqual(t, filesIn(t, q), int64(s.MaxBytes), "no segment gets longer for SetKnown")
 	q = open(t, s)
 	for i, ref := range drain(t, q) {
 		r, err := q.Load(ref)
@@ -216,7 +216,7 @@ func TestSetKnown(t *testing.T) {
 	require.NoError(t, q.Close())
 }
 
-// The keys that wait for room are no more than Settings.MaxEntries, however long the queue is full.
+// The keys that wait for space are no more than Dedupe.MaxEntries, however long the queue is full.
 func TestUnsavedKeysAreBounded(t *testing.T) {
 	s := settingsIn(t.TempDir())
 	s.MaxBytes, s.Dedupe.MaxEntries = 1<<20, 30_000

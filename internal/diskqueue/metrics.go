@@ -6,7 +6,6 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// reading is what a scrape reads of the queue.
 type reading struct {
 	Stats
 	trouble error

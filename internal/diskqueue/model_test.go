@@ -15,7 +15,7 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// model is what the queue is to hold: a list of batches for each of the senders, which use keys of their own.
+// model is the expected content of the queue. Each sender has keys of its own.
 type model struct {
 	mu      sync.Mutex
 	bodies  map[string]bool // stored and not deleted
@@ -39,7 +39,7 @@ func newModel() *model {
 	return m
 }
 
-// Random calls from several goroutines, over several lives of a queue of small segments that is full now and then.
+// Random calls from several goroutines, with small segments, reopenings, and a queue that is full now and then.
 func TestModel(t *testing.T) {
 	lives, appends := unlessShort(5, 3), 150
 	for seed := range uint64(4) {
@@ -62,7 +62,7 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// live appends and deletes. It returns which batches were full, and which were taken.
+// live appends and deletes. It returns how many batches were refused with ErrFull, and how many were taken.
 func (m *model) live(t *testing.T, q *Queue, seed uint64, life, appends int) (full, taken int) {
 	t.Helper()
 	var senders, shipper sync.WaitGroup
@@ -143,7 +143,7 @@ func (m *model) append(t *testing.T, q *Queue, random *rand.Rand, sender int, id
 	}
 	if err != nil {
 		require.ErrorIs(t, err, ErrFull)
-		require.True(t, isNew, "a batch of known messages needs no room")
+		require.True(t, isNew, "a batch of known messages needs no space")
 		return true, false
 	}
 	require.Equal(t, want, known)
@@ -179,7 +179,7 @@ func (m *model) ship(t *testing.T, q *Queue, random *rand.Rand, ref Ref) {
 	r, err := q.Load(ref)
 	require.NoError(t, err)
 	m.locked(func() {
-		require.True(t, m.bodies[string(r.Body)], "batch %d is none that was stored, or was deleted", ref.Number)
+		require.True(t, m.bodies[string(r.Body)], "batch %d was never stored, or was deleted", ref.Number)
 		if random.IntN(50) == 0 {
 			return
 		}
@@ -189,7 +189,7 @@ func (m *model) ship(t *testing.T, q *Queue, random *rand.Rand, ref Ref) {
 	})
 }
 
-// verify reads the queue after it was opened again.
+// verify compares the reopened queue with the model.
 func (m *model) verify(t *testing.T, q *Queue, full, taken int) {
 	t.Helper()
 	stats := q.Stats()

@@ -16,7 +16,7 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// makeDir makes a directory and those above it, so that they stay there after a power failure.
+// makeDir makes a directory and its parents, and syncs each.
 func makeDir(path string) error {
 	if _, err := os.Stat(path); err == nil || filepath.Dir(path) == path {
 		return nil
@@ -30,19 +30,19 @@ func makeDir(path string) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// removeUnfinished removes segments that were not completed.
 func removeUnfinished(dir string) {
 	entries, _ := os.ReadDir(dir) // list reports the error
 	for _, entry := range entries {
 		if strings.HasSuffix(entry.Name(), extension+unfinishedSuffix) {
-			_ = os.Remove(filepath.Join(dir, entry.Name())) // it takes room, and does no other harm
+			_ = os.Remove(filepath.Join(dir, entry.Name())) // an error wastes space, and does no other harm
 		}
 	}
 }
 
-func lockDir(path string) (*flock.Flock, error) {
+// lockDir locks a directory. try is a method of Flock.
+func lockDir(path string, try func(*flock.Flock) (bool, error)) (*flock.Flock, error) {
 	lock := flock.New(filepath.Join(path, lockName))
-	locked, err := lock.TryLock()
+	locked, err := try(lock)
 	if err == nil && !locked {
 		err = ErrLocked
 	}
@@ -52,7 +52,6 @@ func lockDir(path string) (*flock.Flock, error) {
 	return lock, nil
 }
 
-// list returns the segments in a directory, in order.
 func list(dir string) (segments []*segment, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -85,10 +84,10 @@ func (q *Queue) load() (err error) {
 		if s.tally, err = s.verify(newest.add); err != nil {
 			return err
 		}
-		if err := syncFile(s.path); err != nil { // what a killed process wrote is to be as safe as what it synced
+		if err := syncFile(s.path); err != nil { // a killed process may have written without a sync
 			return err
 		}
-		q.next = max(q.next, s.last+1, s.first+1) // a segment that holds nothing has its name all the same
+		q.next = max(q.next, s.last+1, s.first+1) // an empty segment keeps its name
 		q.newest = q.next - 1
 	}
 	newest.trim()
@@ -100,7 +99,7 @@ func (q *Queue) load() (err error) {
 	return nil
 }
 
-// newestKeys keeps the newest keys of the messages of batches.
+// newestKeys collects the newest keys of messages.
 type newestKeys struct {
 	limit int
 	after int64 // the time in nanoseconds after which keys are kept
@@ -123,7 +122,7 @@ func (k *newestKeys) add(value []byte) {
 	}
 }
 
-// trim brings the keys in order, the oldest first, and forgets the oldest batches as long as the others reach the limit.
+// trim sorts the keys, the oldest first, and forgets the oldest batches as long as the others reach the limit.
 func (k *newestKeys) trim() {
 	slices.SortFunc(k.list, func(a, b keysOfBatch) int { return cmp.Compare(a.at, b.at) })
 	for len(k.list) > 0 && k.n-len(k.list[0].keys) >= k.limit {

@@ -18,13 +18,12 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// TestPowerLoss simulates power failures. strace records what a process writes and syncs, and what it has told: which batches
-// are stored, which are to be deleted, and that they are. At many moments of that record, the disk is made as it may be
-// after a power failure then: of what was not synced, any part is there and any other is not, page by page. Each batch that
-// was told to be stored must be in the queue, and none that was told to be deleted.
+// TestPowerLoss simulates power failures. strace records the writes and syncs of a process, and its reports: which batches are
+// stored, and which are deleted. At many moments of the record, the test makes the disk as a power failure may leave it: a page
+// that was not synced may have any of its versions. The queue must have each batch that was reported stored, and none that was
+// reported deleted.
 //
-// It is a simulation: a disk that tells to have synced what it has not is none of it, and neither is a file system with
-// defects of its own.
+// The simulation has no disk that reports a sync before it is done, and no defects of a file system.
 func TestPowerLoss(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
@@ -33,14 +32,14 @@ func TestPowerLoss(t *testing.T) {
 	appends, moments := unlessShort(150, 60), unlessShort(250, 40)
 	root := t.TempDir()
 	record := filepath.Join(root, "record")
-	told, err := os.Create(filepath.Join(root, "told"))
+	report, err := os.Create(filepath.Join(root, "report"))
 	require.NoError(t, err)
-	defer func() { require.NoError(t, told.Close()) }()
+	defer func() { require.NoError(t, report.Close()) }()
 	cmd := childCommand(t, "writer", []string{
 		strace, "-f", "--seccomp-bpf", "-y", "-xx", "-s", "100000000", "-o", record, "-e",
 		"trace=openat,pwrite64,write,ftruncate,fallocate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat",
 	}, filepath.Join(root, "data", "queue"), strconv.Itoa(appends))
-	cmd.ExtraFiles = []*os.File{told}
+	cmd.ExtraFiles = []*os.File{report}
 	if err := cmd.Run(); err != nil {
 		t.Skipf("strace cannot run a process here: %v", err)
 	}
@@ -58,10 +57,10 @@ func TestPowerLoss(t *testing.T) {
 		}
 	}
 	d := newDisk(root)
-	var seen toldBatches
+	var seen reported
 	for i, e := range events {
 		d.apply(i, e)
-		seen.add(e.told)
+		seen.add(e.line)
 		if at[i] {
 			after := t.TempDir()
 			d.crash(t, random, after)
@@ -73,8 +72,8 @@ func TestPowerLoss(t *testing.T) {
 	t.Logf("%d events, %d power failures", len(events), len(at))
 }
 
-// TestFailingSystemCalls lets strace fail some calls of a process that appends and deletes. What it has told to be stored is
-// there, and what failed is not known.
+// TestFailingSystemCalls lets strace fail some calls of a process that appends and deletes. Each batch that was reported stored is in
+// the queue, and the messages of a failed batch are not known.
 func TestFailingSystemCalls(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
@@ -86,20 +85,20 @@ func TestFailingSystemCalls(t *testing.T) {
 	} {
 		t.Run(fault, func(t *testing.T) {
 			root := t.TempDir()
-			told, err := os.Create(filepath.Join(root, "told"))
+			report, err := os.Create(filepath.Join(root, "report"))
 			require.NoError(t, err)
-			defer func() { require.NoError(t, told.Close()) }()
+			defer func() { require.NoError(t, report.Close()) }()
 			call, _, _ := strings.Cut(fault, ":")
 			cmd := childCommand(t, "writer", []string{strace, "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=" + call, "-e", "inject=" + fault},
 				filepath.Join(root, "queue"), "60")
-			cmd.ExtraFiles = []*os.File{told}
+			cmd.ExtraFiles = []*os.File{report}
 			if err := exec.CommandContext(t.Context(), strace, "-o", "/dev/null", "true").Run(); err != nil {
 				t.Skipf("strace cannot run a process here: %v", err)
 			}
 			require.NoError(t, cmd.Run())
-			lines, err := os.ReadFile(told.Name())
+			lines, err := os.ReadFile(report.Name())
 			require.NoError(t, err)
-			var seen toldBatches
+			var seen reported
 			for line := range strings.Lines(string(lines)) {
 				seen.add(line)
 			}
@@ -111,11 +110,11 @@ func TestFailingSystemCalls(t *testing.T) {
 	}
 }
 
-// writer appends, delivers and deletes, and tells of it on file descriptor 3. It opens the queue twice.
+// writer appends, loads and deletes, and reports each step on file descriptor 3. It opens the queue twice.
 func writer(args []string) {
-	told := os.NewFile(3, "told")
-	tell := func(what string, id int) {
-		_, err := fmt.Fprintf(told, "%s %d\n", what, id)
+	reports := os.NewFile(3, "report")
+	report := func(step string, id int) {
+		_, err := fmt.Fprintf(reports, "%s %d\n", step, id)
 		check(err)
 	}
 	n, err := strconv.Atoi(args[1])
@@ -138,14 +137,14 @@ func writer(args []string) {
 					for {
 						_, known, err := q.Append(context.Background(), powerLossRecord(id), powerLossKeys(id), false)
 						if len(known) > 0 {
-							panic("a message is known that was not stored")
+							panic("a message is known without being stored")
 						}
 						if err == nil {
 							break
 						}
-						tell("failed", id)
+						report("failed", id)
 					}
-					tell("stored", id)
+					report("stored", id)
 				}
 			})
 		}
@@ -168,7 +167,7 @@ func writer(args []string) {
 				loaded, ids = append(loaded, ref), append(ids, idOf(r))
 				if len(loaded) > 15 {
 					if i%200 != 99 { // most segments are removed
-						tell("deleting", ids[0])
+						report("deleting", ids[0])
 						q.Delete(loaded[0])
 					}
 					loaded, ids = loaded[1:], ids[1:]
@@ -179,7 +178,7 @@ func writer(args []string) {
 		cancel()
 		shipper.Wait()
 		check(q.Close())
-		tell("closed", 0)
+		report("closed", 0)
 	}
 }
 
@@ -210,17 +209,17 @@ func idOf(r Record) int {
 	return id
 }
 
-// toldBatches are what the process has told.
-type toldBatches struct {
+// reported are the batches that the process has reported.
+type reported struct {
 	stored            []int
 	failed            int
 	deleting, deleted map[int]bool
 }
 
-func (s *toldBatches) add(line string) {
-	what, number, _ := strings.Cut(strings.TrimSpace(line), " ")
+func (s *reported) add(line string) {
+	step, number, _ := strings.Cut(strings.TrimSpace(line), " ")
 	id, _ := strconv.Atoi(number)
-	switch what {
+	switch step {
 	case "stored":
 		s.stored = append(s.stored, id)
 	case "failed":
@@ -237,9 +236,9 @@ func (s *toldBatches) add(line string) {
 	}
 }
 
-// verify opens the queue that is left. Where commits failed, a batch may be in it although it was not told to be stored, and
-// be stored again, and one that was deleted may come back.
-func (s *toldBatches) verify(t *testing.T, dir string, moment int) {
+// verify opens the queue. After failed commits a batch may be in it that was not reported stored, a batch may be in it twice, and a
+// deleted batch may be in it again.
+func (s *reported) verify(t *testing.T, dir string, moment int) {
 	t.Helper()
 	q, err := Open(powerLossSettings(dir))
 	require.NoError(t, err, "event %d", moment)
@@ -252,8 +251,8 @@ func (s *toldBatches) verify(t *testing.T, dir string, moment int) {
 		id := idOf(r)
 		require.Equal(t, powerLossRecord(id).Body, r.Body)
 		if s.failed == 0 {
-			require.False(t, found[id], "event %d: batch %d is there twice", moment, id)
-			require.False(t, s.deleted[id], "event %d: batch %d has come back", moment, id)
+			require.False(t, found[id], "event %d: batch %d is stored twice", moment, id)
+			require.False(t, s.deleted[id], "event %d: batch %d was deleted", moment, id)
 			require.Greater(t, id, last[id/100_000], "the order")
 		}
 		last[id/100_000] = id
@@ -269,7 +268,7 @@ func (s *toldBatches) verify(t *testing.T, dir string, moment int) {
 	}
 	n := 0
 	for _, ref := range refs {
-		if ref.segment != refs[len(refs)-1].segment { // removes segments, also those that came back
+		if ref.segment != refs[len(refs)-1].segment { // removes segments, also segments that a power failure brought back
 			q.Delete(ref)
 			n++
 		}

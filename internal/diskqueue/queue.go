@@ -3,7 +3,6 @@ package diskqueue
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 
 // Errors of Append and Open. Compare with errors.Is.
 var (
-	// ErrFull says that there is no room for the batch, below Settings.MaxBytes or on the disk.
+	// ErrFull says that there is no space for the batch, below Settings.MaxBytes or on the disk.
 	ErrFull = errors.New("the queue is full")
 	// ErrClosed says that the queue is closed.
 	ErrClosed = errors.New("the queue is closed")
@@ -44,20 +43,20 @@ const (
 // Queue is an open queue. Its methods may be called from any goroutine, but Next and Load from one at a time.
 type Queue struct {
 	settings     Settings
-	segmentBytes int64 // of a segment as it is made
+	segmentBytes int64 // of a new segment
 	lock         *flock.Flock
 	start        time.Time
 	appends      chan *pending
-	wake         chan struct{} // to run: something was deleted
-	stored       chan struct{} // to whoever calls Next
+	wake         chan struct{} // to run: there is an edit
+	stored       chan struct{} // to the caller of Next: there is a batch
 	closing      chan struct{}
-	ended        chan struct{} // run has
+	ended        chan struct{} // closed when run returns
 
-	// run's alone.
+	// For run alone.
 	next    uint64 // the number of the next batch
 	known   dedupe.Window
-	refused int64    // bytes of the smallest batch that was not stored last
-	unsaved []stored // keys of segments that were removed to make room; no segment has them yet
+	refused int64    // bytes of the smallest batch of the last group that was not stored
+	unsaved []stored // keys of segments that were removed to make space; no segment has them yet
 
 	mu                        sync.Mutex
 	segments                  []*segment // in order; replaced, never changed in place
@@ -65,7 +64,7 @@ type Queue struct {
 	cursor                    uint64              // the number of the batch that Next returned last
 	newest                    uint64              // the number of the batch that was stored last
 	taken                     map[uint64]struct{} // the numbers of batches behind cursor that Next does not return
-	trouble                   error               // why the last batch that was to be stored was not; nil when it was
+	trouble                   error               // of the last attempt to store batches; nil when it succeeded
 	since                     time.Time
 	damage                    *DamagedError // the first that Next has passed over
 	damagedAt                 time.Time
@@ -81,8 +80,8 @@ type Ref struct {
 	segment *segment
 }
 
-// Open opens the queue, or makes it. It reads all that is stored, and takes as long as reading does. The error is ErrLocked,
-// or a *DamagedError, or that of the file system. Close it.
+// Open opens the queue, or makes it. It reads and checks all files. The error is ErrLocked, a *DamagedError, or an error of the
+// file system. Close must be called in the end.
 func Open(settings Settings) (*Queue, error) {
 	if !settings.Dedupe.Enabled {
 		settings.Dedupe = dedupe.Settings{}
@@ -97,7 +96,7 @@ func Open(settings Settings) (*Queue, error) {
 		return nil, err
 	}
 	var err error
-	if q.lock, err = lockDir(settings.Path); err != nil {
+	if q.lock, err = lockDir(settings.Path, (*flock.Flock).TryLock); err != nil {
 		return nil, err
 	}
 	if err := q.load(); err != nil {
@@ -107,97 +106,6 @@ func Open(settings Settings) (*Queue, error) {
 	go q.run()
 	return q, nil
 }
-
-// Next returns the first batch behind the one that it returned last; ok is false when there is none. Stored tells when it is
-// worth another try. It passes over a file that is damaged, and returns a *DamagedError, once, with the batch behind it: what is in
-// the file stays there. Any other error may be over with the next call.
-func (q *Queue) Next() (Ref, bool, error) {
-	for {
-		q.mu.Lock()
-		segments, from, newest := q.segments, q.cursor+1, q.newest
-		q.mu.Unlock()
-		ref, ok, damage, err := q.find(segments, from, newest)
-		if err != nil {
-			return Ref{}, false, err
-		}
-		if ok {
-			newest = ref.Number
-		}
-		if isTaken := q.advance(newest); !isTaken || damage != nil {
-			return ref, ok && !isTaken, q.noteDamage(damage)
-		}
-	}
-}
-
-// noteDamage keeps the first damage for Trouble.
-func (q *Queue) noteDamage(damage *DamagedError) error {
-	if damage == nil {
-		return nil
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.isDamaged = true
-	if q.damage == nil {
-		q.damage, q.damagedAt = damage, time.Now()
-	}
-	return damage
-}
-
-// advance moves the cursor, and tells whether the caller of Append ships the batch there.
-func (q *Queue) advance(to uint64) (isTaken bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	_, isTaken = q.taken[to]
-	q.cursor = max(q.cursor, to)
-	maps.DeleteFunc(q.taken, func(number uint64, _ struct{}) bool { return number <= q.cursor })
-	return isTaken
-}
-
-// find returns the first batch from a number on, up to the newest that run is done with. damage is the first that it has passed
-// over.
-func (q *Queue) find(segments []*segment, from, newest uint64) (found Ref, ok bool, damage *DamagedError, err error) {
-	for _, s := range segments {
-		last, holds := q.touch(s)
-		if !holds || last < from {
-			continue
-		}
-		err := s.view(batchesBucket, func(b values) error {
-			k, v := b.Cursor().Seek(numberKey(from))
-			if k == nil {
-				return nil
-			}
-			ref, err := refOf(s, k, b.at(k, v))
-			found, ok = ref, err == nil && ref.Number <= min(last, newest)
-			return err
-		})
-		passed, isDamaged := errors.AsType[*DamagedError](err)
-		if _, holds := q.touch(s); !holds { // it was removed meanwhile
-			continue
-		}
-		switch {
-		case isDamaged && damage == nil:
-			damage = passed
-		case isDamaged:
-		case err != nil:
-			return Ref{}, false, nil, fmt.Errorf("reading %s: %w", s.path, err)
-		case ok:
-			return found, true, damage, nil
-		}
-	}
-	return Ref{}, false, damage, nil
-}
-
-// touch notes that a segment is used, and tells whether it holds batches, and the number of the last one. What a commit that
-// failed has left behind it is none of them.
-func (q *Queue) touch(s *segment) (last uint64, holds bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	s.used = time.Now()
-	return s.last, s.batches > 0
-}
-
-// Stored has a value when a batch was stored since the last one was taken from it.
-func (q *Queue) Stored() <-chan struct{} { return q.stored }
 
 // Load reads a batch. Once damage was found anywhere, Record.Known is empty: the batch with these messages may be lost.
 func (q *Queue) Load(ref Ref) (r Record, err error) {
@@ -220,104 +128,24 @@ func (q *Queue) Load(ref Ref) (r Record, err error) {
 }
 
 // Delete removes a batch, once. It does not wait: run deletes with the next commit, within deleteAfter.
-func (q *Queue) Delete(ref Ref) {
-	q.mu.Lock()
-	q.edits = append(q.edits, edit{ref: ref, isDelete: true})
-	q.mu.Unlock()
-	q.wakeRun()
-}
+func (q *Queue) Delete(ref Ref) { q.addEdit(edit{ref: ref, isDelete: true}) }
 
-// SetKnown changes Header.Known of a stored batch: these messages are not to be published again. It does not wait, as Delete
-// does not, and does nothing where there is no room for it.
-func (q *Queue) SetKnown(ref Ref, known []int) {
-	q.mu.Lock()
-	q.edits = append(q.edits, edit{ref: ref, known: known})
-	q.mu.Unlock()
-	q.wakeRun()
-}
+// SetKnown changes Header.Known of a stored batch: these messages are not to be published again. It does not wait. Without
+// space for the longer batch it changes nothing.
+func (q *Queue) SetKnown(ref Ref, known []int) { q.addEdit(edit{ref: ref, known: known}) }
 
-func (q *Queue) wakeRun() {
+func (q *Queue) addEdit(e edit) {
+	q.mu.Lock()
+	q.edits = append(q.edits, e)
+	q.mu.Unlock()
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
 }
 
-// Stats is what is in the queue, and what went through it.
-type Stats struct {
-	Batches int           // that are not deleted
-	Bytes   int64         // of those
-	Oldest  time.Duration // since the oldest of those came in; 0 when there is none
-	Files   int64         // bytes that the files take
-	Limit   int64         // Settings.MaxBytes
-	Stored  int64         // bytes of batches, since Open
-	Deleted int64         // bytes of batches, since Open
-}
-
-// Counts returns Stats without Oldest. It takes a lock, and looks at no disk.
-func (q *Queue) Counts() Stats {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	s := Stats{Limit: int64(q.settings.MaxBytes), Stored: q.storedBytes, Deleted: q.deletedBytes}
-	for _, segment := range q.segments {
-		s.Batches += segment.batches
-		s.Bytes += segment.bytes
-		s.Files += segment.size
-	}
-	return s
-}
-
-// Stats returns Counts, and looks at the oldest batch on the disk. After Close it looks at no disk.
-func (q *Queue) Stats() Stats {
-	s := q.Counts()
-	q.mu.Lock()
-	segments := q.segments
-	q.mu.Unlock()
-	for _, segment := range segments {
-		if _, holds := q.touch(segment); !holds {
-			continue
-		}
-		if received := q.oldest(segment); !received.IsZero() { // else what is behind is younger, and waits as well
-			s.Oldest = max(time.Since(received), 0)
-			break
-		}
-	}
-	return s
-}
-
-// oldest is when the first batch of a segment came in. Where it cannot be read, it is the time that was read last: an alert needs
-// the age just then. It is zero when there is none.
-func (q *Queue) oldest(s *segment) (received time.Time) {
-	err := s.view(batchesBucket, func(b values) error { // an error is that of Load
-		header, _, err := decodeHeader(b.at(b.Cursor().First()))
-		received = header.Origin.Received
-		return err
-	})
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if err == nil {
-		s.oldest = received
-	}
-	return s.oldest
-}
-
-// Trouble says why batches are not stored, and for how long that is so: ErrFull, or the error of a write. run tries again each
-// second. While batches are stored it is nil, or the *DamagedError of a file that Next has passed over.
-func (q *Queue) Trouble() (age time.Duration, err error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	switch {
-	case q.trouble != nil:
-		return time.Since(q.since), q.trouble
-	case q.damage != nil:
-		return time.Since(q.damagedAt), q.damage
-	default:
-		return 0, nil
-	}
-}
-
-// Close deletes what is to be deleted, ends all calls of Append, and lets other processes in. Of the other
-// methods, Append, Counts and Stats alone may be called afterwards.
+// Close makes the last edits, ends all calls of Append, and unlocks the directory. Only Append, Counts and Stats may be called
+// afterwards.
 func (q *Queue) Close() error {
 	close(q.closing)
 	<-q.ended

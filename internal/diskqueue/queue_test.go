@@ -47,7 +47,7 @@ func keyOf(s string) (key batch.Key) {
 	return key
 }
 
-// drain takes all that Next returns.
+// drain calls Next until it returns no batch.
 func drain(t testing.TB, q *Queue) (refs []Ref) {
 	t.Helper()
 	for {
@@ -60,7 +60,7 @@ func drain(t testing.TB, q *Queue) (refs []Ref) {
 	}
 }
 
-func TestWhatIsStoredIsThereAfterAReopeningAndWhatIsDeletedIsNot(t *testing.T) {
+func TestOpenFindsStoredBatchesAndNoDeletedOnes(t *testing.T) {
 	dir := t.TempDir()
 	q := open(t, settingsIn(dir))
 	for i := range 10 {
@@ -100,7 +100,7 @@ func TestWhatIsStoredIsThereAfterAReopeningAndWhatIsDeletedIsNot(t *testing.T) {
 	require.Equal(t, []int{0}, r.Known)
 }
 
-func TestSegmentsComeAndGo(t *testing.T) {
+func TestSegmentsAreMadeAndRemoved(t *testing.T) {
 	dir := t.TempDir()
 	s := settingsIn(dir)
 	s.MaxBytes = 64 << 20

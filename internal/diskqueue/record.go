@@ -13,24 +13,29 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// Record is a batch as it is stored: the bytes of its body, and what else the events are made of.
+// Record is a stored batch: its body, and the data of its events that is not in the body.
 type Record struct {
 	Header
 	Body []byte // decompressed
 }
 
-// Header is what is stored beside the body. It is written as JSON: its names stay as they are.
+// Header is stored beside the body. It is written as JSON: its names must not change.
 type Header struct {
 	Origin   inflight.Origin
 	Lines    bool  `json:",omitempty"` // the body is NDJSON
 	Messages int   // in the body
 	Weight   int64 // of the messages, in bytes (batch.Message.Weight)
-	// Known are the indexes of the messages that had been stored before, with another batch. They are not to be published
+	// Known are the indexes, in order, of the messages that were stored before with another batch. They must not be published
 	// again.
 	Known []int `json:",omitempty"`
 }
 
-// headerBytes is more than what the record takes beside its body.
+func (h *Header) isKnown(index int) bool {
+	_, isKnown := slices.BinarySearch(h.Known, index)
+	return isKnown
+}
+
+// headerBytes is an upper bound of the bytes that are stored beside the body.
 func (r *Record) headerBytes() int64 {
 	n := fixedBytes + 512 + len(r.Origin.ClientIP) + 8*len(r.Known)
 	for name, value := range r.Origin.Headers {
@@ -39,13 +44,13 @@ func (r *Record) headerBytes() int64 {
 	return int64(n)
 }
 
-// A stored value is: checksum, weight, how long the header is, the header, the body. The first three have a fixed length, so that a
-// look at the first page of a value tells what the batch weighs.
+// A stored value is: checksum, weight, length of the header, header, body. The first three have a fixed length: the first page of
+// a value has the weight of the batch.
 const fixedBytes = 8 + 8 + 4
 
 var errChecksum = errors.New("the checksum is wrong")
 
-// checksum covers the number of the batch as well: a value under another number is not it.
+// checksum covers the number of the batch as well: a value under a wrong number is damage.
 func checksum(number uint64, value []byte) uint64 {
 	var d xxhash.Digest
 	d.ResetWithSeed(number)
@@ -66,7 +71,7 @@ func (r *Record) encode(number uint64) ([]byte, error) {
 	return value, nil
 }
 
-// decode checks the value, which is not kept.
+// decode checks the value, and copies the body.
 func decode(number uint64, value []byte) (r Record, err error) {
 	if len(value) < fixedBytes || binary.BigEndian.Uint64(value) != checksum(number, value) {
 		return Record{}, errChecksum
@@ -90,10 +95,9 @@ func decodeHeader(value []byte) (h Header, body []byte, err error) {
 	return h, value[end:], nil
 }
 
-// refOf is what leads to a value.
-func refOf(s *segment, number, value []byte) (ref Ref, err error) {
+func refOf(s *segment, number, value []byte) (Ref, error) {
 	if len(number) != 8 || len(value) < fixedBytes {
-		return ref, errors.New("a key is wrong")
+		return Ref{}, errors.New("a key is wrong")
 	}
 	return Ref{
 		Number:  binary.BigEndian.Uint64(number),
@@ -103,8 +107,7 @@ func refOf(s *segment, number, value []byte) (ref Ref, err error) {
 	}, nil
 }
 
-// The keys of the messages of a batch are stored as one value: checksum, the time at which it was stored, in nanoseconds, and
-// 16 bytes a message.
+// The keys of a batch's messages are one value: checksum, the time of the commit in nanoseconds, and 16 bytes for each message.
 const (
 	keyBytes   = len(batch.Key{})
 	keysHeader = 8 + 8

@@ -25,10 +25,9 @@ var (
 const (
 	extension        = ".db"
 	unfinishedSuffix = ".new"
+	fileMode         = 0o600
+	pageSize         = 4 << 10 // the same on every machine, so that a queue can be moved
 )
-
-// pageSize is the same on every machine, so that a queue can be moved.
-const pageSize = 4 << 10
 
 // segment is one file of the queue, a bbolt database of batches in the order of their numbers.
 type segment struct {
@@ -38,19 +37,18 @@ type segment struct {
 	use    sync.RWMutex                 // held while db is used, and locked to open and close it
 	db     *bbolt.DB                    // nil while closed
 	damage atomic.Pointer[DamagedError] // found while it was open
-	gone   bool                         // it is not opened any more; guarded by use
-	used   time.Time                    // guarded by Queue.mu, as all that follows
+	gone   bool                         // closed for good; guarded by use
+	used   time.Time                    // guarded by Queue.mu, like all fields below
 
 	tally
 	size   int64     // of the file, in bytes
-	frozen bool      // a commit failed, and it is not written any more
-	oldest time.Time // when the first batch came in that Stats has read last
+	frozen bool      // a commit failed: the segment is never written again
+	oldest time.Time // when the oldest batch came in, as Stats has read last
 }
 
-// tally is what is in a segment.
 type tally struct {
-	batches int   // not delivered
-	bytes   int64 // of those, as they were stored or opened: SetKnown changes nothing
+	batches int   // not deleted
+	bytes   int64 // of these batches, when they were stored or opened: SetKnown does not change it
 	keys    int   // of messages
 	last    uint64
 }
@@ -59,25 +57,25 @@ func segmentPath(dir string, first uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("%020d%s", first, extension))
 }
 
-// options are the same for all segments. bbolt writes no list of free pages: it would be most of what a small commit
-// writes, and it is nothing that a checksum holds. It is made when a segment is opened.
+// options are the same for all segments. bbolt writes no list of free pages, and makes the list when it opens a segment: the list
+// would be most of a small commit, and has no checksum.
 func options() *bbolt.Options {
 	return &bbolt.Options{PageSize: pageSize, Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, NoStatistics: true}
 }
 
-// createSegment makes a file of so many bytes, all of them reserved on the disk where the system can. A segment that was
-// not completed has another name, and is no part of the queue.
+// createSegment makes a file of size bytes, and reserves them on the disk if the system can. Until the file is complete, it has
+// another name and is no part of the queue.
 func createSegment(dir string, first uint64, size int64) (*segment, error) {
 	s := &segment{path: segmentPath(dir, first), first: first, size: size}
 	unfinished := s.path + unfinishedSuffix
 	_ = os.Remove(unfinished) // there is none, or creating it will fail
-	if err := initialize(unfinished, size); err != nil {
-		_ = os.Remove(unfinished) // it is not used either way
-		return nil, err
+	err := initialize(unfinished, size)
+	if err == nil {
+		err = os.Rename(unfinished, s.path)
 	}
-	if err := os.Rename(unfinished, s.path); err != nil {
-		_ = os.Remove(unfinished)
-		return nil, fmt.Errorf("naming a segment: %w", err)
+	if err != nil {
+		_ = os.Remove(unfinished) // the next start removes it
+		return nil, fmt.Errorf("creating a segment: %w", err)
 	}
 	return s, syncDir(dir)
 }
@@ -91,11 +89,11 @@ func initialize(path string, size int64) (err error) {
 	}
 	db, err := bbolt.Open(path, fileMode, o)
 	if err != nil {
-		return fmt.Errorf("creating a segment: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	if err := allocate(file, size); err != nil {
-		return fmt.Errorf("reserving space for a segment: %w", err)
+		return fmt.Errorf("reserving space: %w", err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucket(batchesBucket)
@@ -107,16 +105,10 @@ func initialize(path string, size int64) (err error) {
 	if err == nil {
 		err = file.Sync()
 	}
-	if err != nil {
-		return fmt.Errorf("creating a segment: %w", err)
-	}
-	return nil
+	return err
 }
 
-const fileMode = 0o600
-
-// with runs f on the database, which it opens first where it is closed. A file that does not hold what its pages say makes
-// bbolt panic, or the process fault: that is an error here.
+// with opens the database if it is closed, and runs f on it.
 func (s *segment) with(f func(*bbolt.DB) error) error {
 	for {
 		if damage := s.damage.Load(); damage != nil {
@@ -145,46 +137,41 @@ func (s *segment) open() error {
 	if s.gone {
 		return errGone
 	}
-	// bbolt would make an empty file where there is none, and looks at the pages in a goroutine of its own, where nobody
-	// recovers a panic.
+	// bbolt would make a missing file, and reads the pages in a goroutine of its own, where a panic ends the process.
 	if _, err := s.verify(func([]byte) {}); err != nil {
 		return err
 	}
 	return s.contained(func() (err error) {
 		s.db, err = bbolt.Open(s.path, fileMode, options())
 		if err == nil {
-			s.db.AllocSize = pageSize // a file that must grow does not grow by more than it must
+			s.db.AllocSize = pageSize // a file grows by no more than it must
 		}
 		return err
 	})
 }
 
-// close waits for those that use the database.
+// close closes the database once nobody uses it. The next use opens it again.
 func (s *segment) close() {
 	s.use.Lock()
 	defer s.use.Unlock()
-	s.closeLocked()
-}
-
-func (s *segment) closeLocked() {
 	if s.db != nil && s.damage.Load() == nil {
-		_ = s.db.Close() // all that counts is synced
+		_ = s.db.Close() // every commit is synced
 	}
 	s.db = nil
 }
 
-// end closes the database for good. A call of Stats that is late opens it no more.
+// end closes the database for good. A late call of Stats does not open it again.
 func (s *segment) end() {
 	s.use.Lock()
-	defer s.use.Unlock()
-	s.closeLocked()
 	s.gone = true
+	s.use.Unlock()
+	s.close()
 }
 
 var errGone = errors.New("the segment is closed")
 
-// contained turns a panic of f into an error, and an access to memory that is not there as well. That is for a file that is
-// damaged while it is open. bbolt may hold a lock then: the database is not used any more, and not closed.
+// contained returns a panic of f as an error, and a memory fault too: bbolt panics or faults if a file is damaged while it is
+// open. It may hold a lock then, so the database is never used again, and not closed.
 func (s *segment) contained(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -197,7 +184,6 @@ func (s *segment) contained(f func() error) (err error) {
 	return f()
 }
 
-// view reads one bucket.
 func (s *segment) view(bucket []byte, f func(values) error) error {
 	return s.with(func(db *bbolt.DB) error {
 		return db.View(func(tx *bbolt.Tx) error {
@@ -210,10 +196,9 @@ func (s *segment) view(bucket []byte, f func(values) error) error {
 	})
 }
 
-// hasRoom tells whether batches of so many bytes can be added without making the file longer. Pages that have become free
-// count as used, because large batches need them side by side. The rest is for deletions: they write pages before they
-// free others.
-func (s *segment) hasRoom(size int64) bool {
+// hasSpace tells whether size bytes can be added without making the file longer. Free pages count as used, because large batches
+// need neighboring pages. An eighth of the file is for deletions, which write pages before they free others.
+func (s *segment) hasSpace(size int64) bool {
 	used := s.size
 	_ = s.with(func(db *bbolt.DB) error { // a segment that cannot be read has no space
 		return db.View(func(tx *bbolt.Tx) error { used = tx.Size(); return nil })
@@ -221,7 +206,7 @@ func (s *segment) hasRoom(size int64) bool {
 	return used+size <= s.size-s.size/8
 }
 
-// keysSince are the keys of the messages that were stored since then. Where they cannot be read, they are forgotten.
+// keysSince returns the keys of the messages that were stored since then. Unreadable keys are forgotten.
 func (s *segment) keysSince(then time.Time) (keys []stored) {
 	_ = s.view(keysBucket, func(b values) error {
 		return b.ForEach(func(k, v []byte) error {
@@ -234,8 +219,8 @@ func (s *segment) keysSince(then time.Time) (keys []stored) {
 	return keys
 }
 
-// verify reads all of the file, counts what is in it, and hands the keys of messages over, which are valid until each
-// returns. The error is a *DamagedError, or that of opening the file.
+// verify reads and checks the whole file, and counts its content. It calls each with the keys of a batch's messages, which are valid
+// until each returns. The error is a *DamagedError, or an error of opening the file.
 func (s *segment) verify(each func(keys []byte)) (t tally, err error) {
 	file, err := os.Open(s.path) //nolint:gosec // a path from the configuration
 	if err != nil {

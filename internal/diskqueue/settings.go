@@ -9,10 +9,10 @@ import (
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
-// Settings are where the queue is and what it may take.
+// Settings are the directory of the queue, and its limits.
 type Settings struct {
 	// Enabled is whether rtbeat answers a batch as soon as the batch is on the disk: [durable mode](durable.md). It is `true`
-	// where another setting of `durable` is given without it.
+	// if another setting of `durable` is given without it.
 	Enabled bool `config:"enabled"`
 
 	// Path is the directory of the queue. A relative path is below `path.data`. Each rtbeat needs its own.
@@ -26,7 +26,7 @@ type Settings struct {
 	Dedupe dedupe.Settings `config:",ignore"`
 }
 
-// DefaultSettings are the settings where the file says nothing.
+// DefaultSettings are the settings of a file without any.
 func DefaultSettings() Settings { return Settings{Path: "queue", MaxBytes: 10 << 30} }
 
 // Check applies the rules of the settings. They matter in durable mode only.

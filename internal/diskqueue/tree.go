@@ -11,21 +11,21 @@ import (
 	"slices"
 )
 
-// tree reads the pages of a segment without bbolt, and trusts none of them. bbolt trusts all: pages that lead back to
-// themselves make it read for ever, and others make it panic in a goroutine of its own. In a tree without damage, each page is
-// where its number says, and is reached once. The keys are in order, each value has its checksum, and no value is missing.
+// tree reads the pages of a segment without bbolt, and trusts no page. bbolt trusts them all: on a page that leads back to itself it
+// reads for ever, and on others it panics in a goroutine of its own. In a tree without damage, each page has its own number, and
+// one page leads to it. The keys are in order, each value has its checksum, and no value is missing.
 //
 // The format is that of bbolt's internal/common: page.go, meta.go, bucket.go.
 type tree struct {
 	file   io.ReaderAt
 	size   int64
-	pages  uint64          // of the file, that were ever used
-	seen   map[uint64]bool // pages; false for a part of the page before
-	damage error           // what was found first
+	pages  uint64          // the pages of the file that were ever used
+	seen   map[uint64]bool // the pages that were read; false for a continuation of the page before
+	damage error           // the first that was found
 }
 
 const (
-	pageHeader   = 16 // number, flags, how many elements, how many further pages
+	pageHeader   = 16 // number, flags, number of elements, number of further pages
 	elementSize  = 16
 	bucketHeader = 16 // first page, sequence
 	branchPage   = 1
@@ -33,7 +33,8 @@ const (
 	bucketFlag   = 1
 )
 
-// meta is what a meta page says: where the pages of a commit begin, how many were ever used, and its number.
+// meta is the content of a meta page: the root page of a commit, the number of pages that were ever used, and the number of the
+// commit.
 type meta struct{ root, pages, commit uint64 }
 
 // readMeta reads page 0 or 1. The page has its checksum at its end.
@@ -53,8 +54,7 @@ func readMeta(file io.ReaderAt, page int64) (meta, error) {
 	return meta{root: u64(data[16:]), pages: u64(data[40:]), commit: u64(data[48:])}, nil
 }
 
-// metas reads both meta pages, and returns the newest first. bbolt needs one of them, and goes back to the commit before where
-// the newer one is damaged.
+// metas reads both meta pages, and returns the newest first. bbolt needs one: if the newer is damaged, it uses the commit before.
 func (t *tree) metas() (metas []meta) {
 	for page := range int64(2) {
 		m, err := readMeta(t.file, page)
@@ -74,15 +74,14 @@ func (t *tree) note(format string, args ...any) {
 	}
 }
 
-// scan hands over the values of a commit, but for the damaged ones. They are valid until each returns. The error is that
-// of each.
+// scan calls each with the undamaged values of a commit, which are valid until each returns. The error is the error of each.
 func (t *tree) scan(m meta, each func(isBatch bool, number uint64, value []byte) error) error {
 	t.pages = m.pages
 	if m.pages > uint64(t.size)/pageSize { //nolint:gosec // not negative
 		t.note("the file is too short")
 	}
 	var found []string
-	err := t.walk(m.root, nil, nil, func(bucket element) error {
+	err := t.descend(m.root, nil, nil, func(bucket element) error {
 		found = append(found, string(bucket.key))
 		if !bucket.isBucket || len(bucket.value) < bucketHeader {
 			t.note("a bucket is damaged")
@@ -117,7 +116,7 @@ func (t *tree) scan(m meta, each func(isBatch bool, number uint64, value []byte)
 	return err
 }
 
-// valueOf returns the value of an element, which may have a bucket of its own.
+// valueOf returns the value of an element, also if the value has a bucket of its own.
 func (t *tree) valueOf(e element) (value []byte, err error) {
 	if !e.isBucket {
 		return e.value, nil
@@ -137,28 +136,28 @@ func (t *tree) valueOf(e element) (value []byte, err error) {
 	return value, err
 }
 
-// element is one of a page: a key and what belongs to it. In a branch page that is the number of a page.
+// element is an element of a page: a key, and a value or, in a branch page, the number of a page.
 type element struct {
 	key, value []byte
 	page       uint64
 	isBucket   bool
 }
 
-// bucket hands over what is in a bucket. bbolt keeps a small one within the page that names it.
+// bucket calls leaf with the elements of a bucket. bbolt keeps a small bucket in its parent's page.
 func (t *tree) bucket(header []byte, leaf func(element) error) error {
 	if len(header) < bucketHeader {
 		t.note("a bucket is damaged")
 		return nil
 	}
 	if root := binary.NativeEndian.Uint64(header); root != 0 {
-		return t.walk(root, nil, nil, leaf)
+		return t.descend(root, nil, nil, leaf)
 	}
 	return t.elements(header[bucketHeader:], nil, nil, leaf)
 }
 
-// walk hands over what is below a page, with keys from low on and below high. It passes over what it cannot read. The error
-// is that of leaf.
-func (t *tree) walk(page uint64, low, high []byte, leaf func(element) error) error {
+// descend calls leaf with the elements below a page, and notes keys outside of low and high. It notes unreadable pages, and goes on.
+// The error is the error of leaf.
+func (t *tree) descend(page uint64, low, high []byte, leaf func(element) error) error {
 	data, err := t.read(page)
 	if err != nil {
 		t.note("page %d: %w", page, err)
@@ -201,7 +200,7 @@ func (t *tree) read(page uint64) ([]byte, error) {
 	return data, nil
 }
 
-// elements hands over what is in a page, and below it. bbolt writes keys and values without a gap.
+// elements calls leaf with the elements of a page, or below it. bbolt writes keys and values without a gap.
 func (t *tree) elements(page []byte, low, high []byte, leaf func(element) error) (err error) {
 	if len(page) < pageHeader {
 		t.note("a page is too short")
@@ -209,7 +208,7 @@ func (t *tree) elements(page []byte, low, high []byte, leaf func(element) error)
 	}
 	flags, n := binary.NativeEndian.Uint16(page[8:]), int(binary.NativeEndian.Uint16(page[10:]))
 	isBranch := flags == branchPage
-	end := pageHeader + n*elementSize // of what was read
+	end := pageHeader + n*elementSize // of the keys and values so far
 	if !isBranch && flags != leafPage || isBranch && n == 0 || end > len(page) {
 		t.note("a page is damaged")
 		return nil
@@ -235,7 +234,7 @@ func (t *tree) elements(page []byte, low, high []byte, leaf func(element) error)
 			if i+1 < n {
 				next = elements[i+1].key
 			}
-			err = t.walk(e.page, e.key, next, leaf)
+			err = t.descend(e.page, e.key, next, leaf)
 		}
 		if err != nil {
 			return err
@@ -244,7 +243,7 @@ func (t *tree) elements(page []byte, low, high []byte, leaf func(element) error)
 	return nil
 }
 
-// element reads an element, and where its key begins. Where that is outside of the page, the element is empty and at is 0.
+// element reads an element; at is the position of its key. If it is not within the page, the element is empty and at is 0.
 func (t *tree) element(page []byte, start int, isBranch bool) (e element, at int) {
 	u32 := binary.NativeEndian.Uint32
 	head := page[start:]

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Batches that come at once have room in an empty queue where each of them has.
-func TestAGroupHasRoomInAnEmptyQueue(t *testing.T) {
+// Batches that arrive together have space in an empty queue if each of them has.
+func TestAGroupHasSpaceInAnEmptyQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := settingsIn(filepath.Join(t.TempDir(), "queue"))
 		s.MaxBytes = 16 << 20
@@ -30,15 +30,15 @@ func TestAGroupHasRoomInAnEmptyQueue(t *testing.T) {
 	})
 }
 
-// Room for less than what was refused is no end of the trouble: readiness would say so each second, and refuse the next batch.
-func TestTroubleLastsUntilThereIsRoomForWhatWasRefused(t *testing.T) {
+// Trouble lasts until a batch of the refused size has space. Otherwise readiness would change each second.
+func TestTroubleLastsUntilARefusedBatchHasSpace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := settingsIn(filepath.Join(t.TempDir(), "queue"))
 		s.MaxBytes = smallestSegment
 		q := open(t, s)
 		var err error
 		for err == nil {
-			_, _, err = q.Append(t.Context(), record(strings.Repeat("x", 1<<20)), nil, false) // of which three leave half a megabyte
+			_, _, err = q.Append(t.Context(), record(strings.Repeat("x", 1<<20)), nil, false) // three of them leave half a megabyte
 		}
 		require.ErrorIs(t, err, ErrFull)
 		time.Sleep(5 * retryAfter)
@@ -53,14 +53,14 @@ func TestTroubleLastsUntilThereIsRoomForWhatWasRefused(t *testing.T) {
 	})
 }
 
-// A damaged file stops the delivery. The age of the oldest batch is what an alert sees of it.
-func TestTheOldestBatchHasAnAgeWhereItCannotBeRead(t *testing.T) {
+// An alert needs the age of the oldest batch, also if its file is damaged.
+func TestAnUnreadableOldestBatchHasAnAge(t *testing.T) {
 	for name, isRead := range map[string]bool{"read before": true, "never read": false} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			smallQueue(t, dir)
 			q := open(t, settingsIn(dir))
-			age := time.Duration(1) // of what is behind it
+			age := time.Duration(1) // of the next segment
 			if isRead {
 				age = q.Stats().Oldest
 			}

@@ -7,18 +7,18 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// values is a bucket of values by the numbers of batches. Each value begins with its checksum, and the sequence of the
-// bucket is the sum of those: a value that is missing shows. Errors are bbolt's.
+// values is a bucket of values by the numbers of batches. Each value begins with its checksum. The sequence of the bucket is the
+// sum of the checksums: a missing value is noticed. Errors are bbolt's.
 //
-// A large value has a bucket of its own, where it is stored under largeKey. That keeps it on pages of its own. bbolt writes
-// a page anew when a value on it is added or removed, with all that are beside it.
+// A large value has a bucket of its own, with the key largeKey, and so pages of its own. bbolt writes a whole page again when a
+// value on it is added or removed.
 type values struct{ *bbolt.Bucket }
 
 const largeValue = pageSize / 2
 
 var largeKey = []byte{0}
 
-// valuesOf returns a bucket of a segment. Values are added in order, so that pages may be full.
+// valuesOf returns a bucket of a segment. Values are added in order, so pages may be nearly full.
 func valuesOf(tx *bbolt.Tx, name []byte) (values, error) {
 	b := tx.Bucket(name)
 	if b == nil {
@@ -30,7 +30,7 @@ func valuesOf(tx *bbolt.Tx, name []byte) (values, error) {
 
 func numberKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// at returns the value of a key and a value that a cursor returned.
+// at returns the value at a cursor, which has returned k and value. bbolt returns nil for a value with a bucket of its own.
 func (v values) at(k, value []byte) []byte {
 	if k == nil || value != nil {
 		return value
@@ -41,7 +41,7 @@ func (v values) at(k, value []byte) []byte {
 	return nil
 }
 
-// get returns nil where there is none.
+// get returns the value of a number, or nil.
 func (v values) get(number uint64) []byte {
 	k := numberKey(number)
 	return v.at(k, v.Get(k))
@@ -61,7 +61,7 @@ func (v values) put(number uint64, value []byte) error {
 	return err
 }
 
-// edited returns the value of a batch with another Header.Known. It is nil where the batch is to be deleted, or was.
+// edited returns the value of a batch after an edit: nil if the batch is deleted, by this edit or before.
 func (v values) edited(e edit) ([]byte, error) {
 	value := v.get(e.ref.Number)
 	if e.isDelete || value == nil {
@@ -75,7 +75,7 @@ func (v values) edited(e edit) ([]byte, error) {
 	return r.encode(e.ref.Number)
 }
 
-// replace removes a value that is there, and adds another, unless it is nil.
+// replace removes a value, which must exist, and adds another, unless that is nil.
 func (v values) replace(number uint64, other []byte) error {
 	value := v.get(number)
 	if len(value) < 8 {

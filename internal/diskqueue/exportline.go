@@ -9,31 +9,25 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// noBreaks makes one line of a message. Line breaks stand between values: a text has none.
+// noBreaks removes line breaks from a message. They stand between values only.
 var noBreaks = strings.NewReplacer("\n", " ", "\r", " ")
 
-// AppendLine appends the batch as a line of JSON, a batch of rxtx with further keys, and returns how many messages are in it.
-// They are those that are to be published, with the bytes that came, but for line breaks between values.
+// AppendLine appends the batch as a line of JSON, a batch of rxtx with further keys. The line has the messages that must be
+// published, as they were sent but without line breaks; messages is their number.
 func (s *Stored) AppendLine(line []byte) (_ []byte, messages int, err error) {
 	decoded, err := batch.Decode(s.Body, batch.Options{Lines: s.Lines, MaxDepth: batch.HighestMaxDepth, MaxKeyBytes: batch.HighestMaxKeyBytes})
 	if err != nil {
 		return nil, 0, fmt.Errorf("decoding: %w", err)
 	}
-	known := s.Known
-	messages = len(decoded.Messages) - len(known)
-	// The number is what the log calls the batch by.
+	messages = len(decoded.Messages) - len(s.Known)
+	// The log names the batch by its number.
 	line = fmt.Appendf(line, `{"uuid":"00000000-0000-0000-0000-%012d","size":%d,"messages":[`, s.Number, messages)
-	isFirst := true
+	separator := ""
 	for i, m := range decoded.Messages {
-		if len(known) > 0 && known[0] == i {
-			known = known[1:]
-			continue
+		if !s.isKnown(i) {
+			line = append(append(line, separator...), noBreaks.Replace(string(m.Raw))...)
+			separator = ","
 		}
-		if !isFirst {
-			line = append(line, ',')
-		}
-		isFirst = false
-		line = append(line, noBreaks.Replace(string(m.Raw))...)
 	}
 	more, err := json.Marshal(struct {
 		Received time.Time         `json:"received"`

@@ -1,0 +1,75 @@
+package diskqueue
+
+import (
+	"os"
+	"slices"
+	"time"
+)
+
+// drained are segments that hold no batches, and the keys in them that must be kept.
+type drained struct {
+	segments []*segment
+	keys     []stored
+}
+
+// drain makes the edits of a segment, and adds the segment to d when it holds no batches.
+func (q *Queue) drain(s *segment, at time.Time, edits []edit, d *drained) {
+	q.editMost(s, at, edits, false)
+	if s.batches == 0 {
+		d.segments = append(d.segments, s)
+		d.keys = append(d.keys, s.keysSince(at.Add(-q.settings.Dedupe.Window))...)
+	}
+}
+
+// newestOf leaves the oldest keys out, so that the others are no more than the limit.
+func newestOf(keys []stored, limit int) []stored {
+	n := 0
+	for i, k := range slices.Backward(keys) {
+		if n += countKeys(k.value); n > limit {
+			return keys[i+1:]
+		}
+	}
+	return keys
+}
+
+// editMost makes the edits of a segment in several commits: the more a commit changes, the more pages it writes before it frees
+// others. With isLastLeft it returns the last part, for the commit that stores batches.
+func (q *Queue) editMost(s *segment, at time.Time, edits []edit, isLastLeft bool) (left []edit) {
+	for len(edits) > 0 {
+		part := edits[:min(len(edits), groupBatches)]
+		if edits = edits[len(part):]; len(edits) == 0 && isLastLeft {
+			return part
+		}
+		_ = q.apply(s, changes{at: at, edits: part}) // a batch that is not deleted now is deleted with the segment
+	}
+	return nil
+}
+
+// drop removes segments that hold nothing. If a power failure brings a file back, it holds nothing either.
+func (q *Queue) drop(drained []*segment) {
+	if len(drained) == 0 {
+		return
+	}
+	q.mu.Lock()
+	q.segments = slices.DeleteFunc(slices.Clone(q.segments), func(s *segment) bool { return slices.Contains(drained, s) })
+	q.mu.Unlock()
+	for _, s := range drained {
+		s.end()
+		_ = os.Remove(s.path) // the next start removes it
+	}
+}
+
+// closeIdle closes segments that were not used for a while: few are open at a time.
+func (q *Queue) closeIdle(current *segment) {
+	q.mu.Lock()
+	var idle []*segment
+	for _, s := range q.segments {
+		if s != current && time.Since(s.used) > idleSegmentCloses {
+			idle = append(idle, s)
+		}
+	}
+	q.mu.Unlock()
+	for _, s := range idle {
+		s.close()
+	}
+}

@@ -1,0 +1,76 @@
+package diskqueue
+
+import "time"
+
+// Stats are the sizes of the queue, and the bytes of batches that went through it.
+type Stats struct {
+	Batches int           // not deleted
+	Bytes   int64         // of these batches
+	Oldest  time.Duration // since the oldest of these batches came in; 0 when there is none
+	Files   int64         // bytes that the files take
+	Limit   int64         // Settings.MaxBytes
+	Stored  int64         // bytes of batches, since Open
+	Deleted int64         // bytes of batches, since Open
+}
+
+// Counts returns Stats without Oldest. It takes a lock, and does not read the disk.
+func (q *Queue) Counts() Stats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := Stats{Limit: int64(q.settings.MaxBytes), Stored: q.storedBytes, Deleted: q.deletedBytes}
+	for _, segment := range q.segments {
+		s.Batches += segment.batches
+		s.Bytes += segment.bytes
+		s.Files += segment.size
+	}
+	return s
+}
+
+// Stats returns Counts and the age of the oldest batch, which it reads from the disk. After Close it does not read the disk.
+func (q *Queue) Stats() Stats {
+	s := q.Counts()
+	q.mu.Lock()
+	segments := q.segments
+	q.mu.Unlock()
+	for _, segment := range segments {
+		if _, holds := q.touch(segment); !holds {
+			continue
+		}
+		if received := q.oldest(segment); !received.IsZero() { // else the next segment has the oldest batch that can be read
+			s.Oldest = max(time.Since(received), 0)
+			break
+		}
+	}
+	return s
+}
+
+// oldest returns when the first batch of a segment came in. If the batch cannot be read, it returns the time that was read last,
+// because an alert needs an age then; the zero time if there is none.
+func (q *Queue) oldest(s *segment) (received time.Time) {
+	err := s.view(batchesBucket, func(b values) error {
+		header, _, err := decodeHeader(b.at(b.Cursor().First()))
+		received = header.Origin.Received
+		return err
+	})
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err == nil {
+		s.oldest = received
+	}
+	return s.oldest
+}
+
+// Trouble returns why batches are not stored, and since when: ErrFull, or the error of a write. run tries again each second. While
+// batches are stored it returns nil, or the *DamagedError of a file that Next has passed over.
+func (q *Queue) Trouble() (age time.Duration, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.trouble != nil:
+		return time.Since(q.since), q.trouble
+	case q.damage != nil:
+		return time.Since(q.damagedAt), q.damage
+	default:
+		return 0, nil
+	}
+}
