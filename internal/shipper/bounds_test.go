@@ -13,7 +13,7 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// Beyond maxRetries nothing is delivered from memory either: it may fail as well.
+// At maxRetries no batch is delivered from memory: it might fail as well.
 func TestTheRetriesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -30,7 +30,7 @@ func TestTheRetriesAreBounded(t *testing.T) {
 	})
 }
 
-// Batches that come later do not keep the room from a retry of a large batch.
+// Later batches do not keep the memory from a retry of a large batch.
 func TestALargeRetryIsNotStarved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -59,8 +59,8 @@ func TestALargeRetryIsNotStarved(t *testing.T) {
 	})
 }
 
-// A read of the queue that failed is tried again, although no batch comes.
-func TestAFailedReadIsTriedAgain(t *testing.T) {
+// A failed read of the queue is retried, also without a new batch.
+func TestAFailedReadIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.store(numbered(0), numbered(1))
@@ -83,11 +83,11 @@ func TestAFailedReadIsTriedAgain(t *testing.T) {
 	})
 }
 
-// Batches that fail again and again do not keep batches on the disk from their first attempt.
-func TestRetriesAndOthersTakeTurns(t *testing.T) {
+// Retries do not delay the first attempt of batches on the disk.
+func TestRetriesAndOthersAlternate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.shipper.behind.Store(true) // all are stored, and none is delivered from memory
+		r.shipper.behind.Store(true) // none is delivered from memory
 		for n := range 10 {
 			r.store(numbered(n))
 		}

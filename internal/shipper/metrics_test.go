@@ -8,7 +8,7 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// The metric shows the batches that are tried again.
+// The metric shows the retrying batches.
 func TestMetricOfRetries(t *testing.T) {
 	s := &Shipper{}
 	s.failing.Store(3)

@@ -1,7 +1,8 @@
 package shipper
 
 import (
-	"container/heap"
+	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -9,32 +10,32 @@ import (
 )
 
 const (
-	// maxRetries bounds the batches that wait to be tried again. Beyond it, nothing else is taken from the queue.
+	// maxRetries bounds the batches that wait to be retried. At the limit, no other batch is taken from the queue.
 	maxRetries = 4096
-	// A batch is tried again after firstBackoff, and after twice as long each time, up to lastBackoff.
+	// A batch is retried after firstBackoff, then after twice as long each time, up to lastBackoff.
 	firstBackoff = 250 * time.Millisecond
 	lastBackoff  = time.Minute
 )
 
-// attempt is a batch and how often it was not delivered.
 type attempt struct {
 	ref      diskqueue.Ref
 	failures int
 	at       time.Time // of the next attempt
 }
 
-// retries are the batches that wait to be tried again, a heap by time.
+// retries are the batches that wait to be retried.
 type retries struct {
 	due chan struct{} // has a value when a batch was added
 
 	mu   sync.Mutex
-	list attempts
+	list []attempt // by time
 }
 
 func (r *retries) add(a attempt, now time.Time) {
 	a.at = now.Add(min(firstBackoff<<min(max(a.failures-1, 0), 16), lastBackoff))
 	r.mu.Lock()
-	heap.Push(&r.list, a)
+	i := sort.Search(len(r.list), func(i int) bool { return r.list[i].at.After(a.at) })
+	r.list = slices.Insert(r.list, i, a)
 	r.mu.Unlock()
 	select {
 	case r.due <- struct{}{}:
@@ -43,13 +44,15 @@ func (r *retries) add(a attempt, now time.Time) {
 }
 
 // take removes and returns a batch that is due, if there is one.
-func (r *retries) take(now time.Time) (attempt, bool) {
+func (r *retries) take(now time.Time) (a attempt, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.list) == 0 || r.list[0].at.After(now) {
 		return attempt{}, false
 	}
-	return heap.Pop(&r.list).(attempt), true //nolint:forcetypeassert // the heap holds nothing else
+	a = r.list[0]
+	r.list = slices.Delete(r.list, 0, 1)
+	return a, true
 }
 
 // nextIn is the time until a batch is due; an hour if none waits.
@@ -69,23 +72,3 @@ func (r *retries) len() int {
 }
 
 func (r *retries) isFull() bool { return r.len() >= maxRetries }
-
-// attempts implements heap.Interface.
-type attempts []attempt
-
-func (a attempts) Len() int           { return len(a) }
-func (a attempts) Less(i, j int) bool { return a[i].at.Before(a[j].at) }
-func (a attempts) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
-
-// Push implements heap.Interface.
-func (a *attempts) Push(x any) {
-	*a = append(*a, x.(attempt)) //nolint:forcetypeassert // the heap holds nothing else
-}
-
-// Pop implements heap.Interface.
-func (a *attempts) Pop() any {
-	last := len(*a) - 1
-	x := (*a)[last]
-	*a = (*a)[:last]
-	return x
-}

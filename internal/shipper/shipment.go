@@ -15,15 +15,14 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// shipment is a stored batch on its way.
+// shipment is a stored batch that is being delivered.
 type shipment struct {
 	attempt
 	origin   inflight.Origin
 	messages []batch.Message // of the whole batch
-	known    []int           // indexes of messages that are not published again
+	known    []int           // indexes, in order, of messages that are not published again
 }
 
-// newShipment gives each message its key.
 func newShipment(a attempt, origin inflight.Origin, messages []batch.Message, known []int) *shipment {
 	for i := range messages {
 		m := &messages[i]
@@ -52,8 +51,7 @@ func decode(a attempt, record diskqueue.Record) (sh *shipment, err error) {
 	return newShipment(a, record.Origin, b.Messages, record.Known), nil
 }
 
-// storedKey is the key of a message without a uuid. It is the same for each attempt, also after a restart, and no other
-// message has it.
+// storedKey is the key of a message without a uuid. No other message has it, and each attempt has the same, also after a restart.
 func storedKey(number uint64, index int, received time.Time, raw []byte) (key batch.Key) {
 	h := sha256.New()
 	var id [24]byte
@@ -66,8 +64,8 @@ func storedKey(number uint64, index int, received time.Time, raw []byte) (key ba
 	return key
 }
 
-// ship delivers a batch, and deletes it or tries it again later. The reservation is released then, or when the output is done
-// with all messages that it has.
+// ship delivers a batch, and deletes it or adds it to the retries. The reservation is released then, or when the output is done with
+// all messages that it has.
 func (s *Shipper) ship(sh *shipment, slot *inflight.DecodeSlot, reservation *inflight.Reservation) {
 	err := s.deliver(sh, slot, reservation)
 	switch {
@@ -76,7 +74,7 @@ func (s *Shipper) ship(sh *shipment, slot *inflight.DecodeSlot, reservation *inf
 			s.failing.Add(-1)
 		}
 		s.Queue.Delete(sh.ref)
-	case errors.Is(err, inflight.ErrSealed): // the rest is for the next process
+	case errors.Is(err, inflight.ErrSealed): // the next process delivers the other messages
 		s.noteDelivered(sh)
 	default:
 		s.noteDelivered(sh) // the registry may have forgotten it by the next attempt
@@ -101,7 +99,7 @@ func (s *Shipper) deliver(sh *shipment, slot *inflight.DecodeSlot, reservation *
 	}
 	token.Attach(slot)
 	token.Publish()
-	_, err = token.Await(context.Background()) // until the registry is sealed: nobody waits for an answer
+	_, err = token.Await(context.Background()) // ends when the registry is sealed
 	return err
 }
 
@@ -116,18 +114,15 @@ func (s *Shipper) noteDelivered(sh *shipment) {
 	}
 }
 
-// without returns the messages except those with the indexes in known.
 func without(messages []batch.Message, known []int) []batch.Message {
 	if len(known) == 0 {
 		return messages
 	}
 	kept := make([]batch.Message, 0, len(messages)-len(known))
 	for i := range messages {
-		if len(known) > 0 && known[0] == i {
-			known = known[1:]
-			continue
+		if _, isKnown := slices.BinarySearch(known, i); !isKnown {
+			kept = append(kept, messages[i])
 		}
-		kept = append(kept, messages[i])
 	}
 	return kept
 }

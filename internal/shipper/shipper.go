@@ -1,7 +1,7 @@
-// Package shipper stores batches and delivers what is stored. It takes batches from the queue on disk and sends them through
-// decode, claim, publish and await, as the intake does with a request. A batch that is not delivered is tried again, for ever.
+// Package shipper stores batches in the queue on disk, and delivers them. It loads stored batches and sends them through decode,
+// claim, publish and await, as the intake does with a request. A batch that is not delivered is retried, without end.
 //
-// While nothing waits on the disk, a batch that was just stored is delivered from memory: it is not read and decoded again.
+// While no batch waits on the disk, a batch that was just stored is delivered from memory: it is not loaded and decoded again.
 package shipper
 
 import (
@@ -21,13 +21,13 @@ import (
 const (
 	// maxUnderway is how many batches are under way at most. Admission bounds their bytes.
 	maxUnderway = 64
-	// maxDecoded is how many bytes of messages may be decoded and not handed over to the pipeline, beside one batch.
+	// maxDecoded limits the bytes of messages that are decoded and not handed over to the pipeline. One batch may exceed it.
 	maxDecoded = 2 << 20
-	// lookEvery is how often the shipper looks whether the output acknowledges again, or a batch fits in memory.
+	// lookEvery is how often the shipper checks whether a stall is over, or a batch fits in memory.
 	lookEvery = 10 * time.Millisecond
 	// readAgainAfter is how long the shipper waits after the queue could not be read.
 	readAgainAfter = time.Second
-	// logInterval is how often the log says at most that a batch was not delivered.
+	// logInterval is the shortest time between two log lines about failures.
 	logInterval = 10 * time.Second
 )
 
@@ -36,11 +36,11 @@ type Logger interface {
 	Errorw(msg string, keysAndValues ...any)
 }
 
-// Parts are what the shipper works with.
+// Parts are the parts of rtbeat that the shipper calls.
 type Parts struct {
 	Queue     *diskqueue.Queue
 	Registry  *inflight.Registry
-	Admission *inflight.Admission // of the batches that the shipper has in memory, and of no others
+	Admission *inflight.Admission // for the shipper's batches in memory alone
 	Log       Logger
 }
 
@@ -72,8 +72,8 @@ func New(parts Parts) *Shipper {
 	}
 }
 
-// Store stores a batch of these messages, and returns when it is on the disk; keys and errors are those of
-// diskqueue.Queue.Append. The Shipper owns the messages afterwards. It may be called from any goroutine.
+// Store stores a batch of these messages, and returns when it is on the disk. known is the number of messages that were stored
+// before. keys and err are as in diskqueue.Queue.Append. The Shipper owns the messages afterwards. Any goroutine may call Store.
 func (s *Shipper) Store(ctx context.Context, r diskqueue.Record, messages []batch.Message, keys []batch.Key) (known int, err error) {
 	reservation := s.reserveNow(r.Weight)
 	ref, indexes, err := s.Queue.Append(ctx, r, keys, reservation != nil)
@@ -108,13 +108,22 @@ func (s *Shipper) reserveNow(weight int64) *inflight.Reservation {
 	default:
 		return nil
 	}
-	reservation, err := s.Admission.Open(weight)
-	if err == nil && reservation.Grow(weight) == nil {
-		s.batches.Add(1)
-		return reservation
+	reservation := s.reserveMemory(weight)
+	if reservation == nil {
+		<-s.underway
+		return nil
 	}
-	<-s.underway
-	return nil
+	s.batches.Add(1)
+	return reservation
+}
+
+// reserveMemory returns nil if the memory of a batch is not free.
+func (s *Shipper) reserveMemory(weight int64) *inflight.Reservation {
+	r, err := s.Admission.Open(weight)
+	if err != nil || r.Grow(weight) != nil {
+		return nil
+	}
+	return r
 }
 
 // done says that a batch is not under way any more.
@@ -126,8 +135,8 @@ func (s *Shipper) done() {
 // Trouble returns the trouble of the queue.
 func (s *Shipper) Trouble() (age time.Duration, err error) { return s.Queue.Trouble() }
 
-// Retrying is the number of batches that failed and are not delivered yet, including those under way. A stall of the output is
-// no failure. It may be called from any goroutine.
+// Retrying is the number of batches that failed and are not delivered yet, also of retries under way. A stall of the output is no
+// failure. Any goroutine may call Retrying.
 func (s *Shipper) Retrying() int { return int(s.failing.Load()) }
 
 // Run takes batches until ctx ends, and returns when the batches under way are done. Other batches stay in the queue.
@@ -144,8 +153,8 @@ func (s *Shipper) Run(ctx context.Context) {
 		if !ok {
 			return
 		}
-		reservation, ok := s.reserve(ctx, a.ref.Weight)
-		if !ok {
+		reservation := s.reserve(ctx, a.ref.Weight)
+		if reservation == nil {
 			return
 		}
 		decodeSlot := s.gate.Enter(ctx, a.ref.Weight)
@@ -191,9 +200,8 @@ func (s *Shipper) next(ctx context.Context) (attempt, bool) {
 	return attempt{}, false
 }
 
-// tryNext returns the batch to deliver now, or the longest time to wait before the next call.
-//
-// It alternates between batches that failed and new ones, so that neither delays the others.
+// tryNext returns the batch to deliver now, or the longest time to wait before the next call. It alternates between retries and
+// other batches.
 func (s *Shipper) tryNext() (a attempt, ok bool, wait time.Duration) {
 	if _, isStalled := s.Registry.Stalled(); isStalled {
 		return attempt{}, false, lookEvery
@@ -222,21 +230,18 @@ func (s *Shipper) tryNext() (a attempt, ok bool, wait time.Duration) {
 }
 
 // reserve waits until fewer than maxUnderway batches are under way, and for the memory of a batch, which is under way until done. A
-// batch that weighs more than the limit takes all of it. It is false when ctx has ended.
-func (s *Shipper) reserve(ctx context.Context, weight int64) (*inflight.Reservation, bool) {
+// batch that weighs more than the limit takes all of it. reserve returns nil when ctx has ended.
+func (s *Shipper) reserve(ctx context.Context, weight int64) *inflight.Reservation {
 	select {
 	case s.underway <- struct{}{}:
 		s.batches.Add(1)
 	case <-ctx.Done():
-		return nil, false
+		return nil
 	}
 	weight = min(weight, s.Admission.Limit())
 	for ctx.Err() == nil {
-		if r, err := s.Admission.Open(weight); err == nil {
-			if r.Grow(weight) == nil {
-				return r, true
-			}
-			r.Release()
+		if r := s.reserveMemory(weight); r != nil {
+			return r
 		}
 		s.behind.Store(true) // until tryNext sets it: reserveNow must not take the memory meanwhile
 		select {
@@ -245,12 +250,12 @@ func (s *Shipper) reserve(ctx context.Context, weight int64) (*inflight.Reservat
 		}
 	}
 	s.done()
-	return nil, false
+	return nil
 }
 
 // fail adds a batch to the retries. A stall of the output does not count as a failure.
 func (s *Shipper) fail(a attempt, err error) {
-	if !errors.As(err, new(*inflight.StalledError)) {
+	if _, isStalled := errors.AsType[*inflight.StalledError](err); !isStalled {
 		a.failures++
 		if a.failures == 1 {
 			s.failing.Add(1)

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// rig is a shipper of a real queue and registry. What a publishing worker and the output do, the test says.
+// rig is a shipper with a real queue and registry. The test plays the publishing worker and the output.
 type rig struct {
 	t         *testing.T
 	dir       string
@@ -84,7 +84,7 @@ func (r *rig) run() {
 	r.ran.Go(func() { r.shipper.Run(ctx) })
 }
 
-// work does with each message what the test says, as a publishing worker, until close.
+// work is a publishing worker that calls with for each message, until close.
 func (r *rig) work(with func(n string, e *inflight.EventAck)) {
 	r.worker.Go(func() {
 		for b := r.registry.Take(); b != nil; b = r.registry.Take() {
@@ -106,7 +106,7 @@ func (r *rig) ack(_ string, e *inflight.EventAck) {
 	r.registry.Ack([]any{e})
 }
 
-// close stops in the order of the beater, and returns how many batches stay on the disk.
+// close stops in the order of the beater. It returns the number of batches on the disk.
 func (r *rig) close() (left int) {
 	r.t.Helper()
 	if r.stop != nil {
@@ -158,13 +158,13 @@ func (r *rig) requirePublished(want ...string) {
 
 func numbered(n int) string { return fmt.Sprintf(`{"uuid":"u%d","n":%d}`, n, n) }
 
-// settle waits until nothing happens any more but for time.
+// settle waits until only timers are left.
 func settle() {
 	time.Sleep(100 * time.Millisecond)
 	synctest.Wait()
 }
 
-func TestWhatIsStoredIsDeliveredAndDeleted(t *testing.T) {
+func TestAStoredBatchIsDeliveredAndDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.run()
@@ -172,7 +172,7 @@ func TestWhatIsStoredIsDeliveredAndDeleted(t *testing.T) {
 		for n := range 5 {
 			require.Zero(t, r.store(numbered(n)))
 		}
-		require.Equal(t, 1, r.store(numbered(4)), "joined")
+		require.Equal(t, 1, r.store(numbered(4)), "deduped")
 		settle()
 		r.requirePublished("0", "1", "2", "3", "4")
 		require.Zero(t, r.queue.Stats().Batches)
@@ -181,13 +181,13 @@ func TestWhatIsStoredIsDeliveredAndDeleted(t *testing.T) {
 	})
 }
 
-// What an earlier process stored comes in order, and the retry of what it stored is known.
-func TestABacklogIsDeliveredInOrder(t *testing.T) {
+// Batches of an earlier process are delivered, and retries of them are known.
+func TestBatchesOfAnEarlierProcessAreDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		var want []string
 		for n := range 200 {
-			r.shipper.behind.Store(true) // else the first are delivered from memory, as far as there are slots
+			r.shipper.behind.Store(true) // none is delivered from memory
 			r.store(numbered(n))
 			want = append(want, fmt.Sprint(n))
 		}
@@ -205,8 +205,8 @@ func TestABacklogIsDeliveredInOrder(t *testing.T) {
 	})
 }
 
-// A batch that fails comes again, ever more slowly, and holds up nothing.
-func TestABatchThatFailsComesAgain(t *testing.T) {
+// A failed batch is retried, less and less often, and delays no others.
+func TestAFailedBatchIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.run()
@@ -228,7 +228,7 @@ func TestABatchThatFailsComesAgain(t *testing.T) {
 		time.Sleep(30 * time.Minute)
 		attempts := r.count()["0"]
 		require.Greater(t, attempts, 30)
-		require.Less(t, attempts, 60, "not faster than each minute")
+		require.Less(t, attempts, 60, "at most once a minute")
 		time.Sleep(time.Hour)
 		settle()
 		require.Zero(t, r.queue.Stats().Batches)
@@ -242,8 +242,8 @@ func TestABatchThatFailsComesAgain(t *testing.T) {
 // bubbleStart is when time begins in a bubble.
 var bubbleStart = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// What was delivered of a batch is not published again by the next process either.
-func TestWhatWasDeliveredOfABatchIsNotedOnTheDisk(t *testing.T) {
+// The next process does not publish messages again that were delivered.
+func TestDeliveredMessagesOfABatchAreNotedOnTheDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.run()
@@ -268,8 +268,8 @@ func TestWhatWasDeliveredOfABatchIsNotedOnTheDisk(t *testing.T) {
 	})
 }
 
-// What was delivered of a batch is not published again after a stall that is longer than the dedupe window.
-func TestWhatWasDeliveredIsNotedBeforeTheNextAttempt(t *testing.T) {
+// Delivered messages of a batch are not published again after a stall that is longer than the dedupe window.
+func TestDeliveredMessagesAreNotedBeforeTheNextAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.run()
@@ -299,8 +299,7 @@ func TestWhatWasDeliveredIsNotedBeforeTheNextAttempt(t *testing.T) {
 	})
 }
 
-// A message without a uuid has the same key in each attempt, and in each process. What was delivered of its batch is not
-// published again.
+// A message without a uuid has the same key in each attempt, and in each process. Delivered messages are not published again.
 func TestAStoredMessageWithoutUUIDHasAKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -339,7 +338,7 @@ func TestAStoredMessageWithoutUUIDHasAKey(t *testing.T) {
 	})
 }
 
-// While the output acknowledges nothing, batches are stored, and rest on the disk.
+// During a stall, batches are stored and stay on the disk.
 func TestAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -380,7 +379,7 @@ func TestAnOutage(t *testing.T) {
 	})
 }
 
-// Nothing is beyond the bounds while nothing is acknowledged, and a batch that weighs more than all of them is delivered alone.
+// The bounds hold while the output acknowledges nothing. A batch that weighs more than the limit is delivered alone.
 func TestTheBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -411,7 +410,7 @@ func TestTheBounds(t *testing.T) {
 	})
 }
 
-// A stop waits for what is under way, and keeps what was not acknowledged, also what is stored last.
+// A stop waits for the batches under way, and keeps undelivered batches, also one that is stored last.
 func TestAStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -433,10 +432,10 @@ func TestAStop(t *testing.T) {
 			require.Fail(t, "Run has returned while batches are under way")
 		default:
 		}
-		r.store(numbered(2)) // by a request that came before the stop
+		r.store(numbered(2)) // by a request from before the stop
 		time.Sleep(2 * time.Second)
 		r.requirePublished("0", "1", "3")
-		require.Equal(t, 2, r.close(), "1 was sealed, and 2 was not begun")
+		require.Equal(t, 2, r.close(), "1 was sealed, and 2 was not claimed")
 
 		r = reopen(t, r.dir)
 		r.run()
@@ -447,7 +446,7 @@ func TestAStop(t *testing.T) {
 	})
 }
 
-// A batch whose sender has left when it is committed is delivered all the same, once.
+// A batch is delivered, once, although its sender has gone before the commit.
 func TestAnAbandonedBatchIsDelivered(t *testing.T) {
 	r := newRig(t)
 	r.work(r.ack)
