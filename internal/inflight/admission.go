@@ -15,10 +15,10 @@ import (
 // Two rules keep few senders from locking out all others. The last quarter of the limit is for small batches: a large batch gets
 // it only while nothing else is in flight. A body that is read for too long is evicted when others need its bytes (BeginRead).
 type Admission struct {
-	limit  int64
-	reopen int64 // full ends at so many bytes in flight
-	large  int64 // a batch of more bytes is large
-	marks  marks
+	limit     int64
+	reopen    int64 // full ends at this number of bytes in flight
+	large     int64 // a batch of more bytes is large
+	high, low int64 // of the watermark
 
 	mu        sync.Mutex
 	used      int64
@@ -27,12 +27,13 @@ type Admission struct {
 	reading   list.List // of *Reservation: the bodies that are being read, the oldest first
 }
 
-// smallest is up to how many bytes a batch is never large.
-const smallest = 256 << 10
+// alwaysSmall is the largest batch, in bytes, that is small for every limit.
+const alwaysSmall = 256 << 10
 
 // NewAdmission returns an Admission for limit bytes.
 func NewAdmission(limit int64) *Admission {
-	return &Admission{limit: limit, reopen: limit - limit/8, large: max(limit/64, smallest), marks: marksOf(limit)}
+	high := limit - limit/10
+	return &Admission{limit: limit, reopen: limit - limit/8, large: max(limit/64, alwaysSmall), high: high, low: min(limit-limit/4, high-1)}
 }
 
 // Limit is the configured limit in bytes.
@@ -69,7 +70,7 @@ func (a *Admission) Open(n int64) (*Reservation, error) {
 type Reservation struct {
 	admission *Admission
 
-	// What follows is guarded by admission.mu.
+	// Guarded by admission.mu.
 	held    int64
 	reading *list.Element // of Admission.reading, while the body is being read
 	began   time.Time
@@ -89,8 +90,7 @@ func (r *Reservation) Grow(n int64) error {
 	case r.evicted, !r.makeFitLocked(n):
 		return ErrFull
 	}
-	r.held += n
-	a.changeLocked(n)
+	r.changeLocked(n)
 	return nil
 }
 
@@ -112,23 +112,21 @@ func (r *Reservation) makeFitLocked(n int64) bool {
 
 // GiveBack returns n of the bytes that are held.
 func (r *Reservation) GiveBack(n int64) {
-	a := r.admission
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	n = min(n, r.held)
-	r.held -= n
-	a.changeLocked(-n)
+	r.admission.mu.Lock()
+	defer r.admission.mu.Unlock()
+	r.changeLocked(-min(n, r.held))
 }
 
-// shrink keeps so many of the bytes that are held, and returns the rest.
-func (r *Reservation) shrink(bytes int64) {
-	a := r.admission
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	bytes = min(bytes, r.held)
-	freed := r.held - bytes
-	r.held = bytes
-	a.changeLocked(-freed)
+// shrink returns all but n of the bytes that are held.
+func (r *Reservation) shrink(n int64) {
+	r.admission.mu.Lock()
+	defer r.admission.mu.Unlock()
+	r.changeLocked(min(n-r.held, 0))
+}
+
+func (r *Reservation) changeLocked(by int64) {
+	r.held += by
+	r.admission.changeLocked(by)
 }
 
 // Release returns all bytes, and ends BeginRead. More calls do nothing.

@@ -31,16 +31,16 @@ func TestAdmissionRefusesOverTheLimit(t *testing.T) {
 	first.Release()
 	require.EqualValues(t, 40, a.Used(), "released once")
 	require.NoError(t, second.Grow(60))
-	require.ErrorIs(t, second.Grow(1), inflight.ErrTooLarge, "there will never be room for it")
+	require.ErrorIs(t, second.Grow(1), inflight.ErrTooLarge, "more than the limit")
 	second.GiveBack(30)
 	require.EqualValues(t, 70, a.Used())
 	require.NoError(t, second.Grow(30))
 }
 
-func TestAdmissionKnowsFromTheAnnouncedLength(t *testing.T) {
+func TestAdmissionRefusesAnAnnouncedLength(t *testing.T) {
 	a := inflight.NewAdmission(100)
 	first := open(t, a, 70)
-	require.Zero(t, a.Used(), "a promise costs nothing")
+	require.Zero(t, a.Used(), "an announcement takes no bytes")
 	require.NoError(t, first.Grow(70))
 	_, err := a.Open(31)
 	require.ErrorIs(t, err, inflight.ErrFull)
@@ -50,10 +50,10 @@ func TestAdmissionKnowsFromTheAnnouncedLength(t *testing.T) {
 	_, err = a.Open(101)
 	require.ErrorIs(t, err, inflight.ErrTooLarge)
 	_, err = a.Open(-1)
-	require.ErrorIs(t, err, inflight.ErrFull, "of unknown length, and there is no room for a byte")
+	require.ErrorIs(t, err, inflight.ErrFull, "of unknown length, without space for a byte")
 }
 
-// Once full, nothing is let in until an eighth is free; who is in already may go on.
+// Once full, Admission opens no reservation until an eighth is free. An open reservation may still grow.
 func TestAdmissionDoesNotFlap(t *testing.T) {
 	a := inflight.NewAdmission(100)
 	reading := open(t, a, 10)
@@ -65,21 +65,21 @@ func TestAdmissionDoesNotFlap(t *testing.T) {
 	waiting.GiveBack(6)
 	_, err = a.Open(1)
 	require.ErrorIs(t, err, inflight.ErrFull, "89 of 100 are in flight")
-	require.NoError(t, reading.Grow(10), "it was let in before")
+	require.NoError(t, reading.Grow(10), "it was open before")
 	waiting.GiveBack(11)
 	_ = open(t, a, 1)
 	require.EqualValues(t, 88, a.Used())
 
 	require.ErrorIs(t, reading.Grow(13), inflight.ErrFull)
-	_ = open(t, a, 1) // less is in flight, whatever did not fit
+	_ = open(t, a, 1) // an eighth is free
 	require.NoError(t, reading.Grow(12))
 	require.ErrorIs(t, reading.Grow(1), inflight.ErrFull)
 	waiting.GiveBack(11)
 	_, err = a.Open(1)
-	require.ErrorIs(t, err, inflight.ErrFull, "a body that did not fit closes the door as well")
+	require.ErrorIs(t, err, inflight.ErrFull, "a body that did not fit makes it full as well")
 }
 
-// Whatever happens, no more is in flight than the limit, and nothing is left of what was given back.
+// The bytes in flight are the sum of all reservations, and at most the limit.
 func TestAdmissionKeepsItsLimit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.Int64Range(1, 1000).Draw(t, "limit")
@@ -106,12 +106,12 @@ func TestAdmissionKeepsItsLimit(t *testing.T) {
 				continue
 			}
 			r := rapid.SampledFrom(list).Draw(t, "r")
-			switch rapid.IntRange(0, 2).Draw(t, "what") {
+			switch rapid.IntRange(0, 2).Draw(t, "step") {
 			case 0:
 				if err := r.Grow(n); err == nil {
 					held[r] += n
 				} else if sum()+n <= limit {
-					t.Fatalf("no room for %d beside %d of %d", n, sum(), limit)
+					t.Fatalf("no space for %d beside %d of %d", n, sum(), limit)
 				}
 			case 1:
 				r.GiveBack(n)
@@ -127,8 +127,9 @@ func TestAdmissionKeepsItsLimit(t *testing.T) {
 	})
 }
 
-// Large batches leave the last quarter to small ones, whatever they announce, and do not close the door when they do not fit.
-func TestAdmissionKeepsRoomForSmallBatches(t *testing.T) {
+// Large batches leave the last quarter to small ones, with an announced length and without. A refused large batch does not make
+// Admission full.
+func TestAdmissionKeepsSpaceForSmallBatches(t *testing.T) {
 	const mib = 1 << 20
 	a := inflight.NewAdmission(32 * mib)
 	alone := open(t, a, 32*mib)
@@ -154,23 +155,23 @@ func TestAdmissionKeepsRoomForSmallBatches(t *testing.T) {
 	require.ErrorIs(t, err, inflight.ErrFull)
 }
 
-func TestAdmissionEvictsTheBodyThatComesSlowest(t *testing.T) {
+func TestAdmissionEvictsTheSlowestBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := inflight.NewAdmission(100)
 		stopped := ""
-		coming := func(name string, n int64) *inflight.Reservation {
+		reading := func(name string, n int64) *inflight.Reservation {
 			r := open(t, a, n)
 			r.BeginRead(func() { stopped += name })
 			require.NoError(t, r.Grow(n))
 			time.Sleep(time.Millisecond)
 			return r
 		}
-		come := open(t, a, 10)
-		come.BeginRead(func() { stopped += "come" })
-		require.NoError(t, come.Grow(10))
+		complete := open(t, a, 10)
+		complete.BeginRead(func() { stopped += "complete" })
+		require.NoError(t, complete.Grow(10))
 		time.Sleep(time.Millisecond)
-		first, second, third := coming("1", 40), coming("2", 20), coming("3", 30)
-		require.True(t, come.EndRead())
+		first, second, third := reading("1", 40), reading("2", 20), reading("3", 30)
+		require.True(t, complete.EndRead())
 		_, err := a.Open(1)
 		require.ErrorIs(t, err, inflight.ErrFull, "none of them is slow yet")
 
@@ -184,14 +185,14 @@ func TestAdmissionEvictsTheBodyThatComesSlowest(t *testing.T) {
 
 		require.True(t, third.EndRead())
 		time.Sleep(time.Millisecond)
-		require.NoError(t, small.Grow(40), "the second has made room")
+		require.NoError(t, small.Grow(40), "the second body is evicted")
 		require.Equal(t, "12", stopped)
 		require.EqualValues(t, 100, a.Used())
 		time.Sleep(time.Hour)
 		_, err = a.Open(1)
-		require.ErrorIs(t, err, inflight.ErrFull, "what has come whole is not taken back")
+		require.ErrorIs(t, err, inflight.ErrFull, "a complete body is not evicted")
 		require.Equal(t, "12", stopped)
-		for _, r := range []*inflight.Reservation{come, first, second, third, small} {
+		for _, r := range []*inflight.Reservation{complete, first, second, third, small} {
 			r.Release()
 		}
 		require.Zero(t, a.Used())
@@ -216,13 +217,13 @@ func TestTheSlowestBodyDoesNotEvictOthersForItself(t *testing.T) {
 	})
 }
 
-// Nobody loses a body for a batch that does not fit all the same.
+// No body is evicted for a batch that does not fit even then.
 func TestNoBodyIsEvictedInVain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := inflight.NewAdmission(100)
 		waiting, slow := open(t, a, 60), open(t, a, 30)
 		require.NoError(t, waiting.Grow(60))
-		slow.BeginRead(func() { require.Fail(t, "it makes too little room") })
+		slow.BeginRead(func() { require.Fail(t, "its eviction frees too little") })
 		require.NoError(t, slow.Grow(30))
 		time.Sleep(2 * time.Second)
 		_, err := a.Open(50)

@@ -33,7 +33,7 @@ type BatchAck struct {
 	run         int           // messages that a worker has taken since it took the batch
 	answered    bool
 
-	receivedAt time.Duration // when the batch came in, on the registry's clock
+	receivedAt time.Duration // the time of the request, on the registry's clock
 	piped      int           // its events in the pipeline
 	rank       int           // in Registry.oldest, while piped is not 0
 
@@ -47,8 +47,8 @@ type Progress struct {
 	Acked            int // the output has acknowledged them, or a processor dropped them
 	Rejected         int // the output has given them up
 	Filtered         int // of Acked: dropped by a processor, for this batch
-	DedupedInFlight  int // of Messages: in flight when the batch came in, so not published again
-	DedupedDelivered int // of Messages: delivered before the batch came in
+	DedupedInFlight  int // of Messages: in flight already, so not published again
+	DedupedDelivered int // of Messages: delivered before
 }
 
 // Deduped is the number of messages that were not published again.
@@ -71,7 +71,6 @@ func (t *BatchAck) waitForLocked(e *EventAck) {
 	e.waits = w
 }
 
-// endLocked takes a wait out of the list of its event.
 func (w *wait) endLocked() {
 	if w.prev != nil {
 		w.prev.next = w.next
@@ -86,7 +85,7 @@ func (w *wait) endLocked() {
 
 // Await blocks until the output has acknowledged every message (nil), the batch can no longer become delivered
 // (ErrRejected, ErrDropped, ErrUnpublishable, *ProcessorError, ErrJoinedFiltered, ErrWithdrawn, ErrSealed), or ctx ends
-// (its cause). Unless it returns nil, the batch is withdrawn, as by Withdraw; delivery wins when it comes in between.
+// (its cause). Unless it returns nil, the batch is withdrawn, as by Withdraw; a delivery in between wins.
 func (t *BatchAck) Await(ctx context.Context) (withdrawn int, err error) {
 	if err = t.Wait(ctx); err == nil {
 		return 0, nil

@@ -61,13 +61,13 @@ func TestPartialAcksResolveWithTheLast(t *testing.T) {
 	})
 }
 
-func TestAckAfterTimeoutKeepsTheBytesUntilThen(t *testing.T) {
+func TestBytesAreHeldUntilAnAckAfterTheTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		token, events := r.publish("a", "-b")
 		require.ErrorIs(t, wait(t, token, 5*time.Second), errTimeout)
 		withdrawn, delivered := token.Withdraw()
-		require.Zero(t, withdrawn, "all of it is in the pipeline")
+		require.Zero(t, withdrawn, "all events are in the pipeline")
 		require.False(t, delivered)
 		require.EqualValues(t, 2*size, r.admission.Used(), "the answer does not give bytes back")
 		require.Equal(t, 2, r.registry.Events())
@@ -90,7 +90,7 @@ func TestAckBetweenTimeoutAndWithdrawalIsADelivery(t *testing.T) {
 	}
 }
 
-// endsAndActs is a context that ends while somebody looks whether it has, and at the same moment something happens.
+// endsAndActs is a context that ends, and calls act, in the first call of Done.
 type endsAndActs struct {
 	context.Context //nolint:containedctx // it is a context itself, with an end of its own
 	act             func()
@@ -105,7 +105,7 @@ func (c *endsAndActs) Done() <-chan struct{} {
 
 func (*endsAndActs) Err() error { return context.DeadlineExceeded }
 
-func TestAwaitWithdrawsWhenTheTimeIsUp(t *testing.T) {
+func TestAwaitWithdrawsAtTheTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		token := r.claim("a", "b", "-c")
@@ -141,11 +141,11 @@ func TestWithdrawBeforeAnythingWasHandedOver(t *testing.T) {
 	require.False(t, delivered)
 	require.Empty(t, handOver(token, 5), "a withdrawn message must not be published")
 	require.ErrorIs(t, wait(t, token, time.Second), inflight.ErrWithdrawn)
-	require.Zero(t, r.registry.DedupeEntries(), "what is withdrawn is not in flight")
+	require.Zero(t, r.registry.DedupeEntries(), "a withdrawn message is not deduped")
 	r.requireEmpty()
 }
 
-func TestWithdrawInTheMiddleKeepsWhatThePipelineHas(t *testing.T) {
+func TestWithdrawKeepsTheEventsInThePipeline(t *testing.T) {
 	r := newRig(t)
 	token := r.claim(unnamed(10)...)
 	events := handOver(token, 3)
@@ -177,25 +177,25 @@ func TestFilteredAtHeadAndTail(t *testing.T) {
 	r.requireEmpty()
 }
 
-// A batch that is filtered whole waits for nothing: the output may be stalled for its neighbours.
-func TestAWhollyFilteredBatchIsDoneAtOnce(t *testing.T) {
+// A batch of filtered messages alone does not wait for the output, which may be stalled for other batches.
+func TestAFilteredBatchIsDoneAtOnce(t *testing.T) {
 	r := newRig(t)
-	neighbour, before := r.publish("a")
+	other, before := r.publish("a")
 	token := r.claim("b", "c", "c")
 	for _, e := range handOver(token, 3) {
 		filter(e)
 	}
 	requireDelivered(t, token)
 	require.Equal(t, inflight.Progress{Messages: 3, Acked: 3, Filtered: 3, DedupedInFlight: 1}, token.Progress())
-	requireWaiting(t, neighbour)
-	require.EqualValues(t, size, r.admission.Used(), "the neighbour's")
+	requireWaiting(t, other)
+	require.EqualValues(t, size, r.admission.Used(), "the other's")
 	r.ack(before...)
-	requireDelivered(t, neighbour)
+	requireDelivered(t, other)
 	r.requireEmpty()
 	require.Equal(t, inflight.Tally{Batches: 2, Events: 3}, r.registry.Seal().Delivered)
 }
 
-// A report that comes later, or a second one, counts nothing.
+// A second report, or a report of another kind, counts nothing.
 func TestAFilteredEventIsDoneOnce(t *testing.T) {
 	r := newRig(t)
 	token := r.claim("a", "b")

@@ -6,7 +6,7 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// Origin is where a batch came from. Its events carry it.
+// Origin is the data of a request that the events of its batch carry.
 type Origin struct {
 	Received time.Time
 	ClientIP string            // empty when it is unknown
@@ -105,7 +105,6 @@ func (t *BatchAck) skipDeliveredLocked(messages []batch.Message, keys []messageK
 	return freed
 }
 
-// addOwnLocked makes the batch publish the message.
 func (t *BatchAck) addOwnLocked(m *batch.Message, key messageKey) {
 	e := &EventAck{key: key, batch: t, size: m.Weight, fields: m.Fields, uuid: m.UUID}
 	t.own = append(t.own, e)

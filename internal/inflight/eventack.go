@@ -18,7 +18,6 @@ type EventAck struct {
 	uuid   string
 }
 
-// state is how far a message is.
 type state uint8
 
 const (
@@ -28,8 +27,7 @@ const (
 	gone                     // done, withdrawn, or dropped
 )
 
-// Key returns the key of the message. It is false for a message without a uuid, and where Settings ask for no keys. The
-// key never changes: any goroutine may call Key.
+// Key returns the key of the message; false without a uuid, or if Settings ask for no keys. Any goroutine may call Key.
 func (e *EventAck) Key() (key batch.Key, ok bool) { return e.key.Key, e.key.has }
 
 // Ack says that the output is done with events. private are the values of beat.Event.Private; a value that is no *EventAck is
@@ -150,7 +148,6 @@ func (e *EventAck) Drop(cause error) {
 // inPipeline tells whether a worker has handed the event over, and it is not done.
 func (e *EventAck) inPipeline() bool { return e.state == processing || e.state == atOutput }
 
-// withdrawLocked withdraws a message that no worker has taken.
 func (e *EventAck) withdrawLocked() {
 	t := e.batch
 	e.forgetLocked()
@@ -164,7 +161,6 @@ func (e *EventAck) withdrawLocked() {
 	t.settleLocked()
 }
 
-// leaveLocked removes an event from the pipeline.
 func (e *EventAck) leaveLocked() {
 	r := e.batch.registry
 	r.events--

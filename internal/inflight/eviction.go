@@ -17,7 +17,7 @@ func (r *Reservation) BeginRead(stop func()) {
 	r.reading = a.reading.PushBack(r)
 }
 
-// EndRead says that the body was read, or is not read any more. It returns false when the reservation was evicted.
+// EndRead says that the reading of the body has ended. It returns false when the reservation was evicted.
 func (r *Reservation) EndRead() bool {
 	a := r.admission
 	a.mu.Lock()
@@ -48,9 +48,8 @@ func (a *Admission) evictLocked(most int64) {
 	for _, r := range slow {
 		a.reading.Remove(r.reading)
 		r.reading = nil
-		freed := r.held
-		r.held, r.evicted = 0, true
-		a.changeLocked(-freed)
+		r.changeLocked(-r.held)
+		r.evicted = true
 		r.stop()
 	}
 }

@@ -1,6 +1,6 @@
 package inflight
 
-// GiveWay is what Next does after each MaxRun messages.
+// GiveWay calls giveWayLocked, as Next does after each MaxRun messages.
 func (t *BatchAck) GiveWay() bool {
 	t.registry.mu.Lock()
 	defer t.registry.mu.Unlock()

@@ -18,7 +18,7 @@ type Gate struct {
 	waiting list.List // of *DecodeSlot
 }
 
-// DecodeSlot is what a body holds of a Gate. The nil slot holds nothing.
+// DecodeSlot is the space of a body in a Gate. The nil slot has none.
 type DecodeSlot struct {
 	gate     *Gate
 	size     int64
@@ -60,18 +60,13 @@ func (g *Gate) Enter(ctx context.Context, size int64) *DecodeSlot {
 		case <-s.admitted:
 			return s
 		case <-ctx.Done():
-			s.forceIn()
+			r.mu.Lock()
+			s.enterLocked()
+			r.mu.Unlock()
 		case <-look.C:
 			taken = s.forceInUnless(taken)
 		}
 	}
-}
-
-// forceIn lets the body in beyond the limit.
-func (s *DecodeSlot) forceIn() {
-	s.gate.registry.mu.Lock()
-	defer s.gate.registry.mu.Unlock()
-	s.enterLocked()
 }
 
 // forceInUnless lets the body in beyond the limit, unless workers have taken more messages than before. It returns how many.

@@ -31,7 +31,7 @@ func enter(ctx context.Context, b *inflight.Gate) *entering {
 	return e
 }
 
-// inGate tells which of the bodies are in.
+// inGate returns, for each body, whether it has entered.
 func inGate(bodies ...*entering) (in []bool) {
 	synctest.Wait()
 	for _, e := range bodies {
@@ -59,7 +59,7 @@ func TestBodiesEnterTheGateInOrder(t *testing.T) {
 	})
 }
 
-func TestABatchLeavesTheGateWhenNothingOfItWaitsForAWorker(t *testing.T) {
+func TestABatchLeavesTheGateWhenNoMessageWaitsForAWorker(t *testing.T) {
 	for name, leave := range map[string]func(r *rig, token *inflight.BatchAck){
 		"handed over": func(_ *rig, token *inflight.BatchAck) { handOver(token, 2) },
 		"withdrawn":   func(_ *rig, token *inflight.BatchAck) { token.Withdraw() },
@@ -84,7 +84,7 @@ func TestABatchLeavesTheGateWhenNothingOfItWaitsForAWorker(t *testing.T) {
 	}
 }
 
-func TestABatchThatIsJoinedLeavesTheGateAtOnce(t *testing.T) {
+func TestADedupedBatchLeavesTheGateAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		b := r.registry.NewGate(10)
@@ -96,7 +96,7 @@ func TestABatchThatIsJoinedLeavesTheGateAtOnce(t *testing.T) {
 	})
 }
 
-// The output may take nothing for ever, or one message now and then.
+// Workers may take no message at all, or one now and then.
 func TestTheGateOpensWhenNothingIsHandedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -119,7 +119,7 @@ func TestTheGateOpensWhenNothingIsHandedOver(t *testing.T) {
 	})
 }
 
-func TestABodyEntersTheGateWhenItsTimeIsUp(t *testing.T) {
+func TestABodyEntersTheGateWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newRig(t).registry.NewGate(10)
 		first := enter(t.Context(), b)
@@ -135,7 +135,7 @@ func TestABodyEntersTheGateWhenItsTimeIsUp(t *testing.T) {
 		for _, e := range waiting {
 			e.slot.Leave()
 		}
-		require.Equal(t, []bool{false}, inGate(next), "those counted as well")
+		require.Equal(t, []bool{false}, inGate(next), "bodies beyond the limit count as well")
 		first.slot.Leave()
 		require.Equal(t, []bool{true}, inGate(next))
 	})

@@ -8,14 +8,13 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// model is what the registry has to do, in the plainest terms: lists that are searched, and nothing kept that can be
-// counted.
+// model does what the registry must do in the plainest way: it searches lists, and keeps no counts.
 type model struct {
 	settings  inflight.Settings
 	now       time.Duration
 	sealed    bool
 	batches   []*modelBatch
-	events    []*modelEvent // all there ever were
+	events    []*modelEvent // all, also done ones
 	delivered []modelDelivery
 	progress  time.Duration
 }
@@ -23,7 +22,7 @@ type model struct {
 type modelBatch struct {
 	messages  []modelMessage
 	published bool
-	inLine    bool
+	inQueue   bool
 	answered  bool
 	err       error // why it will not become delivered
 	freed     int   // bytes given back at the claim
@@ -31,7 +30,7 @@ type modelBatch struct {
 	filtered  int
 }
 
-// modelMessage waits for an event, or was delivered before when that is nil.
+// modelMessage waits for an event; nil for a message that was delivered before.
 type modelMessage struct {
 	event *modelEvent
 	own   bool
@@ -39,7 +38,7 @@ type modelMessage struct {
 
 type modelEvent struct {
 	name  string
-	batch *modelBatch // that brought it
+	batch *modelBatch // that publishes it
 	state modelState
 }
 
@@ -178,7 +177,7 @@ func (m *model) ack(events []*modelEvent) (counted int) {
 	return counted
 }
 
-// filter ends the batches that wait for the event. The event is done for the batch that brought it.
+// filter ends the batches that wait for the event. The event is done for the batch that publishes it.
 func (m *model) filter(e *modelEvent) {
 	if m.sealed || e.state != isHandedOver {
 		return
@@ -225,7 +224,7 @@ func (m *model) withdraw(b *modelBatch) (withdrawn int) {
 		}
 	}
 	if b.next() != nil && !b.published && !m.sealed {
-		b.inLine = true
+		b.inQueue = true
 	}
 	b.published = true
 	return withdrawn
@@ -240,7 +239,7 @@ func (m *model) seal() {
 	}
 }
 
-// progress counts what is done. It stands still once the batch was answered.
+// progress counts the done messages. It does not change after the answer.
 func (b *modelBatch) progress() (acked, filtered int) {
 	if b.answered {
 		return b.acked, b.filtered
@@ -257,7 +256,7 @@ func (b *modelBatch) progress() (acked, filtered int) {
 	return acked, filtered
 }
 
-// end is what waiting for the batch ends with, or errTimeout.
+// end is the error of waiting for the batch; errTimeout if it is not resolved.
 func (b *modelBatch) end() error {
 	acked, _ := b.progress()
 	switch {
@@ -270,7 +269,7 @@ func (b *modelBatch) end() error {
 	}
 }
 
-// unsettled is how many messages of its own the batch has in line or in the pipeline.
+// unsettled is how many messages of its own the batch has in the queue or in the pipeline.
 func (b *modelBatch) unsettled() (n int) {
 	for _, msg := range b.messages {
 		if msg.own && (msg.event.state == isQueued || msg.event.inPipeline()) {
@@ -280,7 +279,7 @@ func (b *modelBatch) unsettled() (n int) {
 	return n
 }
 
-// bytes is what the batch holds of the reservation.
+// bytes is how many bytes of the reservation the batch holds.
 func (m *model) bytes(b *modelBatch) int {
 	switch ended := !errors.Is(b.end(), errTimeout); {
 	case m.sealed, ended && b.unsettled() == 0:

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// oldest is a heap of the batches that have events in the pipeline, by the time at which they came in. Batches are not published
-// in that order: a large one takes longer to read and decode. Each batch is in the heap once, however many events it has.
+// oldest is a heap of the batches that have events in the pipeline, by the time of their request. Batches are not published in that
+// order: a large batch takes longer to read and decode. Each batch is in the heap once, however many events it has.
 type oldest []*BatchAck
 
 func (o oldest) Len() int           { return len(o) }
@@ -43,7 +43,7 @@ func (r *Registry) Oldest() time.Duration {
 	return r.now() - r.oldest[0].receivedAt
 }
 
-// receivedAt is the time at which a batch came in, on the registry's clock. The wall clock may jump.
+// receivedAt is the time of the batch's request, on the registry's clock. The wall clock may jump.
 func (r *Registry) receivedAt(o Origin) time.Duration {
 	now := r.now()
 	if o.Received.IsZero() {
@@ -52,7 +52,6 @@ func (r *Registry) receivedAt(o Origin) time.Duration {
 	return now - max(time.Since(o.Received), 0)
 }
 
-// enterPipelineLocked counts an event of the batch that enters the pipeline.
 func (t *BatchAck) enterPipelineLocked() {
 	t.piped++
 	if t.piped == 1 {
@@ -60,7 +59,6 @@ func (t *BatchAck) enterPipelineLocked() {
 	}
 }
 
-// leavePipelineLocked counts an event of the batch that leaves the pipeline.
 func (t *BatchAck) leavePipelineLocked() {
 	t.piped--
 	if t.piped == 0 {

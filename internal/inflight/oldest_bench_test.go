@@ -11,7 +11,7 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// BenchmarkOldest is what a scrape costs while many batches are in flight.
+// BenchmarkOldest measures a scrape with many batches in flight.
 func BenchmarkOldest(b *testing.B) {
 	for _, batches := range []int{1, 100_000} {
 		b.Run(strconv.Itoa(batches), func(b *testing.B) {

@@ -12,7 +12,7 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// claimReceived claims a batch that came in some time ago.
+// claimReceived claims a batch that was received some time ago.
 func (r *rig) claimReceived(ago time.Duration, names ...string) *inflight.BatchAck {
 	r.t.Helper()
 	messages := make([]batch.Message, len(names))
@@ -33,9 +33,9 @@ func TestOldest(t *testing.T) {
 			t.Helper()
 			require.Equal(t, want, r.registry.Oldest(), why)
 		}
-		requireOldest(0, "nothing came")
+		requireOldest(0, "no batch")
 		late := r.claimReceived(time.Second, "a", "b")
-		early := r.claimReceived(5*time.Second, "c") // its body came more slowly
+		early := r.claimReceived(5*time.Second, "c") // its body was read more slowly
 		requireOldest(0, "the pipeline has nothing yet")
 		events := handOver(late, 1)
 		requireOldest(time.Second, "one event of the later batch")
@@ -44,22 +44,22 @@ func TestOldest(t *testing.T) {
 		events = append(events, handOver(early, 1)...)
 		requireOldest(6*time.Second, "the earlier batch, although it was handed over later")
 		events = append(events, handOver(late, 1)...)
-		joined := r.claimReceived(time.Minute, "a")
-		requireOldest(6*time.Second, "a batch that has nothing of its own in the pipeline")
+		deduped := r.claimReceived(time.Minute, "a")
+		requireOldest(6*time.Second, "the deduped batch has no event of its own in the pipeline")
 		r.ack(events[1])
 		requireOldest(2*time.Second, "the later batch is left")
 		r.ack(events[0])
 		requireOldest(2*time.Second, "and one event of it")
 		drop(events[2], inflight.ErrDropped)
-		requireOldest(0, "dropped, so that nothing is owed")
-		for _, token := range []*inflight.BatchAck{late, early, joined} {
+		requireOldest(0, "the pipeline has no event")
+		for _, token := range []*inflight.BatchAck{late, early, deduped} {
 			token.Withdraw()
 		}
 		r.requireEmpty()
 	})
 }
 
-// A batch that timed out is answered, and what the pipeline has of it is owed nevertheless. Seal ends it.
+// The events of an answered batch count while they are in the pipeline. Seal ends that.
 func TestOldestAfterTheAnswerAndAfterSeal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -84,29 +84,29 @@ func TestOldestIsTheOldest(t *testing.T) {
 func compareOldest(t *testing.T, rt *rapid.T) {
 	t.Helper()
 	type claimed struct {
-		came   time.Time
-		token  *inflight.BatchAck
-		events []any
+		received time.Time
+		token    *inflight.BatchAck
+		events   []any
 	}
 	r := newRig(t)
 	var batches []*claimed
 	oldest := func() (age time.Duration) {
 		for _, b := range batches {
 			if len(b.events) > 0 {
-				age = max(age, time.Since(b.came))
+				age = max(age, time.Since(b.received))
 			}
 		}
 		return age
 	}
-	ms := func(most int, what string) time.Duration {
-		return time.Duration(rapid.IntRange(0, most).Draw(rt, what)) * time.Millisecond
+	ms := func(most int, name string) time.Duration {
+		return time.Duration(rapid.IntRange(0, most).Draw(rt, name)) * time.Millisecond
 	}
 	for range rapid.IntRange(1, 60).Draw(rt, "steps") {
 		time.Sleep(ms(100, "passing"))
 		step := rapid.IntRange(0, 2).Draw(rt, "step")
 		if step == 0 || len(batches) == 0 {
 			ago := ms(1000, "ago")
-			batches = append(batches, &claimed{came: time.Now().Add(-ago), token: r.claimReceived(ago, "-a", "-b", "-c")})
+			batches = append(batches, &claimed{received: time.Now().Add(-ago), token: r.claimReceived(ago, "-a", "-b", "-c")})
 			continue
 		}
 		b := batches[rapid.IntRange(0, len(batches)-1).Draw(rt, "batch")]
@@ -120,7 +120,7 @@ func compareOldest(t *testing.T, rt *rapid.T) {
 	}
 }
 
-// The wait in the queue is told once, from the first entry, however often the batch goes back.
+// QueueWait returns the wait until the first Take, however often the batch goes back.
 func TestQueueWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -133,8 +133,8 @@ func TestQueueWait(t *testing.T) {
 		time.Sleep(700 * time.Millisecond)
 		second.Publish()
 		require.Same(t, first, r.registry.Take())
-		wait, told := first.QueueWait()
-		require.True(t, told)
+		wait, isFirst := first.QueueWait()
+		require.True(t, isFirst)
 		require.Equal(t, 700*time.Millisecond, wait)
 		require.Len(t, handOver(first, inflight.MaxRun), inflight.MaxRun)
 		require.Equal(t, 1, r.registry.QueueLength())
@@ -145,20 +145,20 @@ func TestQueueWait(t *testing.T) {
 
 		require.Same(t, second, r.registry.Take())
 		handOver(second, 1)
-		wait, told = second.QueueWait()
-		require.True(t, told)
+		wait, isFirst = second.QueueWait()
+		require.True(t, isFirst)
 		require.Equal(t, 100*time.Millisecond, wait)
 
 		require.Same(t, first, r.registry.Take())
 		require.Len(t, handOver(first, 2), 1)
-		_, told = first.QueueWait()
-		require.False(t, told, "once")
+		_, isFirst = first.QueueWait()
+		require.False(t, isFirst, "once")
 		r.registry.Seal()
 	})
 }
 
-// A batch goes back only as long as others wait, and for a second at most.
-func TestABatchThatNobodyWaitsBehindIsPublishedWhole(t *testing.T) {
+// A batch goes back only while others wait, and for a second at most.
+func TestABatchThatGivesNoWayIsPublishedWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, prepare := range map[string]func(r *rig){
 			"alone":          func(*rig) {},

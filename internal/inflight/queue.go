@@ -109,8 +109,8 @@ func (r *Registry) CloseQueue() {
 	r.queueReady.Broadcast()
 }
 
-// giveWayLocked puts a batch that was taken, and has messages left, behind those in the queue, unless there are none or it has
-// given way for too long. It reports whether it did.
+// giveWayLocked puts a batch with messages left behind the others in the queue. It returns false when there are no others, or when
+// the batch has given way for too long.
 func (t *BatchAck) giveWayLocked() bool {
 	r := t.registry
 	if t.unpublished == 0 || t.queueElem != nil || r.queue.Len() == 0 || r.sealed || r.closed || r.now()-t.queuedAt > patience {

@@ -31,14 +31,14 @@ type storedBatch struct {
 	delivered bool
 }
 
-// A step is chosen at random, and afterwards registry and model must look the same from outside, whatever the steps
-// were. -rapid.seed repeats a run; a failure prints it, with the shortest steps to it.
+// After each random step, registry and model must look the same from outside. -rapid.seed repeats a run; a failure prints the seed
+// and the shortest steps.
 func TestTheRegistryIsTheModel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // time passes only where a step says so
+	synctest.Test(t, func(t *testing.T) { // only a step lets time pass
 		rapid.Check(struct{ rapid.TB }{t}, func(rt *rapid.T) { // hidden: a bubble allows no t.Deadline
 			s := inflight.Settings{
 				Dedupe: dedupe.Settings{
-					Enabled:    rapid.IntRange(0, 9).Draw(rt, "join") > 0,
+					Enabled:    rapid.IntRange(0, 9).Draw(rt, "dedupe") > 0,
 					Window:     time.Duration(rapid.IntRange(0, 3).Draw(rt, "window")) * 60 * time.Millisecond,
 					MaxEntries: rapid.IntRange(1, 12).Draw(rt, "entries"),
 				},
@@ -81,7 +81,7 @@ func (r *run) claim(t *rapid.T) {
 	}
 }
 
-// batch chooses one that was claimed.
+// batch chooses a claimed batch.
 func (r *run) batch(t *rapid.T) *modelBatch {
 	if len(r.model.batches) == 0 {
 		t.Skip("the step needs a batch, and there is none yet")
@@ -89,7 +89,7 @@ func (r *run) batch(t *rapid.T) *modelBatch {
 	return rapid.SampledFrom(r.model.batches).Draw(t, "batch")
 }
 
-// events are those that were handed over at any time.
+// events are all events that were ever handed over.
 func (r *run) events(t *rapid.T) []*modelEvent {
 	var events []*modelEvent
 	for _, e := range r.model.events {
@@ -106,30 +106,30 @@ func (r *run) events(t *rapid.T) []*modelEvent {
 func (r *run) publish(t *rapid.T) {
 	b := r.batch(t)
 	if b.published {
-		t.Skip("a batch is put in line once")
+		t.Skip("a batch is published once")
 	}
 	b.published = true
-	b.inLine = !r.model.sealed && b.next() != nil
+	b.inQueue = !r.model.sealed && b.next() != nil
 	r.tokens[b].Publish()
 }
 
 func (r *run) take(t *rapid.T) {
 	if r.rig.registry.QueueLength() == 0 {
-		t.Skip("with an empty line Take would block")
+		t.Skip("with an empty queue Take would block")
 	}
 	token := r.rig.registry.Take()
 	for b, other := range r.tokens {
 		if token == other {
-			require.True(t, b.inLine)
-			b.inLine = false
+			require.True(t, b.inQueue)
+			b.inQueue = false
 		}
 	}
 }
 
 func (r *run) next(t *rapid.T) {
 	b := r.batch(t)
-	if b.inLine {
-		t.Skip("only who has taken a batch asks for its messages")
+	if b.inQueue {
+		t.Skip("only a worker that has taken a batch calls Next")
 	}
 	e := b.next()
 	m, ack, ok := r.tokens[b].Next()
@@ -221,7 +221,7 @@ func (r *run) wait(t *rapid.T) {
 
 func (r *run) seal(t *rapid.T) {
 	if rapid.IntRange(0, 19).Draw(t, "seldom") > 0 {
-		t.Skip("a seal ends the story, so it is drawn once in twenty times")
+		t.Skip("after a seal little happens, so it is drawn once in twenty times")
 	}
 	if !r.model.sealed {
 		open := 0
@@ -236,21 +236,21 @@ func (r *run) seal(t *rapid.T) {
 	r.model.seal()
 }
 
-// same is what must hold after each step.
+// same compares registry and model.
 func (r *run) same(t *rapid.T) {
-	bytes, inLine := 0, 0
+	bytes, inQueue := 0, 0
 	for b, token := range r.tokens {
 		acked, filtered := b.progress()
 		p := token.Progress()
 		require.Equal(t, []int{len(b.messages), acked, filtered}, []int{p.Messages, p.Acked, p.Filtered}, "progress")
-		require.ErrorIs(t, endOf(token), b.end(), "what waiting ends with")
+		require.ErrorIs(t, endOf(token), b.end(), "the error of Wait")
 		bytes += r.model.bytes(b)
-		if b.inLine && b.next() != nil && !r.model.sealed {
-			inLine++
+		if b.inQueue && b.next() != nil && !r.model.sealed {
+			inQueue++
 		}
 	}
 	require.EqualValues(t, bytes, r.rig.admission.Used(), "bytes in flight")
-	require.Equal(t, inLine, r.rig.registry.QueueLength(), "batches in line")
+	require.Equal(t, inQueue, r.rig.registry.QueueLength(), "batches in the queue")
 	if r.model.sealed {
 		require.Zero(t, r.rig.registry.Events())
 		return
@@ -262,7 +262,5 @@ func (r *run) same(t *rapid.T) {
 	require.Equal(t, r.model.stalled(), stalled)
 }
 
-// endOf is what waiting for the token ends with, or errTimeout when it has not ended.
-func endOf(token *inflight.BatchAck) error {
-	return token.Wait(endedContext)
-}
+// endOf is the error of waiting for the token; errTimeout if it is not resolved.
+func endOf(token *inflight.BatchAck) error { return token.Wait(endedContext) }

@@ -72,7 +72,7 @@ func (r *Registry) Events() int {
 }
 
 // Underway is the number of batches that are not settled, and of their events in the pipeline. silent is how long the output has
-// acknowledged none of those events; 0 when it has none.
+// acknowledged none of these events; 0 when it has none.
 func (r *Registry) Underway() (batches, events int, silent time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,7 +80,7 @@ func (r *Registry) Underway() (batches, events int, silent time.Duration) {
 	return len(r.open), r.events, silent
 }
 
-// DedupeEntries is the number of delivered messages that are deduped, without those older than the window.
+// DedupeEntries is the number of delivered messages that are deduped, without messages older than the window.
 func (r *Registry) DedupeEntries() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -139,9 +139,9 @@ func (r *Registry) WaitEmpty(ctx context.Context) error {
 	}
 }
 
-// Seal ends every open token with ErrSealed and refuses new ones. Acknowledgements that come later resolve nobody.
-// It must come before the pipeline is closed: closing reports what it drops as acknowledged (ttlBatch.Drop in
-// libbeat/publisher/pipeline/ttl_batch.go calls what ACK calls).
+// Seal ends every open token with ErrSealed and refuses new ones. Later acknowledgements resolve no token. Seal must precede the
+// closing of the pipeline, which reports dropped events as acknowledged (ttlBatch.Drop in
+// libbeat/publisher/pipeline/ttl_batch.go).
 func (r *Registry) Seal() Account {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -163,7 +163,7 @@ func (r *Registry) Seal() Account {
 // manyPending is the number of messages beyond which the memory of pending is worth giving back.
 const manyPending = 1 << 16
 
-// forgetKeyLocked removes a message from those in flight. A map keeps the memory of its largest size, so a large one is replaced.
+// forgetKeyLocked removes a key from pending. A map keeps the memory of its largest size, so a large map is replaced.
 func (r *Registry) forgetKeyLocked(key batch.Key) {
 	delete(r.pending, key)
 	if len(r.pending) == 0 && r.mostPending > manyPending {
@@ -171,7 +171,6 @@ func (r *Registry) forgetKeyLocked(key batch.Key) {
 	}
 }
 
-// forgetLocked removes a token that is settled.
 func (r *Registry) forgetLocked(t *BatchAck) {
 	delete(r.open, t)
 	if len(r.open) == 0 && r.emptied != nil {

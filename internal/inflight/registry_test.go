@@ -17,9 +17,9 @@ func TestSealFailsWaitersAndIgnoresLaterAcks(t *testing.T) {
 		r.ack(events...)
 		open, events := r.publish("c", "-d", "e")
 		r.ack(events[0])
-		joined := r.claim("e")
-		inLine := r.claim("f")
-		inLine.Publish()
+		deduped := r.claim("e")
+		inQueue := r.claim("f")
+		inQueue.Publish()
 		waiting := make(chan error, 1)
 		go func() { waiting <- wait(t, open, time.Hour) }()
 		synctest.Wait()
@@ -31,19 +31,19 @@ func TestSealFailsWaitersAndIgnoresLaterAcks(t *testing.T) {
 			Unacknowledged: inflight.Tally{Batches: 3, Events: 2},
 		}, account)
 
-		require.Zero(t, r.ack(events...), "what a closing pipeline reports as acknowledged was dropped")
-		for _, token := range []*inflight.BatchAck{open, joined, inLine} {
+		require.Zero(t, r.ack(events...), "a closing pipeline has dropped them")
+		for _, token := range []*inflight.BatchAck{open, deduped, inQueue} {
 			require.ErrorIs(t, wait(t, token, time.Second), inflight.ErrSealed)
 			_, delivered := token.Withdraw()
 			require.False(t, delivered)
 		}
-		drop(events[1], inflight.ErrDropped) // a worker that was in the middle of it
-		require.NoError(t, wait(t, done, time.Second), "what was delivered stays delivered")
+		drop(events[1], inflight.ErrDropped) // by a worker that was publishing it
+		require.NoError(t, wait(t, done, time.Second), "a delivered batch stays delivered")
 		r.requireEmpty()
 	})
 }
 
-func TestSealedRegistryRefusesClaimsAndHandsNothingOver(t *testing.T) {
+func TestASealedRegistryRefusesClaimsAndHandsNoMessageOver(t *testing.T) {
 	r := newRig(t)
 	token := r.claim("a")
 	r.registry.Seal()
@@ -80,7 +80,7 @@ func TestWaitEmptyEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestTakeGivesBatchesInTurnUntilTheLineIsClosed(t *testing.T) {
+func TestTakeReturnsBatchesInOrderUntilTheQueueIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		first, second, third := r.claim("a"), r.claim("b"), r.claim("c")
@@ -90,7 +90,7 @@ func TestTakeGivesBatchesInTurnUntilTheLineIsClosed(t *testing.T) {
 		require.Equal(t, 3, r.registry.QueueLength())
 		require.Same(t, first, r.registry.Take())
 		second.Withdraw()
-		require.Equal(t, 1, r.registry.QueueLength(), "a withdrawn batch leaves the line wherever it stands")
+		require.Equal(t, 1, r.registry.QueueLength(), "a withdrawn batch leaves the queue")
 		require.Same(t, third, r.registry.Take())
 
 		taken := make(chan *inflight.BatchAck)
@@ -100,7 +100,7 @@ func TestTakeGivesBatchesInTurnUntilTheLineIsClosed(t *testing.T) {
 		require.Nil(t, <-taken)
 		late := r.claim("d")
 		late.Publish()
-		require.ErrorIs(t, wait(t, late, time.Second), inflight.ErrWithdrawn, "nobody will take it")
+		require.ErrorIs(t, wait(t, late, time.Second), inflight.ErrWithdrawn, "no worker will take it")
 		for _, token := range []*inflight.BatchAck{first, third, late} {
 			token.Withdraw()
 		}
@@ -108,13 +108,13 @@ func TestTakeGivesBatchesInTurnUntilTheLineIsClosed(t *testing.T) {
 	})
 }
 
-func TestABatchGivesWayToThoseInLine(t *testing.T) {
+func TestABatchGivesWayToOthersInTheQueue(t *testing.T) {
 	r := newRig(t)
 	long, other := r.claim("a", "b", "c"), r.claim("d")
 	long.Publish()
 	require.Same(t, long, r.registry.Take())
 	_, first, _ := long.Next()
-	require.False(t, long.GiveWay(), "nobody is in line")
+	require.False(t, long.GiveWay(), "the queue is empty")
 	other.Publish()
 	require.True(t, long.GiveWay())
 	require.Equal(t, 2, r.registry.QueueLength())
@@ -122,7 +122,7 @@ func TestABatchGivesWayToThoseInLine(t *testing.T) {
 	require.Same(t, long, r.registry.Take())
 	m, second, ok := long.Next()
 	require.True(t, ok)
-	require.Equal(t, "b", m.Fields["name"], "it goes on where it was")
+	require.Equal(t, "b", m.Fields["name"], "it goes on with its next message")
 	other.Publish() // has no effect: once is enough
 	require.False(t, long.GiveWay())
 
@@ -130,8 +130,8 @@ func TestABatchGivesWayToThoseInLine(t *testing.T) {
 	last.Publish()
 	require.True(t, long.GiveWay())
 	long.Withdraw()
-	require.Equal(t, 1, r.registry.QueueLength(), "it is withdrawn like any other")
-	require.False(t, long.GiveWay(), "nothing is left of it")
+	require.Equal(t, 1, r.registry.QueueLength(), "it leaves the queue")
+	require.False(t, long.GiveWay(), "it has no messages left")
 	for _, token := range []*inflight.BatchAck{other, last} {
 		token.Withdraw()
 	}
@@ -139,7 +139,7 @@ func TestABatchGivesWayToThoseInLine(t *testing.T) {
 	r.requireEmpty()
 }
 
-func TestASealedLineTakesNobodyBack(t *testing.T) {
+func TestASealedQueueTakesNoBatchBack(t *testing.T) {
 	for name, end := range map[string]func(*inflight.Registry){
 		"sealed": func(r *inflight.Registry) { r.Seal() },
 		"closed": (*inflight.Registry).CloseQueue,
@@ -161,7 +161,7 @@ func TestASealedLineTakesNobodyBack(t *testing.T) {
 	}
 }
 
-func TestStallIsNoAckWhileSomethingIsInFlight(t *testing.T) {
+func TestAStallIsNoAckWhileTheOutputHasEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		stalled := func() (time.Duration, bool) { return r.registry.Stalled() }
@@ -207,8 +207,8 @@ func TestStallIsNoAckWhileSomethingIsInFlight(t *testing.T) {
 	})
 }
 
-// Processors that are busy all the time, and drop everything, are no stall of the output.
-func TestWhatProcessorsHoldIsNoStall(t *testing.T) {
+// Processors that are busy all the time, and drop every event, are no stall of the output.
+func TestBusyProcessorsAreNoStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		_, previous := r.publish("a")

@@ -10,12 +10,11 @@ import (
 
 func reject(event any) { event.(*inflight.EventAck).Reject() }
 
-// What the output gave up comes back with the acknowledgements: no batch that waits for it is delivered, and it is not
-// remembered as if it were.
-func TestWhatTheOutputGaveUpIsNotDelivered(t *testing.T) {
+// libbeat acknowledges a rejected event. No batch that waits for it is delivered, and a retry publishes it again.
+func TestARejectedEventIsNotDelivered(t *testing.T) {
 	r := newRig(t)
 	token, events := r.publish("a", "b", "c")
-	joined, none := r.publish("b")
+	deduped, none := r.publish("b")
 	require.Empty(t, none)
 	other, others := r.publish("d")
 
@@ -23,7 +22,7 @@ func TestWhatTheOutputGaveUpIsNotDelivered(t *testing.T) {
 	requireWaiting(t, token)
 	counted, rejected := r.registry.Ack(events[:2])
 	require.Equal(t, []int{2, 1}, []int{counted, rejected})
-	require.ErrorIs(t, joined.Wait(t.Context()), inflight.ErrRejected)
+	require.ErrorIs(t, deduped.Wait(t.Context()), inflight.ErrRejected)
 	requireWaiting(t, token) // for c
 	r.ack(events[2], others[0])
 	require.ErrorIs(t, token.Wait(t.Context()), inflight.ErrRejected)
@@ -31,11 +30,11 @@ func TestWhatTheOutputGaveUpIsNotDelivered(t *testing.T) {
 	requireDelivered(t, other)
 	_, delivered := token.Withdraw()
 	require.False(t, delivered)
-	joined.Withdraw()
+	deduped.Withdraw()
 	r.requireEmpty()
 
 	retry, again := r.publish("a", "b", "c")
-	require.Len(t, again, 1, "b is published again, and nothing else")
+	require.Len(t, again, 1, "b alone is published again")
 	r.ack(again...)
 	requireDelivered(t, retry)
 	require.Equal(t, inflight.Progress{Messages: 3, Acked: 3, DedupedDelivered: 2}, retry.Progress())
@@ -45,8 +44,8 @@ func TestWhatTheOutputGaveUpIsNotDelivered(t *testing.T) {
 	require.Equal(t, inflight.Account{Delivered: inflight.Tally{Batches: 2, Events: 4}, Rejected: 1}, account)
 }
 
-// A batch that has been answered hears nothing more of it.
-func TestGivenUpAfterTheAnswer(t *testing.T) {
+// A rejection after the answer changes nothing.
+func TestARejectionAfterTheAnswer(t *testing.T) {
 	r := newRig(t)
 	token, events := r.publish("a")
 	token.Withdraw() // 504

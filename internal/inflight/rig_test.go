@@ -17,13 +17,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	_ = flag.Set("rapid.checks", "500") // a second; the command line may say otherwise
+	_ = flag.Set("rapid.checks", "500") // a second; the command line may set another number
 	goleak.VerifyTestMain(m)
 }
 
 var errTimeout = errors.New("timeout")
 
-// settings join retries, and let the output stall.
+// settings dedupe messages, and let the output stall.
 func settings() inflight.Settings {
 	return inflight.Settings{Dedupe: dedupe.Settings{Enabled: true, Window: 10 * time.Minute, MaxEntries: 1000}, StallAfter: 30 * time.Second}
 }
@@ -44,11 +44,11 @@ func newRig(t *testing.T, changes ...func(*inflight.Settings)) *rig {
 	return &rig{t: t, admission: inflight.NewAdmission(100_000), registry: inflight.NewRegistry(s)}
 }
 
-// size is what every message weighs, which is twice its length.
+// size is the weight of each message, twice its length.
 const size = 100
 
-// message makes a message that weighs 100 bytes. A name that starts with "-" stands for none: the message has no uuid. One that
-// starts with "=" has no uuid either, but is stored, and has a key by that.
+// message makes a message that weighs 100 bytes. With a name that starts with "-", it has no uuid. With "=", it has no uuid, but the
+// key of a stored message.
 func message(name string) batch.Message {
 	m := batch.Message{Fields: map[string]any{"name": name}, Raw: []byte(name + strings.Repeat(" ", size/2-len(name))), Weight: size}
 	switch name[0] {
@@ -61,7 +61,7 @@ func message(name string) batch.Message {
 	return m
 }
 
-// claim takes a batch of these messages in.
+// claim claims a batch of these messages.
 func (r *rig) claim(names ...string) *inflight.BatchAck {
 	r.t.Helper()
 	token, err := r.tryClaim(names...)
@@ -85,7 +85,7 @@ func (r *rig) tryClaim(names ...string) (*inflight.BatchAck, error) {
 	return token, err
 }
 
-// publish claims a batch and brings all into the pipeline that is its to publish.
+// publish claims a batch and lets its own messages enter the pipeline.
 func (r *rig) publish(names ...string) (*inflight.BatchAck, []any) {
 	r.t.Helper()
 	token := r.claim(names...)
@@ -96,7 +96,7 @@ func (r *rig) publish(names ...string) (*inflight.BatchAck, []any) {
 	return token, events
 }
 
-// handOver hands up to n messages over, as a worker does, and returns what comes back with their acknowledgements.
+// handOver takes up to n messages, as a worker does, and returns the values that libbeat reports with their acknowledgements.
 func handOver(token *inflight.BatchAck, n int) (events []any) {
 	for range n {
 		if _, e, ok := token.Next(); ok {
@@ -119,12 +119,12 @@ func filter(event any) {
 	event.(*inflight.EventAck).Filter()
 }
 
-// requireEmpty is the invariant at the end of every story: nothing is held any more but the memory of deliveries.
+// requireEmpty is the invariant at the end of every test: nothing is held but the dedupe entries.
 func (r *rig) requireEmpty() {
 	r.t.Helper()
 	require.Zero(r.t, r.admission.Used(), "bytes in flight")
 	require.Zero(r.t, r.registry.Events(), "events in flight")
-	require.Zero(r.t, r.registry.QueueLength(), "batches in line")
+	require.Zero(r.t, r.registry.QueueLength(), "batches in the queue")
 	require.NoError(r.t, r.waitEmpty(time.Millisecond), "registry empty")
 }
 
@@ -153,7 +153,7 @@ func requireWaiting(t *testing.T, token *inflight.BatchAck) {
 	require.ErrorIs(t, wait(t, token, time.Millisecond), errTimeout)
 }
 
-// endedContext has ended before anybody waits.
+// endedContext has ended.
 var endedContext = func() context.Context {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(errTimeout)

@@ -36,7 +36,7 @@ type Settings struct {
 	DocumentID DocumentID `config:"document_id" show:"text"`
 }
 
-// DefaultSettings are the settings where the file says nothing.
+// DefaultSettings are the settings of a file without any.
 func DefaultSettings() Settings {
 	return Settings{MaxInFlight: 32 << 20, StallAfter: 30 * time.Second, Dedupe: dedupe.DefaultSettings(), DocumentID: ContentID}
 }

@@ -13,9 +13,8 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// Senders repeat overlapping batches while workers publish, an output acknowledges, drops and forgets, and deliveries
-// expire; whatever the interleaving, nothing is held in the end, each answer is true, and no message is in the pipeline
-// twice at the same time.
+// Senders retry overlapping batches while workers publish, processors drop, an output acknowledges, and entries expire. In the end
+// nothing is held, each answer was true, and no message was in the pipeline twice at a time.
 func TestEveryInterleavingEndsEmpty(t *testing.T) {
 	r := newRig(t, func(s *inflight.Settings) {
 		s.Dedupe.Window, s.Dedupe.MaxEntries, s.StallAfter = 2*time.Millisecond, 50, 0
@@ -45,7 +44,7 @@ func TestEveryInterleavingEndsEmpty(t *testing.T) {
 	require.Empty(t, p.falsely)
 }
 
-// pipeline is what stands for libbeat: it knows what it has and what it is done with.
+// pipeline stands for libbeat, and counts the events that it has and that it is done with.
 type pipeline struct {
 	mu      sync.Mutex
 	in      map[string]int // events in the pipeline now
@@ -54,7 +53,7 @@ type pipeline struct {
 	falsely []string
 }
 
-// send is one attempt: it waits for a moment or a while, and holds a 200 against what the pipeline did.
+// send is one attempt of a sender. It checks that a delivered batch was in the pipeline.
 func (p *pipeline) send(t *testing.T, r *rig, names []string) {
 	t.Helper()
 	token, err := r.tryClaim(names...)
@@ -77,7 +76,7 @@ func (p *pipeline) send(t *testing.T, r *rig, names []string) {
 	}
 }
 
-// work publishes batches, and is done with their events soon after, in any order, or never takes them.
+// work publishes batches, and drops, filters or acknowledges their events, in any order.
 func (p *pipeline) work(t *testing.T, r *rig) {
 	t.Helper()
 	var acks sync.WaitGroup

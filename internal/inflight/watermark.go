@@ -2,16 +2,8 @@ package inflight
 
 import "time"
 
-// marks are two numbers of bytes in flight: high says that new batches had better go elsewhere, low ends that. They lie apart,
-// or the state would change with every acknowledgement.
-type marks struct{ high, low int64 }
-
-func marksOf(limit int64) marks {
-	high := limit - limit/10
-	return marks{high: high, low: min(limit-limit/4, high-1)}
-}
-
-// watermark is whether the bytes in flight are high. The lock of the Admission guards it.
+// watermark says whether the bytes in flight are high: from Admission.high on, down to Admission.low. With a single mark it would
+// flap with every acknowledgement.
 type watermark struct {
 	isHigh bool
 	since  time.Time
@@ -33,9 +25,9 @@ func (a *Admission) High() (age time.Duration, times uint64, high bool) {
 func (a *Admission) changeLocked(by int64) {
 	a.used += by
 	switch w := &a.watermark; {
-	case !w.isHigh && a.used >= a.marks.high:
+	case !w.isHigh && a.used >= a.high:
 		*w = watermark{isHigh: true, since: time.Now(), times: w.times + 1}
-	case w.isHigh && a.used <= a.marks.low:
+	case w.isHigh && a.used <= a.low:
 		w.isHigh = false
 	}
 }

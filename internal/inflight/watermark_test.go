@@ -43,7 +43,7 @@ func TestInFlightIsHighFromNineTenthsToThreeQuarters(t *testing.T) {
 	})
 }
 
-// A body that has to make room ends it as well.
+// The eviction of a body ends high as well.
 func TestEvictionEndsHigh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := inflight.NewAdmission(100)
@@ -60,8 +60,8 @@ func TestEvictionEndsHigh(t *testing.T) {
 	})
 }
 
-// Whatever the limit: full is high, empty is not, and it goes by what is in flight alone.
-func TestHighFollowsWhatIsInFlight(t *testing.T) {
+// For each limit, high depends on the bytes in flight alone.
+func TestHighFollowsTheBytesInFlight(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.Int64Range(1, 300).Draw(t, "limit")
 		a := inflight.NewAdmission(limit)
@@ -71,7 +71,7 @@ func TestHighFollowsWhatIsInFlight(t *testing.T) {
 		for range rapid.IntRange(1, 50).Draw(t, "steps") {
 			n := rapid.Int64Range(0, limit).Draw(t, "n")
 			if rapid.Bool().Draw(t, "grow") {
-				_ = r.Grow(n) // refused beyond the limit, which changes nothing
+				_ = r.Grow(n) // an error beyond the limit changes nothing
 			} else {
 				r.GiveBack(n)
 			}
@@ -101,7 +101,7 @@ func TestHighIsReadWhileItChanges(t *testing.T) {
 				default:
 				}
 				if age, times, high := a.High(); high && (times == 0 || age < 0) {
-					panic("high, and never became so")
+					panic("high without a beginning")
 				}
 			}
 		})

@@ -17,7 +17,7 @@ func TestARetryWaitsForTheSameAck(t *testing.T) {
 	_, delivered := first.Withdraw() // 504
 	require.False(t, delivered)
 
-	// Regrouped, and with newer messages behind.
+	// In other batches, with a newer message.
 	retry, more := r.publish("b", "c", "d")
 	require.Len(t, more, 1, "only d is new")
 	head, none := r.publish("a")
@@ -34,7 +34,7 @@ func TestARetryWaitsForTheSameAck(t *testing.T) {
 	r.requireEmpty()
 }
 
-func TestARetryOfWhatWasDeliveredIsDelivered(t *testing.T) {
+func TestARetryOfADeliveredBatchIsDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		events := handOver(r.claim("a", "b"), 2)
@@ -55,9 +55,8 @@ func TestARetryOfWhatWasDeliveredIsDelivered(t *testing.T) {
 	})
 }
 
-// A processor may look at more than the message. What it dropped for one sender is not known as delivered to
-// another.
-func TestWhatWasFilteredIsPublishedAgain(t *testing.T) {
+// A processor may look at more than the message: a message that was filtered for one sender is not deduped for another.
+func TestAFilteredMessageIsPublishedAgain(t *testing.T) {
 	r := newRig(t)
 	one := r.claim("a", "b")
 	events := handOver(one, 2)
@@ -75,20 +74,19 @@ func TestWhatWasFilteredIsPublishedAgain(t *testing.T) {
 	r.requireEmpty()
 }
 
-// A batch that joined an event has no part in its being filtered: the processors saw another request. It is told to come
-// again, and its next attempt runs them.
-func TestABatchThatJoinedAFilteredEventIsNotDelivered(t *testing.T) {
+// A deduped message is filtered for another request. The batch fails, and its retry runs the processors.
+func TestABatchWithADedupedFilteredMessageIsNotDelivered(t *testing.T) {
 	r := newRig(t)
 	one := r.claim("a")
-	joined := r.claim("b", "a", "c")
+	deduped := r.claim("b", "a", "c")
 	events := handOver(one, 1)
-	own := handOver(joined, 3)
+	own := handOver(deduped, 3)
 	require.Len(t, own, 2)
 	filter(events[0])
 	requireDelivered(t, one)
-	require.ErrorIs(t, wait(t, joined, time.Millisecond), inflight.ErrJoinedFiltered)
-	require.Equal(t, inflight.Progress{Messages: 3, DedupedInFlight: 1}, joined.Progress())
-	_, delivered := joined.Withdraw()
+	require.ErrorIs(t, wait(t, deduped, time.Millisecond), inflight.ErrJoinedFiltered)
+	require.Equal(t, inflight.Progress{Messages: 3, DedupedInFlight: 1}, deduped.Progress())
+	_, delivered := deduped.Withdraw()
 	require.False(t, delivered)
 	r.ack(own...)
 	r.requireEmpty()
@@ -101,28 +99,28 @@ func TestABatchThatJoinedAFilteredEventIsNotDelivered(t *testing.T) {
 	r.requireEmpty()
 }
 
-// The batch that brought the event may be answered by then. That changes nothing for the batches that joined it.
+// The batch that published the event may be answered already. The deduped batch fails all the same.
 func TestAFilteredEventWhoseOwnBatchIsAnswered(t *testing.T) {
 	r := newRig(t)
 	one := r.claim("a")
-	joined := r.claim("a")
+	deduped := r.claim("a")
 	events := handOver(one, 1)
 	one.Withdraw() // 504
 	filter(events[0])
-	require.ErrorIs(t, wait(t, joined, time.Millisecond), inflight.ErrJoinedFiltered)
-	joined.Withdraw()
+	require.ErrorIs(t, wait(t, deduped, time.Millisecond), inflight.ErrJoinedFiltered)
+	deduped.Withdraw()
 	r.requireEmpty()
 }
 
-// A processor that fails ends all batches that wait, and the message is published by the next attempt.
-func TestAFailedProcessorEndsAllThatWait(t *testing.T) {
+// A failure of a processor ends all batches that wait for the event. A retry publishes the message.
+func TestAFailedProcessorEndsAllBatchesThatWait(t *testing.T) {
 	r := newRig(t)
 	one := r.claim("a", "b")
-	joined := r.claim("a")
+	deduped := r.claim("a")
 	events := handOver(one, 1)
 	failure := &inflight.ProcessorError{Processor: "fingerprint"}
 	drop(events[0], failure)
-	for _, token := range []*inflight.BatchAck{one, joined} {
+	for _, token := range []*inflight.BatchAck{one, deduped} {
 		require.ErrorIs(t, wait(t, token, time.Millisecond), failure)
 		token.Withdraw()
 	}
@@ -149,7 +147,7 @@ func TestTheSameMessageTwiceIsOneEvent(t *testing.T) {
 	r.requireEmpty()
 }
 
-func TestWithoutUUIDNothingIsJoined(t *testing.T) {
+func TestAMessageWithoutUUIDIsNotDeduped(t *testing.T) {
 	r := newRig(t)
 	token, events := r.publish("-a", "-a")
 	require.Len(t, events, 2)
@@ -160,7 +158,7 @@ func TestWithoutUUIDNothingIsJoined(t *testing.T) {
 	require.Zero(t, r.registry.DedupeEntries())
 }
 
-func TestJoinOffPublishesEverything(t *testing.T) {
+func TestWithoutDedupeEveryMessageIsPublished(t *testing.T) {
 	r := newRig(t, func(s *inflight.Settings) { s.Dedupe.Enabled = false })
 	_, first := r.publish("a", "a")
 	require.Len(t, first, 2)
@@ -193,18 +191,18 @@ func TestAWithdrawnMessageCanBePublishedAgain(t *testing.T) {
 	require.Equal(t, 1, withdrawn)
 
 	retry, more := r.publish("a", "b")
-	require.Len(t, more, 1, "b was taken back, a was not")
+	require.Len(t, more, 1, "b was withdrawn, a was not")
 	r.ack(append(events, more...)...)
 	requireDelivered(t, retry)
 	r.requireEmpty()
 }
 
-func TestADroppedMessageFailsAllWhoWaitAndCanBePublishedAgain(t *testing.T) {
+func TestADroppedMessageFailsAllBatchesThatWaitAndCanBePublishedAgain(t *testing.T) {
 	r := newRig(t)
 	first, events := r.publish("a")
-	joined := r.claim("a", "b")
+	deduped := r.claim("a", "b")
 	drop(events[0], inflight.ErrUnpublishable)
-	for _, token := range []*inflight.BatchAck{first, joined} {
+	for _, token := range []*inflight.BatchAck{first, deduped} {
 		require.ErrorIs(t, wait(t, token, time.Second), inflight.ErrUnpublishable)
 		token.Withdraw()
 	}
@@ -217,8 +215,8 @@ func TestADroppedMessageFailsAllWhoWaitAndCanBePublishedAgain(t *testing.T) {
 	requireDelivered(t, retry)
 }
 
-// The batch that brought a message gives up while it is in line, and another waits for it: it stays in line.
-func TestAMessageStaysInLineAsLongAsSomebodyWaitsForIt(t *testing.T) {
+// The batch that brought a message is withdrawn, and another batch waits for the message: it stays in the queue.
+func TestAMessageStaysInTheQueueWhileABatchWaitsForIt(t *testing.T) {
 	r := newRig(t)
 	first := r.claim("a", "b", "c")
 	first.Publish()
@@ -243,7 +241,7 @@ func TestAMessageStaysInLineAsLongAsSomebodyWaitsForIt(t *testing.T) {
 	r.requireEmpty()
 }
 
-func TestTheLastWaiterTakesAMessageBackThatAnotherBatchBrought(t *testing.T) {
+func TestTheLastBatchThatWaitsWithdrawsTheMessage(t *testing.T) {
 	r := newRig(t)
 	first := r.claim("a")
 	first.Publish()
@@ -259,20 +257,20 @@ func TestTheLastWaiterTakesAMessageBackThatAnotherBatchBrought(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	r := newRig(t, func(s *inflight.Settings) { s.Dedupe.MaxEntries = 3 })
 	_, events := r.publish("a", "b", "c", "d")
-	require.Zero(t, r.registry.DedupeEntries(), "what is in flight is always known, and bounded by its bytes")
+	require.Zero(t, r.registry.DedupeEntries(), "messages in flight are deduped without an entry")
 	r.ack(events...)
 	require.Equal(t, 3, r.registry.DedupeEntries())
 	_, again := r.publish("a", "e", "f", "g")
 	require.Len(t, again, 4, "the oldest is forgotten first")
 	retry, none := r.publish("d", "c")
-	require.Empty(t, none, "what is in flight takes no place")
+	require.Empty(t, none, "messages in flight take no entry")
 	requireDelivered(t, retry)
 	r.ack(again...)
 	require.Equal(t, 3, r.registry.DedupeEntries())
 	r.requireEmpty()
 }
 
-func TestEntriesAreThoseWithinTheWindow(t *testing.T) {
+func TestEntriesOlderThanTheWindowDoNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		_, events := r.publish("a")
@@ -282,9 +280,8 @@ func TestEntriesAreThoseWithinTheWindow(t *testing.T) {
 	})
 }
 
-// Had a batch not been put in line, because its handler panicked, those who joined it would wait in vain, and keep each
-// other waiting.
-func TestWhatOthersWaitForIsPublishedAllTheSame(t *testing.T) {
+// A handler may panic before Publish. Withdraw then publishes the messages that other batches wait for.
+func TestWithdrawPublishesMessagesThatOthersWaitFor(t *testing.T) {
 	r := newRig(t)
 	first := r.claim("a", "b")
 	second := r.claim("b")
@@ -296,31 +293,31 @@ func TestWhatOthersWaitForIsPublishedAllTheSame(t *testing.T) {
 	r.requireEmpty()
 }
 
-func TestWindowZeroJoinsWhatIsInFlightOnly(t *testing.T) {
+func TestWindowZeroDedupesMessagesInFlightOnly(t *testing.T) {
 	r := newRig(t, func(s *inflight.Settings) { s.Dedupe.Window = 0 })
 	_, events := r.publish("a")
-	joined, none := r.publish("a")
+	deduped, none := r.publish("a")
 	require.Empty(t, none)
 	r.ack(events...)
-	requireDelivered(t, joined)
+	requireDelivered(t, deduped)
 	require.Zero(t, r.registry.DedupeEntries())
 	_, again := r.publish("a")
 	require.Len(t, again, 1)
 }
 
-func TestNothingIsKeptOfAMessageThatIsJoined(t *testing.T) {
+func TestADedupedMessageIsCharged64Bytes(t *testing.T) {
 	r := newRig(t)
 	r.publish("a", "b")
 	r.claim("a", "b")
 	require.EqualValues(t, 2*size+2*64, r.admission.Used())
 	m, _, _ := r.claim("c").Next()
-	require.Nil(t, m.Raw, "of a message that is published its content is kept, and not the body")
+	require.Nil(t, m.Raw, "the fields are kept, and the body is not")
 }
 
-// A message has its key with dedupe and without, if its id is made of its content. Without dedupe the message joins nothing.
+// A message has its key with dedupe and without, if its id is made of its content. Without dedupe each attempt is published.
 func TestAMessageHasItsKey(t *testing.T) {
 	want, _ := message("a").Key()
-	for name, tt := range map[string]struct{ join, keys, has bool }{
+	for name, tt := range map[string]struct{ dedupe, keys, has bool }{
 		"dedupe":          {true, false, true},
 		"dedupe, and ids": {true, true, true},
 		"ids":             {false, true, true},
@@ -328,13 +325,13 @@ func TestAMessageHasItsKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, func(s *inflight.Settings) {
-				s.Dedupe.Enabled = tt.join
+				s.Dedupe.Enabled = tt.dedupe
 				if tt.keys {
 					s.DocumentID = inflight.ContentID
 				}
 			})
 			token, events := r.publish("a", "a", "-")
-			require.Len(t, events, map[bool]int{true: 2, false: 3}[tt.join])
+			require.Len(t, events, map[bool]int{true: 2, false: 3}[tt.dedupe])
 			key, ok := events[0].(*inflight.EventAck).Key()
 			require.Equal(t, tt.has, ok)
 			if tt.has {
@@ -345,9 +342,9 @@ func TestAMessageHasItsKey(t *testing.T) {
 			r.ack(events...)
 			requireDelivered(t, token)
 			token.Withdraw()
-			require.Equal(t, map[bool]int{true: 1, false: 0}[tt.join], r.registry.DedupeEntries())
+			require.Equal(t, map[bool]int{true: 1, false: 0}[tt.dedupe], r.registry.DedupeEntries())
 			again, events := r.publish("a")
-			require.Equal(t, tt.join, len(events) == 0)
+			require.Equal(t, tt.dedupe, len(events) == 0)
 			r.ack(events...)
 			again.Withdraw()
 			r.requireEmpty()
