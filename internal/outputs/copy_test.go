@@ -11,7 +11,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 )
 
-// A setting of an output may name one elsewhere in the configuration, also where rtbeat changes other settings of the output.
+// A setting of an output may refer to another setting, although rtbeat changes settings of the output.
 func TestVariablesOfTheConfiguration(t *testing.T) {
 	require.NoError(t, Wrap())
 	for name, yaml := range map[string]string{

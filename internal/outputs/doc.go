@@ -1,7 +1,7 @@
 // Package outputs finds out which events an output delivered, and which events it gave up.
 //
-// libbeat acknowledges an event that an output gave up like one that it delivered. It tells the output's observer how many
-// events were given up, but not which. So this package wraps libbeat's clients of three outputs. A wrapper calls Reject on
+// libbeat acknowledges an event that an output gave up like one that it delivered. Its observer gets the number of events
+// that were given up, but not which. So this package wraps libbeat's clients of three outputs. A wrapper calls Reject on
 // the Private value of each event that was given up, and only then lets libbeat have the acknowledgement.
 //
 //   - file (eventClient): the output gets one event at a time, and is done with it when Publish returns. Exact.

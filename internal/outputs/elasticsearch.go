@@ -14,7 +14,7 @@ import (
 //
 // Without a dead letter index the output drops a refused event and reports only a number. With a dead letter index it marks a
 // refused event and hands it back, to be sent to that index (libbeat/outputs/elasticsearch/client.go, applyItemStatus). So
-// setDeadLetterIndex sets one where the user has none. Publish takes the marked events out of the retry: nothing is ever sent
+// setDeadLetterIndex sets one if the user has none. Publish takes the marked events out of the retry: nothing is ever sent
 // to that index.
 type bulkClient struct {
 	outputs.NetworkClient
@@ -85,7 +85,6 @@ func givenUp(n int, ended, unsendable, marked []publisher.Event) []publisher.Eve
 	}
 }
 
-// without returns the events that are not among others.
 func without(events, others []publisher.Event) []publisher.Event {
 	isOther := make(map[any]bool, len(others))
 	for i := range others {
@@ -94,7 +93,7 @@ func without(events, others []publisher.Event) []publisher.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(e publisher.Event) bool { return isOther[e.EncodedEvent] })
 }
 
-// bulkObserver records what the output reports of one request. The client reports the failed events, without the refused ones.
+// bulkObserver records the reports of the output about one request. The client reports the failed events, without the refused ones.
 type bulkObserver struct {
 	outputs.Observer
 	dropped int

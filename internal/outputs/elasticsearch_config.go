@@ -17,8 +17,8 @@ const (
 	deadLetterKey = policyKey + ".dead_letter_index.index"
 )
 
-// wrapElasticsearch makes the output mark refused events, and wraps its clients. rtbeat does not start where the mark cannot be
-// read.
+// wrapElasticsearch makes the output mark refused events, and wraps its clients. Without a readable mark, rtbeat does
+// not start.
 func wrapElasticsearch(made outputs.Factory) outputs.Factory {
 	return func(im outputs.IndexManager, info beat.Info, stats outputs.Observer, config *conf.C) (outputs.Group, error) {
 		changed, info, err := setDeadLetterIndex(config, info)

@@ -11,8 +11,8 @@ import (
 	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
-// encoded reads libbeat's encodedEvent (libbeat/outputs/elasticsearch/event_encoder.go). Its fields are private, and libbeat
-// tells in no other way which event Elasticsearch refused. checkEncoder refuses a libbeat with other fields.
+// encoded reads libbeat's encodedEvent (libbeat/outputs/elasticsearch/event_encoder.go). Its fields are private, and
+// nothing else says which event Elasticsearch refused. checkEncoder refuses a libbeat with other fields.
 type encoded struct{ reflect.Value }
 
 func encodedOf(event *publisher.Event) (e encoded, ok bool) {

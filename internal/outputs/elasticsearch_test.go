@@ -42,7 +42,7 @@ type mainIndex struct{}
 func (mainIndex) BuildSelector(*conf.C) (outputs.IndexSelector, error) { return mainIndex{}, nil }
 func (mainIndex) Select(*beat.Event) (string, error)                   { return "main", nil }
 
-// esRig is libbeat's client for Elasticsearch in its wrapper, before a server.
+// esRig is libbeat's client for Elasticsearch in its wrapper, and a server.
 type esRig struct {
 	t        *testing.T
 	group    outputs.Group
@@ -96,7 +96,7 @@ func newESRig(t *testing.T, settings map[string]any) *esRig {
 	return r
 }
 
-// A preset sets the queue, which rtbeat checks later by the same configuration. The policy of rtbeat is not in it.
+// A preset sets the queue, which rtbeat checks later. The configuration has the preset's settings, and not rtbeat's policy.
 func TestElasticsearchPresetStaysInTheConfiguration(t *testing.T) {
 	for name, settings := range map[string]map[string]any{
 		"default": {"preset": "balanced"},
@@ -120,8 +120,8 @@ func TestElasticsearchPresetStaysInTheConfiguration(t *testing.T) {
 	}
 }
 
-// publish encodes events as the queue does and publishes them once. It returns the numbers of the events that are to be
-// published again, by batch, and whether libbeat has the acknowledgement.
+// publish encodes events as the queue does and publishes them once. It returns the events to retry, by batch, and whether
+// libbeat has the acknowledgement.
 func (r *esRig) publish(sent ...publisher.Event) (retry [][]publisher.Event, isDone bool, err error) {
 	r.t.Helper()
 	batch := pipeline.NewBatchForTesting(sent, func(b publisher.Batch) { retry = append(retry, b.Events()) }, func() { isDone = true })
@@ -217,7 +217,7 @@ func TestElasticsearchRetriesOnlyBusyEvents(t *testing.T) {
 	require.Equal(t, []string{"refused", "busy", "refused"}, rejected(sent))
 }
 
-// A refused request says nothing of its events.
+// A refused request does not say which events are refused.
 func TestElasticsearchRetriesRefusedRequest(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable} {
@@ -274,7 +274,7 @@ func TestElasticsearchNamesUnsendableEvents(t *testing.T) {
 	require.Equal(t, tally{r.stats.Observer, 3, 0, 4, 0, 0, 1}, *r.stats)
 }
 
-// With a dead letter index of the user's, a refused event is delivered once it is stored there.
+// With the user's dead letter index, a refused event is delivered once that index has it.
 func TestElasticsearchLeavesDeadLetterIndexAlone(t *testing.T) {
 	t.Parallel()
 	r := newESRig(t, map[string]any{"non_indexable_policy.dead_letter_index.index": "dead"})
@@ -296,7 +296,7 @@ func TestElasticsearchLeavesDeadLetterIndexAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, isDone)
 	require.Empty(t, retry)
-	require.Equal(t, []string{"refused", "worst"}, rejected(sent), "an upper bound: the output tells only that the index refused one")
+	require.Equal(t, []string{"refused", "worst"}, rejected(sent), "an upper bound: the output reports only that the index refused one")
 	require.Empty(t, rejected(others))
 	require.Equal(t, tally{r.stats.Observer, 3, 2, 1, 0, 1, 2}, *r.stats)
 

@@ -64,7 +64,7 @@ func (c *eventClient) write(ctx context.Context, event []publisher.Event) (ok bo
 
 func (c *eventClient) Test(d testing.Driver) { testOutput(c.Client, d) }
 
-// eventObserver records what the output reports of one event. The client counts batches and events for libbeat.
+// eventObserver records the reports of the output about one event. The client counts batches and events for libbeat.
 type eventObserver struct {
 	outputs.Observer
 	dropped int

@@ -1,6 +1,7 @@
 package outputs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -115,15 +116,11 @@ func (c *logstashClient) countBroken(err error) (wait bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.countLocked()
-	reason := c.cause
-	if reason == "" {
-		reason = err.Error()
-	}
+	reason := cmp.Or(c.cause, err.Error())
 	c.cause = ""
 	if c.failures > 1 {
 		if suppressed, ok := c.errorLimit.allow(time.Now()); ok {
-			c.log.Errorw("connections to Logstash break before an acknowledgement", c.fieldsLocked(reason, suppressed)...)
-			c.isLogged = true
+			c.log.Errorw("connections to Logstash break before an acknowledgement", c.failedLocked(reason, suppressed)...)
 		}
 		return true
 	}
@@ -140,8 +137,7 @@ func (c *logstashClient) countUnreachable(err error) {
 	c.countLocked()
 	c.cause = ""
 	if suppressed, ok := c.errorLimit.allow(time.Now()); ok {
-		c.log.Errorw("cannot connect to Logstash", c.fieldsLocked(err.Error(), suppressed)...)
-		c.isLogged = true
+		c.log.Errorw("cannot connect to Logstash", c.failedLocked(err.Error(), suppressed)...)
 	}
 }
 
@@ -153,7 +149,9 @@ func (c *logstashClient) countLocked() {
 	c.failures++
 }
 
-func (c *logstashClient) fieldsLocked(reason string, suppressed int) []any {
+// failedLocked returns the fields of a line at error, and notes the line.
+func (c *logstashClient) failedLocked(reason string, suppressed int) []any {
+	c.isLogged = true
 	return []any{
 		"hosts", c.hosts, "error.message", reason, "failures", c.failures, "suppressed", suppressed,
 		"event.duration", time.Since(c.since).Nanoseconds(),
@@ -184,8 +182,8 @@ func (c *logstashClient) keepCause(reason string) {
 	}
 }
 
-// logstashObserver tells a client of acknowledgements, and of the reason why a connection broke. The output reports the reason
-// before it gives the window back. Its log line comes after that, and may be too late for the client's line.
+// logstashObserver reports acknowledgements to a client, and the reason why a connection broke. The output reports the reason before
+// it gives the window back, and logs it only afterwards.
 type logstashObserver struct {
 	outputs.Observer
 	client *logstashClient

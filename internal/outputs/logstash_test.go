@@ -40,10 +40,10 @@ func atLevel(lines *logged.ObservedLogs, level zapcore.Level) (messages []string
 	return messages
 }
 
-// scripted is the client of an output. Each attempt to connect or publish is noted, and ends as the test says.
+// scripted is the client of an output. It records each attempt to connect or publish, and returns the error of the test.
 type scripted struct {
 	connect, publish func() error
-	attempts         []time.Time // at a host: connections where connecting fails, else batches
+	attempts         []time.Time // failed connections, and batches
 	closed           int
 }
 
@@ -77,7 +77,7 @@ func newScripted(s *scripted, initial, limit time.Duration) (*logstashClient, *l
 	return c, lines
 }
 
-// work takes the part of libbeat's worker until the time is over.
+// work publishes like libbeat's worker, for a time.
 func work(t *testing.T, c *logstashClient, forThis time.Duration) {
 	t.Helper()
 	for begun := time.Now(); time.Since(begun) < forThis; {
@@ -85,14 +85,14 @@ func work(t *testing.T, c *logstashClient, forThis time.Duration) {
 	}
 }
 
-// The intervals of libbeat, and those of rtbeat.yml: TestShippedBackoff in test/e2e holds them to the files.
+// intervals are the intervals of libbeat and of rtbeat.yml. TestShippedBackoff in test/e2e compares them with the files.
 var intervals = map[string]libbeatlogstash.Backoff{
 	"libbeat's":  libbeatlogstash.DefaultConfig().Backoff,
 	"rtbeat.yml": {Init: 500 * time.Millisecond, Max: 4 * time.Second},
 }
 
-// A host that is down is tried at most every 2 s from the third second on, whichever way it is down.
-func TestLogstashThatIsDownIsNotHammered(t *testing.T) {
+// From the third second on, a host that is down gets an attempt every 2 s at most.
+func TestAttemptsToConnectToLogstashAreFarApart(t *testing.T) {
 	for way, host := range map[string]func() *scripted{
 		"port closed":             func() *scripted { return &scripted{connect: fails, publish: fails} },
 		"connects, then is reset": func() *scripted { return &scripted{connect: works, publish: fails} },
@@ -117,8 +117,8 @@ func TestLogstashThatIsDownIsNotHammered(t *testing.T) {
 	}
 }
 
-// A connection that breaks after an acknowledgement, as one that was idle does, is replaced without a wait.
-func TestLogstashIdleCloseIsHealedAtOnce(t *testing.T) {
+// A connection that breaks after an acknowledgement, such as an idle one, is replaced without a wait.
+func TestAnIdleConnectionToLogstashIsReplacedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{connect: works, publish: works}
 		c, lines := newScripted(s, time.Second, time.Minute)
@@ -139,18 +139,18 @@ func TestLogstashIdleCloseIsHealedAtOnce(t *testing.T) {
 		}
 		require.Empty(t, atLevel(lines, zapcore.ErrorLevel))
 		require.Empty(t, atLevel(lines, zapcore.WarnLevel))
-		told := atLevel(lines, zapcore.InfoLevel)
-		require.Equal(t, "connected to Logstash", told[0])
-		require.Len(t, told, 1+10, "a line for each idle close")
+		records := atLevel(lines, zapcore.InfoLevel)
+		require.Equal(t, "connected to Logstash", records[0])
+		require.Len(t, records, 1+10, "a line for each idle close")
 		require.Equal(t, "down", lines.All()[1].ContextMap()["error.message"])
 	})
 }
 
-// An outage is told at once, then once a minute with the count of what was not told, and once when it is over.
-func TestLogstashOutageIsToldOnceAMinute(t *testing.T) {
+// An outage is logged at once, then once a minute with the number of suppressed lines, and once at its end.
+func TestAnOutageOfLogstashIsLoggedOnceAMinute(t *testing.T) {
 	for way, tt := range map[string]struct {
 		host scripted
-		told string
+		line string
 	}{
 		"port closed":             {scripted{connect: fails, publish: fails}, "cannot connect to Logstash"},
 		"connects, then is reset": {scripted{connect: works, publish: fails}, "connections to Logstash break before an acknowledgement"},
@@ -162,23 +162,23 @@ func TestLogstashOutageIsToldOnceAMinute(t *testing.T) {
 				begun := time.Now()
 				work(t, c, 10*time.Minute)
 
-				told := lines.FilterLevelExact(zapcore.ErrorLevel).All()
-				require.InDelta(t, 10, len(told), 1)
-				require.True(t, begun.Equal(told[0].Time), "not at once")
+				records := lines.FilterLevelExact(zapcore.ErrorLevel).All()
+				require.InDelta(t, 10, len(records), 1)
+				require.True(t, begun.Equal(records[0].Time), "not at once")
 				lost := int64(0)
-				for i, line := range told {
-					require.Equal(t, tt.told, line.Message)
+				for i, line := range records {
+					require.Equal(t, tt.line, line.Message)
 					fields := line.ContextMap()
 					require.Equal(t, "down", fields["error.message"])
 					require.Equal(t, []any{"a:5044"}, fields["hosts"])
 					lost += fields["suppressed"].(int64)
 					if i > 0 {
-						require.GreaterOrEqual(t, line.Time.Sub(told[i-1].Time), time.Minute)
+						require.GreaterOrEqual(t, line.Time.Sub(records[i-1].Time), time.Minute)
 					}
 				}
-				failures := told[len(told)-1].ContextMap()["failures"].(int64)
-				first := map[string]int64{"port closed": 0, "connects, then is reset": 1}[way] // told at info
-				require.Equal(t, failures, first+int64(len(told))+lost, "failures that no line has")
+				failures := records[len(records)-1].ContextMap()["failures"].(int64)
+				first := map[string]int64{"port closed": 0, "connects, then is reset": 1}[way] // logged at info
+				require.Equal(t, failures, first+int64(len(records))+lost, "each failure is counted")
 
 				c.acked()
 				c.acked()
@@ -188,7 +188,7 @@ func TestLogstashOutageIsToldOnceAMinute(t *testing.T) {
 	}
 }
 
-// The acknowledgement of another window begins the intervals anew.
+// An acknowledgement resets the backoff.
 func TestLogstashAcknowledgementEndsTheBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{connect: fails, publish: fails}
@@ -203,7 +203,7 @@ func TestLogstashAcknowledgementEndsTheBackoff(t *testing.T) {
 	})
 }
 
-// Closing ends a wait, and nobody is told of what fails because of it.
+// Close ends a wait, and failures after it are not logged.
 func TestLogstashCloseEndsAWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{connect: fails, publish: fails}
@@ -223,13 +223,13 @@ func TestLogstashCloseEndsAWait(t *testing.T) {
 		require.NoError(t, c.Close())
 		require.Equal(t, 1, s.closed)
 
-		told := lines.Len()
+		records := lines.Len()
 		require.NoError(t, c.Publish(ctx, outest.NewBatch()))
-		require.Equal(t, told, lines.Len())
+		require.Equal(t, records, lines.Len())
 	})
 }
 
-// A batch that meets no connection is given back before the client connects: another worker may have it.
+// Without a connection, a batch is given back before the client connects: another worker may have it.
 func TestLogstashGivesTheBatchBackToConnect(t *testing.T) {
 	batch := outest.NewBatch()
 	s := &scripted{publish: works, connect: func() error {
@@ -270,12 +270,12 @@ func deliver(t *testing.T, c outputs.Client) {
 				return
 			}
 		case <-time.After(20 * time.Second):
-			require.Fail(t, "nothing became of the batch")
+			require.Fail(t, "the batch has not ended")
 		}
 	}
 }
 
-// The real output, against connections that end as Logstash's do: no line at error, and its own is at debug.
+// The real output, with connections that end as Logstash ends them: no line at error, and the output's own line is at debug.
 func TestLogstashOutputAfterAReset(t *testing.T) {
 	for name, settings := range map[string]map[string]any{"asynchronous": {}, "synchronous": {"pipelining": 0}} {
 		t.Run(name, func(t *testing.T) {
@@ -301,12 +301,12 @@ func TestLogstashOutputAfterAReset(t *testing.T) {
 				atLevel(lines, zapcore.InfoLevel), "once a minute")
 			require.Positive(t, lines.FilterLevelExact(zapcore.DebugLevel).Filter(func(line logged.LoggedEntry) bool {
 				return len(line.Message) > len(gaveBack) && line.Message[:len(gaveBack)] == gaveBack
-			}).Len(), "libbeat's line is another one")
+			}).Len(), "libbeat's line has changed")
 		})
 	}
 }
 
-// The cause of a failure that only the output's log has is in the line.
+// The line has the cause of a failure, also a cause that only the output's log has.
 func TestLogstashCauseOfATimeout(t *testing.T) {
 	sink, err := lumbersink.Listen("127.0.0.1:0", lumbersink.WithPolicy(lumbersink.Never()), lumbersink.WithKeepAlive(time.Hour), lumbersink.WithQuietPeriod(0))
 	require.NoError(t, err)
@@ -322,7 +322,7 @@ func TestLogstashCauseOfATimeout(t *testing.T) {
 	require.Contains(t, lines.FilterLevelExact(zapcore.ErrorLevel).All()[0].ContextMap()["error.message"], "i/o timeout")
 }
 
-// With loadbalance each host and worker has a client with its own failures; without, the hosts share one.
+// With loadbalance each host and worker has a client. Without it the hosts share one.
 func TestLogstashClients(t *testing.T) {
 	for name, tt := range map[string]struct {
 		settings map[string]any
@@ -356,8 +356,7 @@ func TestLogstashSettingsAreRefusedByLibbeat(t *testing.T) {
 	}
 }
 
-// The line has the first reason: not that of a later window, which found the connection closed, and not that of the
-// connection before.
+// The line has the first reason on this connection. A later window finds the connection closed, which is no reason.
 func TestLogstashFirstCause(t *testing.T) {
 	s := &scripted{connect: works, publish: fails}
 	c, lines := newScripted(s, time.Millisecond, time.Millisecond)
@@ -370,12 +369,12 @@ func TestLogstashFirstCause(t *testing.T) {
 	c.keepCause("i/o timeout")
 	c.keepCause("broken pipe")
 	publish()
-	told := lines.FilterLevelExact(zapcore.ErrorLevel).All()
-	require.Len(t, told, 1)
-	require.Equal(t, "i/o timeout", told[0].ContextMap()["error.message"])
+	records := lines.FilterLevelExact(zapcore.ErrorLevel).All()
+	require.Len(t, records, 1)
+	require.Equal(t, "i/o timeout", records[0].ContextMap()["error.message"])
 }
 
-// A window that is sent behind another one is not counted when the connection ends: Logstash reads in order.
+// A window behind another one does not count when the connection ends: Logstash reads in order.
 func TestLogstashCountsTheFirstWindow(t *testing.T) {
 	s := &scripted{connect: works, publish: works}
 	c, lines := newScripted(s, time.Millisecond, time.Millisecond)
@@ -392,7 +391,7 @@ func TestLogstashCountsTheFirstWindow(t *testing.T) {
 		c.connected = false
 		require.Equal(t, i, c.repeats.count())
 	}
-	told := lines.FilterMessageSnippet("the same window").All()
-	require.Len(t, told, 1)
-	require.EqualValues(t, 1, told[0].ContextMap()["events"])
+	records := lines.FilterMessageSnippet("the same window").All()
+	require.Len(t, records, 1)
+	require.EqualValues(t, 1, records[0].ContextMap()["events"])
 }

@@ -8,7 +8,7 @@ import (
 	_ "github.com/elastic/beats/v7/libbeat/publisher/includes" // registers the outputs
 )
 
-// An output that a new version of libbeat brings confirms nothing.
+// An output of a later libbeat does not confirm.
 func TestOutputsThatConfirm(t *testing.T) {
 	var confirm []string
 	for name := range factories {

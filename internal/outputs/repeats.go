@@ -14,8 +14,6 @@ import (
 const (
 	// repeatsToReport is the number of repeats that is worth a line. A Logstash that restarts costs one or two.
 	repeatsToReport = 3
-	// reportEvery is the shortest time between two such lines.
-	reportEvery = time.Minute
 	// maxIDBytes is the part of an id that is logged: a uuid is as long as its sender makes it.
 	maxIDBytes = 128
 )
@@ -28,7 +26,6 @@ const (
 // same as an unreadable event.
 type repeats struct {
 	log errorLogger
-	now func() time.Time
 
 	// resets counts acknowledgements and timeouts. Each resets the count of repeats.
 	resets atomic.Uint64
@@ -37,9 +34,9 @@ type repeats struct {
 	at uint64 // the value of resets when windows was cleared
 	// windows has the repeats of each window, by its first event. It has at most the windows of libbeat's queue, which takes
 	// nothing while nothing is acknowledged.
-	windows  map[weak.Pointer[publisher.Event]]int
-	most     int // of windows
-	reported time.Time
+	windows map[weak.Pointer[publisher.Event]]int
+	most    int // of windows
+	limit   lineLimit
 }
 
 // errorLogger is the part of logp.Logger that repeats needs.
@@ -48,7 +45,7 @@ type errorLogger interface {
 }
 
 func newRepeats(log errorLogger) *repeats {
-	return &repeats{log: log, now: time.Now, windows: make(map[weak.Pointer[publisher.Event]]int)}
+	return &repeats{log: log, windows: make(map[weak.Pointer[publisher.Event]]int)}
 }
 
 func (r *repeats) reset() { r.resets.Add(1) }
@@ -75,14 +72,12 @@ func (r *repeats) sent(events []publisher.Event) {
 	if times < repeatsToReport {
 		return
 	}
-	if now := r.now(); r.reported.IsZero() || now.Sub(r.reported) >= reportEvery {
-		r.reported = now
+	if _, ok := r.limit.allow(time.Now()); ok {
 		r.log.Errorw("the same window is sent again and again, and the connection ends each time without an acknowledgement: one event may be unreadable for Logstash. Look for a JSON error in Logstash's log, and for a processor of rtbeat that makes long keys or deep objects",
 			"repeats", times, "events", len(events), "first_uuid", idOf(&events[0]), "last_uuid", idOf(&events[len(events)-1]))
 	}
 }
 
-// count returns the repeats of the window that was sent most often since the last reset.
 func (r *repeats) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -19,7 +20,7 @@ import (
 	"github.com/txn2/rtbeat/internal/lumbersink"
 )
 
-// lines is a log.
+// lines is a logger.
 type lines struct{ texts []string }
 
 func (l *lines) Errorw(msg string, keysAndValues ...any) {
@@ -35,10 +36,13 @@ func windowOf(uuids ...string) (events []publisher.Event) {
 }
 
 func TestAWindowThatIsSentAgainAndAgainIsReported(t *testing.T) {
+	synctest.Test(t, testRepeats)
+}
+
+func testRepeats(t *testing.T) {
+	t.Helper()
 	log := &lines{}
-	now := time.Now()
 	r := newRepeats(log)
-	r.now = func() time.Time { return now }
 	o := logstashObserver{outputs.NewNilObserver(), &logstashClient{repeats: r}}
 	bad, other := windowOf("first", "middle", "last"), windowOf("other")
 
@@ -47,7 +51,7 @@ func TestAWindowThatIsSentAgainAndAgainIsReported(t *testing.T) {
 		r.sent(other[:1])
 		require.Equal(t, i, r.count())
 		require.Empty(t, log.texts)
-		o.AckedEvents(0) // how an output tells of a window that it failed to send
+		o.AckedEvents(0) // as an output reports a window that it failed to send
 		o.ReadError(os.ErrClosed)
 	}
 	r.sent(bad)
@@ -59,18 +63,18 @@ func TestAWindowThatIsSentAgainAndAgainIsReported(t *testing.T) {
 	r.sent(bad)
 	r.sent(other)
 	require.Len(t, log.texts, 1, "once a minute")
-	now = now.Add(reportEvery)
+	time.Sleep(time.Minute)
 	r.sent(bad)
 	require.Len(t, log.texts, 2)
 	require.Equal(t, repeatsToReport+2, r.count())
 
 	o.AckedEvents(1)
 	require.Zero(t, r.count())
-	now = now.Add(reportEvery)
+	time.Sleep(time.Minute)
 	for range repeatsToReport {
 		r.sent(bad)
 	}
-	require.Len(t, log.texts, 2, "it begins anew")
+	require.Len(t, log.texts, 2, "the count was reset")
 	o.WriteError(fmt.Errorf("write: %w", os.ErrDeadlineExceeded))
 	require.Zero(t, r.count())
 	for range repeatsToReport {
@@ -107,7 +111,7 @@ func TestAnEventIsNamedByItsUUIDOrItsID(t *testing.T) {
 	require.Equal(t, "x"+strings.Repeat("é", 63), cut)
 }
 
-// shuttle sends one window as libbeat's worker does, until the output has it or stop says so.
+// shuttle sends one window as libbeat's worker does, until the output has it or stop returns true.
 func shuttle(t *testing.T, client outputs.Client, sent []publisher.Event, stop func() bool) {
 	t.Helper()
 	var once sync.Once
@@ -122,7 +126,7 @@ func shuttle(t *testing.T, client outputs.Client, sent []publisher.Event, stop f
 			return
 		case <-time.After(time.Millisecond):
 		case <-deadline:
-			require.Fail(t, "the window went nowhere")
+			require.Fail(t, "the window has not ended")
 		}
 	}
 }
@@ -173,8 +177,8 @@ func TestRepeatsOfTheLogstashOutput(t *testing.T) {
 	}
 }
 
-// A Logstash that is down is sent nothing.
-func TestNothingRepeatsWhereNothingListens(t *testing.T) {
+// No window is sent to a Logstash that is down.
+func TestAClosedPortIsNoRepeat(t *testing.T) {
 	sink, err := lumbersink.Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, sink.Close())

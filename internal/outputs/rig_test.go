@@ -9,7 +9,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/mapstr"
 )
 
-// mark is what travels with an event, and remembers that it was given up.
+// mark is the Private value of an event. It records that the event was given up.
 type mark struct{ rejected atomic.Bool }
 
 func (m *mark) Reject() { m.rejected.Store(true) }

@@ -17,7 +17,7 @@ import (
 //go:linkname factories github.com/elastic/beats/v7/libbeat/outputs.outputReg
 var factories map[string]outputs.Factory
 
-// wrappers are the outputs of which rtbeat knows which events they gave up.
+// wrappers are for the outputs that Confirms knows.
 var wrappers = map[string]func(made outputs.Factory) outputs.Factory{
 	"elasticsearch": wrapElasticsearch,
 	"file":          wrapFile,
@@ -43,7 +43,6 @@ var Wrap = sync.OnceValue(func() error {
 	return nil
 })
 
-// reject marks events as given up.
 func reject(events []publisher.Event) {
 	for i := range events {
 		if r, ok := events[i].Content.Private.(interface{ Reject() }); ok {
@@ -56,7 +55,7 @@ func reject(events []publisher.Event) {
 // a batch before Publish returns.
 type pendingBatch struct {
 	events  []publisher.Event
-	halve   func() bool       // libbeat's SplitRetry; nil where there are no halves
+	halve   func() bool       // libbeat's SplitRetry; nil for a single event
 	isEnded bool              // by any of the methods below
 	isSplit bool              // libbeat has the halves
 	dropped bool              // all events
