@@ -21,7 +21,7 @@ type Settings struct {
 	MaxEntries int `config:"max_entries"`
 }
 
-// DefaultSettings are the settings where the file says nothing.
+// DefaultSettings are the settings of a file without any.
 func DefaultSettings() Settings {
 	return Settings{Enabled: true, Window: 10 * time.Minute, MaxEntries: 1 << 18}
 }

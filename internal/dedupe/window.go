@@ -9,17 +9,17 @@ import (
 )
 
 // Window has the keys of delivered messages: a queue with the oldest first, and an index by key. Each call handles a few entries at
-// most, because callers hold a lock. So an entry that is older than the window may still be there, with a younger one of the
-// same key behind it. Find and Len do not count the old one.
+// most, because callers hold a lock. So an entry older than the window may still be in the queue, even with a younger entry of the
+// same key behind it. Find and Len do not count the old entry.
 //
-// Neither the chunks nor the index hold pointers, so that the garbage collector passes them over. A Window is not safe for
-// use by several goroutines at a time.
+// Neither the chunks nor the index have pointers: the garbage collector does not scan them. Only one goroutine may use a Window at
+// a time.
 type Window struct {
 	window time.Duration
 	limit  int // of entries, with the entries older than the window
 
-	// index leads to the youngest entry of a key, by its number. Entries are numbered from 0, and the numbers wrap, which
-	// does no harm: there are fewer entries at a time than numbers.
+	// index has the number of the youngest entry of each key. Entries are numbered from 0. The numbers may wrap, because there are
+	// fewer entries than numbers.
 	index  map[batch.Key]uint32
 	chunks []*chunk // the first has the oldest entry
 	head   int      // index of the oldest entry in the first chunk
@@ -32,17 +32,17 @@ const chunkLength = 1024
 
 type chunk [chunkLength]delivery
 
-// entry is one message.
+// delivery is an entry: one delivered message.
 type delivery struct {
 	key batch.Key
 	at  time.Duration
 }
 
-// forgetPerAdd is how many entries older than the window one Add forgets. It must be more than 1: the queue gets shorter
-// then as long as it has such entries.
+// forgetPerAdd is how many entries older than the window one Add forgets. It must be more than 1, so that the queue gets shorter
+// while it has old entries.
 const forgetPerAdd = 2
 
-// mostRemembered keeps the number of an entry within a uint32.
+// mostRemembered keeps the numbers of entries unambiguous in a uint32.
 const mostRemembered = 1 << 31
 
 // NewWindow returns an empty Window, which remembers a message for the given time and limit messages at most.
@@ -85,7 +85,7 @@ func (d *Window) Add(key batch.Key, now time.Duration) {
 
 func (d *Window) isOld(e *delivery, now time.Duration) bool { return now-e.at > d.window }
 
-// entry returns the i-th entry, of which the oldest is 0.
+// entry returns the i-th entry; the oldest is entry 0.
 func (d *Window) entry(i int) *delivery {
 	i += d.head
 	return &d.chunks[i/chunkLength][i%chunkLength]

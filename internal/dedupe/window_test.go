@@ -46,7 +46,7 @@ func TestTheOldestIsForgottenFirst(t *testing.T) {
 }
 
 // An entry older than the window is not found, forgotten or not.
-func TestWhatIsOlderThanTheWindowIsNotFound(t *testing.T) {
+func TestAnEntryOlderThanTheWindowIsNotFound(t *testing.T) {
 	const window = time.Minute
 	d := NewWindow(window, 100)
 	d.Add(numberedKey(1), 0)
@@ -79,7 +79,7 @@ func TestWhatIsOlderThanTheWindowIsNotFound(t *testing.T) {
 	requireFound(now + window + 1)
 }
 
-// No call forgets more than a few entries for each that it adds, and none moves entries, however many there are.
+// Each call forgets a few entries at most, and moves none, however many there are.
 func TestNoCallForgetsManyEntries(t *testing.T) {
 	const entries, window = 100_000, time.Minute
 	d := NewWindow(window, entries)
@@ -97,12 +97,12 @@ func TestNoCallForgetsManyEntries(t *testing.T) {
 	for n := range 100 {
 		before, chunks := d.length, len(d.chunks)
 		d.Add(numberedKey(n), now)
-		require.Equal(t, forgetPerAdd-1, before-d.length, "forgotten, less what was added")
+		require.Equal(t, forgetPerAdd-1, before-d.length, "forgotten less added")
 		require.LessOrEqual(t, len(d.chunks), chunks+1)
 		require.Equal(t, n+1, d.Len(now))
 	}
 
-	// In the end all of it is forgotten, and its memory given back.
+	// In the end all entries are forgotten, and their memory is free.
 	for n := range entries {
 		d.Add(numberedKey(entries+n), now)
 	}
@@ -115,7 +115,7 @@ func TestNoCallForgetsManyEntries(t *testing.T) {
 	require.LessOrEqual(t, len(d.chunks), 2)
 }
 
-// What one remembered message costs, while others come and go: docs/configuration.md says so.
+// BenchmarkWindowBytes measures the memory of one remembered message, for docs/configuration.md.
 func BenchmarkWindowBytes(b *testing.B) {
 	for _, n := range []int{100_000, 200_000, 1 << 18, 300_000} {
 		b.Run(fmt.Sprint("entries=", n), func(b *testing.B) {

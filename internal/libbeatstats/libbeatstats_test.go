@@ -12,7 +12,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/monitoring"
 )
 
-// requireAgrees compares with what libbeat's own endpoint shows of the registry.
+// requireAgrees compares the numbers with libbeat's own endpoint.
 func requireAgrees(t *testing.T, s *Stats, registry *monitoring.Registry, want int) {
 	t.Helper()
 	shown := monitoring.CollectFlatSnapshot(registry, monitoring.Full, false)
@@ -30,7 +30,7 @@ func requireAgrees(t *testing.T, s *Stats, registry *monitoring.Registry, want i
 	require.Equal(t, want, found)
 }
 
-// With libbeat's own makers of the numbers: libbeat makes them late, and makes those of the output anew.
+// libbeat makes its numbers late, and makes the numbers of the output again for another output.
 func TestTheNumbersAreLibbeats(t *testing.T) {
 	registry := monitoring.NewRegistry()
 	s := New(registry)
@@ -43,7 +43,7 @@ func TestTheNumbersAreLibbeats(t *testing.T) {
 		q.AddEvent(0)
 	}
 	q.RemoveEvents(2, 0)
-	requireAgrees(t, s, registry, 3) // the limit is looked at twice
+	requireAgrees(t, s, registry, 3) // the limit is in two metrics
 	filled, _ := s.Value("libbeat.pipeline.queue.filled.events")
 	require.InDelta(t, 3, filled, 0)
 
@@ -67,10 +67,10 @@ func TestTheNumbersAreLibbeats(t *testing.T) {
 	stats.AckedEvents(3)
 	active, ok := s.Value("libbeat.output.events.active")
 	require.True(t, ok)
-	require.InDelta(t, -2, active, 0, "counted too far down")
+	require.InDelta(t, -2, active, 0, "below zero")
 }
 
-func TestWhatIsNoNumberIsNotThere(t *testing.T) {
+func TestAPathWithoutANumberHasNoValue(t *testing.T) {
 	registry := monitoring.NewRegistry()
 	monitoring.NewString(registry, "text").Set("1")
 	monitoring.NewInt(registry, "int").Set(-5)

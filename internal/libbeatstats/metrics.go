@@ -7,10 +7,9 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// pathQueueLimit is the path of the number of events that libbeat's queue holds.
+// pathQueueLimit is the path of the capacity of libbeat's queue, in events.
 const pathQueueLimit = "libbeat.pipeline.queue.max_events"
 
-// number is a number of libbeat that rtbeat shows as a metric.
 type number struct {
 	section, path string
 	metrics.Declaration
@@ -80,8 +79,8 @@ var numbers = []number{
 	}},
 }
 
-// Register registers libbeat's numbers as metrics. A number that libbeat does not have is left out of the scrape: libbeat
-// makes some of them with the output, and other outputs have others.
+// Register registers libbeat's numbers as metrics. A scrape leaves out the numbers that libbeat does not have: libbeat makes some of
+// them with the output, and outputs differ.
 func (s *Stats) Register(r *metrics.Registry) {
 	g := &metrics.Group[*Stats]{Read: func() *Stats { return s }}
 	for _, n := range numbers {
@@ -95,8 +94,7 @@ func (s *Stats) Register(r *metrics.Registry) {
 	r.MustRegister(g)
 }
 
-// Number returns the number at path. It is NaN where libbeat has none. The limit of the queue is 0 until libbeat has made the
-// queue, which is none.
+// Number returns the number at path, or NaN if libbeat has none. The limit of the queue is 0 until libbeat has made the queue: NaN.
 func (s *Stats) Number(path string) float64 {
 	value, ok := s.Value(path)
 	if !ok || path == pathQueueLimit && value == 0 {

@@ -11,7 +11,7 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// gather returns what is shown of a registry of libbeat, by name.
+// gather returns the metrics of a registry of libbeat, by name.
 func gather(t *testing.T, registry *monitoring.Registry) map[string]float64 {
 	t.Helper()
 	r := metrics.NewRegistry()

@@ -1,5 +1,4 @@
-// Package pipelinetest gives tests a real libbeat pipeline, queue and processors included, around an output that
-// does what the test says: the layer between fakes and the real binary.
+// Package pipelinetest gives tests a real pipeline of libbeat, with its queue and processors, and an output that the test controls.
 package pipelinetest
 
 import (
@@ -21,13 +20,12 @@ import (
 	"github.com/elastic/elastic-agent-libs/logp"
 )
 
-// Output is an output client whose batches the test decides on. Its zero value hands each batch to the test through
-// Next.
+// Output is the client of an output. The zero value hands each batch to the test through Next.
 type Output struct {
-	// OnBatch, when set, decides on each batch at once, in the output's goroutine.
+	// OnBatch, if set, ends each batch, in the output's goroutine.
 	OnBatch func(publisher.Batch)
-	// OnClose, when set, is called as the pipeline closes the output. It must be done with every window, else goroutines
-	// of the queue stay behind: the pipeline is closed as in a real Beat then, and not by force.
+	// OnClose, if set, is called when the pipeline closes the output. The pipeline is closed as in a real Beat then, and not by
+	// force: OnClose must end every window, else goroutines of the queue stay behind.
 	OnClose func()
 
 	mu      sync.Mutex
@@ -96,22 +94,14 @@ func New(t *testing.T, output *Output, batchSize int, config *conf.C) *pipeline.
 	}
 	require.NoError(t, config.Unpack(&queue))
 
+	// Forced: the goroutines of a queue that is not empty would stay behind. In a real Beat they end with the process.
+	mode := pipeline.WaitOnPipelineCloseThenForce
+	if output.OnClose != nil {
+		mode = pipeline.WaitOnPipelineClose
+	}
 	p, err := pipeline.New(info, pipeline.Monitors{Logger: info.Logger}, queue.Queue,
 		outputs.Group{Clients: []outputs.Client{output}, BatchSize: batchSize},
-		pipeline.Settings{
-			Processors:    processors,
-			WaitClose:     100 * time.Millisecond,
-			WaitCloseMode: closeMode(output),
-		})
+		pipeline.Settings{Processors: processors, WaitClose: 100 * time.Millisecond, WaitCloseMode: mode})
 	require.NoError(t, err)
 	return p
-}
-
-// closeMode forces the queue of a test to end. In a real Beat the process ends, and the goroutines of a queue that is
-// not empty with it.
-func closeMode(output *Output) pipeline.WaitCloseMode {
-	if output.OnClose != nil {
-		return pipeline.WaitOnPipelineClose
-	}
-	return pipeline.WaitOnPipelineCloseThenForce
 }
