@@ -11,14 +11,14 @@ import (
 )
 
 // errBudgetSpent is the cause when a step of the stop is cut short.
-var errBudgetSpent = errors.New("shutdown_timeout is spent")
+var errBudgetSpent = errors.New("rtbeat.shutdown_timeout is over")
 
 // closeTimeout limits the closing steps, which come after the budget. libbeat's pipeline waits a second for its
 // events (createBeater in libbeat/cmd/instance/beat.go). Its Logstash client cannot be closed while it sends to a stalled host:
 // it holds its lock then (asyncClient in libbeat/outputs/logstash/async.go).
 const closeTimeout = 1500 * time.Millisecond
 
-var errCloseTimeout = errors.New("closing takes too long")
+var errCloseTimeout = errors.New("closing took too long")
 
 type step struct {
 	name string

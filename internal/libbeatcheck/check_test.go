@@ -57,7 +57,7 @@ func TestRefused(t *testing.T) {
 		"output.logstash.enabled: maybe":                                              "output.logstash.enabled is neither true nor false",
 		"output.logstash.enabled: [true]":                                             "output.logstash.enabled is neither true nor false",
 		"queue.mem.enabled: 0":                                                        "queue.mem.enabled is neither true nor false",
-		"queue.mem.enabled: false":                                                    "queue.mem.enabled is false: there is no output without a queue",
+		"queue.mem.enabled: false":                                                    "queue.mem.enabled is false: libbeat would use another memory queue",
 		"output.logstash.queue.mem.enabled: false":                                    "output.logstash.queue.mem.enabled is false",
 		"output.logstash.queue.disk.enabled: true":                                    "output.logstash.queue.disk.enabled is true, and rtbeat does not",
 		"queue: [{mem: {events: 64}}]":                                                "queue is a list, and libbeat ignores everything in it",

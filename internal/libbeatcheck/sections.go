@@ -114,7 +114,7 @@ func checkRestart(root *conf.C, output string) []error {
 	if !value(root, key, false) {
 		return nil
 	}
-	return []error{fmt.Errorf("%s is true: libbeat would start itself again, miss a SIGTERM meanwhile, lose inherited sockets, and take the limits of the former process for those of the machine. "+
+	return []error{fmt.Errorf("%s is true: libbeat would restart itself, miss a SIGTERM during that time, and lose inherited sockets. "+
 		"Remove it. A reload (SIGHUP) reads rtbeat.auth and rtbeat.ssl again; new certificates of the output take a restart of rtbeat", key)}
 }
 
@@ -126,7 +126,7 @@ func checkQueue(root *conf.C, output string) (errs []error) {
 			errs = append(errs, fmt.Errorf("%s.disk.enabled is true, and rtbeat does not use libbeat's disk queue: remove this line, "+
 				"and the settings beside it mean durable mode, or write rtbeat.durable.enabled: true instead of them", path))
 		} else if key := path + ".mem.enabled"; !value(root, key, true) && !isOn(root, path+".disk") {
-			errs = append(errs, fmt.Errorf("%s is false: there is no output without a queue, and libbeat would take another memory queue with its own defaults. Remove %[1]s", key))
+			errs = append(errs, fmt.Errorf("%s is false: libbeat would use another memory queue, with its own defaults. Remove %[1]s", key))
 		}
 	}
 	return errs

@@ -46,7 +46,7 @@ func (c *bulkClient) Publish(ctx context.Context, batch publisher.Batch) error {
 		dropped = len(events)
 	case !b.isEnded:
 		b.retry, dropped = events, 0
-		err = errors.Join(err, errors.New("the output has not ended a batch"))
+		err = errors.Join(err, errors.New("the output elasticsearch returned without a result for its batch"))
 	}
 
 	var retry, refused []publisher.Event
