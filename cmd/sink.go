@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
@@ -18,16 +18,15 @@ import (
 	"github.com/txn2/rtbeat/internal/lumbersink"
 )
 
-// newSinkCmd is `rtbeat sink`: the other end of the wire for trying rtbeat
-// without a Logstash. It reads no configuration file.
+// newSinkCmd is `rtbeat sink`: a stand-in for Logstash, to try rtbeat. It reads no configuration file.
 func newSinkCmd() *cobra.Command {
 	var o sinkOptions
 	cmd := &cobra.Command{
 		Use:   "sink",
 		Short: "Receive events as Logstash would, and print them",
-		Long: `Sink is a lumberjack v2 server that acknowledges what it receives, as Logstash
-does, and prints each event as one line of JSON on standard output. Everything
-else it has to say goes to standard error.
+		Long: `Sink is a lumberjack v2 server. As Logstash does, it acknowledges the events that
+it receives. It prints each event as one line of JSON on standard output, and its
+messages on standard error.
 
 As Logstash does, it closes the connection without an acknowledgement at an
 event that Logstash's JSON parser cannot read: a key of more than 50,000 bytes,
@@ -35,13 +34,13 @@ a string of more than 20,000,000 characters, a number of more than 1,000 digits,
 or more than 1,000 levels of objects and arrays.
 
 As Logstash does, it closes a connection with a reset after --idle-timeout
-without a byte, sends an ACK 0 every 5 s while a batch waits for its
-acknowledgement, and at its end goes on receiving for --quiet-period from the
-clients that are connected, without an acknowledgement.
+without a byte, and sends an ACK 0 every 5 s while a batch waits for its
+acknowledgement. At its end it goes on receiving for --quiet-period from connected
+clients, without acknowledging.
 
-With --delay or --no-ack it plays a slow or a stalled Logstash: POST /in is
-answered 200 no earlier than the acknowledgement, and 504 when there is none
-within rtbeat.timeout.
+With --delay or --no-ack it behaves as a slow or a stalled Logstash: rtbeat
+answers 200 after the acknowledgement, and 504 when there is none within
+rtbeat.timeout.
 
 It needs no configuration file and does not read one. It ends on SIGINT or
 SIGTERM, or once --count events have arrived.`,
@@ -58,11 +57,10 @@ SIGTERM, or once --count events have arrived.`,
 			if err := o.validate(); err != nil {
 				return err
 			}
-			// From here on an error is no mistake on the command line.
-			cmd.SilenceUsage = true
+			cmd.SilenceUsage = true // errors from here on are not about the command line
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return o.run(ctx, cmd.OutOrStdout(), &lines{w: cmd.ErrOrStderr()})
+			return o.run(ctx, cmd.OutOrStdout(), log.New(cmd.ErrOrStderr(), "", 0))
 		},
 	}
 	flags := cmd.Flags()
@@ -86,68 +84,58 @@ type sinkOptions struct {
 }
 
 func (o *sinkOptions) validate() error {
-	switch {
-	case o.delay < 0:
-		return fmt.Errorf("--delay must not be negative, got %v", o.delay)
-	case o.idleTimeout < 0:
-		return fmt.Errorf("--idle-timeout must not be negative, got %v", o.idleTimeout)
-	case o.quietPeriod < 0:
-		return fmt.Errorf("--quiet-period must not be negative, got %v", o.quietPeriod)
-	case o.count < 0:
+	for flag, d := range map[string]time.Duration{"delay": o.delay, "idle-timeout": o.idleTimeout, "quiet-period": o.quietPeriod} {
+		if d < 0 {
+			return fmt.Errorf("--%s must not be negative, got %v", flag, d)
+		}
+	}
+	if o.count < 0 {
 		return fmt.Errorf("--count must not be negative, got %d", o.count)
 	}
 	return nil
 }
 
-func (o *sinkOptions) policy() lumbersink.Policy {
+// run serves until ctx is done or the count is reached.
+func (o *sinkOptions) run(ctx context.Context, out io.Writer, messages *log.Logger) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	policy := lumbersink.Immediate()
 	switch {
 	case o.noAck:
-		return lumbersink.Never()
+		policy = lumbersink.Never()
 	case o.delay > 0:
-		return lumbersink.Delay(o.delay)
+		policy = lumbersink.Delay(o.delay)
 	}
-	return lumbersink.Immediate()
-}
-
-// run serves until ctx is done or the count is reached.
-func (o *sinkOptions) run(ctx context.Context, out io.Writer, say *lines) error {
-	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
-
 	var sink *lumbersink.Sink
 	listening := make(chan struct{})
-	p := printer{out: out, failed: func(err error) {
-		<-listening
-		// Applies to the window in hand already.
-		sink.SetPolicy(lumbersink.Never())
-		end(err)
-	}}
+	var failed error // to print; read it after Close
+	// The sink calls it before it acknowledges, one call at a time: an acknowledged event has been printed.
+	onEvent := func(e lumbersink.Event) {
+		if failed != nil {
+			return
+		}
+		if err := printLine(out, e.Raw); err != nil {
+			failed = fmt.Errorf("print event: %w", err)
+			<-listening
+			sink.SetPolicy(lumbersink.Never()) // applies to the window of this event
+			end()
+		}
+	}
 	sink, err := lumbersink.Listen(o.listen,
-		lumbersink.WithPolicy(o.policy()),
-		lumbersink.WithDiscard(),
+		lumbersink.WithPolicy(policy),
+		lumbersink.WithKeep(0),
 		lumbersink.WithIdleTimeout(o.idleTimeout),
 		lumbersink.WithQuietPeriod(o.quietPeriod),
-		lumbersink.WithOnEvent(p.print),
-		// One bad client, a port scan for instance, does not end the sink.
-		lumbersink.WithOnError(func(err error) { say.printf("%v", err) }),
+		lumbersink.WithOnEvent(onEvent),
+		lumbersink.WithOnError(func(err error) { messages.Print(err) }), // a bad client, such as a port scan, does not end the sink
 	)
 	if err != nil {
 		return err
 	}
 	close(listening)
-	say.printf("listening on %s (lumberjack v2); point output.logstash.hosts here", sink.Addr())
+	messages.Printf("listening on %s (lumberjack v2); point output.logstash.hosts here", sink.Addr())
 
-	o.wait(ctx, sink)
-	if err := sink.Close(); err != nil && !errors.Is(err, sink.Err()) {
-		say.printf("close: %v", err)
-	}
-	say.printf("received %d, acknowledged %d", sink.Received(), sink.Acked())
-	return p.err
-}
-
-func (o *sinkOptions) wait(ctx context.Context, sink *lumbersink.Sink) {
-	// Either way of waiting ends with ctx at the latest, and that is an end like
-	// any other.
+	// A wait that ends with ctx is no error.
 	switch {
 	case o.count == 0:
 		<-ctx.Done()
@@ -156,42 +144,20 @@ func (o *sinkOptions) wait(ctx context.Context, sink *lumbersink.Sink) {
 	default:
 		_ = sink.WaitAcked(ctx, o.count)
 	}
-}
-
-// printer writes events, one a line. The sink calls it from its one goroutine
-// and before it acknowledges: what was acknowledged has been written.
-type printer struct {
-	out    io.Writer
-	failed func(error)
-	line   bytes.Buffer
-	err    error // read it once the sink is closed
-}
-
-func (p *printer) print(e lumbersink.Event) {
-	if p.err != nil {
-		return
+	if err := sink.Close(); err != nil && !errors.Is(err, sink.Err()) {
+		messages.Printf("close: %v", err)
 	}
-	p.line.Reset()
-	err := json.Compact(&p.line, e.Raw)
-	if err == nil {
-		p.line.WriteByte('\n')
-		_, err = p.out.Write(p.line.Bytes())
-	}
-	if err != nil {
-		p.err = fmt.Errorf("print event: %w", err)
-		p.failed(p.err)
-	}
+	messages.Printf("received %d, acknowledged %d", sink.Received(), sink.Acked())
+	return failed
 }
 
-// lines writes whole lines from several goroutines.
-type lines struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lines) printf(format string, args ...any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	// Standard error is where a failure to write would be reported.
-	_, _ = fmt.Fprintf(l.w, format+"\n", args...)
+// printLine prints an event as one line.
+func printLine(out io.Writer, event []byte) error {
+	var line bytes.Buffer
+	if err := json.Compact(&line, event); err != nil {
+		return err
+	}
+	line.WriteByte('\n')
+	_, err := out.Write(line.Bytes())
+	return err
 }

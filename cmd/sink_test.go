@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sinkPatience bounds each wait of these tests; none that passes comes near it.
+// sinkPatience bounds each wait of these tests. No test that passes needs it.
 const sinkPatience = 30 * time.Second
 
 // runningSink is `rtbeat sink` run in this process.
@@ -139,7 +139,7 @@ func TestSinkResetsAnIdleConnection(t *testing.T) {
 	require.ErrorIs(t, err, syscall.ECONNRESET)
 }
 
-// A client that is connected at the end has its last window received, and not acknowledged.
+// In the quiet period the sink receives windows of a connected client, and does not acknowledge them.
 func TestSinkIsQuietAtItsEnd(t *testing.T) {
 	const quiet = 300 * time.Millisecond
 	s := startSink(t, nil, "--quiet-period", quiet.String())

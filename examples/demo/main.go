@@ -41,7 +41,7 @@ func main() {
 func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	sink, err := lumbersink.Listen("127.0.0.1:"+cmp.Or(os.Getenv("SINK_PORT"), "5044"), lumbersink.WithDiscard(),
+	sink, err := lumbersink.Listen("127.0.0.1:"+cmp.Or(os.Getenv("SINK_PORT"), "5044"), lumbersink.WithKeep(0),
 		lumbersink.WithOnEvent(func(e lumbersink.Event) { sayf("\n--- an event arrives at the stand-in\n\n%s", indent(e.Raw)) }))
 	if err != nil {
 		return fmt.Errorf("%w. "+otherPorts, err)
@@ -50,9 +50,11 @@ func run() error {
 
 	address := "127.0.0.1:" + cmp.Or(os.Getenv("RTBEAT_PORT"), "8081")
 	base := "http://" + address
-	if err := checkFree(address); err != nil {
-		return err
+	free, err := net.Listen("tcp", address) // the example must not go to another rtbeat
+	if err != nil {
+		return fmt.Errorf("%w. "+otherPorts, err)
 	}
+	free.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	rtbeat, err := start(ctx, base, sink.Addr())
 	if err != nil {
@@ -65,7 +67,7 @@ func run() error {
 		cancel()
 	}()
 	if err = show(ctx, base, sink.Addr()); err == nil {
-		<-ctx.Done() // of Ctrl-C, or because rtbeat has ended
+		<-ctx.Done() // Ctrl-C, or the end of rtbeat
 		sayf("\nStopping.")
 	}
 	cancel()
@@ -77,16 +79,7 @@ func run() error {
 
 const otherPorts = "Choose other ports: RTBEAT_PORT=18081 SINK_PORT=15044 make run"
 
-// checkFree refuses an address where another rtbeat listens: the example would go there.
-func checkFree(address string) error {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("%w. "+otherPorts, err)
-	}
-	return listener.Close()
-}
-
-// start runs rtbeat until ctx ends. It stops before the sink does: what it still has to deliver goes there.
+// start runs rtbeat until ctx ends. The sink stops later, so that rtbeat can deliver its last events.
 func start(ctx context.Context, base, sink string) (*exec.Cmd, error) {
 	if err := os.MkdirAll("build/demo", 0o755); err != nil {
 		return nil, err
@@ -128,7 +121,7 @@ func show(ctx context.Context, base, sink string) error {
 	if err != nil {
 		return err
 	}
-	sayf("\n--- the answer, once the stand-in has acknowledged\n\n%s\n\n%s", status, indent(answer))
+	sayf("\n--- the answer, after the acknowledgement\n\n%s\n\n%s", status, indent(answer))
 	if !strings.HasPrefix(status, "200") {
 		return errors.New("rtbeat did not answer 200")
 	}
@@ -164,7 +157,7 @@ Both keep running, and events are printed here. In another terminal:
   curl -s %[1]s/readyz
   curl -s %[1]s/metrics
 
-The batch above once more is a retry. Its messages were delivered, so the
+To post the same batch again is a retry. Its messages were delivered, so the
 answer is 200 with "coalesced":3, and no event arrives.
 
   curl -i %[1]s/in -H 'Content-Type: application/json' -d @%[2]s

@@ -1,239 +1,199 @@
 package lumbersink
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/elastic/go-lumber/log"
-	protocol "github.com/elastic/go-lumber/protocol/v2"
+	"github.com/elastic/go-lumber/lj"
+	lumberlog "github.com/elastic/go-lumber/log"
+	v2 "github.com/elastic/go-lumber/server/v2"
 )
 
-// listener admits connections to the sink and keeps hold of them.
-type listener struct {
-	net.Listener
-	sink *Sink
-}
+// maxWindow is the largest number of events in a window. go-lumber's default of 10,000 would refuse outputs with a larger
+// bulk_max_size. There is a limit, because go-lumber allocates a window before it reads the first event.
+const maxWindow = 1 << 20
 
-// Accept returns the next connection that the policy lets in.
-func (l *listener) Accept() (net.Conn, error) {
+// accept serves connections until the listener is closed.
+func (s *Sink) accept() {
 	for {
-		inner, err := l.Listener.Accept()
+		inner, err := s.listener.Accept()
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
-				// Go-lumber stops accepting at any error and tells nobody.
-				l.sink.fail(fmt.Errorf("lumberjack sink stopped accepting: %w", err))
+				s.fail(fmt.Errorf("lumberjack sink stopped accepting: %w", err))
 			}
-			return nil, err
+			return
 		}
-		if c, ok := l.sink.admit(inner); ok {
-			return c, nil
+		if c := s.admit(inner); c != nil {
+			s.running.Go(func() { s.serve(c) })
 		}
-		_ = inner.Close() // refused; there is nobody to tell
 	}
 }
 
-type connState int
+// admit returns the connection for go-lumber. It closes the connection and returns nil where the sink takes none.
+func (s *Sink) admit(inner net.Conn) *conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing || s.policy.kind == refuse {
+		_ = inner.Close()
+		return nil
+	}
+	if tcp, ok := inner.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // Close becomes a reset, as Logstash's is: the client finds out with its next write
+	}
+	s.lastConn++
+	c := &conn{Conn: inner, sink: s, name: fmt.Sprintf("%s#%d", inner.RemoteAddr(), s.lastConn), left: make(chan struct{})}
+	s.conns[c] = true
+	s.notifyLocked()
+	return c
+}
 
-const (
-	connOpen connState = iota
-	connCut            // closed by the sink
-	connLeft           // closed by go-lumber, as a rule because the client left
-)
+// serve runs a server of go-lumber for one connection, until go-lumber or Close ends it. With one server for all connections
+// a window would not know its connection.
+func (s *Sink) serve(c *conn) {
+	windows, listener := make(chan *lj.Batch), make(oneConn, 1)
+	listener <- c
+	server, err := v2.NewWithListener(listener, v2.Channel(windows), v2.Keepalive(s.opts.keepAlive), v2.MaxWindowSize(maxWindow),
+		v2.JSONDecoder(decoder(s.opts.wantsBytes())))
+	if err != nil {
+		s.sever(c)
+		s.fail(fmt.Errorf("lumberjack sink: %w", err))
+		return
+	}
+	for isOpen := true; isOpen; {
+		select {
+		case batch := <-windows:
+			s.receive(c, batch)
+		case <-c.left:
+			isOpen = false
+		case <-s.ended:
+			isOpen = false
+		}
+	}
+	_ = server.Close()
+}
 
-// conn is one client's connection as go-lumber sees it.
+// oneConn is a listener that has one connection.
+type oneConn chan net.Conn
+
+func (l oneConn) Accept() (net.Conn, error) {
+	if c, ok := <-l; ok {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (l oneConn) Close() error {
+	close(l)
+	return nil
+}
+
+func (oneConn) Addr() net.Addr { return nil }
+
+// conn is the connection of one client, for go-lumber.
 type conn struct {
 	net.Conn
 	sink *Sink
-	addr connAddr
+	name string        // for Event.Conn
+	left chan struct{} // closed when go-lumber has closed the connection
 
-	idle *time.Timer // nil without an idle timeout
-
-	readEnded atomic.Bool // a read failed: the client left, or was cut
+	readFailed atomic.Bool // the client left or was idle, or the sink closed the connection
 
 	// Guarded by the sink's mu.
-	state  connState
-	unsent int // acknowledgements released and not written yet
+	wasCut bool // closed by the sink
+	unsent int  // acknowledgements that are released and not written yet
 }
 
-// connAddr makes each connection's address unique in the life of a sink. It is
-// the only thing about its connection that go-lumber tells with a window, and
-// ports come back.
-type connAddr struct {
-	net.Addr
-	id uint64
+// extend begins the idle timeout again.
+func (c *conn) extend() {
+	if d := c.sink.opts.idleTimeout; d > 0 {
+		_ = c.Conn.SetReadDeadline(time.Now().Add(d)) // fails on a closed connection, where the next read fails as well
+	}
 }
 
-func (a connAddr) String() string { return fmt.Sprintf("%s#%d", a.Addr, a.id) }
-
-func (c *conn) RemoteAddr() net.Addr { return c.addr }
+// SetReadDeadline does nothing: the idle timeout is the limit of a read, as in Logstash, and not go-lumber's.
+func (c *conn) SetReadDeadline(time.Time) error { return nil }
 
 func (c *conn) Read(p []byte) (int, error) {
+	c.extend()
 	n, err := c.Conn.Read(p)
-	c.used(n)
 	if err != nil {
-		c.readEnded.Store(true)
+		c.readFailed.Store(true)
 	}
 	return n, err
 }
 
-// Write notes when an acknowledgement has gone out. Go-lumber writes one frame
-// at a time: an ACK with a count, or an ACK 0 to keep the client waiting.
+// Write writes a frame of go-lumber: an ACK of a window, or an ACK 0 as keep-alive.
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	c.used(n)
-	if isAck(p) {
-		c.sink.ackWritten(c)
-	}
 	if err != nil {
-		// Go-lumber stops acknowledging on this connection but keeps reading from
-		// it: the client would wait for ever.
-		c.sink.sever(c)
+		c.sink.sever(c) // go-lumber acknowledges nothing more, and would read on
+		return n, err
 	}
-	return n, err
+	c.extend()
+	if binary.BigEndian.Uint32(p[2:]) > 0 {
+		c.sink.mu.Lock()
+		defer c.sink.mu.Unlock()
+		c.unsent--
+		c.sink.notifyLocked()
+	}
+	return n, nil
 }
 
-// Close is called by go-lumber when it is done with the connection.
+// Close is called once by go-lumber, after the last window of the connection. A connection that is open and readable then had
+// bytes that go-lumber cannot read.
 func (c *conn) Close() error {
-	gaveUp := c.sink.leave(c)
-	c.notIdle()
+	s := c.sink
+	s.mu.Lock()
+	isFailure := s.conns[c] && !s.closing && !c.readFailed.Load()
+	s.removeLocked(c)
+	s.mu.Unlock()
 	err := c.Conn.Close()
-	if gaveUp {
-		c.sink.fail(fmt.Errorf("lumberjack connection %s: protocol error (not lumberjack v2, or a window of more than %d events)",
-			c.addr, maxWindow))
+	close(c.left)
+	if isFailure {
+		s.fail(fmt.Errorf("lumberjack connection %s: protocol error (not lumberjack v2, or a window of more than %d events)", c.name, maxWindow))
 	}
 	return err
 }
 
-func isAck(p []byte) bool {
-	return len(p) == 6 && p[0] == protocol.CodeVersion && p[1] == protocol.CodeACK &&
-		p[2]|p[3]|p[4]|p[5] != 0
-}
-
-// admit takes a new connection in, unless the policy refuses it.
-func (s *Sink) admit(inner net.Conn) (*conn, bool) {
+// sever closes a connection. Its held windows are never acknowledged.
+func (s *Sink) sever(c *conn) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing || s.policy.kind == refuse {
-		return nil, false
-	}
-	s.lastConn++
-	c := &conn{Conn: inner, sink: s, addr: connAddr{Addr: inner.RemoteAddr(), id: s.lastConn}}
-	s.conns[c.addr.String()] = c
-	resetOnClose(inner)
-	c.closeWhenIdle(s.opts.idleTimeout)
-	s.notifyLocked()
-	return c, true
-}
-
-// lookup finds the connection a window came from: nil if its client has left,
-// cut if the sink closed it.
-func (s *Sink) lookup(addr string) (c *conn, cut bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c = s.conns[addr]
-	return c, c != nil && c.state == connCut
-}
-
-// sever closes connections; the windows waiting on them die unacknowledged.
-func (s *Sink) sever(conns ...*conn) {
-	s.mu.Lock()
-	var cut []*conn
-	var dead []*window
-	for _, c := range conns {
-		if c == nil || c.state != connOpen {
-			continue
-		}
-		c.state = connCut
-		cut = append(cut, c)
-		dead = append(dead, s.dropAllLocked(c)...)
-	}
-	s.notifyLocked()
+	c.wasCut = c.wasCut || s.conns[c]
+	dropped := s.removeLocked(c)
 	s.mu.Unlock()
-
-	for _, c := range cut {
-		c.notIdle()
-		_ = c.Conn.Close() // it goes away either way
-	}
-	// Only now that no byte can reach the client: this wakes go-lumber's goroutine
-	// for the connection, which waits for the acknowledgement and would notice the
-	// closing no earlier than its next keep-alive.
-	for _, w := range dead {
+	_ = c.Conn.Close()
+	// The client can get nothing any more. This wakes go-lumber's goroutine, which would wait until the next keep-alive.
+	for _, w := range dropped {
 		w.batch.ACK()
 	}
 }
 
-// leave notes that go-lumber closes c. It tells whether go-lumber gave up on
-// what the client sent: nothing had gone wrong with the connection itself.
-func (s *Sink) leave(c *conn) (gaveUp bool) {
+func (s *Sink) isCut(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch c.state {
-	case connOpen:
-		gaveUp = !s.closing && !c.readEnded.Load()
-		c.state = connLeft
-		s.dropAllLocked(c)
-		delete(s.conns, c.addr.String())
-	case connCut:
-		s.gone = append(s.gone, c)
-	case connLeft:
-	}
-	s.notifyLocked()
-	return gaveUp
+	return c.wasCut
 }
 
-// forgetGone forgets the cut connections that go-lumber is done with. It is
-// called between windows: go-lumber closes a connection after it has handed
-// over the last window of it, so by now each of them was looked up.
-func (s *Sink) forgetGone() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.gone {
-		delete(s.conns, c.addr.String())
-	}
-	s.gone = nil
-}
-
-// dropAllLocked takes the windows waiting on c from those waiting.
-func (s *Sink) dropAllLocked(c *conn) []*window {
-	var dead []*window
-	for _, w := range s.held {
+// removeLocked removes a connection from the open ones, and returns its windows, which are held no longer.
+func (s *Sink) removeLocked(c *conn) (dropped []*window) {
+	delete(s.conns, c)
+	for _, w := range slices.Clone(s.held) {
 		if w.conn == c {
-			dead = append(dead, w)
+			s.dropHeldLocked(w)
+			dropped = append(dropped, w)
 		}
 	}
-	for _, w := range dead {
-		s.dropHeldLocked(w)
-	}
-	return dead
-}
-
-func (s *Sink) ackWritten(c *conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c.unsent--
 	s.notifyLocked()
+	return dropped
 }
 
-// unsentLocked tells whether any acknowledgement still has to be written.
-func (s *Sink) unsentLocked() bool {
-	for _, c := range s.conns {
-		if c.state == connOpen && c.unsent > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// silenceGoLumber replaces the logger before the first connection uses it.
-var silenceGoLumber = sync.OnceFunc(func() { log.Logger = silent{} })
-
-// silent is a go-lumber logger that says nothing.
-type silent struct{}
-
-func (silent) Printf(string, ...any) {}
-func (silent) Println(...any)        {}
-func (silent) Print(...any)          {}
+// silenceGoLumber replaces go-lumber's logger, which all servers of the process share. It has a line for each connection.
+var silenceGoLumber = sync.OnceFunc(func() { lumberlog.Logger = log.New(io.Discard, "", 0) })

@@ -12,7 +12,7 @@ import (
 // short is an idle timeout that a test waits for.
 const short = 100 * time.Millisecond
 
-// requireReset expects that the connection is reset within patience.
+// requireReset expects a reset of the connection.
 func requireReset(t *testing.T, c *client.Client) {
 	t.Helper()
 	_, err := c.ReceiveACK()
@@ -40,7 +40,7 @@ func TestIdleConnectionIsReset(t *testing.T) {
 	requireAck(t, used, 1)
 	requireReset(t, used)
 
-	until(t, s, func() bool { return len(s.openLocked()) == 0 })
+	until(t, s, func() bool { return len(s.conns) == 0 })
 	require.Equal(t, 1, s.Acked())
 	require.NoError(t, s.Err(), "an idle close is no failure")
 }
@@ -51,14 +51,14 @@ func TestUsedConnectionStaysOpen(t *testing.T) {
 	for begun := time.Now(); time.Since(begun) < 15*short; {
 		require.NoError(t, c.Send(numbered(1)))
 		requireAck(t, c, 1)
-		time.Sleep(short / 10) // so that it is not busy all the time
+		time.Sleep(short / 10)
 	}
 }
 
-// A window that arrives slowly keeps the connection open, though nothing is written meanwhile.
+// The bytes of a window that arrives slowly keep the connection open, although nothing is written.
 func TestReadsKeepTheConnection(t *testing.T) {
 	s := start(t, WithIdleTimeout(5*short))
-	c := knock(t, s, "")
+	c := dialRaw(t, s, "")
 	for _, b := range []byte("2W\x00\x00\x00\x012J\x00\x00\x00\x01\x00\x00\x00\x02{}") {
 		_, err := c.Write([]byte{b})
 		require.NoError(t, err)
@@ -67,7 +67,7 @@ func TestReadsKeepTheConnection(t *testing.T) {
 	wait(t, s, 1)
 }
 
-// A window that waits is no idleness: the keep-alives are bytes as well.
+// A connection with a held window is not idle: keep-alives are bytes too.
 func TestKeepAlivesKeepTheConnection(t *testing.T) {
 	s := start(t, WithPolicy(Never()), WithIdleTimeout(5*short), WithKeepAlive(short/2))
 	c := dial(t, s)
@@ -86,14 +86,12 @@ func TestNoIdleTimeout(t *testing.T) {
 	c := dial(t, s)
 	require.NoError(t, c.Send(numbered(1)))
 	requireAck(t, c, 1)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, open := range s.openLocked() {
-		require.Nil(t, open.idle)
-	}
+	time.Sleep(3 * short)
+	require.NoError(t, c.Send(numbered(1)))
+	requireAck(t, c, 1)
 }
 
-// In the quiet period a window is received and kept alive, and not acknowledged. Then its connection is reset.
+// In the quiet period a window is received and kept alive, but not acknowledged. Then the connection is reset.
 func TestQuietPeriod(t *testing.T) {
 	s := start(t, WithQuietPeriod(5*short), WithKeepAlive(short/2))
 	c := dial(t, s)

@@ -2,17 +2,7 @@ package lumbersink
 
 import "time"
 
-const (
-	// defaultKeep is how many events a sink keeps unless told otherwise.
-	defaultKeep = 1_000_000
-
-	// maxWindow is the largest window a client may announce. Go-lumber's default
-	// of 10,000 would turn away outputs with a larger bulk_max_size; the limit
-	// stays because it allocates a window's slots before it reads the first event.
-	maxWindow = 1 << 20
-)
-
-// Option changes a sink before it starts to listen.
+// Option changes a sink before it listens.
 type Option func(*options)
 
 type options struct {
@@ -25,48 +15,35 @@ type options struct {
 	quietPeriod time.Duration
 }
 
-// wantsBytes tells whether anybody will look at the events themselves.
+// defaults has the times of Logstash's beats input: client_inactivity_timeout, the interval of ACK 0 while it works on a batch,
+// and the time that it goes on reading at a shutdown.
+var defaults = options{keep: 1_000_000, keepAlive: 5 * time.Second, idleTimeout: time.Minute, quietPeriod: 2 * time.Second}
+
+// wantsBytes tells whether anybody looks at the events.
 func (o *options) wantsBytes() bool { return o.keep > 0 || o.onEvent != nil }
 
-// WithPolicy sets the policy the sink starts with. Default: Immediate.
-func WithPolicy(p Policy) Option {
-	return func(o *options) { o.policy = p }
-}
+// WithPolicy sets the policy at the start. Default: Immediate.
+func WithPolicy(p Policy) Option { return func(o *options) { o.policy = p } }
 
-// WithOnEvent has f called once for each event, in order of receipt, from the
-// sink's one goroutine. It runs before the event's window is counted and before
-// its policy is looked at, so f sees each event before any acknowledgement of
-// it, and a policy set by f applies to that window. While f runs the sink
-// receives nothing else. f must not call Close or Wait.
-func WithOnEvent(f func(Event)) Option {
-	return func(o *options) { o.onEvent = f }
-}
+// WithOnEvent has f called for each event in order of receipt, one call at a time. The call comes before the event is counted and
+// before the policy is applied, so a policy that f sets applies to the event's window. f must not call Close or Wait.
+func WithOnEvent(f func(Event)) Option { return func(o *options) { o.onEvent = f } }
 
-// WithOnError has f called for each connection that failed (see Sink.Err), one
-// call at a time. f must not call Close.
-func WithOnError(f func(error)) Option {
-	return func(o *options) { o.onError = f }
-}
+// WithOnError has f called for each connection that failed (see Sink.Err), one call at a time. f must not call Close.
+func WithOnError(f func(error)) Option { return func(o *options) { o.onError = f } }
 
-// WithKeep sets how many events Events returns at most. Default: 1,000,000. The
-// first n are kept; later ones are counted, acknowledged and passed to the
-// WithOnEvent function as ever, but not kept. The limit is on the number of
-// events, not on their bytes.
-func WithKeep(n int) Option {
-	return func(o *options) { o.keep = max(n, 0) }
-}
+// WithKeep sets the largest number of events that Events returns: the first n. Default: 1,000,000. With 0 and without
+// WithOnEvent the sink does not copy the events, for load tests.
+func WithKeep(n int) Option { return func(o *options) { o.keep = n } }
 
-// WithDiscard keeps no events and only counts them. Without a WithOnEvent
-// function their bytes are not even copied, which is what a load test wants.
-func WithDiscard() Option { return WithKeep(0) }
+// WithKeepAlive sets the interval of ACK 0 to a client that waits for an acknowledgement. Default: 5s. It must be positive:
+// a failed keep-alive is how go-lumber notices that a waiting client has left.
+func WithKeepAlive(d time.Duration) Option { return func(o *options) { o.keepAlive = d } }
 
-// WithKeepAlive sets how often a client that waits for an acknowledgement is
-// sent an ACK 0. Default: 5s. Values that are not positive are ignored: the
-// keep-alive is also how go-lumber notices that a waiting client has left.
-func WithKeepAlive(d time.Duration) Option {
-	return func(o *options) {
-		if d > 0 {
-			o.keepAlive = d
-		}
-	}
-}
+// WithIdleTimeout sets the time without a byte in either direction after which the sink closes a connection. Default: 60s. Zero or
+// less means never. Keep-alives count as bytes.
+func WithIdleTimeout(d time.Duration) Option { return func(o *options) { o.idleTimeout = d } }
+
+// WithQuietPeriod sets how long Close goes on receiving from open connections, without acknowledging. Default: 2s. The period ends
+// when no client is connected.
+func WithQuietPeriod(d time.Duration) Option { return func(o *options) { o.quietPeriod = d } }

@@ -1,13 +1,9 @@
 package lumbersink
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
-// Policy decides what happens to a window that was received. It is a value
-// without state of its own: one may be given to several sinks. The zero Policy
-// is Immediate.
+// Policy decides about each window that is received. It has no state: several sinks may have the same one. The zero Policy is
+// Immediate.
 type Policy struct {
 	kind  policyKind
 	delay time.Duration
@@ -24,38 +20,18 @@ const (
 	refuse
 )
 
-// Immediate acknowledges each window as soon as it was received.
+// Immediate acknowledges each window at once.
 func Immediate() Policy { return Policy{kind: immediate} }
 
-// Delay acknowledges each window d after it was received.
+// Delay acknowledges each window d after its receipt.
 func Delay(d time.Duration) Policy { return Policy{kind: delayed, delay: d} }
 
-// Never receives and does not acknowledge. The client is kept waiting by
-// go-lumber's keep-alives (ACK 0), as by a stalled Logstash, until Release.
+// Never receives, and acknowledges nothing until Release. As a stalled Logstash does, the sink sends keep-alives (ACK 0).
 func Never() Policy { return Policy{kind: never} }
 
-// CutAfter acknowledges windows at once until n more events have been received,
-// counted from when the policy was set. The window that reaches n is recorded
-// as received and its connection is closed instead of an acknowledgement. From
-// then on the policy is Immediate.
+// CutAfter acknowledges windows at once until n more events have been received. It receives the window that reaches n, and
+// closes the connection instead of acknowledging it. Then the policy is Immediate.
 func CutAfter(n int) Policy { return Policy{kind: cutAfter, count: n} }
 
-// Refuse closes every open connection, and each new one as soon as it was
-// accepted.
+// Refuse closes every open connection, and closes each new one at once.
 func Refuse() Policy { return Policy{kind: refuse} }
-
-// String describes the policy for logs and test names.
-func (p Policy) String() string {
-	switch p.kind {
-	case delayed:
-		return fmt.Sprintf("delay %v", p.delay)
-	case never:
-		return "never"
-	case cutAfter:
-		return fmt.Sprintf("cut after %d", p.count)
-	case refuse:
-		return "refuse"
-	default:
-		return "immediate"
-	}
-}

@@ -1,3 +1,12 @@
+// Package lumbersink is a lumberjack v2 server for tests and for `rtbeat sink`. It stands in for Logstash: it acknowledges windows
+// at once, late or never, closes connections or refuses them, as its policy says. It keeps the events, and the times of their
+// receipt and acknowledgement.
+//
+// go-lumber's server reads and writes the protocol. As Logstash does, the sink closes a connection with a reset, and after a
+// minute without a byte. Close goes on reading for a quiet period, without acknowledging.
+//
+// A window is the unit that a client sends and a server acknowledges. go-lumber hands over one window of a connection at a time:
+// the next one counts as received after the first was acknowledged. Other connections do not wait for it.
 package lumbersink
 
 import (
@@ -5,66 +14,44 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/elastic/go-lumber/lj"
-	v2 "github.com/elastic/go-lumber/server/v2"
 )
 
-// ackFlush bounds how long Close waits for acknowledgements that were released
-// and are not written yet.
+// ackFlush bounds the time that Close waits until released acknowledgements are written.
 const ackFlush = time.Second
 
 var errClosed = errors.New("the sink is closed")
 
-// Event is one event as it came over the wire.
+// Event is one event as it was received.
 type Event struct {
-	// Raw is the event's exact bytes. It is shared by all snapshots: read only.
-	Raw json.RawMessage
-	// Conn is the client's address and a number that makes the connection unique in
-	// the life of the sink: "127.0.0.1:40000#7".
-	Conn string
-	// Received is when the event's window was complete.
-	Received time.Time
-	// Acked is zero until the window's acknowledgement was released, and is taken
-	// just before that: no client can know of the acknowledgement any earlier. It
-	// does not say that the acknowledgement arrived.
-	Acked time.Time
+	Raw      json.RawMessage // the exact bytes; all snapshots share them, so do not change them
+	Conn     string          // the client's address and the number of the connection: "127.0.0.1:40000#7"
+	Received time.Time       // when the event's window was complete
+	Acked    time.Time       // taken before any client could see the acknowledgement; zero until it is released
 }
 
-// Sink is a listening lumberjack server. All its methods may be called at any
-// time from any goroutine.
-//
-// It owns one goroutine that takes the windows, a timer for each window under
-// Delay, and go-lumber's goroutines for the listener and each connection. Close
-// ends all of them.
+// Sink is a listening lumberjack server. All methods may be called from any goroutine.
 type Sink struct {
-	opts    options
-	addr    string
-	server  *v2.Server
-	windows chan *lj.Batch
-	taken   chan struct{}  // closed when the goroutine that takes windows has ended
-	timers  sync.WaitGroup // one for each Delay timer that is set or running
+	opts     options
+	listener net.Listener
+	ended    chan struct{}  // closed by Close after the quiet period: connections end
+	running  sync.WaitGroup // accept, and serve for each connection
+	close    func() error
 
-	closeOnce sync.Once
-	closeErr  error
+	receiveMu sync.Mutex // one window at a time
+	onErrorMu sync.Mutex // one call of onError at a time
 
-	onErrorMu sync.Mutex // one onError call at a time
-
-	// mu guards what follows. A window is in held, or was acknowledged, or never
-	// will be; it leaves held exactly once, and only under mu. That is what keeps
-	// it from being acknowledged twice, which would panic.
+	// mu guards the rest. A window leaves held once, and only then may it be acknowledged: go-lumber panics at a second time.
 	mu       sync.Mutex
-	changed  chan struct{} // closed and replaced when anything below changes
+	changed  chan struct{} // closed and replaced at each change
 	closing  bool
 	policy   Policy
-	untilCut int // events still to receive under CutAfter
-	lastConn uint64
-	conns    map[string]*conn // open ones, and cut ones that are not yet forgotten
-	gone     []*conn          // cut ones that go-lumber is done with
+	lastConn int
+	conns    map[*conn]bool // those that are open
 	held     []*window
 	events   []Event
 	received int
@@ -72,62 +59,39 @@ type Sink struct {
 	err      error
 }
 
-// Listen starts a sink on a TCP address such as "127.0.0.1:5044". Port 0 picks
-// a free one, see Addr. It also silences go-lumber's logger, which is one for
-// the whole process and has a line for each connection and each goroutine; what
-// matters of it is told by Err and WithOnError.
+// Listen starts a sink on a TCP address such as "127.0.0.1:5044". Port 0 picks a free one, see Addr. It silences go-lumber's
+// logger for the whole process.
 func Listen(addr string, opts ...Option) (*Sink, error) {
-	s := &Sink{
-		opts: options{
-			keep: defaultKeep, keepAlive: defaultKeepAlive,
-			idleTimeout: defaultIdleTimeout, quietPeriod: defaultQuietPeriod,
-		},
-		windows: make(chan *lj.Batch),
-		taken:   make(chan struct{}),
-		changed: make(chan struct{}),
-		conns:   map[string]*conn{},
-	}
+	s := &Sink{opts: defaults, ended: make(chan struct{}), changed: make(chan struct{}), conns: map[*conn]bool{}}
+	s.close = sync.OnceValue(s.end)
 	for _, opt := range opts {
 		opt(&s.opts)
 	}
-	s.policy, s.untilCut = s.opts.policy, s.opts.policy.count
-
+	s.policy = s.opts.policy
 	var config net.ListenConfig
-	l, err := config.Listen(context.Background(), "tcp", addr)
-	if err != nil {
+	var err error
+	if s.listener, err = config.Listen(context.Background(), "tcp", addr); err != nil {
 		return nil, fmt.Errorf("lumberjack sink: %w", err)
 	}
-	s.addr = l.Addr().String()
-
 	silenceGoLumber()
-	s.server, err = v2.NewWithListener(&listener{Listener: l, sink: s},
-		v2.Channel(s.windows),
-		v2.Keepalive(s.opts.keepAlive),
-		v2.MaxWindowSize(maxWindow),
-		v2.JSONDecoder(decoder(s.opts.wantsBytes())),
-	)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lumberjack sink: %w", err), l.Close())
-	}
-	go s.take()
+	s.running.Go(s.accept)
 	return s, nil
 }
 
-// Addr is the address the sink listens on, with the port it got.
-func (s *Sink) Addr() string { return s.addr }
+// Addr returns the address of the listener, with its port.
+func (s *Sink) Addr() string { return s.listener.Addr().String() }
 
-// SetPolicy changes what happens to windows received from now on. Windows that
-// are already waiting stay as they are, until their delay is over or Release.
+// SetPolicy sets the policy for the windows that are received from now on. Held windows stay held.
 func (s *Sink) SetPolicy(p Policy) {
 	s.mu.Lock()
-	s.policy, s.untilCut = p, p.count
+	s.policy = p
 	s.mu.Unlock()
 	if p.kind == refuse {
 		s.Cut()
 	}
 }
 
-// Release acknowledges every window that is waiting, in order of receipt.
+// Release acknowledges every held window, in order of receipt.
 func (s *Sink) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,129 +100,121 @@ func (s *Sink) Release() {
 	}
 }
 
-// Cut closes all open connections now. Windows waiting on them are never
-// acknowledged.
+// Cut closes all open connections. Their held windows are never acknowledged.
 func (s *Sink) Cut() {
 	s.mu.Lock()
-	open := s.openLocked()
+	open := maps.Clone(s.conns)
 	s.mu.Unlock()
-	s.sever(open...)
+	for c := range open {
+		s.sever(c)
+	}
 }
 
-// Events returns a copy of the events kept so far, in order of receipt.
+// Events returns a copy of the kept events, in order of receipt.
 func (s *Sink) Events() []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.events)
 }
 
-// Received is the number of events received, acknowledged or not. An event that
-// a client sent again counts again.
+// Received returns the number of received events. An event that is sent again counts again.
 func (s *Sink) Received() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.received
 }
 
-// Acked is the number of events whose acknowledgement was released.
+// Acked returns the number of events whose acknowledgement was released.
 func (s *Sink) Acked() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.acked
 }
 
-// Err is the first failure: an event that is no JSON or that Logstash could not
-// read (see CheckJSON), bytes that are no lumberjack v2, a window beyond a million
-// events, or a listener that stopped accepting. The window concerned was neither counted nor
-// acknowledged and its connection was closed; the sink goes on. A client that
-// just leaves, even in the middle of a window, is no failure.
+// Err returns the first failure: a bad event (see CheckJSON), bytes that are not lumberjack v2, a window of more than a million
+// events, or a listener that stopped. The sink closes the connection, does not count the window, and goes on. A client that
+// leaves is no failure.
 func (s *Sink) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
 }
 
-// Wait waits until Received is at least n. The error names what was missing and
-// the first failure, if there was one.
-func (s *Sink) Wait(ctx context.Context, n int) error {
-	return s.wait(ctx, n, "received", func() int { return s.received })
-}
+// Wait waits until Received is at least n. Its error names the missing number, and the first failure if there was one.
+func (s *Sink) Wait(ctx context.Context, n int) error { return s.wait(ctx, n, "received", &s.received) }
 
 // WaitAcked waits until Acked is at least n.
 func (s *Sink) WaitAcked(ctx context.Context, n int) error {
-	return s.wait(ctx, n, "acknowledged", func() int { return s.acked })
+	return s.wait(ctx, n, "acknowledged", &s.acked)
 }
 
-// wait waits until countLocked is at least n.
-func (s *Sink) wait(ctx context.Context, n int, what string, countLocked func() int) error {
-	for {
-		s.mu.Lock()
-		count, changed, closing, failure := countLocked(), s.changed, s.closing, s.err
-		s.mu.Unlock()
-		if count >= n {
-			return nil
-		}
-		cause := errClosed
-		if !closing {
-			select {
-			case <-changed:
-				continue
-			case <-ctx.Done():
-				cause = context.Cause(ctx)
-			}
-		}
-		err := fmt.Errorf("wait for %d events, %d %s: %w", n, count, what, cause)
-		if failure != nil {
-			return fmt.Errorf("%w (first failure: %w)", err, failure)
-		}
-		return err
+func (s *Sink) wait(ctx context.Context, n int, done string, count *int) error {
+	cause := errClosed
+	if !s.await(ctx, func() bool { return *count >= n || s.closing }) {
+		cause = context.Cause(ctx)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if *count >= n {
+		return nil
+	}
+	err := fmt.Errorf("wait for %d events, %d %s: %w", n, *count, done, cause)
+	if s.err != nil {
+		err = fmt.Errorf("%w (first failure: %w)", err, s.err)
+	}
+	return err
 }
 
-// Close ends the sink: waiting windows die unacknowledged, acknowledgements
-// that were released before are given a moment to be written, and windows that
-// arrive within the quiet period are received and not acknowledged. Then the
-// listener and all connections are closed. New connections are refused from the
-// start. It returns Err, so that a test that checks
-// its Close cannot overlook a failure. Calling it again is harmless.
-func (s *Sink) Close() error {
-	s.closeOnce.Do(func() {
-		s.mu.Lock()
-		s.closing = true
-		for _, w := range slices.Clone(s.held) {
-			s.dropHeldLocked(w)
-		}
-		s.notifyLocked()
-		s.mu.Unlock()
-
-		s.await(ackFlush, func() bool { return !s.unsentLocked() })
-		s.quiet()
-		err := s.server.Close()
-		close(s.windows) // go-lumber's handlers have ended: nobody sends any more
-		<-s.taken
-		s.timers.Wait()
-		s.closeErr = errors.Join(err, s.Err())
-	})
-	return s.closeErr
-}
-
-// await waits until holdsLocked is true, but no longer than limit.
-func (s *Sink) await(limit time.Duration, holdsLocked func() bool) {
-	timeout := time.NewTimer(limit)
-	defer timeout.Stop()
+// await waits until holdsLocked returns true. It returns false when ctx ends before.
+func (s *Sink) await(ctx context.Context, holdsLocked func() bool) bool {
 	for {
 		s.mu.Lock()
 		holds, changed := holdsLocked(), s.changed
 		s.mu.Unlock()
 		if holds {
-			return
+			return true
 		}
 		select {
 		case <-changed:
-		case <-timeout.C:
-			return
+		case <-ctx.Done():
+			return false
 		}
 	}
+}
+
+func (s *Sink) awaitFor(d time.Duration, holdsLocked func() bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	s.await(ctx, holdsLocked)
+}
+
+// Close ends the sink: it drops held windows, refuses new connections, waits until released acknowledgements are written, and
+// closes the connections after the quiet period. It returns Err, so that a test that checks Close sees a failure. It may be called
+// again.
+func (s *Sink) Close() error { return s.close() }
+
+func (s *Sink) end() error {
+	s.mu.Lock()
+	s.closing = true
+	for _, w := range slices.Clone(s.held) {
+		s.dropHeldLocked(w)
+	}
+	s.notifyLocked()
+	s.mu.Unlock()
+
+	s.awaitFor(ackFlush, func() bool {
+		for c := range s.conns {
+			if c.unsent > 0 {
+				return false
+			}
+		}
+		return true
+	})
+	s.awaitFor(s.opts.quietPeriod, func() bool { return len(s.conns) == 0 })
+	err := s.listener.Close()
+	close(s.ended)
+	s.running.Wait()
+	return errors.Join(err, s.Err())
 }
 
 // fail records and reports the failure of a connection or of the listener.

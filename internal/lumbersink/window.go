@@ -9,127 +9,102 @@ import (
 	"github.com/elastic/go-lumber/lj"
 )
 
-// window is one received window and the right to acknowledge it.
+// window is a received window and the right to acknowledge it.
 type window struct {
 	batch    *lj.Batch
-	conn     *conn // nil when the client had left before the window was taken
+	conn     *conn
 	size     int
-	from, to int         // its events within Sink.events, as far as they were kept
+	from, to int         // its events in Sink.events, as far as they were kept
 	timer    *time.Timer // set under Delay
 }
 
-// verdict is what the policy says about one window.
-type verdict int
-
-const (
-	verdictAck verdict = iota
-	verdictHold
-	verdictCut
-)
-
-// take receives windows until the sink is closed.
-func (s *Sink) take() {
-	defer close(s.taken)
-	for batch := range s.windows {
-		s.receive(batch)
-		s.forgetGone()
-	}
-}
-
-// receive records one window and does with it what the policy says.
-func (s *Sink) receive(batch *lj.Batch) {
-	now := time.Now()
-	c, cut := s.lookup(batch.RemoteAddr)
-	if cut {
-		// Go-lumber had read it already and was waiting for its turn when the
-		// connection was cut: it died with the connection.
+// receive records a window and applies the policy.
+func (s *Sink) receive(c *conn, batch *lj.Batch) {
+	s.receiveMu.Lock()
+	defer s.receiveMu.Unlock()
+	events, err := s.eventsOf(c, batch)
+	switch {
+	case s.isCut(c): // go-lumber had read the window before the connection was closed
 		return
-	}
-	if err := decodeFailure(batch.Events); err != nil {
+	case err != nil:
 		s.sever(c)
-		s.fail(fmt.Errorf("lumberjack connection %s: %w", batch.RemoteAddr, err))
+		s.fail(fmt.Errorf("lumberjack connection %s: %w", c.name, err))
 		return
-	}
-
-	var events []Event
-	if s.opts.wantsBytes() {
-		events = make([]Event, len(batch.Events))
-		for i, raw := range batch.Events {
-			events[i] = Event{Raw: raw.(json.RawMessage), Conn: batch.RemoteAddr, Received: now} //nolint:forcetypeassert // decoder makes nothing else
-		}
 	}
 	if s.opts.onEvent != nil {
 		for _, event := range events {
 			s.opts.onEvent(event)
 		}
 	}
-
-	s.mu.Lock()
-	w := s.recordLocked(batch, c, events)
-	v, delay := s.judgeLocked(w.size)
-	switch {
-	case c == nil || c.state != connOpen || s.closing:
-		// Nobody is left to acknowledge it to.
-	case v == verdictAck:
-		s.ackLocked(w)
-	case v == verdictHold:
-		s.holdLocked(w, delay)
-	}
-	s.notifyLocked()
-	s.mu.Unlock()
-
-	if v == verdictCut {
+	if s.record(c, batch, events) {
 		s.sever(c)
 	}
 }
 
-// recordLocked counts the window and keeps its events as far as the limit lets it.
-func (s *Sink) recordLocked(batch *lj.Batch, c *conn, events []Event) *window {
+// eventsOf returns the events of a window, or none if nobody looks at them. The error is that of the first bad event.
+func (s *Sink) eventsOf(c *conn, batch *lj.Batch) (events []Event, err error) {
+	now := time.Now()
+	if s.opts.wantsBytes() {
+		events = make([]Event, 0, len(batch.Events))
+	}
+	for _, event := range batch.Events {
+		switch v := event.(type) {
+		case error:
+			return nil, v
+		case json.RawMessage:
+			if s.opts.wantsBytes() {
+				events = append(events, Event{Raw: v, Conn: c.name, Received: now})
+			}
+		}
+	}
+	return events, nil
+}
+
+// record counts a window, keeps its events, and acknowledges or holds it. It returns true where the policy closes the connection.
+func (s *Sink) record(c *conn, batch *lj.Batch, events []Event) (isCut bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.notifyLocked()
 	w := &window{batch: batch, conn: c, size: len(batch.Events), from: len(s.events)}
 	s.received += w.size
 	s.events = append(s.events, events[:min(len(events), s.opts.keep-len(s.events))]...)
 	w.to = len(s.events)
-	return w
-}
 
-// judgeLocked applies the policy to a window of n events.
-func (s *Sink) judgeLocked(n int) (v verdict, delay time.Duration) {
-	switch s.policy.kind {
-	case delayed:
-		return verdictHold, max(s.policy.delay, 0)
-	case never:
-		return verdictHold, -1
-	case cutAfter:
-		s.untilCut -= n
-		if s.untilCut > 0 {
-			return verdictAck, 0
-		}
-		s.policy = Immediate()
-		return verdictCut, 0
-	case refuse:
-		return verdictCut, 0
+	p := s.policyLocked(w.size)
+	switch {
+	case p.kind == cutAfter || p.kind == refuse:
+		return true
+	case !s.conns[c] || s.closing: // the client has left, or gets no acknowledgement any more
+	case p.kind == immediate:
+		s.ackLocked(w)
 	default:
-		return verdictAck, 0
+		s.held = append(s.held, w)
+		if p.kind == delayed {
+			w.timer = time.AfterFunc(p.delay, func() {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.ackHeldLocked(w)
+			})
+		}
 	}
+	return false
 }
 
-// holdLocked keeps the window waiting: for delay, or until Release if delay is
-// negative.
-func (s *Sink) holdLocked(w *window, delay time.Duration) {
-	s.held = append(s.held, w)
-	if delay < 0 {
-		return
+// policyLocked returns the policy for a window of n events. CutAfter is Immediate until its count is reached.
+func (s *Sink) policyLocked(n int) Policy {
+	p := s.policy
+	if p.kind != cutAfter {
+		return p
 	}
-	s.timers.Add(1)
-	w.timer = time.AfterFunc(delay, func() {
-		defer s.timers.Done()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.ackHeldLocked(w)
-	})
+	s.policy.count -= n
+	if s.policy.count > 0 {
+		return Immediate()
+	}
+	s.policy = Immediate()
+	return p
 }
 
-// ackHeldLocked acknowledges the window if it is still waiting.
+// ackHeldLocked acknowledges the window if it is still held.
 func (s *Sink) ackHeldLocked(w *window) {
 	if s.dropHeldLocked(w) {
 		s.ackLocked(w)
@@ -137,22 +112,21 @@ func (s *Sink) ackHeldLocked(w *window) {
 	}
 }
 
-// dropHeldLocked takes the window from those waiting. It tells whether it was
-// one: the caller who gets true decides the window's end, and nobody after it.
+// dropHeldLocked removes the window from the held ones. It returns true for one caller only, and that caller decides whether the
+// window is acknowledged.
 func (s *Sink) dropHeldLocked(w *window) bool {
 	i := slices.Index(s.held, w)
 	if i < 0 {
 		return false
 	}
 	s.held = slices.Delete(s.held, i, i+1)
-	if w.timer != nil && w.timer.Stop() {
-		s.timers.Done()
+	if w.timer != nil {
+		w.timer.Stop()
 	}
 	return true
 }
 
-// ackLocked releases the window's acknowledgement. Under mu nobody can see the
-// acknowledgement before its time is on record.
+// ackLocked releases the acknowledgement of the window. Its time is on record before any client can see it.
 func (s *Sink) ackLocked(w *window) {
 	now := time.Now()
 	for i := w.from; i < w.to; i++ {

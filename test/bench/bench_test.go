@@ -86,7 +86,7 @@ func TestBench(t *testing.T) {
 		b.posts, b.starts = 500, 3
 	}
 	machine := describe()
-	b.sink = b.listen(lumbersink.WithDiscard())
+	b.sink = b.listen(lumbersink.WithKeep(0))
 	b.window = b.capture()
 	found := &results{rows: b.rows(regexp.MustCompile(*only))}
 	for round := range *rounds { // interleaved: other load of the machine meets all rows alike
