@@ -9,7 +9,7 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/service"
 
-	// Certificate authorities for where the system has none, as in an image made of nothing but this binary.
+	// Certificate authorities for systems without any, such as an image with only this binary.
 	_ "golang.org/x/crypto/x509roots/fallback"
 
 	"github.com/txn2/rtbeat/cmd"
@@ -25,7 +25,7 @@ func main() {
 		os.Exit(1)
 	}
 	err = root.Execute()
-	// libbeat leaves it to us: a Windows service that ends before it has reported so is taken for crashed, and restarted.
+	// libbeat does not wait. A Windows service that ends before its report counts as crashed, and is restarted.
 	service.WaitExecutionDone()
 	if err != nil {
 		os.Exit(1)

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/tls"
@@ -8,11 +9,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ import (
 const intakeTimeout = 5 * time.Second
 
 // newTestIntakeCmd is `rtbeat test intake`, beside libbeat's "test config" and "test output".
-func newTestIntakeCmd(settings instance.Settings) *cobra.Command {
+func newTestIntakeCmd(settings instance.Settings, diskQueue *string) *cobra.Command {
 	var o intakeOptions
 	cmd := &cobra.Command{
 		Use:   "intake",
@@ -53,7 +54,7 @@ rtbeat.ssl.certificate_authorities, or by --ca.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SilenceUsage = true
-			c, err := loadConfig(settings)
+			c, err := loadConfig(settings, diskQueue)
 			if err != nil {
 				return err
 			}
@@ -61,7 +62,7 @@ rtbeat.ssl.certificate_authorities, or by --ca.`,
 			if err != nil {
 				return err
 			}
-			cmd.SilenceErrors = true // what fails from here on has been told
+			cmd.SilenceErrors = true // the report has the failure
 			driver := testing.NewConsoleDriverWithKiller(cmd.OutOrStdout(), func() {})
 			driver.Run("intake: "+target.URL.Redacted(), func(driver testing.Driver) {
 				err = target.Run(cmd.Context(), driver)
@@ -79,36 +80,23 @@ rtbeat.ssl.certificate_authorities, or by --ca.`,
 	return cmd
 }
 
-// loadConfig reads the rtbeat section as a run does, with the settings of the command line and the secrets of the keystore.
-func loadConfig(settings instance.Settings) (config.Config, error) {
-	b, err := instance.NewInitializedBeat(settings)
-	if err != nil {
-		return config.Config{}, fmt.Errorf("initializing: %w", err)
-	}
-	section, err := b.BeatConfig()
-	if err != nil {
-		return config.Config{}, fmt.Errorf("reading the rtbeat section: %w", err)
-	}
-	c, _, err := config.Load(section) // its warnings are those of "test config"
-	if err != nil {
-		return config.Config{}, fmt.Errorf("checking the configuration: %w", err)
-	}
-	return c, nil
-}
-
 type intakeOptions struct {
 	url, ca, certificate, key string
 	timeout                   time.Duration
 }
 
-// target maps the configuration and the flags.
+// target makes the target of the test from the configuration and the flags.
 func (o *intakeOptions) target(c config.Config) (*probe.Target, error) {
 	if o.timeout <= 0 {
 		return nil, fmt.Errorf("--timeout must be positive, got %v", o.timeout)
 	}
 	t := &probe.Target{Timeout: o.timeout, Credentials: credentialsOf(c.Auth), AnyName: o.url == ""}
 	var err error
-	if t.URL, err = o.where(c); err != nil {
+	if o.url != "" {
+		if t.URL, err = parseURL(o.url); err != nil {
+			return nil, fmt.Errorf("--url: %w", err)
+		}
+	} else if t.URL, err = listenerURL(c); err != nil {
 		return nil, err
 	}
 	if c.ProxyProtocol {
@@ -129,15 +117,8 @@ func (o *intakeOptions) target(c config.Config) (*probe.Target, error) {
 	return t, err
 }
 
-// where is --url, or else the configured listener.
-func (o *intakeOptions) where(c config.Config) (*url.URL, error) {
-	if o.url != "" {
-		u, err := parseURL(o.url)
-		if err != nil {
-			return nil, fmt.Errorf("--url: %w", err)
-		}
-		return u, nil
-	}
+// listenerURL is the URL of the configured listener.
+func listenerURL(c config.Config) (*url.URL, error) {
 	if path, is := c.Socket(); is {
 		return &url.URL{Scheme: "unix", Path: path}, nil
 	}
@@ -168,14 +149,12 @@ func parseURL(text string) (*url.URL, error) {
 	switch {
 	case u.User != nil:
 		return nil, errors.New("it has a user; remove it, because credentials come from the configuration")
-	case !isSocket && (port == "" || u.Hostname() == ""):
-		return nil, errors.New("write http://host:port, https://host:port or unix:///path")
 	case isSocket:
 		return u, nil
+	case port == "" || u.Hostname() == "":
+		return nil, errors.New("write http://host:port, https://host:port or unix:///path")
 	}
-	if u.Port() == "" {
-		u.Host = net.JoinHostPort(u.Hostname(), port)
-	}
+	u.Host = net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port))
 	if u.Path == "" || u.Path == "/" {
 		u.Path = "/in"
 	}
@@ -208,19 +187,21 @@ func credentialsOf(a auth.Settings) (credentials []probe.Credential) {
 	return credentials
 }
 
-// tls is for a server at host and reads the authorities and the client certificate.
+// tls is for a server at host, with the authorities and the client certificate.
 func (o *intakeOptions) tls(c config.Config, host string) (*tls.Config, error) {
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool() // this machine has none
 	}
 	if c.SSL.IsEnabled() {
-		if err := addRoots(roots, c.SSL.CAs...); err != nil {
-			return nil, fmt.Errorf("rtbeat.ssl.certificate_authorities: %w", err)
+		for _, authority := range c.SSL.CAs {
+			if err := addRoot(roots, authority); err != nil {
+				return nil, fmt.Errorf("rtbeat.ssl.certificate_authorities: %w", err)
+			}
 		}
 	}
 	if o.ca != "" {
-		if err := addRoots(roots, o.ca); err != nil {
+		if err := addRoot(roots, o.ca); err != nil {
 			return nil, fmt.Errorf("--ca: %w", err)
 		}
 	}
@@ -233,25 +214,22 @@ func (o *intakeOptions) tls(c config.Config, host string) (*tls.Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--certificate and --key: %w", err)
 		}
-		// Send it in any case, so that rtbeat says why it refuses it. With Certificates, crypto/tls may send none.
+		// Send it in any case, so that rtbeat gives its reason. With Certificates, crypto/tls may send none.
 		s.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	return s, nil
 }
 
-// addRoots adds files, or PEM text, as libbeat's settings have them.
-func addRoots(roots *x509.CertPool, authorities ...string) error {
-	for _, authority := range authorities {
-		text := []byte(authority)
-		if !tlscommon.IsPEMString(authority) {
-			var err error
-			if text, err = os.ReadFile(authority); err != nil { //nolint:gosec // a path from the configuration
-				return err
-			}
-		}
-		if !roots.AppendCertsFromPEM(text) {
-			return errors.New("it has no certificate; name a PEM file")
-		}
+// addRoot adds the certificates of a file, or of PEM text, as libbeat's settings have either.
+func addRoot(roots *x509.CertPool, authority string) error {
+	source, err := tlscommon.NewPEMReader(authority)
+	if err != nil {
+		return err
 	}
-	return nil
+	defer source.Close() //nolint:errcheck // it was only read
+	text, err := io.ReadAll(source)
+	if err == nil && !roots.AppendCertsFromPEM(text) {
+		err = errors.New("it has no certificate; name a PEM file")
+	}
+	return err
 }

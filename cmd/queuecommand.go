@@ -17,12 +17,10 @@ import (
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 	"github.com/elastic/elastic-agent-libs/paths"
 
-	"github.com/txn2/rtbeat/beater"
 	"github.com/txn2/rtbeat/internal/diskqueue"
 )
 
-// newQueueCmd is `rtbeat queue`. diskQueue is where the configuration has settings of libbeat's disk queue, which is known once
-// it has been read.
+// newQueueCmd is `rtbeat queue`. For diskQueue see loadConfig.
 func newQueueCmd(settings instance.Settings, diskQueue *string) *cobra.Command {
 	o := queueOptions{settings: settings, diskQueue: diskQueue}
 	cmd := &cobra.Command{
@@ -67,15 +65,19 @@ It names damaged files, and the exit code is then 1.`,
 				return err
 			}
 			s := queueStatus{Path: dir, MaxBytes: maxBytes}
-			files, err := read(dir, s.add)
+			damaged, err := s.read()
 			if err != nil {
 				return err
 			}
-			s.end(files)
-			if err := s.print(cmd.OutOrStdout(), asJSON); err != nil {
+			if asJSON {
+				err = json.NewEncoder(cmd.OutOrStdout()).Encode(&s)
+			} else {
+				err = s.print(cmd.OutOrStdout())
+			}
+			if err != nil {
 				return fmt.Errorf("printing: %w", err)
 			}
-			return damage(files, "")
+			return damaged
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
@@ -120,17 +122,7 @@ a few delivered ones may be among them. The exit code is then 1, at the end.`,
 			if err != nil {
 				return err
 			}
-			e := exporter{out: bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10), say: cmd.ErrOrStderr(), progress: rate.Sometimes{Interval: 10 * time.Second}}
-			e.progress.Do(func() {}) // the first is due after that time
-			files, err := read(dir, e.export)
-			if err == nil {
-				err = e.out.Flush()
-			}
-			if err != nil {
-				return fmt.Errorf("exporting, %d batches printed: %w", e.batches, err)
-			}
-			_, _ = fmt.Fprintf(e.say, "%d batches with %d messages exported from %s\n", e.batches, e.messages, dir)
-			return errors.Join(damage(files, "; the readable batches were printed, and some may be missing"), e.failed)
+			return export(dir, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 }
@@ -140,20 +132,12 @@ func (o *queueOptions) where() (dir string, maxBytes int64, err error) {
 	if o.path != "" {
 		return o.path, 0, nil
 	}
-	b, err := instance.NewInitializedBeat(o.settings)
+	c, err := loadConfig(o.settings, o.diskQueue)
 	if err != nil {
-		return "", 0, fmt.Errorf("initializing: %w; name the directory with --path to read it without a configuration", err)
-	}
-	section, err := b.BeatConfig()
-	if err != nil {
-		return "", 0, fmt.Errorf("reading the rtbeat section: %w", err)
-	}
-	c, _, err := beater.LoadConfig(section, b.RawConfig, *o.diskQueue)
-	if err != nil {
-		return "", 0, fmt.Errorf("checking the configuration: %w", err)
+		return "", 0, fmt.Errorf("%w; name the directory with --path to read it without a configuration", err)
 	}
 	dir = paths.Resolve(paths.Data, c.Durable.Path)
-	if !c.Durable.Enabled { // what it left when it was on is there
+	if !c.Durable.Enabled { // a queue from before may be there
 		if _, err := os.Stat(dir); err != nil {
 			return "", 0, fmt.Errorf("durable mode is off in this configuration, and there is no queue in %s; name its directory with --path", dir)
 		}
@@ -161,7 +145,7 @@ func (o *queueOptions) where() (dir string, maxBytes int64, err error) {
 	return dir, int64(c.Durable.MaxBytes), nil
 }
 
-// read reads the queue, and says what to do where that is not possible.
+// read reads the queue. Its error says what to do.
 func read(dir string, each func(diskqueue.Stored) error) (diskqueue.Files, error) {
 	files, err := diskqueue.Read(dir, each)
 	switch {
@@ -173,7 +157,7 @@ func read(dir string, each func(diskqueue.Stored) error) (diskqueue.Files, error
 	return files, err
 }
 
-// damage is an error that names the files that are damaged, nil where none is.
+// damage returns an error that names the damaged files.
 func damage(files diskqueue.Files, more string) error {
 	var all error
 	for _, d := range files.Damaged {
@@ -182,7 +166,7 @@ func damage(files diskqueue.Files, more string) error {
 	return all
 }
 
-// queueStatus is what status prints.
+// queueStatus is the output of status.
 type queueStatus struct {
 	Path      string     `json:"path"`
 	Batches   int        `json:"batches"`
@@ -197,17 +181,17 @@ type queueStatus struct {
 	Damaged   []string   `json:"damaged,omitempty"`
 }
 
-func (s *queueStatus) add(b diskqueue.Stored) error {
-	s.Batches++
-	s.Messages += b.Messages - len(b.Known)
-	s.Bytes += b.Bytes
-	if s.Oldest == nil || b.Origin.Received.Before(*s.Oldest) {
-		s.Oldest = &b.Origin.Received
-	}
-	return nil
-}
-
-func (s *queueStatus) end(files diskqueue.Files) {
+// read fills in everything but the path and MaxBytes. Its error names the damaged files too.
+func (s *queueStatus) read() (damaged, err error) {
+	files, err := read(s.Path, func(b diskqueue.Stored) error {
+		s.Batches++
+		s.Messages += b.Messages - len(b.Known)
+		s.Bytes += b.Bytes
+		if s.Oldest == nil || b.Origin.Received.Before(*s.Oldest) {
+			s.Oldest = &b.Origin.Received
+		}
+		return nil
+	})
 	s.Files, s.FileBytes = files.Count, files.Bytes
 	if s.Oldest != nil {
 		s.OldestAge = max(time.Since(*s.Oldest), 0).Round(time.Second).Seconds()
@@ -218,49 +202,51 @@ func (s *queueStatus) end(files diskqueue.Files) {
 	for _, d := range files.Damaged {
 		s.Damaged = append(s.Damaged, d.Error())
 	}
+	return damage(files, ""), err
 }
 
-func (s *queueStatus) print(out io.Writer, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(out).Encode(s)
-	}
+func (s *queueStatus) print(out io.Writer) error {
+	size := func(n int64) string { return humanize.IBytes(uint64(n)) } //nolint:gosec // not negative
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintf(w, "path\t%s\n", s.Path) // Flush returns the error
-	_, _ = fmt.Fprintf(w, "batches\t%d\n", s.Batches)
-	_, _ = fmt.Fprintf(w, "messages\t%d\n", s.Messages)
-	_, _ = fmt.Fprintf(w, "bytes\t%d (%s)\n", s.Bytes, humanize.IBytes(uint64(s.Bytes))) //nolint:gosec // not negative
+	_, _ = fmt.Fprintf(w, "path\t%s\nbatches\t%d\nmessages\t%d\nbytes\t%d (%s)\n", s.Path, s.Batches, s.Messages, s.Bytes, size(s.Bytes)) // Flush returns the error
 	if s.Oldest != nil {
-		age := time.Duration(s.OldestAge * float64(time.Second))
-		_, _ = fmt.Fprintf(w, "oldest\t%s (%s ago)\n", s.Oldest.Format(time.RFC3339), age)
+		_, _ = fmt.Fprintf(w, "oldest\t%s (%s ago)\n", s.Oldest.Format(time.RFC3339), time.Duration(s.OldestAge*float64(time.Second)))
 	}
-	_, _ = fmt.Fprintf(w, "files\t%d, %d bytes (%s)\n", s.Files, s.FileBytes, humanize.IBytes(uint64(s.FileBytes))) //nolint:gosec // not negative
+	_, _ = fmt.Fprintf(w, "files\t%d, %d bytes (%s)\n", s.Files, s.FileBytes, size(s.FileBytes))
 	if s.MaxBytes > 0 {
-		_, _ = fmt.Fprintf(w, "max_bytes\t%d (%s), %.1f %% of it are taken\n", s.MaxBytes, humanize.IBytes(uint64(s.MaxBytes)), 100*s.Share)
+		_, _ = fmt.Fprintf(w, "max_bytes\t%d (%s), %.1f %% of it are taken\n", s.MaxBytes, size(s.MaxBytes), 100*s.Share)
 	}
 	return w.Flush()
 }
 
-// exporter prints batches, one a line.
-type exporter struct {
-	out      *bufio.Writer
-	say      io.Writer
-	progress rate.Sometimes
-	line     []byte
-	batches  int
-	messages int
-	failed   error
-}
+// progressInterval is the time between two lines about the progress of an export.
+const progressInterval = 10 * time.Second
 
-func (e *exporter) export(b diskqueue.Stored) error {
-	line, n, err := b.AppendLine(e.line[:0])
-	if err != nil { // the intake has decoded it, and the checksum is right
-		e.failed = errors.Join(e.failed, fmt.Errorf("batch %d is not printed: %w", b.Number, err))
-		return nil
+// export prints the batches of a queue, one a line.
+func export(dir string, stdout, stderr io.Writer) error {
+	out := bufio.NewWriterSize(stdout, 64<<10)
+	progress := rate.Sometimes{Interval: progressInterval}
+	progress.Do(func() {}) // the first line is due after the interval
+	var batches, messages int
+	var buffer []byte
+	var unprinted error
+	files, err := read(dir, func(b diskqueue.Stored) error {
+		line, n, err := b.AppendLine(buffer[:0])
+		if err != nil { // the intake has decoded the batch, and its checksum is right
+			unprinted = errors.Join(unprinted, fmt.Errorf("batch %d is not printed: %w", b.Number, err))
+			return nil
+		}
+		buffer, batches, messages = line, batches+1, messages+n
+		progress.Do(func() { _, _ = fmt.Fprintf(stderr, "%d batches\n", batches) })
+		_, err = out.Write(line)
+		return err
+	})
+	if err == nil {
+		err = out.Flush()
 	}
-	e.line = line
-	e.batches++
-	e.messages += n
-	e.progress.Do(func() { _, _ = fmt.Fprintf(e.say, "%d batches\n", e.batches) })
-	_, err = e.out.Write(line)
-	return err
+	if err != nil {
+		return fmt.Errorf("exporting, %d batches printed: %w", batches, err)
+	}
+	_, _ = fmt.Fprintf(stderr, "%d batches with %d messages exported from %s\n", batches, messages, dir)
+	return errors.Join(damage(files, "; the readable batches were printed, and some may be missing"), unprinted)
 }

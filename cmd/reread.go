@@ -12,8 +12,8 @@ import (
 )
 
 // reread reads the whole configuration again, as libbeat does at the start (configure in libbeat/cmd/instance/beat.go): the
-// files, the settings of the command line over them, and the keystore for their variables. The environment is that of the
-// start.
+// files, the settings of the command line over them, and the keystore for their variables. The environment has not changed since
+// the start.
 func reread(defaults []cfgfile.ConditionalOverride) (*conf.C, error) {
 	root, err := cfgfile.Load("", defaults)
 	if err != nil {

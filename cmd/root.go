@@ -76,7 +76,7 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 		settings)
 	root.Short = "rtbeat takes JSON batches over HTTP and answers 200 once the output has acknowledged every event"
 	root.AddCommand(newSinkCmd(), newQueueCmd(settings, &options.DiskQueue))
-	root.TestCmd.AddCommand(newTestIntakeCmd(settings))
+	root.TestCmd.AddCommand(newTestIntakeCmd(settings, &options.DiskQueue))
 
 	for _, c := range []*cobra.Command{&root.Command, root.RunCmd} { // the root command is an alias of run
 		c.PreRun = func(*cobra.Command, []string) {

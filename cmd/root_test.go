@@ -37,7 +37,7 @@ func TestRootCommand(t *testing.T) {
 	template, _, err := root.Find([]string{"export", "template"})
 	require.NoError(t, err)
 	require.Equal(t, libbeatversion.GetDefaultVersion(), template.Flag("es.version").Value.String(),
-		"rtbeat's own version is none of Elasticsearch's")
+		"the version of rtbeat")
 
 	for _, path := range [][]string{{"test", "config"}, {"setup"}} {
 		c, _, err := root.Find(path)
@@ -46,7 +46,7 @@ func TestRootCommand(t *testing.T) {
 	}
 }
 
-// libbeat's disk queue never runs, and where it is configured tells found where.
+// libbeat's disk queue never runs. found gets the key of its settings.
 func TestQueueDefaults(t *testing.T) {
 	const top = "queue.mem.flush.timeout"
 	const outputs, outputsMem = "output.logstash.queue.disk", "output.logstash.queue.mem.flush.timeout"

@@ -61,8 +61,8 @@ func (t *Target) explain(err error) error {
 	return fmt.Errorf("%w. %s", err, advice)
 }
 
-// judge says what an answer means, and what to do about it.
-func judge(status int, body []byte, credential string) error {
+// checkAnswer returns an error for an answer that is not a 200 of rtbeat, with the action to take.
+func checkAnswer(status int, body []byte, credential string) error {
 	var answer struct{ Status, Reason, Message, Ack string }
 	err := json.Unmarshal(body, &answer)
 	if err != nil || status == http.StatusOK && (answer.Status != "OK" || answer.Ack == "") || status != http.StatusOK && answer.Reason == "" {

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestJudge(t *testing.T) {
+func TestCheckAnswer(t *testing.T) {
 	bearer, none := "rtbeat.auth.bearer", ""
 	for _, tt := range []struct {
 		status     int
@@ -38,7 +38,7 @@ func TestJudge(t *testing.T) {
 		{404, `{"status":"FAIL","reason":"not_found","message":"m"}`, none, "rtbeat.admin.port"},
 		{503, `{"status":"FAIL","reason":"stopping","message":"m"}`, none, "503 stopping: m"},
 	} {
-		err := judge(tt.status, []byte(tt.body), tt.credential)
+		err := checkAnswer(tt.status, []byte(tt.body), tt.credential)
 		if tt.want == "" {
 			require.NoError(t, err, tt.body)
 			continue
@@ -47,7 +47,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// steps keeps what is told.
+// steps keeps the reports.
 type steps []string
 
 func (s *steps) Warn(step, reason string) { *s = append(*s, step+": "+reason) }
@@ -60,8 +60,8 @@ func (s *steps) Error(step string, err error) {
 	*s = append(*s, step+": "+result)
 }
 
-// play answers each connection in turn with what answer writes, and probes it.
-func play(t *testing.T, change func(*Target), answer func(net.Conn)) (steps, error) {
+// probe runs the probe against a server that calls answer for each connection.
+func probe(t *testing.T, change func(*Target), answer func(net.Conn)) (steps, error) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -87,17 +87,17 @@ func play(t *testing.T, change func(*Target), answer func(net.Conn)) (steps, err
 	return told, err
 }
 
-func TestEachCredentialIsPresentedOnItsOwn(t *testing.T) {
+func TestEachCredentialHasItsOwnConnection(t *testing.T) {
 	var seen []http.Header
 	set := func(name string) Credential {
 		return Credential{Name: name, Set: func(req *http.Request, body string) { req.Header.Set("X-"+name, body) }}
 	}
-	told, err := play(t,
+	told, err := probe(t,
 		func(target *Target) { target.Credentials = []Credential{set("A"), set("B")} },
 		func(conn net.Conn) {
 			req, err := http.ReadRequest(bufio.NewReader(conn))
 			if err != nil {
-				return // and the answer is missing then
+				return // without an answer the test fails
 			}
 			seen = append(seen, req.Header)
 			fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 33\r\n\r\n"+`{"status":"OK","ack":"delivered"}`)
@@ -111,7 +111,7 @@ func TestEachCredentialIsPresentedOnItsOwn(t *testing.T) {
 	require.JSONEq(t, `{"messages":[]}`, seen[1].Get("X-B"))
 }
 
-func TestWhatEndsWithoutAnAnswer(t *testing.T) {
+func TestConnectionsWithoutAnAnswer(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer func(net.Conn)
 		want   string
@@ -121,7 +121,7 @@ func TestWhatEndsWithoutAnAnswer(t *testing.T) {
 		"half an answer":              {func(conn net.Conn) { fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{") }, "closed without an answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			told, err := play(t, func(*Target) {}, func(conn net.Conn) {
+			told, err := probe(t, func(*Target) {}, func(conn net.Conn) {
 				if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
 					_ = req.Body.Close()
 					tt.answer(conn)
@@ -134,9 +134,9 @@ func TestWhatEndsWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatDoesNotComeIsNotWaitedFor(t *testing.T) {
+func TestTheTimeoutEndsTheWaitForAnAnswer(t *testing.T) {
 	begun := time.Now()
-	told, err := play(t, func(target *Target) { target.Timeout = 200 * time.Millisecond }, func(conn net.Conn) {
+	told, err := probe(t, func(target *Target) { target.Timeout = 200 * time.Millisecond }, func(conn net.Conn) {
 		_, _ = conn.Read(make([]byte, 1<<10))
 		_, _ = bufio.NewReader(conn).ReadByte() // until the probe closes
 	})
@@ -145,7 +145,7 @@ func TestAnAnswerThatDoesNotComeIsNotWaitedFor(t *testing.T) {
 	require.Less(t, time.Since(begun), 5*time.Second)
 }
 
-func TestWhatDialingSays(t *testing.T) {
+func TestErrorsOfTheDialer(t *testing.T) {
 	target := Target{URL: &url.URL{Scheme: "http", Host: "a:1"}}
 	for err, want := range map[error]string{
 		&net.DNSError{Err: "no such host", Name: "a"}: "does not know the name",
@@ -156,10 +156,10 @@ func TestWhatDialingSays(t *testing.T) {
 	}
 }
 
-// Whoever answers may not be rtbeat, nor mean well: what comes is bounded, and does nothing to a terminal.
-func TestAnAnswerOfSomebodyElse(t *testing.T) {
+// The server may be hostile: the answer is bounded, and no control character of it goes to the terminal.
+func TestAnswersOfAnotherProgram(t *testing.T) {
 	answered := func(answer func(net.Conn)) (last string) {
-		told, err := play(t, func(*Target) {}, func(conn net.Conn) {
+		told, err := probe(t, func(*Target) {}, func(conn net.Conn) {
 			if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
 				_, _ = io.Copy(io.Discard, req.Body)
 				answer(conn)
@@ -193,5 +193,5 @@ func TestAnAnswerOfSomebodyElse(t *testing.T) {
 		}
 	})
 	require.Contains(t, last, "closed without an answer")
-	require.Less(t, sent, 32<<20, "what the sockets hold, and no more")
+	require.Less(t, sent, 32<<20, "more than the buffers of the sockets")
 }

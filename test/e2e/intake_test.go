@@ -158,9 +158,9 @@ func TestIntakeOverTLSByAnotherName(t *testing.T) {
 	settings := map[string]any{"ssl": map[string]any{"certificate": certificate, "key": key, "certificate_authorities": []string{root}, "client_authentication": "none"}}
 	r := startIntake(t, settings)
 	requireOK(t, r.ask(t, settings), "intake: https://"+r.beat.Addr+"/in...\n  dial up... OK\n"+
-		"  TLS... WARN the certificate has other names: it is for logs.example.com, and not for 127.0.0.1. Senders have to use one of its names: test it with --url\n"+
+		"  TLS... WARN the certificate is for logs.example.com, and not for 127.0.0.1; senders have to use a name of the certificate: test that name with --url\n"+
 		"  talk to intake... OK\n")
-	requireTold(t, r.ask(t, settings, "--url", "https://"+r.beat.Addr), "TLS... ERROR", "it is for logs.example.com, and not for 127.0.0.1")
+	requireTold(t, r.ask(t, settings, "--url", "https://"+r.beat.Addr), "TLS... ERROR", "the certificate is for logs.example.com, and not for 127.0.0.1", "test that name with --url")
 }
 
 func TestIntakeOverAUnixSocket(t *testing.T) {
