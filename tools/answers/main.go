@@ -1,89 +1,26 @@
 // Command answers writes the table of answers into docs/http-api.md, docs/operations.md and docs/openapi.yaml, between marks.
-// With -check it fails when one of them is out of date. `make generate` runs it.
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/txn2/rtbeat/internal/intake"
+	"github.com/txn2/rtbeat/tools/generate"
 )
 
-func main() {
-	check := flag.Bool("check", false, "write nothing; fail when a page is out of date")
-	flag.Parse()
-	if err := run(*check); err != nil {
-		fmt.Fprintln(os.Stderr, "answers:", err)
-		os.Exit(1)
-	}
-}
+func main() { generate.Main(pages) }
 
-func run(check bool) error {
+func pages() (map[string][]byte, error) {
 	answers := intake.AnswerDocs()
 	slices.SortStableFunc(answers, func(a, b intake.AnswerDoc) int { return cmp.Compare(a.Code, b.Code) })
-	for _, page := range []struct {
-		path string
-		mark *regexp.Regexp
-		text map[string]string
-	}{
-		{"docs/http-api.md", inMarkdown, map[string]string{"answers": answerTable(answers), "health": healthTable(answers)}},
-		{"docs/operations.md", inMarkdown, map[string]string{"warn": logged(answers, "warn"), "error": logged(answers, "error")}},
-		{"docs/openapi.yaml", inYAML, enums(answers)},
-	} {
-		have, err := os.ReadFile(page.path)
-		if err != nil {
-			return fmt.Errorf("call it in the root of the repository: %w", err)
-		}
-		want, err := fill(have, page.mark, page.text)
-		switch {
-		case err != nil:
-			return fmt.Errorf("%s: %w", page.path, err)
-		case bytes.Equal(have, want):
-		case check:
-			return errors.New(page.path + " is not what the code declares: run `make generate` and commit it")
-		default:
-			if err := os.WriteFile(page.path, want, 0o644); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// The marks. The generated text is between the groups before and after.
-var (
-	inMarkdown = regexp.MustCompile(`(?s)(?P<before><!-- generated: (?P<name>\w+) -->).*?(?P<after><!-- end of generated -->)`)
-	inYAML     = regexp.MustCompile(`(?P<before>enum: )\[[^\]]*\](?P<after>\S* # generated: (?P<name>.+))`)
-)
-
-// fill puts each text between its marks. It fails unless each text has one mark, and each mark a text.
-func fill(page []byte, mark *regexp.Regexp, texts map[string]string) ([]byte, error) {
-	var errs []error
-	seen := make(map[string]bool)
-	filled := mark.ReplaceAllFunc(page, func(found []byte) []byte {
-		groups := mark.FindSubmatch(found)
-		group := func(name string) []byte { return groups[mark.SubexpIndex(name)] }
-		name := string(group("name"))
-		text, known := texts[name]
-		if !known || seen[name] {
-			errs = append(errs, fmt.Errorf("the mark %q: no such text, or a second mark for it", name))
-		}
-		seen[name] = true
-		return slices.Concat(group("before"), []byte(text), group("after"))
-	})
-	for name := range texts {
-		if !seen[name] {
-			errs = append(errs, fmt.Errorf("no mark %q", name))
-		}
-	}
-	return filled, errors.Join(errs...)
+	api, err1 := generate.Page("docs/http-api.md", generate.InMarkdown, map[string]string{"answers": answerTable(answers), "health": healthTable(answers)})
+	operations, err2 := generate.Page("docs/operations.md", generate.InMarkdown, map[string]string{"warn": logged(answers, "warn"), "error": logged(answers, "error")})
+	openapi, err3 := generate.Page("docs/openapi.yaml", generate.InEnums, enums(answers))
+	return map[string][]byte{"docs/http-api.md": api, "docs/operations.md": operations, "docs/openapi.yaml": openapi}, errors.Join(err1, err2, err3)
 }
 
 func answerTable(answers []intake.AnswerDoc) string {

@@ -1,5 +1,5 @@
-// Command extras writes what packages and archives have beside the binary and its configuration: man pages and shell
-// completions, generated from the commands, and the changelog that Debian asks for. They go to build/extras.
+// Command extras writes further files of packages and archives to build/extras: man pages and shell completions, generated from
+// the commands, and Debian's changelog.
 package main
 
 import (
@@ -38,11 +38,11 @@ func run(version, date, out string) error {
 	if version == "" {
 		return errors.New("-version is missing")
 	}
-	root, err := cmd.New("") // the fields are for commands that are not run here
+	root, err := cmd.New("") // no command that runs here needs the fields
 	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll(out); err != nil { // a command that is gone leaves no page
+	if err := os.RemoveAll(out); err != nil { // the pages of removed commands too
 		return err
 	}
 	for _, folder := range []string{"man", "completions", "scripts"} {
@@ -50,37 +50,24 @@ func run(version, date, out string) error {
 			return err
 		}
 	}
-	if err := completions(&root.Command, filepath.Join(out, "completions")); err != nil {
-		return err
-	}
-	if err := manPages(&root.Command, version, at, filepath.Join(out, "man")); err != nil {
-		return err
-	}
-	if err := scripts(at, filepath.Join(out, "scripts")); err != nil {
-		return err
-	}
-	return compress(filepath.Join(out, "changelog.gz"), changelog(version, at))
+	return errors.Join(
+		completions(&root.Command, filepath.Join(out, "completions")),
+		manPages(&root.Command, version, at, filepath.Join(out, "man")),
+		scripts(at, filepath.Join(out, "scripts")),
+		compress(filepath.Join(out, "changelog.gz"), changelog(version, at)),
+	)
 }
 
-// completions have the names under which the shells look for them.
+// completions writes files with the names that the shells expect.
 func completions(root *cobra.Command, folder string) error {
-	for name, generate := range map[string]func(*bytes.Buffer) error{
-		"rtbeat":      func(b *bytes.Buffer) error { return root.GenBashCompletionV2(b, true) },
-		"_rtbeat":     func(b *bytes.Buffer) error { return root.GenZshCompletion(b) },
-		"rtbeat.fish": func(b *bytes.Buffer) error { return root.GenFishCompletion(b, true) },
-	} {
-		var b bytes.Buffer
-		if err := generate(&b); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if err := os.WriteFile(filepath.Join(folder, name), b.Bytes(), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(
+		root.GenBashCompletionFileV2(filepath.Join(folder, "rtbeat"), true),
+		root.GenZshCompletionFile(filepath.Join(folder, "_rtbeat")),
+		root.GenFishCompletionFile(filepath.Join(folder, "rtbeat.fish"), true),
+	)
 }
 
-// files is what rtbeat(1) has to say beyond the commands.
+// files is a section of rtbeat(1).
 const files = `.SH FILES
 Of the packages for Linux:
 .TP
@@ -103,34 +90,33 @@ The program, which /usr/bin/rtbeat calls with these folders, as the user rtbeat 
 `
 
 // manPages writes rtbeat(1) and a page for each command below it, compressed.
-func manPages(c *cobra.Command, version string, at time.Time, folder string) error {
-	c.DisableAutoGenTag = true
+func manPages(root *cobra.Command, version string, at time.Time, folder string) error {
+	root.DisableAutoGenTag = true
 	header := doc.GenManHeader{Section: "1", Date: &at, Source: "rtbeat " + version, Manual: "rtbeat"}
-	var page bytes.Buffer
-	if err := doc.GenMan(c, &header, &page); err != nil {
-		return fmt.Errorf("page of %q: %w", c.CommandPath(), err)
+	if err := doc.GenManTree(root, &header, folder); err != nil {
+		return fmt.Errorf("man pages: %w", err)
 	}
-	text := page.Bytes()
-	if !c.HasParent() {
-		text = bytes.Replace(text, []byte(".SH SEE ALSO"), []byte(files+".SH SEE ALSO"), 1)
-	}
-	name := strings.ReplaceAll(c.CommandPath(), " ", "-") + ".1.gz"
-	if err := compress(filepath.Join(folder, name), text); err != nil {
+	pages, err := filepath.Glob(filepath.Join(folder, "*.1"))
+	if err != nil {
 		return err
 	}
-	for _, child := range c.Commands() {
-		if !child.IsAvailableCommand() || child.IsAdditionalHelpTopicCommand() {
-			continue
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			return err
 		}
-		if err := manPages(child, version, at, folder); err != nil {
+		if filepath.Base(page) == "rtbeat.1" {
+			text = bytes.Replace(text, []byte(".SH SEE ALSO"), []byte(files+".SH SEE ALSO"), 1)
+		}
+		if err := errors.Join(compress(page+".gz", text), os.Remove(page)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// scripts copies what runs at installation and removal. In an apk such a file has the mode and time of its source, which
-// in a checkout are anything.
+// scripts copies the scripts of installation and removal. An apk takes the mode and time of the source file, which differ between
+// checkouts.
 func scripts(at time.Time, folder string) error {
 	paths, err := filepath.Glob("deploy/packages/*.sh")
 	if err != nil {
@@ -152,8 +138,7 @@ func scripts(at time.Time, folder string) error {
 	return nil
 }
 
-// changelog is Debian's form of saying where the notes of a release are. A prerelease comes before its release there only
-// with a tilde.
+// changelog names the notes of the release, in Debian's format. A tilde makes a prerelease older than its release.
 func changelog(version string, at time.Time) []byte {
 	return fmt.Appendf(nil, `rtbeat (%s) stable; urgency=medium
 
@@ -163,7 +148,7 @@ func changelog(version string, at time.Time) []byte {
 `, strings.Replace(version, "-", "~", 1), at.Format(time.RFC1123Z))
 }
 
-// compress writes the same bytes for the same text: neither name nor time go into the file.
+// compress writes the same bytes for the same text, without a name or time.
 func compress(path string, text []byte) error {
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)

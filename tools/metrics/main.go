@@ -1,48 +1,41 @@
-// Command metrics writes the tables of docs/metrics.md from the declarations of the metrics. With -check it fails when the page
-// is out of date.
+// Command metrics writes the tables of docs/metrics.md from the declarations of the metrics, between marks.
 package main
 
 import (
-	"bytes"
-	"errors"
-	"flag"
 	"fmt"
-	"os"
+	"strings"
 
 	"github.com/txn2/rtbeat/beater"
 	"github.com/txn2/rtbeat/internal/metrics"
+	"github.com/txn2/rtbeat/tools/generate"
 )
 
 const page = "docs/metrics.md"
 
 func main() {
-	check := flag.Bool("check", false, "write nothing; fail when "+page+" is out of date")
-	flag.Parse()
-	if err := run(*check); err != nil {
-		fmt.Fprintln(os.Stderr, "metrics:", err)
-		os.Exit(1)
-	}
+	generate.Main(func() (map[string][]byte, error) {
+		registry := metrics.NewRegistry()
+		if err := beater.DeclareMetrics(registry); err != nil {
+			return nil, fmt.Errorf("declaring the metrics: %w", err)
+		}
+		tables := make(map[string]string)
+		for _, section := range registry.Sections() {
+			tables[section.Name] = table(section.Declared)
+		}
+		text, err := generate.Page(page, generate.InMarkdown, tables)
+		return map[string][]byte{page: text}, err
+	})
 }
 
-func run(check bool) error {
-	have, err := os.ReadFile(page)
-	if err != nil {
-		return fmt.Errorf("call it in the root of the repository: %w", err)
+func table(declared []metrics.Declaration) string {
+	var table strings.Builder
+	table.WriteString("\n| metric | type | labels | meaning | when it moves |\n|---|---|---|---|---|\n")
+	for _, m := range declared {
+		labels := ""
+		if len(m.Labels) > 0 {
+			labels = "`" + strings.Join(m.Labels, "`, `") + "` "
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s| %s | %s |\n", m.Name, m.Type, labels, strings.TrimSpace(m.Help+" "+m.More), m.Moves)
 	}
-	registry := metrics.NewRegistry()
-	if err := beater.DeclareMetrics(registry); err != nil {
-		return fmt.Errorf("declaring the metrics: %w", err)
-	}
-	want, err := manual(have, registry.Sections())
-	if err != nil {
-		return fmt.Errorf("%s: %w", page, err)
-	}
-	switch {
-	case bytes.Equal(have, want):
-		return nil
-	case check:
-		return errors.New(page + " is not what the code declares: run `make generate` and commit it")
-	default:
-		return os.WriteFile(page, want, 0o644)
-	}
+	return table.String()
 }

@@ -36,7 +36,7 @@ func TestDeclarationsAreComplete(t *testing.T) {
 	}
 }
 
-// The text beside the tables, in queries for instance, is about metrics that exist.
+// The page names only metrics that exist.
 func TestTheManualNamesMetricsThatExist(t *testing.T) {
 	text, err := os.ReadFile("../../" + page)
 	require.NoError(t, err)
@@ -51,21 +51,6 @@ func TestTheManualNamesMetricsThatExist(t *testing.T) {
 			require.Contains(t, names, name)
 		}
 	}
-}
-
-func TestTheManualNeedsItsMarks(t *testing.T) {
-	sections := []*metrics.Section{{Name: "queue"}}
-	for name, text := range map[string]string{
-		"no marks":        "# Metrics\n",
-		"another section": "<!-- generated: kitchen -->\n<!-- end of generated -->\n",
-		"one twice":       strings.Repeat("<!-- generated: queue -->\n<!-- end of generated -->\n", 2),
-		"no end":          "<!-- generated: queue -->\n",
-	} {
-		_, err := manual([]byte(text), sections)
-		require.Error(t, err, name)
-	}
-	_, err := manual([]byte("<!-- generated: queue -->\n<!-- end of generated -->\n"), sections)
-	require.NoError(t, err)
 }
 
 func TestNoRuleOfPrometheusIsBroken(t *testing.T) {
@@ -131,7 +116,7 @@ func TestOpenMetrics(t *testing.T) {
 	}
 }
 
-// discard is a response that nobody reads.
+// discard counts the bytes of a response.
 type discard struct {
 	header http.Header
 	bytes  int

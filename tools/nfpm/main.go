@@ -1,5 +1,5 @@
-// Command nfpm writes to its standard output what the program nfpm needs to build a package, taken from the nfpms of
-// .goreleaser.yml: what a release contains is said there, once. A key that nfpm does not know, it refuses.
+// Command nfpm writes the configuration of the program nfpm to standard output. It takes it from the nfpms of .goreleaser.yml, so
+// that the content of a package has one source. nfpm refuses a key that it does not know.
 package main
 
 import (
@@ -14,14 +14,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// build is what GoReleaser's templates know, as far as they are used there.
+// build has the fields of GoReleaser's templates that .goreleaser.yml uses.
 type build struct{ Version, CommitDate, Arch string }
 
 func main() {
 	var b build
 	flag.StringVar(&b.Version, "version", "", "the version of the package")
 	flag.StringVar(&b.CommitDate, "date", "", "the time of the commit, as in RFC 3339")
-	flag.StringVar(&b.Arch, "arch", "", "the architecture, in Go's words")
+	flag.StringVar(&b.Arch, "arch", "", "the architecture, as GOARCH")
 	binary := flag.String("binary", "build/rtbeat", "the binary to package")
 	flag.Parse()
 	if err := run(b, *binary); err != nil {
@@ -48,48 +48,34 @@ func run(b build, binary string) error {
 	for _, key := range []string{"id", "ids", "formats", "file_name_template"} { // not for nfpm
 		delete(entry, key)
 	}
-	expanded, err := b.expand(entry)
-	if err != nil {
+	if err := b.expand(entry); err != nil {
 		return fmt.Errorf(".goreleaser.yml: %w", err)
 	}
-	config, err := translate(expanded.(map[string]any), b, binary) //nolint:forcetypeassert // expand keeps the type
+	config, err := translate(entry, b, binary)
 	if err != nil {
 		return fmt.Errorf(".goreleaser.yml: %w", err)
 	}
 	return yaml.NewEncoder(os.Stdout).Encode(config)
 }
 
-// expand fills in the templates, wherever they are.
-func (b build) expand(value any) (any, error) {
-	var err error
-	switch v := value.(type) {
-	case string:
-		t, err := template.New("").Parse(v)
-		if err != nil {
-			return nil, err
-		}
-		var out bytes.Buffer
-		if err := t.Execute(&out, b); err != nil {
-			return nil, err
-		}
-		return out.String(), nil
-	case []any:
-		for i := range v {
-			if v[i], err = b.expand(v[i]); err != nil {
-				return nil, err
-			}
-		}
-	case map[string]any:
-		for key := range v {
-			if v[key], err = b.expand(v[key]); err != nil {
-				return nil, err
-			}
-		}
+// expand executes the templates in an entry.
+func (b build) expand(entry map[string]any) error {
+	text, err := yaml.Marshal(entry)
+	if err != nil {
+		return err
 	}
-	return value, nil
+	t, err := template.New("").Parse(string(text))
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	if err := t.Execute(&out, b); err != nil {
+		return err
+	}
+	return yaml.Unmarshal(out.Bytes(), &entry)
 }
 
-// translate does what GoReleaser does when it calls nfpm: it adds the build and its binary. A few keys have other names.
+// translate makes nfpm's configuration of an entry, as GoReleaser does: it adds the binary, and renames a few keys.
 func translate(entry map[string]any, b build, binary string) (map[string]any, error) {
 	folder, isText := entry["bindir"].(string)
 	contents, isList := entry["contents"].([]any)

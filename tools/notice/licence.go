@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// permissive licences ask for nothing more than LICENSE and NOTICE give. MPL-2.0 also asks that the source can be
-// had, which the module path and version in the list answer.
+// permissive licences ask for nothing beyond LICENSE and NOTICE. MPL-2.0 also asks for a way to the source: the module path and
+// version in the list.
 var permissive = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0"}
 
-// reviewed holds what a person decided about modules whose files do not speak for themselves. An entry that is no
-// longer linked is an error, so that the table cannot outlive its reasons.
+// reviewed has the licences of modules whose files a person had to judge. An entry that is no longer linked is an error, so that
+// it cannot outlive its reason.
 var reviewed = map[string]string{
-	// Everything outside x-pack/ is Apache-2.0, says its LICENSE.txt; collect refuses packages from x-pack.
+	// Its LICENSE.txt: everything outside x-pack/ is Apache-2.0. collect refuses packages from x-pack.
 	"github.com/elastic/beats/v7": "Apache-2.0",
-	// "One or the other" of BSD-3-Clause and GPL-2.0: the first is chosen.
+	// BSD-3-Clause or GPL-2.0, at the user's choice.
 	"kernel.org/pub/linux/libs/security/libcap/cap": "BSD-3-Clause",
 	"kernel.org/pub/linux/libs/security/libcap/psx": "BSD-3-Clause",
 }
 
-// marks are phrases, as flatten leaves them, by which a licence's text or its standard header is known.
+// marks are phrases, as flatten returns them, of the text or the standard header of a licence.
 var marks = []struct{ phrase, id string }{
 	{"apache license version 2 0", "Apache-2.0"},
 	{"permission is hereby granted free of charge to any person obtaining a copy", "MIT"},
@@ -37,12 +37,12 @@ var marks = []struct{ phrase, id string }{
 
 var notWord = regexp.MustCompile(`[^\p{L}\p{N}]+`)
 
-// flatten makes texts comparable that differ in wrapping, case and punctuation only.
+// flatten removes differences of line breaks, case and punctuation.
 func flatten(text string) string {
 	return notWord.ReplaceAllString(strings.ToLower(text), " ")
 }
 
-// spdx names the licences in a text, sorted; none means that the text is unknown.
+// spdx returns the licences in a text, sorted. It returns none for an unknown text.
 func spdx(text string) []string {
 	flat := flatten(text)
 	var ids []string
@@ -62,7 +62,7 @@ func spdx(text string) []string {
 	return slices.Compact(ids)
 }
 
-// decide sets every module's licence, or says what is wrong with all of those that it cannot decide.
+// decide sets the licence of every module. Its error has each module that needs a person.
 func decide(modules []*module, reviewed map[string]string) error {
 	var problems []error
 	linked := map[string]bool{}
@@ -101,9 +101,8 @@ func decide(modules []*module, reviewed map[string]string) error {
 
 var dependencies = regexp.MustCompile(`(?mi)^(=+\s+)?third[- ]party libraries used by`)
 
-// ownNotice is the part of an upstream NOTICE that is about that module itself. Elastic's go on with the licences
-// of everything that any of their programs could link, megabytes of it; what rtbeat links of that is in the list
-// with its own texts, and section 4(d) leaves out what does not pertain.
+// ownNotice returns the part of an upstream NOTICE that is about the module. Elastic's notices go on with megabytes of licences of
+// everything that any of their programs could link. rtbeat's list has its own modules, and section 4(d) asks for no others.
 func ownNotice(text string) string {
 	text = strings.ReplaceAll(text, "\r", "")
 	if at := dependencies.FindStringIndex(text); at != nil {

@@ -1,18 +1,13 @@
-// Command notice writes the NOTICE file: every module linked into the rtbeat binary with its version and licence,
-// the upstream notices that Apache-2.0 section 4(d) asks to pass on, and the licence texts that MIT, BSD and ISC
-// ask to keep with a binary. `make generate` runs it; `make generate-check` fails when NOTICE is out of date.
+// Command notice writes the NOTICE file: every module linked into the rtbeat binary with its version and licence, the upstream
+// notices that Apache-2.0 section 4(d) asks to pass on, and the licence texts that MIT, BSD and ISC ask to keep with a binary.
 //
-// What is linked is what the go command says, so modules that only tests or tools need are not listed. A licence
-// that is unknown here, or that nobody has looked at yet, is an error and never a guess.
+// The go command lists what is linked, so modules of tests and tools are not in it. A licence that is unknown here, or that
+// nobody has reviewed, is an error and never a guess.
 package main
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -21,12 +16,14 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/txn2/rtbeat/tools/generate"
 )
 
-// platformsFile has the systems of a release; each links a few modules that the others do not.
+// platformsFile lists the systems of a release. Each links a few modules that others do not.
 const platformsFile = "scripts/platforms.txt"
 
-// module is one line of the list and the texts that belong to it.
+// module is one line of the list, and its texts.
 type module struct {
 	path, version  string // the replacement's, where go.mod replaces the module
 	licence        string // SPDX expression
@@ -35,42 +32,17 @@ type module struct {
 
 func (m *module) String() string { return strings.TrimSpace(m.path + " " + m.version) }
 
-// listed is the part of `go list -json` that is used.
-type listed struct {
-	ImportPath, Dir, Root string
-	Standard              bool
-	Module                *struct {
-		Path, Version, Dir string
-		Main               bool
-		Replace            *struct{ Path, Version string }
-	}
-}
+func main() { generate.Main(notice) }
 
-func main() {
-	check := flag.Bool("check", false, "write nothing; fail when NOTICE is out of date")
-	flag.Parse()
-	if err := run(*check); err != nil {
-		fmt.Fprintln(os.Stderr, "notice:", err)
-		os.Exit(1)
-	}
-}
-
-func run(check bool) error {
+func notice() (map[string][]byte, error) {
 	modules, err := collect()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := decide(modules, reviewed); err != nil {
-		return err
+		return nil, err
 	}
-	want := render(modules)
-	if !check {
-		return os.WriteFile("NOTICE", want, 0o644)
-	}
-	if have, err := os.ReadFile("NOTICE"); err != nil || !bytes.Equal(have, want) {
-		return errors.Join(err, errors.New("NOTICE is not what the binary links: run `make generate` and commit it"))
-	}
-	return nil
+	return map[string][]byte{"NOTICE": render(modules)}, nil
 }
 
 // collect finds the linked modules of all platforms, sorted by path, and reads their texts.
@@ -81,29 +53,29 @@ func collect() ([]*module, error) {
 	}
 	found, seen := map[string]*module{}, map[string]bool{}
 	for _, platform := range platforms {
-		pkgs, err := list(platform)
+		packages, err := list(platform)
 		if err != nil {
 			return nil, err
 		}
-		for _, pkg := range pkgs {
-			path, version, root := owner(pkg)
+		for line := range strings.Lines(packages) {
+			pkg, dir, path, version, root := cut(line)
 			if path == "" {
 				continue
 			}
-			if strings.Contains(pkg.ImportPath, "/x-pack/") {
-				return nil, fmt.Errorf("%s is under the Elastic License and must not be linked", pkg.ImportPath)
+			if strings.Contains(pkg, "/x-pack/") {
+				return nil, fmt.Errorf("%s is under the Elastic License and must not be linked", pkg)
 			}
 			if found[path] == nil {
 				found[path] = &module{path: path, version: version}
 			}
-			if err := found[path].readUp(pkg.Dir, root, seen); err != nil {
+			if err := found[path].readUp(dir, root, seen); err != nil {
 				return nil, err
 			}
 		}
 	}
 	modules := slices.Collect(maps.Values(found))
 	for _, m := range modules {
-		slices.Sort(m.texts) // they were found in the order of imports
+		slices.Sort(m.texts) // they are in the order of imports
 	}
 	slices.SortFunc(modules, func(a, b *module) int { return strings.Compare(a.path, b.path) })
 	return modules, nil
@@ -126,46 +98,31 @@ func platforms(file string) (all []string, err error) {
 	return all, nil
 }
 
-// list returns the packages that the binary for a platform consists of.
-func list(platform string) ([]listed, error) {
+// packageLine has the package, its folder, the path, version and folder of its module. The path is empty for a package of this
+// repository. The standard library has no version: the file must not depend on the Go that generates it.
+const packageLine = `{{.ImportPath}}|{{.Dir}}|` +
+	`{{if .Standard}}the Go standard library||{{.Root}}{{else}}{{with .Module}}` +
+	`{{with .Replace}}{{if .Version}}{{.Path}}{{end}}|{{.Version}}{{else}}{{if not .Main}}{{.Path}}{{end}}|{{.Version}}{{end}}|{{.Dir}}{{end}}{{end}}`
+
+// list returns a packageLine for each package of the binary for a platform.
+func list(platform string) (string, error) {
 	goos, goarch, _ := strings.Cut(platform, "/")
-	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Dir,Root,Standard,Module", ".")
+	cmd := exec.Command("go", "list", "-deps", "-f", packageLine, ".")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+goarch)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("go list for %s: %w", platform, err)
+		return "", fmt.Errorf("go list for %s: %w", platform, err)
 	}
-	var pkgs []listed
-	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
-		var pkg listed
-		switch err := dec.Decode(&pkg); {
-		case errors.Is(err, io.EOF):
-			return pkgs, nil
-		case err != nil:
-			return nil, fmt.Errorf("go list for %s: %w", platform, err)
-		}
-		pkgs = append(pkgs, pkg)
-	}
+	return string(out), nil
 }
 
-// owner names the module that a package comes from, and its folder; no path means that it is ours.
-func owner(pkg listed) (path, version, root string) {
-	m := pkg.Module
-	switch {
-	case pkg.Standard: // without a version: the file must not depend on who generates it
-		return "the Go standard library", "", pkg.Root
-	case m == nil || m.Main:
-		return "", "", ""
-	case m.Replace == nil:
-		return m.Path, m.Version, m.Dir
-	case m.Replace.Version == "": // a folder of this repository
-		return "", "", ""
-	}
-	return m.Replace.Path, m.Replace.Version, m.Dir
+func cut(line string) (pkg, dir, path, version, root string) {
+	f := append(strings.Split(strings.TrimSpace(line), "|"), "", "", "")
+	return f[0], f[1], f[2], f[3], f[4]
 }
 
-// readUp reads a package's folder and those above it, up to the module's: forked code often brings a licence of its own.
+// readUp reads the folder of a package and the folders above it, up to the module's: forked code often has its own licence.
 func (m *module) readUp(dir, root string, seen map[string]bool) error {
 	for ; !seen[dir] && len(dir) >= len(root); dir = filepath.Dir(dir) {
 		seen[dir] = true
@@ -176,10 +133,10 @@ func (m *module) readUp(dir, root string, seen map[string]bool) error {
 	return nil
 }
 
-// LICENSE.docs is about a project's manual, which is not linked; license.go is code.
+// licenceFile leaves out LICENSE.docs, the licence of a manual, and license.go, which is code.
 var licenceFile = regexp.MustCompile(`(?i)^(un)?(licen[cs]e|copying)(-[^.]+)?(\.(txt|md|libyaml))?$`)
 
-// read takes up the licence and notice files of one folder.
+// read adds the licence and notice files of one folder.
 func (m *module) read(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -228,14 +185,14 @@ func render(modules []*module) []byte {
 			return nil
 		}
 		return slices.DeleteFunc(slices.Clone(m.texts), func(text string) bool {
-			// LICENSE is the one, and the other does not ask to be copied into binaries.
+			// LICENSE has the text of Apache-2.0, and MPL-2.0 does not ask for its text in binaries.
 			return !slices.ContainsFunc(spdx(text), func(id string) bool { return id != "Apache-2.0" && id != "MPL-2.0" })
 		})
 	})
 	return b.Bytes()
 }
 
-// once prints each text once, under the names of all modules that have it.
+// once prints each text once, below the names of all its modules.
 func once(b *bytes.Buffer, title string, modules []*module, texts func(*module) []string) {
 	heading(b, "=", title)
 	var order []string

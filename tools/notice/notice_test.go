@@ -87,7 +87,7 @@ func TestRenderPrintsATextOnceForAllItsModules(t *testing.T) {
 	require.NotContains(t, out, "Mozilla")
 }
 
-// Asked of the go command without what is tested above: whatever any system of a release links is in the list.
+// NOTICE has each module that a system of a release links. The test asks the go command, without the code above.
 func TestNoticeHasWhatEverySystemLinks(t *testing.T) {
 	root := filepath.Join("..", "..")
 	notice, err := os.ReadFile(filepath.Join(root, "NOTICE"))

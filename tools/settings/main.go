@@ -1,16 +1,13 @@
 // Command settings writes the settings of rtbeat into rtbeat.reference.yml and docs/configuration.md, between marks, from
-// their declarations: the doc comments, the tags and the defaults. `make generate` runs it.
+// their declarations: the doc comments, the tags and the defaults.
 package main
 
 import (
-	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -19,49 +16,21 @@ import (
 
 	"github.com/txn2/rtbeat/config"
 	"github.com/txn2/rtbeat/internal/setting"
+	"github.com/txn2/rtbeat/tools/generate"
 )
 
 const module = "github.com/txn2/rtbeat/"
 
-func main() {
-	check := flag.Bool("check", false, "write nothing; fail when a file is out of date")
-	flag.Parse()
-	if err := run(*check); err != nil {
-		fmt.Fprintln(os.Stderr, "settings:", err)
-		os.Exit(1)
-	}
-}
+func main() { generate.Main(files) }
 
-func run(check bool) error {
+func files() (map[string][]byte, error) {
 	entries, err := entriesOf("", reflect.ValueOf(config.Default()), docs{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, file := range []struct{ path, begin, end, text string }{
-		{"rtbeat.reference.yml", "  # generated: settings\n", "  # end of generated\n", reference(entries)},
-		{"docs/configuration.md", "<!-- generated: settings -->\n", "<!-- end of generated -->\n", table(entries)},
-	} {
-		have, err := os.ReadFile(file.path)
-		if err != nil {
-			return fmt.Errorf("call it in the root of the repository: %w", err)
-		}
-		before, after, hasBegin := bytes.Cut(have, []byte(file.begin))
-		_, after, hasEnd := bytes.Cut(after, []byte(file.end))
-		if !hasBegin || !hasEnd {
-			return fmt.Errorf("%s has no marks", file.path)
-		}
-		want := string(before) + file.begin + file.text + file.end + string(after)
-		switch {
-		case string(have) == want:
-		case check:
-			return errors.New(file.path + " is not what the code declares: run `make generate` and commit it")
-		default:
-			if err := os.WriteFile(file.path, []byte(want), 0o644); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	file, err1 := generate.Page("rtbeat.reference.yml", generate.InYAML, map[string]string{"settings": reference(entries)})
+	manual, err2 := generate.Page("docs/configuration.md", generate.InMarkdown, map[string]string{"settings": table(entries)})
+	return map[string][]byte{"rtbeat.reference.yml": file, "docs/configuration.md": manual}, errors.Join(err1, err2)
 }
 
 // entry is a setting, or a group of settings.
@@ -186,7 +155,7 @@ func size(n int64) string {
 // table is the section of the manual.
 func table(entries []entry) string {
 	var out strings.Builder
-	out.WriteString("| key | default | meaning |\n|---|---|---|\n")
+	out.WriteString("\n| key | default | meaning |\n|---|---|---|\n")
 	for _, e := range entries {
 		if !e.isGroup {
 			fmt.Fprintf(&out, "| `%s` | `%s` | %s |\n", e.key, e.value, strings.ReplaceAll(e.text, "|", `\|`))
