@@ -99,7 +99,7 @@ func TestAMetricCannotBeRegisteredTwice(t *testing.T) {
 	require.Panics(t, func() { r.Section("two").Gauge(declared("batches_total")) })
 }
 
-// Two instances in one process, as tests have them, share nothing.
+// Two registries in one process share nothing.
 func TestInstancesAreApart(t *testing.T) {
 	one, two := metrics.NewRegistry(), metrics.NewRegistry()
 	one.Section("a").Counter(declared("batches_total")).Inc()
@@ -107,7 +107,7 @@ func TestInstancesAreApart(t *testing.T) {
 	require.NotEqual(t, gather(t, one), gather(t, two))
 }
 
-// Values that are read together are read once for a scrape. A value that does not exist is no series, and no 0 stands for it.
+// A group is read once for each scrape. A value that does not exist has no series, instead of a 0.
 func TestMetricsThatAreReadTogether(t *testing.T) {
 	r, reads := metrics.NewRegistry(), 0
 	times := func(n float64) func(int) float64 { return func(read int) float64 { return n * float64(read) } }

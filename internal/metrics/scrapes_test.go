@@ -11,7 +11,7 @@ import (
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
-// What scrapes take is bounded, however many ask at once.
+// The number of scrapes at once is bounded.
 func TestScrapesAtOnceAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit, more = 64, 10

@@ -15,21 +15,22 @@ const (
 	nativeReset   = time.Hour
 )
 
-// Counter registers a counter.
-func (s *Section) Counter(d Declaration) prometheus.Counter {
-	s.Declare(Counter, d)
-	c := prometheus.NewCounter(prometheus.CounterOpts{Name: d.Name, Help: d.Help})
+// register declares a metric in the section, and registers its collector.
+func register[C prometheus.Collector](s *Section, t Type, d Declaration, c C) C {
+	s.Declare(t, d)
 	s.registry.MustRegister(c)
 	return c
+}
+
+// Counter registers a counter.
+func (s *Section) Counter(d Declaration) prometheus.Counter {
+	return register(s, Counter, d, prometheus.NewCounter(prometheus.CounterOpts{Name: d.Name, Help: d.Help}))
 }
 
 // CounterVec registers a counter with labels. The caller makes each series at once: a rate misses the first increase of a
 // series that did not exist before.
 func (s *Section) CounterVec(d Declaration) *prometheus.CounterVec {
-	s.Declare(Counter, d)
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: d.Name, Help: d.Help}, d.Labels)
-	s.registry.MustRegister(c)
-	return c
+	return register(s, Counter, d, prometheus.NewCounterVec(prometheus.CounterOpts{Name: d.Name, Help: d.Help}, d.Labels))
 }
 
 // CounterBy registers a counter with one label, with a series for each of its values.
@@ -44,49 +45,37 @@ func (s *Section) CounterBy(d Declaration, labelValues []string) CounterBy {
 
 // CounterFunc registers a counter that value counts.
 func (s *Section) CounterFunc(d Declaration, value func() float64) {
-	s.Declare(Counter, d)
-	s.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: d.Name, Help: d.Help}, value))
+	register(s, Counter, d, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: d.Name, Help: d.Help}, value))
 }
 
 // RenamedCounter registers the former name of a counter. It has no type: OpenMetrics has no counter whose name does not end
 // in _total.
 func (s *Section) RenamedCounter(d Declaration, c prometheus.Counter) {
-	s.Declare(Untyped, d)
 	value := func() float64 { return Value(c) }
-	s.registry.MustRegister(prometheus.NewUntypedFunc(prometheus.UntypedOpts{Name: d.Name, Help: d.Help}, value))
+	register(s, Untyped, d, prometheus.NewUntypedFunc(prometheus.UntypedOpts{Name: d.Name, Help: d.Help}, value))
 }
 
 // Gauge registers a gauge.
 func (s *Section) Gauge(d Declaration) prometheus.Gauge {
-	s.Declare(Gauge, d)
-	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: d.Name, Help: d.Help})
-	s.registry.MustRegister(g)
-	return g
+	return register(s, Gauge, d, prometheus.NewGauge(prometheus.GaugeOpts{Name: d.Name, Help: d.Help}))
 }
 
 // GaugeFunc registers a gauge that each scrape reads by calling value, from any goroutine.
 func (s *Section) GaugeFunc(d Declaration, value func() float64) {
-	s.Declare(Gauge, d)
-	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: d.Name, Help: d.Help}, value))
+	register(s, Gauge, d, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: d.Name, Help: d.Help}, value))
 }
 
 // GaugeVec registers a gauge with labels.
 func (s *Section) GaugeVec(d Declaration) *prometheus.GaugeVec {
-	s.Declare(Gauge, d)
-	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: d.Name, Help: d.Help}, d.Labels)
-	s.registry.MustRegister(g)
-	return g
+	return register(s, Gauge, d, prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: d.Name, Help: d.Help}, d.Labels))
 }
 
 // Histogram registers a histogram with classic and native buckets.
 func (s *Section) Histogram(d Declaration) prometheus.Histogram {
-	s.Declare(Histogram, d)
-	h := prometheus.NewHistogram(prometheus.HistogramOpts{
+	return register(s, Histogram, d, prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: d.Name, Help: d.Help, Buckets: d.Bounds,
 		NativeHistogramBucketFactor: nativeFactor, NativeHistogramMaxBucketNumber: nativeBuckets, NativeHistogramMinResetDuration: nativeReset,
-	})
-	s.registry.MustRegister(h)
-	return h
+	}))
 }
 
 // CounterBy has a counter for each value of a label.

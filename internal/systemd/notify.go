@@ -11,8 +11,8 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// sendWithin bounds the sending of a message. Datagrams wait for who reads them, only so many of them, and then the sender
-// waits: for ever, where a supervisor makes the socket and never reads it. A stop must not.
+// sendWithin bounds the sending of a message. The socket holds a few datagrams, and then a write blocks: for ever, if a supervisor
+// never reads the socket. A shutdown must not block.
 const sendWithin = 250 * time.Millisecond
 
 // Notifier sends messages to the service manager, each as one datagram to NOTIFY_SOCKET. Without that variable, and as nil,
@@ -22,13 +22,12 @@ type Notifier struct {
 
 	mu       sync.Mutex
 	status   string // the last one sent
-	owed     bool   // READY=1 could not be sent: without it a service starts, or reloads, until it is killed
+	owed     bool   // READY=1 could not be sent: without it systemd waits for the start or reload, and then kills the service
 	stopping bool
-	told     bool // that a message could not be sent
+	failure  bool // failed was called
 }
 
-// NewNotifier returns a Notifier, nil where nobody listens. failed is called for the first message that cannot be sent:
-// the service manager hears of the next one or not, and there is nothing else to do about it.
+// NewNotifier returns a Notifier, or nil without NOTIFY_SOCKET. It calls failed for the first message that cannot be sent.
 func NewNotifier(failed func(error)) *Notifier {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		return nil
@@ -36,33 +35,35 @@ func NewNotifier(failed func(error)) *Notifier {
 	return &Notifier{failed: failed}
 }
 
-// Ready says that the service serves. Where that cannot be sent, the next Status says it too. After Stopping it says nothing.
+// locked calls do with the lock held. Without a Notifier it does nothing.
+func (n *Notifier) locked(do func()) {
+	if n != nil {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		do()
+	}
+}
+
+// Ready sends that the service serves. If that fails, the next Status sends it too. After Stopping it does nothing.
 func (n *Notifier) Ready(status string) {
-	if n == nil {
-		return
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.stopping {
-		return
-	}
-	n.owed = true
-	n.tell(status)
+	n.locked(func() {
+		if !n.stopping {
+			n.owed = true
+			n.tell(status)
+		}
+	})
 }
 
-// Status says how things stand, if that has changed since the last time that it could be said.
+// Status sends the status, if it differs from the last one that was sent.
 func (n *Notifier) Status(status string) {
-	if n == nil {
-		return
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if status != n.status || n.owed {
-		n.tell(status)
-	}
+	n.locked(func() {
+		if status != n.status || n.owed {
+			n.tell(status)
+		}
+	})
 }
 
-// tell says how things stand, and what is owed. mu is held.
+// tell sends the status, and a READY=1 that is owed. mu is held.
 func (n *Notifier) tell(status string) {
 	var ready string
 	if n.owed {
@@ -73,52 +74,29 @@ func (n *Notifier) tell(status string) {
 	}
 }
 
-// Reloading says that the configuration is being read again. Ready has to follow.
+// Reloading sends that the configuration is being read again. Ready has to follow. With the time, systemd can match the message and
+// the reload that it has requested (Type=notify-reload).
 func (n *Notifier) Reloading() {
-	if n == nil {
-		return
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	// The time lets systemd match message and request where it sends the signal itself (Type=notify-reload).
-	n.send(daemon.SdNotifyReloading, daemon.SdNotifyMonotonicUsec())
+	n.locked(func() { n.send(daemon.SdNotifyReloading, daemon.SdNotifyMonotonicUsec()) })
 }
 
-// Stopping says that the service ends, and asks for up to within until it has: see Extend.
+// Stopping sends that the service ends, and extends the time limit by within: see Extend.
 func (n *Notifier) Stopping(status string, within time.Duration) {
-	if n == nil {
-		return
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.status, n.stopping, n.owed = status, true, false
-	n.send(daemon.SdNotifyStopping, statusOf(status), extension(within))
+	n.locked(func() {
+		n.status, n.stopping, n.owed = status, true, false
+		n.send(daemon.SdNotifyStopping, statusOf(status), extension(within))
+	})
 }
 
-// Extend asks the service manager not to kill the service during the next d, whatever its own limit says. The limit
-// holds again when nothing more is heard by then.
-func (n *Notifier) Extend(d time.Duration) {
-	if n == nil {
-		return
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.send(extension(d))
-}
+// Extend asks the service manager not to kill the service during the next d, even beyond its own time limit. The limit applies
+// again after d.
+func (n *Notifier) Extend(d time.Duration) { n.locked(func() { n.send(extension(d)) }) }
 
 // alive feeds the watchdog.
-func (n *Notifier) alive() {
-	if n == nil {
-		return
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.send(daemon.SdNotifyWatchdog)
-}
+func (n *Notifier) alive() { n.locked(func() { n.send(daemon.SdNotifyWatchdog) }) }
 
-// send sends the lines that are not empty, and tells whether it could. The variable is left in the environment, where each
-// message needs it, and rtbeat starts no child that could inherit it. mu is held, so that messages leave in the order of the
-// calls.
+// send sends the lines that are not empty, and returns whether that worked. The variable stays in the environment: each message
+// needs it, and rtbeat starts no child process. mu is held, so that messages are sent in the order of the calls.
 func (n *Notifier) send(lines ...string) bool {
 	var message strings.Builder
 	for _, line := range lines {
@@ -127,21 +105,21 @@ func (n *Notifier) send(lines ...string) bool {
 		}
 	}
 	err := post(message.String())
-	if err != nil && !n.told {
-		n.told = true
+	if err != nil && !n.failure {
+		n.failure = true
 		n.failed(fmt.Errorf("sending a message to the service manager (NOTIFY_SOCKET): %w", err))
 	}
 	return err == nil
 }
 
-// post sends one message. daemon.SdNotify does so too, and has no deadline.
+// post sends one message. daemon.SdNotify has no deadline.
 func post(message string) error {
-	address := &net.UnixAddr{Name: os.Getenv("NOTIFY_SOCKET"), Net: "unixgram"} // @ begins an abstract one in both notations
+	address := &net.UnixAddr{Name: os.Getenv("NOTIFY_SOCKET"), Net: "unixgram"} // systemd and Go both write an abstract address with @
 	conn, err := net.DialUnix(address.Net, nil, address)
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // what was written has left
+	defer conn.Close() //nolint:errcheck // the message is sent
 	if err := conn.SetWriteDeadline(time.Now().Add(sendWithin)); err != nil {
 		return err
 	}
@@ -149,7 +127,7 @@ func post(message string) error {
 	return err
 }
 
-// statusOf is the line of a status, which a line break would end.
+// statusOf returns the line of a status. A line break would end it.
 func statusOf(status string) string { return "STATUS=" + strings.ReplaceAll(status, "\n", " ") }
 
 func extension(d time.Duration) string {

@@ -1,8 +1,8 @@
-// Package systemd is rtbeat's side of a service manager: the sockets that it passes on, the messages to it, and its
-// watchdog. Without one, as its environment variables tell, everything here does nothing.
+// Package systemd takes sockets from the service manager, sends messages to it, and feeds its watchdog. Without the environment
+// variables of a service manager, it does nothing.
 //
-// The protocol is that of sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3); go-systemd speaks it. It knows
-// nothing of batches: what is worth telling, and what progress is, is said by who calls it.
+// The protocols are sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3), by go-systemd. The package knows nothing of batches:
+// the caller decides on the texts, and on what counts as progress.
 package systemd
 
 import (
@@ -21,21 +21,21 @@ const (
 	adminName  = "admin"
 )
 
-// Sockets are those that the process was started with; nil where there is none.
+// Sockets are the listeners that the process was started with, or nil.
 type Sockets struct {
 	Intake net.Listener
 	Admin  net.Listener
 }
 
-// Inherited takes over the sockets that the process was started with, which it does once: the environment variables
-// that announce them are gone afterwards, so that no child takes them for its own.
+// Inherited takes over the sockets that the process was started with. It does so once: it removes the environment variables, so that
+// no child process uses the sockets.
 //
-// The one named "in" is the intake, the one named "admin" the listener of health and metrics. A socket alone that nobody
-// has named is the intake as well; systemd names it after its unit then. Any other name is an error, and so are two of
-// one name: to serve less than what somebody set up would show too late.
+// The socket named "in" is the intake, and "admin" is the listener of health and metrics. A single socket without a name is the
+// intake; systemd then names it after its unit. Another name is an error, and so are two sockets of one name: otherwise rtbeat would
+// ignore a configured socket.
 //
-// Closing one of the listeners closes this process's copy. The socket stays open where it came from, with the
-// connections that wait in it, and the file of a Unix socket stays as well.
+// Closing a listener closes the copy of this process. The service manager keeps the socket, its waiting connections, and the file of
+// a Unix socket.
 func Inherited() (Sockets, error) {
 	files := activation.Files(true)
 	sockets, err := take(files)
@@ -49,7 +49,7 @@ func Inherited() (Sockets, error) {
 	return sockets, nil
 }
 
-// Close closes those that there are.
+// Close closes the listeners.
 func (s Sockets) Close() {
 	for _, l := range []net.Listener{s.Intake, s.Admin} {
 		if l != nil {
@@ -58,7 +58,7 @@ func (s Sockets) Close() {
 	}
 }
 
-// take makes listeners of files, by their names.
+// take makes a listener of each file, by its name.
 func take(files []*os.File) (Sockets, error) {
 	var s Sockets
 	for _, file := range files {
@@ -66,33 +66,33 @@ func take(files []*os.File) (Sockets, error) {
 		if len(files) == 1 && isUnnamed(name) {
 			name = intakeName
 		}
-		var place *net.Listener
+		var l *net.Listener
 		switch name {
 		case intakeName:
-			place = &s.Intake
+			l = &s.Intake
 		case adminName:
-			place = &s.Admin
+			l = &s.Admin
 		default:
 			return s, fmt.Errorf("the service manager passes a socket named %q, which rtbeat does not know: name it %s or %s (FileDescriptorName= in its .socket)", name, intakeName, adminName)
 		}
-		if *place != nil {
+		if *l != nil {
 			return s, fmt.Errorf("the service manager passes more than one socket named %q: rtbeat serves one, so leave one ListenStream= in the .socket", name)
 		}
-		l, err := net.FileListener(file)
-		if err == nil && l.Addr().Network() == "unixpacket" { // HTTP would lose what of a packet does not fit its buffer
-			_ = l.Close()
+		inherited, err := net.FileListener(file)
+		if err == nil && inherited.Addr().Network() == "unixpacket" { // HTTP would lose the rest of a packet that is larger than its buffer
+			_ = inherited.Close()
 			err = errors.New("it is a sequential-packet socket (ListenSequentialPacket=)")
 		}
 		if err != nil {
 			return s, fmt.Errorf("taking over the socket %q of the service manager, which must be a stream socket that listens (ListenStream=, Accept=no): %w", name, err)
 		}
-		*place = l
+		*l = inherited
 	}
 	return s, nil
 }
 
-// isUnnamed tells whether a socket has a name that nobody gave it: that of its unit, or the stand-ins of sd_listen_fds_with_names
-// and go-systemd where there are no names at all.
+// isUnnamed tells whether nobody configured the name of a socket: it is the name of the unit, or a default of
+// sd_listen_fds_with_names or go-systemd.
 func isUnnamed(name string) bool {
 	return strings.HasSuffix(name, ".socket") || name == "unknown" || strings.HasPrefix(name, "LISTEN_FD_")
 }

@@ -61,7 +61,7 @@ func TestMessages(t *testing.T) {
 	require.Equal(t, []string{"EXTEND_TIMEOUT_USEC=0"}, next(t, conn))
 }
 
-func TestWithoutAServiceManagerNothingHappens(t *testing.T) {
+func TestNothingHappensWithoutAServiceManager(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
 	n := NewNotifier(nil)
 	require.Nil(t, n)
@@ -70,14 +70,14 @@ func TestWithoutAServiceManagerNothingHappens(t *testing.T) {
 	n.Reloading()
 	n.Stopping("", 0)
 	n.Extend(0)
-	n.Feed(t.Context(), time.Millisecond, func() bool { t.Error("nobody asked"); return true })
+	n.Feed(t.Context(), time.Millisecond, func() bool { t.Error("the check was called"); return true })
 	sockets, err := Inherited()
 	require.NoError(t, err)
 	require.Equal(t, Sockets{}, sockets)
 }
 
-// A service manager that is gone is told of once.
-func TestAMessageThatCannotBeSent(t *testing.T) {
+// Only the first message that cannot be sent is reported.
+func TestAFailureIsReportedOnce(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", filepath.Join(t.TempDir(), "nobody"))
 	var complaints []error
 	n := NewNotifier(func(err error) { complaints = append(complaints, err) })
@@ -87,8 +87,8 @@ func TestAMessageThatCannotBeSent(t *testing.T) {
 	require.ErrorContains(t, complaints[0], "NOTIFY_SOCKET")
 }
 
-// A service manager that does not read holds nobody up, and hears of what it must know when it reads again.
-func TestASocketThatNobodyReads(t *testing.T) {
+// A service manager that does not read blocks nothing. READY=1 is sent when it reads again.
+func TestAFullSocketDoesNotBlock(t *testing.T) {
 	conn := listenTo(t)
 	var complaints []error
 	n := NewNotifier(func(err error) { complaints = append(complaints, err) })
@@ -99,7 +99,7 @@ func TestASocketThatNobodyReads(t *testing.T) {
 	require.ErrorIs(t, complaints[0], os.ErrDeadlineExceeded)
 	n.Ready("here")
 	n.Extend(time.Second)
-	for message := ""; message != "STATUS=here"; { // what is in the socket goes, and room comes
+	for message := ""; message != "STATUS=here"; { // each read makes space in the socket
 		n.Status("here")
 		lines := next(t, conn)
 		message = lines[len(lines)-1]
@@ -115,7 +115,7 @@ func TestASocketThatNobodyReads(t *testing.T) {
 	require.Equal(t, []string{"STATUS=gone soon, still"}, next(t, conn))
 }
 
-func TestTheWatchdogIsFedByRoundsThatEndWell(t *testing.T) {
+func TestTheWatchdogIsFedByChecksThatSucceed(t *testing.T) {
 	conn := listenTo(t)
 	n := NewNotifier(func(err error) { t.Error(err) })
 	ctx, cancel := context.WithCancel(t.Context())
@@ -128,7 +128,7 @@ func TestTheWatchdogIsFedByRoundsThatEndWell(t *testing.T) {
 	for range 3 {
 		require.Equal(t, []string{"WATCHDOG=1"}, next(t, conn))
 	}
-	require.GreaterOrEqual(t, rounds.Load(), int64(6), "one of two ended well")
+	require.GreaterOrEqual(t, rounds.Load(), int64(6), "every second check succeeds")
 	cancel()
 	<-ended
 
@@ -137,7 +137,7 @@ func TestTheWatchdogIsFedByRoundsThatEndWell(t *testing.T) {
 	interval, err := WatchdogInterval()
 	require.NoError(t, err)
 	require.Equal(t, 2*time.Second, interval)
-	require.Empty(t, os.Getenv("WATCHDOG_USEC"), "no child is to feed it")
+	require.Empty(t, os.Getenv("WATCHDOG_USEC"), "a child process could feed it")
 	interval, err = WatchdogInterval()
 	require.NoError(t, err)
 	require.Zero(t, interval)
@@ -146,7 +146,7 @@ func TestTheWatchdogIsFedByRoundsThatEndWell(t *testing.T) {
 	require.ErrorContains(t, err, "WATCHDOG_USEC")
 }
 
-// named is a listening socket as it is passed on.
+// named is a listening socket with a name.
 func named(t *testing.T, name string) *os.File {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -155,7 +155,7 @@ func named(t *testing.T, name string) *os.File {
 	file, err := l.(*net.TCPListener).File()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = file.Close() })
-	// go-systemd makes files of numbers; here only the name differs.
+	// go-systemd does the same with the descriptors that it is passed.
 	return os.NewFile(dup(t, file), name)
 }
 
@@ -174,7 +174,7 @@ func TestSocketsByName(t *testing.T) {
 	s.Close()
 	s, err = take([]*os.File{named(t, "admin")})
 	require.NoError(t, err)
-	require.Nil(t, s.Intake, "rtbeat binds it itself")
+	require.Nil(t, s.Intake, "a socket of another name")
 	s.Close()
 
 	for want, names := range map[string][]string{
@@ -197,8 +197,8 @@ func TestSocketsByName(t *testing.T) {
 	require.ErrorContains(t, err, "must be a stream socket that listens")
 }
 
-// Of a packet that is longer than what is read at once the rest is lost.
-func TestASocketOfPackets(t *testing.T) {
+// A read loses the rest of a packet that is larger than its buffer.
+func TestASocketOfPacketsIsRefused(t *testing.T) {
 	l, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "p"), Net: "unixpacket"})
 	if errors.Is(err, syscall.EPROTONOSUPPORT) {
 		t.Skip("this system has no Unix sockets of packets")
@@ -214,7 +214,7 @@ func TestASocketOfPackets(t *testing.T) {
 	require.Equal(t, Sockets{}, s)
 }
 
-// dup is a descriptor of the test's own for file.
+// dup returns a second descriptor of file.
 func dup(t *testing.T, file *os.File) uintptr {
 	t.Helper()
 	fd, err := syscall.Dup(int(file.Fd()))

@@ -8,12 +8,12 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// feedings is how often the watchdog is fed in its interval. Half of it is the rule (sd_watchdog_enabled(3)); a round that
-// comes late on a busy machine has the rest.
+// feedings is the number of messages to the watchdog in its interval. sd_watchdog_enabled(3) asks for two; the others allow for
+// delays on a busy machine.
 const feedings = 4
 
-// WatchdogInterval is how often the service manager wants to hear that the process is alive (WATCHDOG_USEC), 0 for never.
-// The variables are gone from the environment afterwards.
+// WatchdogInterval returns the time within which the service manager expects a message (WATCHDOG_USEC), or 0 for never. It removes
+// the variables from the environment.
 func WatchdogInterval() (time.Duration, error) {
 	interval, err := daemon.SdWatchdogEnabled(true)
 	if err != nil {
@@ -22,17 +22,16 @@ func WatchdogInterval() (time.Duration, error) {
 	return interval, nil
 }
 
-// Feed calls round again and again, and feeds the watchdog each time that it returns true, until ctx ends. So what blocks
-// round, or makes it false, is what the service manager restarts the service for. It returns at once where interval
-// is 0 or n is nil.
-func (n *Notifier) Feed(ctx context.Context, interval time.Duration, round func() bool) {
+// Feed calls check repeatedly until ctx ends, and feeds the watchdog each time that it returns true. If check blocks or returns
+// false, the service manager restarts the service. Feed returns at once if interval is 0 or n is nil.
+func (n *Notifier) Feed(ctx context.Context, interval time.Duration, check func() bool) {
 	if n == nil || interval <= 0 {
 		return
 	}
 	ticker := time.NewTicker(interval / feedings)
 	defer ticker.Stop()
 	for {
-		if round() {
+		if check() {
 			n.alive()
 		}
 		select {
