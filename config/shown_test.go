@@ -27,8 +27,8 @@ func shown(t *testing.T, c config.Config) map[string]string {
 // mark is in every text of a configuration that is full of secrets.
 const mark = "5ecret"
 
-// public are the texts that show. The checks of the settings, or the listener, accept no secret there.
-var public = []string{"rtbeat.host", "rtbeat.trusted_proxies", "rtbeat.document_id", "rtbeat.admin.host"}
+// public are the texts that show: a directory, and settings whose checks, or whose listener, accept no secret.
+var public = []string{"rtbeat.host", "rtbeat.trusted_proxies", "rtbeat.document_id", "rtbeat.durable.path", "rtbeat.admin.host"}
 
 // fillSettings puts a secret into every text and list of the settings below value, except those in public.
 func fillSettings(prefix string, value reflect.Value) (filled int) {
@@ -80,7 +80,7 @@ func TestNoSecretIsShown(t *testing.T) {
 		"rtbeat.auth.hmac.keys": "set (2)", "rtbeat.auth.hmac.header": "set", "rtbeat.auth.hmac.window": "5m",
 		"rtbeat.auth.certificate.names": "set (2)", "rtbeat.ssl": "on", "rtbeat.ssl.certificate": "set", "rtbeat.ssl.key": "set",
 		"rtbeat.ssl.key_passphrase": "set", "rtbeat.ssl.certificate_authorities": "set (2)", "rtbeat.ssl.client_authentication": "none",
-		"rtbeat.include_headers": "set (2)", "rtbeat.durable.path": "set",
+		"rtbeat.include_headers": "set (2)", "rtbeat.durable.path": "queue",
 	} {
 		require.Equal(t, value, values[key], key)
 	}
@@ -109,7 +109,7 @@ rtbeat:
 		"rtbeat.timeout":             "1m30s",
 		"rtbeat.dedupe.window":       "1h",
 		"rtbeat.durable.enabled":     "true",
-		"rtbeat.durable.path":        "set",
+		"rtbeat.durable.path":        "/srv/queue",
 		"rtbeat.durable.max_bytes":   "1.0 GiB",
 		"rtbeat.max_in_flight_bytes": "32 MiB",
 		"rtbeat.trusted_proxies":     "10.0.0.0/8, ::1, unix",

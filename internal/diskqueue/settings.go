@@ -16,7 +16,7 @@ type Settings struct {
 	Enabled bool `config:"enabled"`
 
 	// Path is the directory of the queue. A relative path is below `path.data`. Each rtbeat needs its own.
-	Path string `config:"path"`
+	Path string `config:"path" show:"text"`
 
 	// MaxBytes limits the files of the queue on the disk. It must be at least 4 times `max_body_bytes`, and at least 4 MiB.
 	// Beyond it, rtbeat answers batches with 503 `queue_full`. `max_in_flight_bytes` must be at least twice `max_body_bytes`.
