@@ -77,6 +77,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 			Commit:        bt.build.commit,
 			Libbeat:       bt.build.libbeat,
 			Ack:           string(bt.ack()),
+			Unconfirmed:   bt.unconfirmed,
 			Timeout:       bt.config.Timeout,
 			Output:        bt.output,
 			Host:          bt.config.Admin.Host,

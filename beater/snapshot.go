@@ -18,28 +18,32 @@ func (bt *Beater) snapshot(a *assembly) status.Numbers {
 	n := status.Numbers{
 		Phase:         a.server.Phase(),
 		ReceivedBytes: status.Number(in.Bytes), ReceivedBatches: status.Number(in.Batches), ReceivedMessages: status.Number(in.Messages),
-		DedupedInFlight: status.Number(in.DedupedInFlight), DedupedDelivered: status.Number(in.DedupedDelivered), Withdrawn: status.Number(in.Withdrawn),
-		Acked: status.Number(out.Acked), Filtered: status.Number(out.Filtered), Dropped: status.Number(out.Dropped), LastAck: status.Number(out.LastAck),
+		Acked: status.Number(out.Acked), LastAck: status.Number(out.LastAck),
 		AckDurations: status.Histogram{Bounds: intake.AckBounds, Counts: in.AckDurations},
 
-		Bytes:          bounded(a.inFlightBytes(), int64(bt.config.MaxInFlight)),
-		Events:         status.Bounded{Value: status.Number(a.registry.Events()), Limit: bt.libbeatNumber("pipeline.queue.max_events")},
-		Requests:       status.Bounded{Value: status.Number(in.Requests), Limit: status.Number(a.server.RequestsLimit())},
-		Connections:    bounded(bt.listeners.connections.Open(), bt.listeners.connections.Limit()),
-		IsHigh:         isHigh,
-		BatchesWaiting: status.Number(a.registry.QueueLength()),
-		DedupeEntries:  bounded(a.registry.DedupeEntries(), a.registry.DedupeLimit()),
-		Displaced:      status.Number(bt.listeners.connections.Displaced()),
-		OldestSeconds:  seconds(a.registry.Oldest()),
-		IsStalled:      isStalled,
-		NoAckSeconds:   seconds(noAck),
-		WindowRepeats:  status.Number(outputs.WindowRepeats()),
-
-		Libbeat: status.Libbeat{
-			QueueEvents: status.Bounded{Value: bt.libbeatNumber("pipeline.queue.filled.events"), Limit: bt.libbeatNumber("pipeline.queue.max_events")},
-			Retried:     bt.libbeatNumber("pipeline.events.retry"), Failed: bt.libbeatNumber("output.events.failed"),
-			Dropped: bt.libbeatNumber("output.events.dropped"), WriteErrors: bt.libbeatNumber("output.write.errors"),
+		InFlight: status.InFlight{
+			Bytes:       bounded(a.inFlightBytes(), int64(bt.config.MaxInFlight)),
+			Events:      status.Bounded{Value: status.Number(a.registry.Events()), Limit: bt.libbeatNumber("pipeline.queue.max_events")},
+			Requests:    status.Bounded{Value: status.Number(in.Requests), Limit: status.Number(a.server.RequestsLimit())},
+			Connections: bounded(bt.listeners.connections.Open(), bt.listeners.connections.Limit()),
 		},
+		IsHigh: isHigh,
+		Output: status.Output{
+			Stalled: isStalled, NoAckSeconds: seconds(noAck), OldestUnacknowledgedSeconds: seconds(a.registry.Oldest()),
+			RetriedTotal: bt.libbeatNumber("pipeline.events.retry"), FailedTotal: bt.libbeatNumber("output.events.failed"),
+			DroppedTotal: bt.libbeatNumber("output.events.dropped"), WriteErrorsTotal: bt.libbeatNumber("output.write.errors"),
+		},
+		Queue: status.Queue{
+			Events:         status.Bounded{Value: bt.libbeatNumber("pipeline.queue.filled.events"), Limit: bt.libbeatNumber("pipeline.queue.max_events")},
+			BatchesWaiting: status.Number(a.registry.QueueLength()),
+		},
+		Retries: status.Retries{
+			Entries:              bounded(a.registry.DedupeEntries(), a.registry.DedupeLimit()),
+			DedupedInFlightTotal: status.Number(in.DedupedInFlight), DedupedDeliveredTotal: status.Number(in.DedupedDelivered),
+			FilteredTotal: status.Number(out.Filtered), WithdrawnTotal: status.Number(in.Withdrawn), DroppedTotal: status.Number(out.Dropped),
+		},
+		Displaced:         status.Number(bt.listeners.connections.Displaced()),
+		WindowRepeats:     status.Number(outputs.WindowRepeats()),
 		CertificateExpiry: status.Number(math.NaN()),
 		Memory:            status.Number(a.metrics.ResidentBytes()),
 	}

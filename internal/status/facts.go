@@ -5,70 +5,50 @@ import (
 	"time"
 )
 
-// facts are the reasons of a verdict. Counts are of the last 30 seconds; a count that is not known is 0.
+// facts are the reasons of a verdict: the newest sample, and counts of the last 30 seconds. A count that is not known is 0.
 type facts struct {
-	now       time.Time
+	*sample
 	settings  Settings
-	phase     string
-	persisted bool // durable mode
-
-	stalled           bool
-	noAck             time.Duration // 0 while the output owes none
-	repeats           float64       // of a window that the output sends again
-	bytes, bytesLimit float64
-	high              bool // bytes are near their limit, as /readyz has it
-	events            float64
-	received          float64 // batches
-	acked             float64
-	ackedRate         float64
+	persisted bool          // durable mode
+	noAck     time.Duration // 0 while the output owes none
+	received  float64       // batches
+	acked     float64
+	ackedRate float64
 
 	full     float64 // 503 in_flight_limit
 	timeouts float64 // 504
 	givenUp  float64 // 502
 	internal float64 // 500, and events that never entered the pipeline
 	rejected float64 // 4xx
-	reason   string  // the most frequent one of them
+	reason   string  // the most frequent reason of a 4xx
 
-	disk        Durable // in durable mode alone, as the next three
-	queueFailed float64 // 503 queue_failed, and whether it is so now
-	queueFull   float64 // 503 queue_full, and whether it is so now
-	retrying    float64 // batches, the least of now and of 30 seconds ago
+	// Durable mode.
+	disk        Durable
+	queueFailed float64 // 503 queue_failed, and 1 while the queue has failed
+	queueFull   float64 // 503 queue_full, and 1 while the queue is full
+	retrying    Number  // batches, the least of now and of 30 seconds ago
 
 	writeErrors   float64
 	displaced     float64
 	outputDropped float64 // in 15 minutes
-	certificate   time.Time
 }
 
 // facts collects the reasons of a verdict from the newest sample and those of the last 30 seconds. The caller holds the lock.
-func (r *recorder) facts(now time.Time) *facts {
+func (r *recorder) facts() *facts {
 	s, from := r.newest, r.before(lately)
 	oldest := r.before(interval * points)
 	f := &facts{
-		now:       now,
-		settings:  r.settings,
-		phase:     s.Phase,
-		persisted: r.settings.Ack == persisted,
-
-		stalled:    s.IsStalled,
-		noAck:      seconds(s.NoAckSeconds),
-		repeats:    float64(s.WindowRepeats),
-		bytes:      float64(s.Bytes.Value),
-		bytesLimit: float64(s.Bytes.Limit),
-		high:       s.IsHigh,
-		events:     float64(s.Events.Value),
-		received:   increase(from.ReceivedBatches, s.ReceivedBatches),
-		acked:      increase(from.Acked, s.Acked),
-		ackedRate:  orZero(rate(from, s, from.Acked, s.Acked)),
-		internal:   increase(from.Dropped, s.Dropped),
-
-		writeErrors:   orZero(Number(increase(from.Libbeat.WriteErrors, s.Libbeat.WriteErrors))),
+		sample: s, settings: r.settings, persisted: r.settings.Ack == persisted, noAck: seconds(s.Output.NoAckSeconds),
+		received:      increase(from.ReceivedBatches, s.ReceivedBatches),
+		acked:         increase(from.Acked, s.Acked),
+		ackedRate:     orZero(rate(from, s, from.Acked, s.Acked)),
+		internal:      increase(from.Retries.DroppedTotal, s.Retries.DroppedTotal),
+		writeErrors:   orZero(Number(increase(from.Output.WriteErrorsTotal, s.Output.WriteErrorsTotal))),
 		displaced:     increase(from.Displaced, s.Displaced),
-		outputDropped: orZero(Number(increase(oldest.Libbeat.Dropped, s.Libbeat.Dropped))),
-		certificate:   moment(s.CertificateExpiry),
+		outputDropped: orZero(Number(increase(oldest.Output.DroppedTotal, s.Output.DroppedTotal))),
 	}
 	if f.persisted {
-		f.disk = r.disk()
+		f.disk = *r.disk()
 		if s.Disk.HasFailed {
 			f.queueFailed = 1
 		}
@@ -76,7 +56,7 @@ func (r *recorder) facts(now time.Time) *facts {
 			f.queueFull = 1
 		}
 		if from != s {
-			f.retrying = float64(min(from.Disk.Retrying, s.Disk.Retrying))
+			f.retrying = min(from.Disk.Retrying, s.Disk.Retrying)
 		}
 	}
 	r.countErrors(f, from, s)
@@ -91,41 +71,30 @@ func (r *recorder) countErrors(f *facts, from, to *sample) {
 		if n <= 0 || k.What != "answer" {
 			continue
 		}
-		switch faultOf(k) {
-		case byRtbeat:
-			if k.Reason == "queue_failed" {
-				f.queueFailed += n
-			} else {
-				f.internal += n
-			}
-		case bySender:
-			if k.Code == codeClientGone {
-				continue // it left, and was refused nothing
-			}
+		switch fault := faultOf(k); {
+		case fault == nobody || k.Code == "499": // the sender left, and rtbeat refused nothing
+		case k.Reason == "queue_failed":
+			f.queueFailed += n
+		case fault == byRtbeat:
+			f.internal += n
+		case fault == bySender:
 			f.rejected += n
 			if n > most {
 				most, f.reason = n, k.Reason
 			}
-		case byOutput:
-			switch {
-			case k.Code == "504":
-				f.timeouts += n
-			case k.Code == "502":
-				f.givenUp += n
-			case k.Reason == "in_flight_limit":
-				f.full += n
-			case k.Reason == "queue_full":
-				f.queueFull += n
-			}
-		case nobody:
+		case k.Code == "504":
+			f.timeouts += n
+		case k.Code == "502":
+			f.givenUp += n
+		case k.Reason == "in_flight_limit":
+			f.full += n
+		case k.Reason == "queue_full":
+			f.queueFull += n
 		}
 	}
 }
 
-// codeClientGone is the code of a request whose sender left before its answer.
-const codeClientGone = "499"
-
-// faultOf tells on whose side the cause of an error is.
+// faultOf returns the side that causes a failure.
 func faultOf(k Failure) fault {
 	switch {
 	case k.Reason == "stopping" || k.Reason == "starting" || k.Reason == "joined_filtered":
@@ -139,7 +108,7 @@ func faultOf(k Failure) fault {
 	}
 }
 
-// orZero is 0 for a number that is not known.
+// orZero returns 0 for a number that is not known.
 func orZero(v Number) float64 {
 	if math.IsNaN(float64(v)) {
 		return 0
@@ -149,7 +118,7 @@ func orZero(v Number) float64 {
 
 func seconds(v Number) time.Duration { return time.Duration(orZero(v) * float64(time.Second)) }
 
-// moment is a Unix time; the zero time where there is none.
+// moment returns a Unix time, or the zero time if there is none.
 func moment(unix Number) time.Time {
 	if !(unix > 0) { // nor NaN
 		return time.Time{}

@@ -7,7 +7,7 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// notes are what is worth a look beside the verdict.
+// notes returns further facts beside the verdict.
 func (f *facts) notes(s state) []string {
 	notes := []string{}
 	add := func(holds bool, format string, args ...any) {
@@ -17,28 +17,28 @@ func (f *facts) notes(s state) []string {
 	}
 	add(f.rejected > 0 && s != rejecting, "%s refused in the last 30 s: %s. Their senders have to change them.",
 		counted(f.rejected, "request was", "requests were"), f.reason)
-	add(f.repeats >= repeatsToTell, "The same window was sent again %s with no acknowledgement in between: one event may be unreadable for %s. rtbeat's log has the uuids of its first and its last event.",
-		counted(f.repeats, "time", "times"), f.receiver())
+	add(f.WindowRepeats >= repeatsToTell, "The same window was sent again %s with no acknowledgement in between: one event may be unreadable for %s. rtbeat's log has the uuids of its first and its last event.",
+		counted(f.WindowRepeats, "time", "times"), f.receiver())
 	add(f.writeErrors > 0, "Sending to the output failed %s in the last 30 s; rtbeat's log says why.", counted(f.writeErrors, "time", "times"))
 	add(f.outputDropped > 0, "The output gave up %s in the last 15 minutes. The log says why.", counted(f.outputDropped, "event", "events"))
-	isTold := s == degraded || s == fullQueue || s == retrying
-	add(f.disk.OldestSeconds > Number(lately.Seconds()) && !isTold, "%s", f.stored())
+	hasStored := s == degraded || s == fullQueue || s == retrying
+	add(f.disk.OldestSeconds > Number(lately.Seconds()) && !hasStored, "%s", f.stored())
 	add(f.displaced > 0, "%s closed in the last 30 s for new ones (rtbeat.max_connections).", counted(f.displaced, "connection was", "connections were"))
-	if !f.certificate.IsZero() {
-		left := f.certificate.Sub(f.now)
+	if expiry := moment(f.CertificateExpiry); !expiry.IsZero() {
+		left := expiry.Sub(f.at)
 		add(left <= 0, "The certificate that senders see has expired (rtbeat.ssl.certificate).")
 		add(left > 0 && left < certificateWarning, "The certificate that senders see expires in %s (rtbeat.ssl.certificate).", about(left))
 	}
 	return notes
 }
 
-// repeatsToTell is how many repeats of a window are worth a note. A lost connection costs one or two.
+// repeatsToTell is the number of repeats of a window from which there is a note. A lost connection causes one or two.
 const repeatsToTell = 3
 
-// certificateWarning is how long before its end a certificate is worth a note.
+// certificateWarning is the time before the end of a certificate from which there is a note.
 const certificateWarning = 14 * 24 * time.Hour
 
-// awaited is what an answer waits for, and on whose side it is.
+// awaited returns the cause of the wait for an answer, and its side.
 func (f *facts) awaited() (string, fault) {
 	if f.persisted {
 		return "the disk", byRtbeat
@@ -46,25 +46,25 @@ func (f *facts) awaited() (string, fault) {
 	return "the output", byOutput
 }
 
-// receiver is what the output ships to.
+// receiver names the system to which the output sends.
 func (f *facts) receiver() string {
 	if name := f.settings.Output; name != "" && name != "logstash" {
-		return "what output." + name + " ships to"
+		return "the receiver of output." + name
 	}
 	return "Logstash"
 }
 
 func (f *facts) share() string {
 	if f.persisted {
-		return "nearly 50 %" // the rest is the shipper's
+		return "nearly 50 %" // the shipper may use the rest
 	}
-	if f.bytesLimit <= 0 {
+	if f.InFlight.Bytes.Limit <= 0 {
 		return "an unknown share"
 	}
-	return fmt.Sprintf("%.0f %%", 100*f.bytes/f.bytesLimit)
+	return fmt.Sprintf("%.0f %%", 100*f.InFlight.Bytes.Value/f.InFlight.Bytes.Limit)
 }
 
-func counted(n float64, one, many string) string {
+func counted[N ~float64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
@@ -78,7 +78,7 @@ func rateOf(perSecond float64) string {
 	return humanize.Comma(int64(perSecond)) + " events/s"
 }
 
-// about is a duration in the largest unit that says enough.
+// about returns a duration in whole units.
 func about(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:

@@ -1,36 +1,27 @@
 package status
 
-// Numbers are the state of rtbeat at a moment. Totals count since the start of the process. A number that is not known is NaN.
+// Numbers are the state of rtbeat at one time. Totals count since the start of the process. A number that is not known is NaN.
 type Numbers struct {
 	Phase string // starting, serving, leaving or draining
 
 	ReceivedBytes, ReceivedBatches, ReceivedMessages Number
-	DedupedInFlight, DedupedDelivered, Withdrawn     Number // messages
-	Acked, Filtered, Dropped                         Number // events
-	LastAck                                          Number // in Unix time; 0 before the first
-	Failures                                         []Failure
-	AckDurations                                     Histogram
 
-	Bytes, Events, Requests, Connections Bounded // in flight
-	IsHigh                               bool    // Bytes are near their limit, as /readyz has it
-	BatchesWaiting                       Number  // for a publishing worker
-	DedupeEntries                        Bounded
-	Displaced                            Number // connections
-	OldestSeconds                        Number // the age of the oldest event without an acknowledgement
-	IsStalled                            bool
-	NoAckSeconds                         Number
-	WindowRepeats                        Number
+	Acked        Number // events
+	LastAck      Number // in Unix time; 0 before the first
+	AckDurations Histogram
+	Failures     []Failure
 
-	Libbeat           Libbeat
-	Disk              Disk   // zero in memory mode
+	InFlight InFlight
+	IsHigh   bool // the bytes in flight are near their limit, as /readyz has it
+	Output   Output
+	Queue    Queue
+	Retries  Retries
+	Disk     Disk // zero in memory mode
+
+	Displaced         Number // connections
+	WindowRepeats     Number
 	CertificateExpiry Number // in Unix time; NaN without TLS
 	Memory            Number // bytes
-}
-
-// Libbeat are numbers of libbeat's queue and output.
-type Libbeat struct {
-	QueueEvents                           Bounded
-	Retried, Failed, Dropped, WriteErrors Number
 }
 
 // Disk is the queue on disk.
@@ -43,7 +34,7 @@ type Disk struct {
 	IsFull, HasFailed bool
 }
 
-// Failure counts an answer that was no 200, or a failure that has a counter of its own.
+// Failure counts an answer other than 200, or a failure with its own counter.
 type Failure struct {
 	What   string // answer, auth or tls
 	Code   string // of an answer

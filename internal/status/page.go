@@ -18,8 +18,8 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// The page may run its own script and use its own style, and speak to its own server: nothing else, from nowhere else,
-// and within no other page. Text cannot become markup, not even by a mistake in the script.
+// policy lets the page run its own script, use its own style, and connect to its own server, and nothing else. No other page may
+// frame it. Text cannot become markup, not even by a mistake in the script.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
@@ -27,43 +27,30 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 type page struct {
 	recorder *recorder
 	template *template.Template
-	names    []string // by which the configuration is told
-	files    map[string]file
+	names    []string // names under which the page shows the configuration
 }
 
-type file struct {
-	contentType string
-	content     []byte
-}
-
-// Paths are those that ServeHTTP serves.
+// Paths are the paths that ServeHTTP serves.
 var Paths = []string{"/", "/status.json", "/status.css", "/status.js", "/status.svg"}
 
+// contentTypes are those of the files in assets.
+var contentTypes = map[string]string{
+	"/status.css": "text/css; charset=utf-8", "/status.js": "text/javascript; charset=utf-8", "/status.svg": "image/svg+xml",
+}
+
 func newPage(r *recorder, host string) *page {
-	p := &page{
-		recorder: r,
-		template: template.Must(template.ParseFS(assets, "assets/page.html")),
-		names:    []string{"localhost", strings.ToLower(host)},
-		files: map[string]file{
-			"/status.css": {contentType: "text/css; charset=utf-8"},
-			"/status.js":  {contentType: "text/javascript; charset=utf-8"},
-			"/status.svg": {contentType: "image/svg+xml"},
-		},
-	}
+	p := &page{recorder: r, template: template.Must(template.ParseFS(assets, "assets/page.html")), names: []string{"localhost", strings.ToLower(host)}}
 	if name, err := os.Hostname(); err == nil {
 		p.names = append(p.names, strings.ToLower(name))
-	}
-	for path, f := range p.files {
-		f.content, _ = assets.ReadFile("assets" + path) // it is embedded
-		p.files[path] = f
 	}
 	return p
 }
 
-// ServeHTTP serves what stands in Paths. The router has seen to path and method.
+// ServeHTTP serves Paths. The router has checked path and method.
 func (p *page) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if f, ok := p.files[req.URL.Path]; ok {
-		write(w, f.contentType, f.content)
+	if contentType, ok := contentTypes[req.URL.Path]; ok {
+		content, _ := assets.ReadFile("assets" + req.URL.Path) // it is embedded
+		write(w, contentType, content)
 		return
 	}
 	report := p.recorder.report()
@@ -79,7 +66,7 @@ func (p *page) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		contentType = "text/html; charset=utf-8"
 		err = p.template.Execute(&buf, report)
 	}
-	if err != nil { // numbers and words have a form
+	if err != nil { // numbers and fixed texts can be written
 		http.Error(w, "the status cannot be shown", http.StatusInternalServerError)
 		return
 	}
@@ -97,12 +84,12 @@ func write(w http.ResponseWriter, contentType string, content []byte) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
-	_, _ = w.Write(content)
+	_, _ = w.Write(content) //nolint:gosec // the page of html/template, JSON, or an embedded file
 }
 
-// isOwnName tells whether a request asks for an address, or for a name that nobody on the Internet can own. A page
-// elsewhere may let its own name lead here, and would then read what is served (DNS rebinding): under such a name there
-// is no configuration. The rest is what /metrics tells too.
+// isOwnName tells whether a request names an address, or a name that nobody on the Internet can own. Another page may let its own
+// name resolve to this listener, and then read the answers (DNS rebinding). So a foreign name gets no configuration. /metrics has
+// the rest too.
 func (p *page) isOwnName(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -112,11 +99,9 @@ func (p *page) isOwnName(host string) bool {
 	if _, err := netip.ParseAddr(name); err == nil {
 		return true
 	}
-	if name == "" {
-		return false
-	}
-	return slices.Contains(p.names, name) || !strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost") || strings.HasSuffix(name, ".internal")
+	return name != "" &&
+		(slices.Contains(p.names, name) || !strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost") || strings.HasSuffix(name, ".internal"))
 }
 
-// Ago is for the page before its script runs: how long before now something was.
+// Ago returns the time between at and the report, for the page without its script.
 func (r *Report) Ago(at time.Time) string { return about(max(r.Now.Sub(at), 0)) }

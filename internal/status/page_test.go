@@ -46,7 +46,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// The page comes as a whole out of the binary, and needs neither markup out of text nor code out of text.
+// The page loads nothing from other servers, and makes neither markup nor code of text.
 func TestAssets(t *testing.T) {
 	outside := regexp.MustCompile(`(?i)https?:|//[a-z]|@import|url\(`)
 	markup := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacent|document\.write|DOMParser|eval\(|Function\(|\.cssText`)
@@ -72,9 +72,9 @@ func TestAssets(t *testing.T) {
 func TestTheVerdictIsOnThePage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		r.set(&r.numbers.Events.Value, 3)
-		r.is(&r.numbers.IsStalled, true)
-		r.set(&r.numbers.NoAckSeconds, 600)
+		r.set(&r.numbers.InFlight.Events.Value, 3)
+		r.is(&r.numbers.Output.Stalled, true)
+		r.set(&r.numbers.Output.NoAckSeconds, 600)
 		page := r.get("/").Body.String()
 		require.Contains(t, page, `class="bad stalled"`)
 		require.Contains(t, page, `<span id="title">Stalled</span>`)
@@ -85,7 +85,7 @@ func TestTheVerdictIsOnThePage(t *testing.T) {
 	})
 }
 
-// Under a name that somebody on the Internet may own there is no configuration.
+// A name that somebody on the Internet may own gets no configuration.
 func TestNames(t *testing.T) {
 	own, err := os.Hostname()
 	require.NoError(t, err)
@@ -109,7 +109,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// Text is no markup, even if it were of a sender.
+// Text does not become markup.
 func TestHostileTextIsNoMarkup(t *testing.T) {
 	r := newRig(t)
 	hostile := `</script><script>alert("h0stile")</script>`
@@ -123,10 +123,21 @@ func TestHostileTextIsNoMarkup(t *testing.T) {
 	require.Len(t, r.report().Errors, 1)
 }
 
+// In durable mode the ack mode does not show that the output may lose events.
+func TestAnUnconfirmedOutputIsOnThePage(t *testing.T) {
+	r := newRig(t)
+	r.durable()
+	require.False(t, r.report().Instance.Unconfirmed)
+	r.status.recorder.settings.Unconfirmed = true
+	report := r.report()
+	require.Equal(t, persisted, report.Instance.AckMode)
+	require.True(t, report.Instance.Unconfirmed)
+}
+
 // A number that is not known is null.
 func TestUnknown(t *testing.T) {
 	r := newRig(t)
-	r.numbers.Libbeat.QueueEvents = Bounded{Number(math.NaN()), Number(math.NaN())}
+	r.numbers.Queue.Events = Bounded{Number(math.NaN()), Number(math.NaN())}
 	w := r.get("/status.json")
 	var report Report
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &report))
@@ -137,7 +148,7 @@ func TestUnknown(t *testing.T) {
 	require.NotContains(t, w.Body.String(), "NaN")
 }
 
-// docs/status.md has every field, and no other.
+// docs/status.md has every field, and no other field.
 func TestTheManualHasEveryField(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -161,7 +172,7 @@ func TestTheManualHasEveryField(t *testing.T) {
 	})
 }
 
-// The same for the states of the verdict.
+// docs/status.md has every state of the verdict.
 func TestTheManualHasEveryState(t *testing.T) {
 	manual, err := os.ReadFile("../../docs/status.md")
 	require.NoError(t, err)
@@ -174,7 +185,7 @@ func TestTheManualHasEveryState(t *testing.T) {
 	}, told)
 }
 
-// full is a page with 15 minutes behind it.
+// full is a page with 15 minutes of samples.
 func full(b *testing.B) *Status {
 	b.Helper()
 	var n Numbers

@@ -2,28 +2,23 @@ package status
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
 
 const (
-	// freshFor is how long a snapshot serves all requests, so that many watchers cost no more than one.
+	// freshFor is the time for which a snapshot serves all requests, so that many readers cost as much as one.
 	freshFor = time.Second
-	// maxChanges is how many changes of the verdict are kept.
+	// maxChanges is the number of changes of the verdict that are kept.
 	maxChanges = 12
-	// lately is how far the verdict looks back.
+	// lately is the time that the verdict looks back.
 	lately = 30 * time.Second
 )
 
-// change is a moment at which the verdict changed.
-type change struct {
-	at    time.Time
-	state state
-}
-
 // sample is a snapshot at a moment.
 type sample struct {
-	Numbers  // without Failures: their texts are always the same, and recorder has them
+	Numbers  // without Failures: recorder has their texts, which never change
 	at       time.Time
 	failures []float64 // the totals of recorder.failures
 }
@@ -39,7 +34,7 @@ type recorder struct {
 	failures []Failure   // of the newest
 	seen     []time.Time // when each of failures was last counted
 	verdict  Verdict
-	changes  []change // the newest last
+	changes  []Change // the newest last
 }
 
 func newRecorder(settings Settings) *recorder {
@@ -77,10 +72,10 @@ func (r *recorder) observe(now time.Time) {
 		}
 	}
 	r.newest = s
-	r.judge(now)
+	r.decide()
 }
 
-// before is the newest sample that is at least as old as age, or the oldest one.
+// before returns the newest sample that is at least as old as age, or the oldest one.
 func (r *recorder) before(age time.Duration) *sample {
 	if s := r.window.before(r.newest.at, age); s != nil {
 		return s
@@ -88,22 +83,23 @@ func (r *recorder) before(age time.Duration) *sample {
 	return r.newest
 }
 
-// judge makes the verdict, and keeps a change of it.
-func (r *recorder) judge(now time.Time) {
-	v := r.facts(now).verdict()
-	if n := len(r.changes); n == 0 || r.changes[n-1].state != v.State {
+// decide makes the verdict of the newest sample, and keeps a change of it.
+func (r *recorder) decide() {
+	v := r.facts().verdict()
+	if n := len(r.changes); n == 0 || r.changes[n-1].State != v.State {
 		if n == maxChanges {
-			r.changes = append(r.changes[:0], r.changes[1:]...)
+			r.changes = slices.Delete(r.changes, 0, 1)
 		}
-		r.changes = append(r.changes, change{now, v.State})
+		r.changes = append(r.changes, Change{r.newest.at.UTC(), v.State})
 	}
 	if v.Since.IsZero() {
-		v.Since = r.changes[len(r.changes)-1].at
+		v.Since = r.changes[len(r.changes)-1].At
 	}
+	v.Since = v.Since.UTC()
 	r.verdict = v
 }
 
-// report returns what the page shows. It is no older than freshFor.
+// report returns the content of the page. It is no older than freshFor.
 func (r *recorder) report() *Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,12 +16,12 @@ func (r *rig) running() (end func()) {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { r.status.Run(ctx) })
-	// From here on the test acts between two samples.
+	// So the test acts between two samples.
 	time.Sleep(time.Second)
 	return func() { cancel(); wg.Wait() }
 }
 
-// However long it runs, it keeps 15 minutes, and it ends when it is told to.
+// It keeps 15 minutes, however long it runs, and ends with its context.
 func TestKeepsFifteenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -48,7 +48,7 @@ func TestKeepsFifteenMinutes(t *testing.T) {
 		end()
 		before := r.snapshots.Load()
 		time.Sleep(time.Hour)
-		require.Equal(t, before, r.snapshots.Load(), "it goes on after its end")
+		require.Equal(t, before, r.snapshots.Load(), "a snapshot after the end")
 	})
 }
 
@@ -71,7 +71,7 @@ func TestReadingsAreShared(t *testing.T) {
 	})
 }
 
-// The rates of the tiles follow within 15 seconds; what was between two samples counts as well.
+// The rates follow within 15 seconds, with the events since the last sample.
 func TestRates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -114,7 +114,7 @@ func TestQuantilesAreThoseOfTheWindow(t *testing.T) {
 	})
 }
 
-// An error shows with its counts, and when it was last seen.
+// An error has its counts, and the time when it was last seen.
 func TestErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -142,7 +142,7 @@ func TestErrors(t *testing.T) {
 	})
 }
 
-// The changes of the verdict are kept, the newest first, and not without a bound.
+// The page keeps a bounded number of changes of the verdict, the newest first.
 func TestChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -150,18 +150,18 @@ func TestChanges(t *testing.T) {
 		began := time.Now()
 		require.Equal(t, idle, r.report().Verdict.State)
 		for range 3 * maxChanges {
-			r.set(&r.numbers.Events.Value, 5)
-			r.is(&r.numbers.IsStalled, true)
-			r.set(&r.numbers.NoAckSeconds, 40)
+			r.set(&r.numbers.InFlight.Events.Value, 5)
+			r.is(&r.numbers.Output.Stalled, true)
+			r.set(&r.numbers.Output.NoAckSeconds, 40)
 			time.Sleep(interval)
 			report := r.report()
 			require.Equal(t, stalling, report.Verdict.State)
 			require.WithinDuration(t, time.Now().Add(-40*time.Second), report.Verdict.Since, 0)
 			require.Equal(t, stalling, report.Changes[0].State)
 			require.LessOrEqual(t, len(report.Changes), maxChanges)
-			r.is(&r.numbers.IsStalled, false)
-			r.set(&r.numbers.NoAckSeconds, 0)
-			r.set(&r.numbers.Events.Value, 0)
+			r.is(&r.numbers.Output.Stalled, false)
+			r.set(&r.numbers.Output.NoAckSeconds, 0)
+			r.set(&r.numbers.InFlight.Events.Value, 0)
 			time.Sleep(interval)
 			require.Equal(t, idle, r.report().Verdict.State)
 		}
@@ -174,7 +174,7 @@ func TestChanges(t *testing.T) {
 	})
 }
 
-// What it keeps is bounded, and small.
+// The samples take less than 512 KiB.
 func TestMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"math"
 	"runtime"
 	"slices"
@@ -12,8 +13,8 @@ import (
 // schema is the version of the shape of Report. Fields may be added under the same one.
 const schema = 1
 
-// Report is what /status.json holds; docs/status.md describes it. Numbers that are not known are null. Totals count since
-// the start of the process, rates are those of the last 15 seconds, times are in UTC.
+// Report is the content of /status.json; docs/status.md describes it. A number that is not known is null. Totals count since the
+// start of the process, rates are over the last 15 seconds, times are in UTC.
 type Report struct {
 	Schema  int       `json:"schema"`
 	Now     time.Time `json:"now"`
@@ -31,10 +32,10 @@ type Report struct {
 	Errors   []Error  `json:"errors"`
 	History  History  `json:"history"`
 
-	Configuration []config.Setting `json:"configuration"` // null where it is withheld
+	Configuration []config.Setting `json:"configuration"` // null under a foreign name
 }
 
-// Change is a moment at which the verdict became another one, the newest first.
+// Change is the time of a new verdict.
 type Change struct {
 	At    time.Time `json:"at"`
 	State state     `json:"state"`
@@ -50,12 +51,13 @@ type Instance struct {
 	UptimeSeconds  float64   `json:"uptime_seconds"`
 	Phase          string    `json:"phase"`
 	AckMode        string    `json:"ack_mode"`
+	Unconfirmed    bool      `json:"unconfirmed_output"` // the output does not say which events it gave up
 	MemoryBytes    Number    `json:"memory_bytes"`
 
 	CertificateExpires *time.Time `json:"certificate_expires"`
 }
 
-// Received is what came in.
+// Received counts the requests.
 type Received struct {
 	BytesTotal        Number `json:"bytes_total"`
 	BatchesTotal      Number `json:"batches_total"`
@@ -71,7 +73,7 @@ type Bounded struct {
 	Limit Number `json:"limit"`
 }
 
-// InFlight is what was taken in and is not done with.
+// InFlight has the amounts in flight and their limits.
 type InFlight struct {
 	Bytes       Bounded `json:"bytes"`
 	Events      Bounded `json:"events"`
@@ -79,7 +81,7 @@ type InFlight struct {
 	Connections Bounded `json:"connections"`
 }
 
-// Acked is what the output acknowledged.
+// Acked counts the acknowledgements of the output.
 type Acked struct {
 	EventsTotal     Number     `json:"events_total"`
 	EventsPerSecond Number     `json:"events_per_second"`
@@ -88,7 +90,7 @@ type Acked struct {
 	Last            *time.Time `json:"last"`
 }
 
-// Output is how the output does.
+// Output is the state of the output.
 type Output struct {
 	Stalled                     bool   `json:"stalled"`
 	NoAckSeconds                Number `json:"no_ack_seconds"`
@@ -99,7 +101,7 @@ type Output struct {
 	WriteErrorsTotal            Number `json:"write_errors_total"`
 }
 
-// Queue is libbeat's, and the line before it.
+// Queue is libbeat's queue, and the queue for workers before it.
 type Queue struct {
 	Events         Bounded `json:"events"`
 	BatchesWaiting Number  `json:"batches_waiting"`
@@ -108,27 +110,27 @@ type Queue struct {
 // Durable is the queue on disk.
 type Durable struct {
 	Batches                 Number  `json:"batches"`
-	Bytes                   Number  `json:"bytes"` // of those
+	Bytes                   Number  `json:"bytes"` // of the batches
 	OldestSeconds           Number  `json:"oldest_seconds"`
 	FileBytes               Bounded `json:"file_bytes"`
 	RetryingBatches         Number  `json:"retrying_batches"`
 	StoredBytesPerSecond    Number  `json:"stored_bytes_per_second"`
 	DeliveredBytesPerSecond Number  `json:"delivered_bytes_per_second"`
-	FullInSeconds           Number  `json:"full_in_seconds"`  // at the rates of the last minute; null where it does not fill
-	EmptyInSeconds          Number  `json:"empty_in_seconds"` // the same; null where it does not drain
+	FullInSeconds           Number  `json:"full_in_seconds"`  // at the rates of the last minute; null if it does not fill
+	EmptyInSeconds          Number  `json:"empty_in_seconds"` // the same; null if it does not empty
 }
 
-// Retries is what is known of messages that come again, and what became of some.
+// Retries counts deduped messages, and events that were not published.
 type Retries struct {
-	Entries              Bounded `json:"entries"`
-	JoinedInFlightTotal  Number  `json:"joined_in_flight_total"`
-	JoinedDeliveredTotal Number  `json:"joined_delivered_total"`
-	FilteredTotal        Number  `json:"filtered_total"`
-	WithdrawnTotal       Number  `json:"withdrawn_total"`
-	DroppedTotal         Number  `json:"dropped_total"`
+	Entries               Bounded `json:"entries"`
+	DedupedInFlightTotal  Number  `json:"joined_in_flight_total"`
+	DedupedDeliveredTotal Number  `json:"joined_delivered_total"`
+	FilteredTotal         Number  `json:"filtered_total"`
+	WithdrawnTotal        Number  `json:"withdrawn_total"`
+	DroppedTotal          Number  `json:"dropped_total"`
 }
 
-// Error is a kind of error that has happened, the latest first.
+// Error counts a failure.
 type Error struct {
 	What     string    `json:"what"`
 	Code     string    `json:"code"`
@@ -139,7 +141,7 @@ type Error struct {
 	LastSeen time.Time `json:"last_seen"`
 }
 
-// History is the last 15 minutes, the oldest first: a value for each interval, null where it is not known or there was
+// History has a value for each interval of the last 15 minutes, the oldest first. A value is null if it is not known, or if there was
 // nothing to measure.
 type History struct {
 	IntervalSeconds   float64  `json:"interval_seconds"`
@@ -152,11 +154,12 @@ type History struct {
 	InFlightEvents    []Number `json:"in_flight_events"`
 }
 
-// What rates and quantiles are made over: rates are to show an end at once, and quantiles need some to be made of.
+// The times that the report looks back. Rates show the end of traffic soon, quantiles need observations, and forecasts show an outage
+// soon.
 const (
 	forRates     = 15 * time.Second
 	forQuantiles = time.Minute
-	forForecasts = time.Minute // an outage shows in it soon
+	forForecasts = time.Minute
 )
 
 // compose makes a report of the newest sample. The caller holds the lock.
@@ -167,56 +170,43 @@ func (r *recorder) compose() *Report {
 		Schema:  schema,
 		Now:     s.at.UTC(),
 		Verdict: r.verdict,
+		Changes: slices.Clone(r.changes),
 		Instance: Instance{
 			Version: r.settings.Version, Commit: r.settings.Commit,
 			LibbeatVersion: r.settings.Libbeat, GoVersion: runtime.Version(),
 			Started: r.started.UTC(), UptimeSeconds: s.at.Sub(r.started).Truncate(time.Second).Seconds(),
-			Phase: s.Phase, AckMode: r.settings.Ack, MemoryBytes: s.Memory,
+			Phase: s.Phase, AckMode: r.settings.Ack, Unconfirmed: r.settings.Unconfirmed, MemoryBytes: s.Memory,
 			CertificateExpires: timeOf(s.CertificateExpiry),
 		},
 		Received: Received{
 			s.ReceivedBytes, s.ReceivedBatches, s.ReceivedMessages,
 			perSecond(from.ReceivedBytes, s.ReceivedBytes), perSecond(from.ReceivedBatches, s.ReceivedBatches), perSecond(from.ReceivedMessages, s.ReceivedMessages),
 		},
-		InFlight: InFlight{Bytes: s.Bytes, Events: s.Events, Requests: s.Requests, Connections: s.Connections},
+		InFlight: s.InFlight, Output: s.Output, Queue: s.Queue, Retries: s.Retries,
 		Acked: Acked{
 			EventsTotal: s.Acked, EventsPerSecond: perSecond(from.Acked, s.Acked),
 			P50Seconds: quantile(median, fromMinute.AckDurations, s.AckDurations), P99Seconds: quantile(slowest, fromMinute.AckDurations, s.AckDurations),
 			Last: timeOf(s.LastAck),
-		},
-		Output: Output{
-			Stalled: s.IsStalled, NoAckSeconds: s.NoAckSeconds, OldestUnacknowledgedSeconds: s.OldestSeconds,
-			RetriedTotal: s.Libbeat.Retried, FailedTotal: s.Libbeat.Failed, DroppedTotal: s.Libbeat.Dropped, WriteErrorsTotal: s.Libbeat.WriteErrors,
-		},
-		Queue: Queue{Events: s.Libbeat.QueueEvents, BatchesWaiting: s.BatchesWaiting},
-		Retries: Retries{
-			s.DedupeEntries, s.DedupedInFlight, s.DedupedDelivered,
-			s.Filtered, s.Withdrawn, s.Dropped,
 		},
 		Errors:        r.composeErrors(),
 		History:       r.composeHistory(),
 		Configuration: r.settings.Configuration,
 	}
 	if r.settings.Ack == persisted {
-		d := r.disk()
-		report.Durable = &d
+		report.Durable = r.disk()
 	}
-	report.Verdict.Since = report.Verdict.Since.UTC()
-	report.Changes = make([]Change, 0, len(r.changes))
-	for _, c := range slices.Backward(r.changes) {
-		report.Changes = append(report.Changes, Change{c.at.UTC(), c.state})
-	}
+	slices.Reverse(report.Changes)
 	return report
 }
 
-// filesByBatches is how many bytes the files grow by one byte of a batch: 1.3 with bodies of 30 kB, and 1.5 to 1.6 with
-// smaller ones. The alert on a queue that fills takes the same.
+// filesByBatches is the growth of the files in bytes for each byte of a batch: 1.3 with bodies of 30 kB, and 1.5 to 1.6 with
+// smaller ones. The alert on a queue that fills uses it too.
 const filesByBatches = 1.5
 
-// disk is the queue on disk, as the newest sample has it.
-func (r *recorder) disk() Durable {
+// disk returns the queue on disk at the newest sample.
+func (r *recorder) disk() *Durable {
 	s, from, fromLong := r.newest, r.before(forRates), r.before(forForecasts)
-	d := Durable{
+	d := &Durable{
 		Batches: s.Disk.Batches, Bytes: s.Disk.Bytes, OldestSeconds: s.Disk.OldestSeconds, FileBytes: s.Disk.Files, RetryingBatches: s.Disk.Retrying,
 		StoredBytesPerSecond:    rate(from, s, from.Disk.Stored, s.Disk.Stored),
 		DeliveredBytesPerSecond: rate(from, s, from.Disk.Delivered, s.Disk.Delivered),
@@ -238,46 +228,41 @@ const (
 )
 
 func (r *recorder) composeErrors() []Error {
-	oldest := r.window.at(r.window.n - 1)
 	errors := make([]Error, 0, len(r.failures))
 	for i, f := range r.failures {
 		if f.Total == 0 {
 			continue
 		}
 		e := Error{What: f.What, Code: f.Code, Reason: f.Reason, Fault: faultOf(f), Total: f.Total, Recent: f.Total, LastSeen: r.seen[i].UTC()}
-		if oldest != nil {
-			e.Recent -= oldest.failures[i]
+		if len(r.window) > 0 {
+			e.Recent -= r.window[0].failures[i]
 		}
 		errors = append(errors, e)
 	}
-	sortByLastSeen(errors)
+	slices.SortStableFunc(errors, func(a, b Error) int { return cmp.Or(b.LastSeen.Compare(a.LastSeen), cmp.Compare(b.Recent, a.Recent)) })
 	return errors
 }
 
 func (r *recorder) composeHistory() History {
-	n := max(r.window.n-1, 0)
 	h := History{
-		IntervalSeconds: interval.Seconds(), Points: points,
-		MessagesPerSecond: make([]Number, 0, n), AckedPerSecond: make([]Number, 0, n),
-		P50Seconds: make([]Number, 0, n), P99Seconds: make([]Number, 0, n),
-		InFlightBytes: make([]Number, 0, n), InFlightEvents: make([]Number, 0, n),
+		IntervalSeconds: interval.Seconds(), Points: points, MessagesPerSecond: []Number{}, AckedPerSecond: []Number{},
+		P50Seconds: []Number{}, P99Seconds: []Number{}, InFlightBytes: []Number{}, InFlightEvents: []Number{},
 	}
-	for back := n - 1; back >= 0; back-- {
-		from, to := r.window.at(back+1), r.window.at(back)
+	for i := 1; i < len(r.window); i++ {
+		from, to := r.window[i-1], r.window[i]
 		h.MessagesPerSecond = append(h.MessagesPerSecond, rate(from, to, from.ReceivedMessages, to.ReceivedMessages))
 		h.AckedPerSecond = append(h.AckedPerSecond, rate(from, to, from.Acked, to.Acked))
 		h.P50Seconds = append(h.P50Seconds, quantile(median, from.AckDurations, to.AckDurations))
 		h.P99Seconds = append(h.P99Seconds, quantile(slowest, from.AckDurations, to.AckDurations))
-		h.InFlightBytes = append(h.InFlightBytes, to.Bytes.Value)
-		h.InFlightEvents = append(h.InFlightEvents, to.Events.Value)
+		h.InFlightBytes = append(h.InFlightBytes, to.InFlight.Bytes.Value)
+		h.InFlightEvents = append(h.InFlightEvents, to.InFlight.Events.Value)
 	}
 	return h
 }
 
 func timeOf(unix Number) *time.Time {
-	at := moment(unix)
-	if at.IsZero() {
-		return nil
+	if at := moment(unix); !at.IsZero() {
+		return &at
 	}
-	return &at
+	return nil
 }

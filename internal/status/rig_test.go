@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,7 +34,7 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{t: t, numbers: Numbers{
-		Phase: "serving", Bytes: Bounded{Limit: 1000}, AckDurations: Histogram{Bounds: []float64{.1, 1, 10}, Counts: make([]uint64, 4)},
+		Phase: "serving", InFlight: InFlight{Bytes: Bounded{Limit: 1000}}, AckDurations: Histogram{Bounds: []float64{.1, 1, 10}, Counts: make([]uint64, 4)},
 		CertificateExpiry: Number(math.NaN()),
 	}}
 	for _, answer := range []string{
@@ -69,7 +70,7 @@ func (r *rig) add(n *Number, value Number) { r.locked(func() { *n += value }) }
 func (r *rig) is(b *bool, value bool)      { r.locked(func() { *b = value }) }
 func (r *rig) inPhase(now string)          { r.locked(func() { r.numbers.Phase = now }) }
 
-// durable makes it one in durable mode, with an empty queue.
+// durable switches to durable mode, with an empty queue.
 func (r *rig) durable() {
 	r.status.recorder.settings.Ack = persisted
 	r.locked(func() { r.numbers.Disk.Files = Bounded{100, 10000} })
@@ -85,7 +86,7 @@ func (r *rig) answer(code, reason string, n float64) {
 	})
 }
 
-// answered counts a batch that was answered 200 after so many seconds.
+// answered counts a batch that was answered 200 after some seconds.
 func (r *rig) answered(after float64) {
 	r.locked(func() {
 		h := r.numbers.AckDurations
@@ -106,7 +107,7 @@ func (r *rig) get(path string) *httptest.ResponseRecorder {
 	return w
 }
 
-// report is what a reader of status.json gets.
+// report returns status.json.
 func (r *rig) report() Report {
 	r.t.Helper()
 	var report Report
@@ -114,7 +115,7 @@ func (r *rig) report() Report {
 	return report
 }
 
-// leaves are the paths of all values in decoded JSON; of a list, those of its first element.
+// leaves returns the paths of all values in decoded JSON. Of a list it takes the first element.
 func leaves(prefix string, value any) []string {
 	switch v := value.(type) {
 	case map[string]any:
@@ -136,3 +137,14 @@ func leaves(prefix string, value any) []string {
 }
 
 func isUnknown(n Number) bool { return math.IsNaN(float64(n)) }
+
+// UnmarshalJSON takes what MarshalJSON writes.
+func (n *Number) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		*n = Number(math.NaN())
+		return nil
+	}
+	v, err := strconv.ParseFloat(string(text), 64)
+	*n = Number(v)
+	return err
+}

@@ -1,8 +1,8 @@
-// Package status serves a page for an operator at night: does rtbeat deliver; if not, since when; on which side is the cause;
-// what to do. It takes a snapshot of rtbeat's numbers every 5 seconds, keeps 15 minutes of them, and serves the verdict and the
-// numbers as a page and as JSON. docs/status.md describes both.
+// Package status serves a page for an operator at night: does rtbeat deliver; if not, since when; which side causes it; what to do.
+// It takes a snapshot of rtbeat's numbers every 5 seconds, keeps 15 minutes of them, and serves the verdict and the numbers as a page
+// and as JSON. docs/status.md describes both.
 //
-// The page has fixed texts and numbers. Nothing that a sender sends can appear on it.
+// The page has fixed texts and numbers. No text of a sender can appear on it.
 package status
 
 import (
@@ -20,13 +20,14 @@ type Settings struct {
 	Commit        string           // of rtbeat
 	Libbeat       string           // its version
 	Ack           string           // the meaning of a 200, as rtbeat_ack_mode has it
+	Unconfirmed   bool             // the output does not say which events it gave up
 	Timeout       time.Duration    // rtbeat.timeout
 	Output        string           // the name of the output
-	Host          string           // rtbeat.admin.host: a name by which the page may be asked for
+	Host          string           // rtbeat.admin.host, a name of the page
 	Configuration []config.Setting // without secrets
 }
 
-// Status is the page and what it shows.
+// Status is the page.
 type Status struct {
 	recorder *recorder
 	handler  http.Handler
@@ -41,5 +42,5 @@ func New(settings Settings) *Status {
 // Run takes samples until ctx ends. Run it once.
 func (s *Status) Run(ctx context.Context) { s.recorder.run(ctx) }
 
-// ServeHTTP serves GET and HEAD for the page and what belongs to it; see Paths. It may be called from any goroutine.
+// ServeHTTP serves GET and HEAD for Paths. It may be called from any goroutine.
 func (s *Status) ServeHTTP(w http.ResponseWriter, req *http.Request) { s.handler.ServeHTTP(w, req) }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// state is the verdict in a word.
+// state is the short name of a verdict.
 type state string
 
 const (
@@ -26,7 +26,7 @@ const (
 	stopping    state = "stopping"
 )
 
-// level is how much of a trouble a verdict is: ok, warn or bad.
+// level is the severity of a verdict.
 type level string
 
 const (
@@ -35,7 +35,7 @@ const (
 	bad  level = "bad"
 )
 
-// fault is on whose side the cause of a verdict is.
+// fault is the side that causes a verdict.
 type fault string
 
 const (
@@ -45,8 +45,8 @@ const (
 	byOutput fault = "output"
 )
 
-// Verdict answers what somebody asks who is called at night: is it delivering; if not, since when; on whose side is the
-// cause; what to do. All of its text is fixed but for numbers and words of rtbeat's own.
+// Verdict answers an operator at night: does rtbeat deliver; if not, since when; which side causes it; what to do. Its texts are
+// fixed, except for numbers and names of rtbeat's own.
 type Verdict struct {
 	State  state     `json:"state"`
 	Level  level     `json:"level"`
@@ -55,19 +55,19 @@ type Verdict struct {
 	Title  string    `json:"title"`
 	Text   string    `json:"text"`
 	Advice []string  `json:"advice"`
-	Notes  []string  `json:"notes"` // what else is worth a look
+	Notes  []string  `json:"notes"` // further facts
 }
 
-// verdict looks at the facts in the order of their weight: the first that holds is what has to be dealt with.
+// verdict returns the first verdict that holds, in the order of their weight, with notes.
 func (f *facts) verdict() Verdict {
-	v := f.judge()
+	v := f.first()
 	if v.Fault == "" {
 		v.Fault = nobody
 	}
 	v.Notes = f.notes(v.State)
-	if f.repeats >= repeatsToTell && v.Fault == byOutput {
+	if f.WindowRepeats >= repeatsToTell && v.Fault == byOutput {
 		v.Advice = append([]string{
-			"Look for a JSON error in " + f.receiver() + "'s log: one event may be unreadable for it. rtbeat's log has the uuids of the window (\"the same window\"), docs/runbooks.md the rest.",
+			"Look for a JSON error in the log of " + f.receiver() + ": one event may be unreadable for it. rtbeat's log has the uuids of the window (\"the same window\"), and docs/runbooks.md has the next steps.",
 		}, v.Advice...)
 	}
 	if v.Advice == nil {
@@ -76,22 +76,22 @@ func (f *facts) verdict() Verdict {
 	return v
 }
 
-func (f *facts) judge() Verdict {
+func (f *facts) first() Verdict {
 	switch {
-	case f.phase == "leaving" || f.phase == "draining":
-		return f.isStopping()
-	case f.phase == "starting":
+	case f.Phase == "leaving" || f.Phase == "draining":
+		return f.stoppingVerdict()
+	case f.Phase == "starting":
 		return Verdict{State: starting, Level: warn, Title: "Starting", Text: "rtbeat does not serve yet."}
 	case f.queueFailed > 0:
-		return f.hasFailedQueue()
+		return f.failedQueueVerdict()
 	case f.queueFull > 0:
-		return f.hasFullQueue()
-	case f.stalled && f.persisted:
-		return f.isDegraded()
-	case f.stalled:
-		return f.isStalled()
+		return f.fullQueueVerdict()
+	case f.Output.Stalled && f.persisted:
+		return f.degradedVerdict()
+	case f.Output.Stalled:
+		return f.stalledVerdict()
 	case f.full > 0:
-		return f.isRefusing()
+		return f.refusingVerdict()
 	case f.internal > 0:
 		return Verdict{
 			State: failing, Level: bad, Fault: byRtbeat, Title: "Failing",
@@ -111,17 +111,17 @@ func (f *facts) judge() Verdict {
 			},
 		}
 	case f.timeouts > 0 || f.noAck > f.settings.Timeout:
-		return f.isSlow()
+		return f.slowVerdict()
 	case f.retrying > 0:
-		return f.isRetrying()
-	case f.high:
-		return f.isNearlyFull()
+		return f.retryingVerdict()
+	case f.IsHigh:
+		return f.nearlyFullVerdict()
 	case f.acked > 0:
 		return Verdict{State: delivering, Level: ok, Title: "Delivering", Text: rateOf(f.ackedRate) + " acknowledged by the output, over the last 30 s."}
-	case f.events > 0 || f.noAck > 0:
+	case f.InFlight.Events.Value > 0 || f.noAck > 0:
 		return Verdict{
 			State: delivering, Level: ok, Title: "Delivering",
-			Text: counted(f.events, "event is", "events are") + " on the way to the output.",
+			Text: counted(f.InFlight.Events.Value, "event is", "events are") + " on the way to the output.",
 		}
 	case f.received > 0:
 		return Verdict{
@@ -133,7 +133,7 @@ func (f *facts) judge() Verdict {
 			State: rejecting, Level: warn, Fault: bySender, Title: "Rejecting",
 			Text: fmt.Sprintf("Nothing was delivered in the last 30 s, and %s refused: %s.", counted(f.rejected, "request was", "requests were"), f.reason),
 			Advice: []string{
-				"The sender has to change what it sends, or its credentials. The errors below say how; docs/operations.md has each reason.",
+				"The sender has to change what it sends, or its credentials. The errors below have the reasons, and docs/operations.md explains each.",
 			},
 		}
 	default:
@@ -141,7 +141,7 @@ func (f *facts) judge() Verdict {
 			State: idle, Level: ok, Title: "Idle",
 			Text: "Nothing is in flight, and nothing came in the last 30 s. Whether " + f.receiver() + " works shows with the next batch.",
 			Advice: []string{
-				"Should there be traffic? See whether senders reach this machine: connections, below.",
+				"If there should be traffic, see whether senders reach this machine: connections, below.",
 			},
 		}
 	}

@@ -2,52 +2,44 @@ package status
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
 const (
 	// interval is the time between two samples.
 	interval = 5 * time.Second
-	// points is how many intervals are kept: 15 minutes.
+	// points is the number of intervals in 15 minutes.
 	points = 180
 )
 
-// window has the samples of the last 15 minutes.
-type window struct {
-	ring [points + 1]*sample // each point of a plot takes two samples
-	next int                 // where the next one goes
-	n    int
-}
+// window has the samples of the last 15 minutes, the oldest first.
+type window []*sample
 
 // add appends a sample. A full window drops the oldest.
 func (w *window) add(s *sample) {
-	w.ring[w.next] = s
-	w.next = (w.next + 1) % len(w.ring)
-	w.n = min(w.n+1, len(w.ring))
-}
-
-// at is the sample that is older than back others; nil when it is not kept.
-func (w *window) at(back int) *sample {
-	if back < 0 || back >= w.n {
-		return nil
+	if *w = append(*w, s); len(*w) > points+1 { // each point of a plot takes two samples
+		*w = slices.Delete(*w, 0, 1)
 	}
-	return w.ring[(w.next-1-back+2*len(w.ring))%len(w.ring)]
 }
 
-// before is the newest sample that is at least as old as age, seen from now, or the oldest one; nil when there is none.
-func (w *window) before(now time.Time, age time.Duration) *sample {
-	for back := range w.n {
-		if s := w.at(back); now.Sub(s.at) >= age {
+// before returns the newest sample that is at least as old as age, seen from now, or the oldest one; nil when there is none.
+func (w window) before(now time.Time, age time.Duration) *sample {
+	for _, s := range slices.Backward(w) {
+		if now.Sub(s.at) >= age {
 			return s
 		}
 	}
-	return w.at(w.n - 1)
+	if len(w) == 0 {
+		return nil
+	}
+	return w[0]
 }
 
-// increase is the growth of a counter.
+// increase returns the growth of a counter.
 func increase(from, to Number) float64 { return math.Max(0, float64(to-from)) }
 
-// rate is the growth of a counter in a second; NaN when no time has passed between the samples.
+// rate returns the growth of a counter in a second; NaN when no time has passed between the samples.
 func rate(from, to *sample, was, is Number) Number {
 	if !to.at.After(from.at) {
 		return Number(math.NaN())
@@ -55,8 +47,8 @@ func rate(from, to *sample, was, is Number) Number {
 	return Number(increase(was, is) / to.at.Sub(from.at).Seconds())
 }
 
-// quantile estimates a quantile of the observations between two snapshots of a histogram, as Prometheus does: they are evenly
-// spread within a bucket. It is NaN when there were none, and the last bound for a value beyond it.
+// quantile estimates a quantile of the observations between two snapshots of a histogram, as Prometheus does: the observations of a
+// bucket are spread evenly. It is NaN without observations, and the last bound for a value beyond it.
 func quantile(q float64, from, to Histogram) Number {
 	if len(to.Bounds) == 0 {
 		return Number(math.NaN())

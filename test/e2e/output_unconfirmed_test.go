@@ -104,12 +104,13 @@ func TestOutputUnconfirmed(t *testing.T) {
 	require.InDelta(t, 1, samples["rtbeat_libbeat_output_events_dropped_total"], 0)
 	var page struct {
 		Instance struct {
-			AckMode string `json:"ack_mode"`
+			AckMode     string `json:"ack_mode"`
+			Unconfirmed bool   `json:"unconfirmed_output"`
 		}
 	}
 	harness.Await(t, 10*time.Second, "the ack mode on the status page", func() bool {
 		require.NoError(t, json.Unmarshal(b.Get("/status.json").Raw, &page))
-		return page.Instance.AckMode == "processed"
+		return page.Instance.AckMode == "processed" && page.Instance.Unconfirmed
 	})
 	b.Stop()
 }

@@ -1,15 +1,15 @@
 'use strict';
-// Asks for status.json every few seconds and shows it. Text goes into the page as text, never as markup: the page's
-// policy (trusted types) allows nothing else.
+// Requests status.json every few seconds and shows it. All text goes into the page as text, never as markup: the page's policy
+// (trusted types) allows nothing else.
 (() => {
-  const EVERY = 3000, PATIENCE = 5000;
+  const EVERY = 3000, ANSWER_WITHIN = 5000;
   const SVG = 'http://www.w3.org/2000/svg';
-  const SIDES = {sender: 'the senders', rtbeat: 'rtbeat', output: 'the output (Logstash, or the way there)', nobody: 'nobody'};
-  const WHAT = {answer: '', auth: 'credentials: ', tls: 'TLS: '};
+  const SIDES = {sender: 'the senders', rtbeat: 'rtbeat', output: 'the output (Logstash, or the network to it)', nobody: 'nobody'};
+  const PREFIXES = {answer: '', auth: 'credentials: ', tls: 'TLS: '};
   const at = (id) => document.getElementById(id);
   const unknown = '–';
 
-  // The numbers, as people read them.
+  // Numbers as text.
   const known = (n) => typeof n === 'number';
   const whole = (n) => known(n) ? Math.round(n).toLocaleString('en') : unknown;
   const few = (n) => !known(n) ? unknown : n >= 100 || n === 0 ? whole(n) : n >= 10 ? n.toFixed(1) : n.toFixed(2);
@@ -55,7 +55,7 @@
     fill('notes', v.notes.map((line) => make('li', line)));
   }
 
-  // A plot has a line for each list: 180 places from left to right, with a gap where nothing is known.
+  // A plot has a line for each list: 180 points from left to right, with a gap where the value is not known.
   function plot(id, title, points, lists, top, area) {
     const svg = document.createElementNS(SVG, 'svg');
     svg.setAttribute('viewBox', '0 0 ' + (points - 1) + ' 100');
@@ -144,7 +144,7 @@
       ['delivered', bytes(d.delivered_bytes_per_second) + '/s'],
       known(d.full_in_seconds) && ['at this rate full in', span(d.full_in_seconds), d.full_in_seconds < 86400],
       known(d.empty_in_seconds) && ['at this rate empty in', span(d.empty_in_seconds)],
-      ['batches tried again', whole(d.retrying_batches), d.retrying_batches > 0],
+      ['batches being retried', whole(d.retrying_batches), d.retrying_batches > 0],
     ] : []);
     const o = s.output;
     rows('output', [
@@ -159,10 +159,10 @@
       ['events dropped by the output', whole(o.dropped_total), o.dropped_total > 0],
     ]);
     rows('retries', [
-      ['delivered messages known', whole(s.retries.entries.value) + ' of ' + whole(s.retries.entries.limit)],
-      ['joined to one in flight', whole(s.retries.joined_in_flight_total)],
-      ['delivered before', whole(s.retries.joined_delivered_total)],
-      ['taken back in time', whole(s.retries.withdrawn_total)],
+      ['delivered messages remembered', whole(s.retries.entries.value) + ' of ' + whole(s.retries.entries.limit)],
+      ['deduped, in flight', whole(s.retries.joined_in_flight_total)],
+      ['deduped, delivered before', whole(s.retries.joined_delivered_total)],
+      ['withdrawn', whole(s.retries.withdrawn_total)],
     ]);
     rows('totals', [
       ['bytes received', bytes(s.received.bytes_total)],
@@ -179,7 +179,8 @@
       i.libbeat_version && ['libbeat', i.libbeat_version],
       ['up for', span(i.uptime_seconds)],
       ['phase', i.phase || unknown],
-      ['a 200 means', { persisted: 'on the disk', processed: 'processed, may be lost', delivered: 'delivered' }[i.ack_mode] || unknown],
+      ['a 200 means', {persisted: 'on the disk', processed: 'processed, may be lost', delivered: 'delivered'}[i.ack_mode] || unknown],
+      i.unconfirmed_output && ['the output', 'may lose events unseen', true],
       ['memory', bytes(i.memory_bytes)],
       i.certificate_expires && ['certificate until', i.certificate_expires.slice(0, 10)],
     ]);
@@ -197,7 +198,7 @@
     at('errors').hidden = s.errors.length === 0;
     fill('error-rows', s.errors.slice(0, 12).map((e) => {
       const row = make('tr');
-      row.append(make('td', (WHAT[e.what] || '') + (e.code ? e.code + ' ' : '') + e.reason.replaceAll('_', ' ')),
+      row.append(make('td', (PREFIXES[e.what] || '') + (e.code ? e.code + ' ' : '') + e.reason.replaceAll('_', ' ')),
         make('td', e.fault === 'nobody' ? '' : e.fault), make('td', whole(e.recent)), make('td', whole(e.total)), make('td', ago(e.last_seen, s.now)));
       return row;
     }));
@@ -213,7 +214,7 @@
   async function update() {
     clearTimeout(timer);
     try {
-      const answer = await fetch('status.json', {cache: 'no-store', credentials: 'omit', signal: AbortSignal.timeout(PATIENCE)});
+      const answer = await fetch('status.json', {cache: 'no-store', credentials: 'omit', signal: AbortSignal.timeout(ANSWER_WITHIN)});
       if (!answer.ok) throw new Error('status ' + answer.status);
       const s = await answer.json();
       showVerdict(s.verdict, s.now);
@@ -226,7 +227,7 @@
     } catch {
       at('verdict').className = 'bad';
       document.title = 'No answer – rtbeat';
-      text('lost', 'No answer from rtbeat for ' + span((Date.now() - answered) / 1000) + '. What stands here is from ' + clock(answered) + '.');
+      text('lost', 'No answer from rtbeat for ' + span((Date.now() - answered) / 1000) + '. The page is from ' + clock(answered) + '.');
       at('lost').hidden = false;
     }
     if (!document.hidden) timer = setTimeout(update, EVERY);

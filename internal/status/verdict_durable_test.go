@@ -18,7 +18,7 @@ func (r *rig) backlog() {
 
 const backlogText = "42 batches are in the queue on disk (4.0 KiB), the oldest from 10 min ago. Its files take 50 % of rtbeat.durable.max_bytes"
 
-// What can be the matter in durable mode, and what is said of it.
+// Each verdict of durable mode, with its text and its notes.
 func TestVerdictsOfDurableMode(t *testing.T) {
 	tests := map[string]struct {
 		happens func(r *rig)
@@ -40,18 +40,18 @@ func TestVerdictsOfDurableMode(t *testing.T) {
 			r.backlog()
 		}, delivering, ok, nobody, "acknowledged by the output", backlogText + ": at this rate it is full in 33 s."},
 		"an output that is slow to acknowledge": {func(r *rig) {
-			r.set(&r.numbers.NoAckSeconds, 10)
+			r.set(&r.numbers.Output.NoAckSeconds, 10)
 		}, slow, warn, byOutput, "nothing for 10 s. Batches are stored, and answered 200.", ""},
 		"an output that stalls": {func(r *rig) {
-			r.set(&r.numbers.Events.Value, 3)
-			r.is(&r.numbers.IsStalled, true)
-			r.set(&r.numbers.NoAckSeconds, 190)
+			r.set(&r.numbers.InFlight.Events.Value, 3)
+			r.is(&r.numbers.Output.Stalled, true)
+			r.set(&r.numbers.Output.NoAckSeconds, 190)
 			r.add(&r.numbers.Disk.Stored, 1100)
 			r.backlog()
 		}, degraded, warn, byOutput, "nothing for 3 min. Batches are stored, and answered 200. " + backlogText + ": at this rate it is full in 33 s.", ""},
 		"a full queue": {func(r *rig) {
 			r.is(&r.numbers.Disk.IsFull, true)
-			r.is(&r.numbers.IsStalled, true)
+			r.is(&r.numbers.Output.Stalled, true)
 			r.add(&r.numbers.Disk.Stored, 1100)
 			r.backlog()
 		}, fullQueue, bad, byOutput, "(503 queue_full). " + backlogText + ".", ""},
@@ -65,7 +65,7 @@ func TestVerdictsOfDurableMode(t *testing.T) {
 		"requests that wait for the disk": {func(r *rig) {
 			r.is(&r.numbers.IsHigh, true)
 		}, nearlyFull, warn, byRtbeat, "nearly 50 % of rtbeat.max_in_flight_bytes waits for the disk", ""},
-		"requests that do not fit": {func(r *rig) { r.answer("503", "in_flight_limit", 2) }, refusing, bad, byRtbeat, "as much waits for the disk as", ""},
+		"requests that do not fit": {func(r *rig) { r.answer("503", "in_flight_limit", 2) }, refusing, bad, byRtbeat, "batches that wait for the disk have reached the limit", ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestVerdictsOfDurableMode(t *testing.T) {
 	}
 }
 
-// A batch that is tried once more is no trouble, one that is tried for half a minute is.
+// One retry of a batch changes no verdict. Retries for 30 seconds do.
 func TestVerdictOfABatchThatCannotBeDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
@@ -116,7 +116,7 @@ func TestVerdictOfABatchThatCannotBeDelivered(t *testing.T) {
 	})
 }
 
-// The forecasts are made of the last minute: they show an outage soon.
+// The forecasts use the last minute: they show an outage soon.
 func TestForecasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

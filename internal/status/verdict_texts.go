@@ -2,32 +2,32 @@ package status
 
 import "fmt"
 
-func (f *facts) isStopping() Verdict {
+func (f *facts) stoppingVerdict() Verdict {
 	v := Verdict{State: stopping, Level: warn, Title: "Stopping", Text: "Nothing is in flight any more."}
-	if f.events > 0 {
-		v.Text = counted(f.events, "event waits", "events wait") + " for an acknowledgement. Senders can use another instance, or retry later."
+	if f.InFlight.Events.Value > 0 {
+		v.Text = counted(f.InFlight.Events.Value, "event waits", "events wait") + " for an acknowledgement. Senders can use another instance, or retry later."
 	}
 	return v
 }
 
-func (f *facts) isStalled() Verdict {
+func (f *facts) stalledVerdict() Verdict {
 	return Verdict{
-		State: stalling, Level: bad, Fault: byOutput, Title: "Stalled", Since: f.now.Add(-f.noAck),
+		State: stalling, Level: bad, Fault: byOutput, Title: "Stalled", Since: f.at.Add(-f.noAck),
 		Text: fmt.Sprintf("The output has acknowledged nothing for %s, although it has %s. New batches are refused (503 output_stalled).",
-			about(f.noAck), counted(f.events, "event", "events")),
+			about(f.noAck), counted(f.InFlight.Events.Value, "event", "events")),
 		Advice: []string{
 			"See whether " + f.receiver() + " is up, and whether something blocks it: an output of its own that hangs, a full queue, a full disk.",
 			"If " + f.receiver() + " is well, look for the output in rtbeat's log: a refused connection, a name that does not resolve, a certificate.",
-			"Senders are told to keep their batches and send them again. The first acknowledgement ends the stall; rtbeat needs no restart.",
+			"Senders keep their batches and send them again. The first acknowledgement ends the stall; rtbeat needs no restart.",
 		},
 	}
 }
 
-func (f *facts) isRefusing() Verdict {
+func (f *facts) refusingVerdict() Verdict {
 	awaited, fault := f.awaited()
 	return Verdict{
 		State: refusing, Level: bad, Fault: fault, Title: "Refusing",
-		Text: fmt.Sprintf("%s refused in the last 30 s, because as much waits for %s as rtbeat.max_in_flight_bytes allows (%s now).",
+		Text: fmt.Sprintf("%s refused in the last 30 s, because batches that wait for %s have reached the limit of rtbeat.max_in_flight_bytes (%s now).",
 			counted(f.full, "batch was", "batches were"), awaited, f.share()),
 		Advice: []string{
 			"Senders are faster than " + awaited + ": see whether it is slower than usual, or more is sent than usual.",
@@ -36,7 +36,7 @@ func (f *facts) isRefusing() Verdict {
 	}
 }
 
-func (f *facts) isNearlyFull() Verdict {
+func (f *facts) nearlyFullVerdict() Verdict {
 	awaited, fault := f.awaited()
 	return Verdict{
 		State: nearlyFull, Level: warn, Fault: fault, Title: "Nearly full",
@@ -45,7 +45,7 @@ func (f *facts) isNearlyFull() Verdict {
 	}
 }
 
-func (f *facts) isSlow() Verdict {
+func (f *facts) slowVerdict() Verdict {
 	v := Verdict{State: slow, Level: warn, Fault: byOutput, Title: "Slow"}
 	switch {
 	case f.persisted && f.timeouts > 0:
@@ -58,14 +58,14 @@ func (f *facts) isSlow() Verdict {
 		v.Advice = []string{"See whether " + f.receiver() + " is up, and slower than usual: its pipeline, and its own outputs."}
 		return v
 	case f.noAck > f.settings.Timeout:
-		v.Text = fmt.Sprintf("The output has acknowledged nothing for %s, and senders are told 504 after %s.", about(f.noAck), f.settings.Timeout)
+		v.Text = fmt.Sprintf("The output has acknowledged nothing for %s, and senders get 504 after %s.", about(f.noAck), f.settings.Timeout)
 	default:
-		v.Text = fmt.Sprintf("%s not acknowledged within %s (504) in the last 30 s. The output takes longer than that.",
+		v.Text = fmt.Sprintf("%s not acknowledged within %s (504) in the last 30 s. The output takes longer.",
 			counted(f.timeouts, "batch was", "batches were"), f.settings.Timeout)
 	}
 	v.Advice = []string{
 		"See whether " + f.receiver() + " is slower than usual: its pipeline, and its own outputs.",
-		"Senders keep these batches and send them again; what the output has of them is not published twice.",
+		"Senders keep these batches and send them again. Messages that the output already has are not published twice.",
 	}
 	return v
 }

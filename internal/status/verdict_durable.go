@@ -10,7 +10,7 @@ import (
 // persisted is the ack mode of durable mode.
 const persisted = "persisted"
 
-func (f *facts) hasFailedQueue() Verdict {
+func (f *facts) failedQueueVerdict() Verdict {
 	return Verdict{
 		State: failedQueue, Level: bad, Fault: byRtbeat, Title: "Queue failed",
 		Text: "The queue on disk cannot be written. rtbeat refuses new batches (503 queue_failed).",
@@ -21,7 +21,7 @@ func (f *facts) hasFailedQueue() Verdict {
 	}
 }
 
-func (f *facts) hasFullQueue() Verdict {
+func (f *facts) fullQueueVerdict() Verdict {
 	return Verdict{
 		State: fullQueue, Level: bad, Fault: byOutput, Title: "Queue full",
 		Text: "The queue on disk has no space. rtbeat refuses new batches (503 queue_full). " + f.stored(),
@@ -33,9 +33,9 @@ func (f *facts) hasFullQueue() Verdict {
 	}
 }
 
-func (f *facts) isDegraded() Verdict {
+func (f *facts) degradedVerdict() Verdict {
 	return Verdict{
-		State: degraded, Level: warn, Fault: byOutput, Title: "Degraded", Since: f.now.Add(-f.noAck),
+		State: degraded, Level: warn, Fault: byOutput, Title: "Degraded", Since: f.at.Add(-f.noAck),
 		Text: fmt.Sprintf("The output has acknowledged nothing for %s. Batches are stored, and answered 200. %s", about(f.noAck), f.stored()),
 		Advice: []string{
 			"See whether " + f.receiver() + " is up, and whether something blocks it: an output of its own that hangs, a full queue, a full disk.",
@@ -45,7 +45,7 @@ func (f *facts) isDegraded() Verdict {
 	}
 }
 
-func (f *facts) isRetrying() Verdict {
+func (f *facts) retryingVerdict() Verdict {
 	return Verdict{
 		State: retrying, Level: warn, Fault: byOutput, Title: "Retrying",
 		Text: fmt.Sprintf("%s tried again and again. Others are delivered meanwhile. %s", counted(f.retrying, "stored batch is", "stored batches are"), f.stored()),
@@ -56,7 +56,7 @@ func (f *facts) isRetrying() Verdict {
 	}
 }
 
-// stored says what is in the queue on disk, and when it will be full or empty.
+// stored describes the queue on disk, and when it will be full or empty.
 func (f *facts) stored() string {
 	d := f.disk
 	text := fmt.Sprintf("%s in the queue on disk (%s), the oldest from %s ago. Its files take %.0f %% of rtbeat.durable.max_bytes",
