@@ -81,7 +81,7 @@ func TestADeadlockEndsTheFeedingOfTheWatchdog(t *testing.T) {
 		"admission":             lockOf(t, a.admission),
 		"connections":           lockOf(t, bt.listeners.connections),
 		"requests being served": lockOf(t, a.server, "serving"),
-		"admission of requests": lockOf(t, a.server, "requests"),
+		"admission of requests": lockOf(t, a.server, "handler", "requests"),
 	} {
 		lock.Lock()
 		fed(m.watchdog / 2) // a message that was sent before
