@@ -1,30 +1,24 @@
 // Package contentcoding turns the body of a request, as it came over the wire, into its plain bytes.
 //
-// It undoes the content codings of HTTP (RFC 9110, section 8.4.1): gzip (RFC 1952), deflate (RFC 1950) and zstd
-// (RFC 8878, RFC 9659). It handles the dangers of bytes that anybody may send: a body that is a thousand times larger when it is
-// unpacked, decoders whose own memory is larger than the body, data that is cut off or altered. Of HTTP it knows only the
-// value of one header field. It does not know what the bytes mean.
-//
-// The whole compressed body is in memory before, so this package never waits for a sender.
+// It undoes the content codings of HTTP (RFC 9110, section 8.4.1): gzip (RFC 1952), deflate (RFC 1950) and zstd (RFC 8878,
+// RFC 9659). The whole compressed body is in memory before, so this package never waits for a sender.
 //
 // # What is bounded
 //
 // Output: it keeps nothing beyond the limit, and reads at most one byte more. It ignores the sizes that a header announces:
 // the buffer grows with the unpacked bytes.
 //
-// Memory beside the output: a decompression holds a buffer of 256 KiB, and a decoder for each coding that it has met:
-// 50 KiB for gzip, the same for each form of deflate, and for zstd the window that the sender chose, 8 MiB at the
-// most, and up to 3 MiB for one block. They are kept for the next body, at most as many as ran at once, which the number given
-// to New limits. The total is at most 12 MiB times that number.
+// Memory beside the output: at most 12 MiB times the number given to New. A decompression holds a buffer of 256 KiB, and a decoder
+// for each coding that it has met: 50 KiB for gzip and for each form of deflate, and for zstd the window that the sender chose, at
+// most 8 MiB, and up to 3 MiB for one block. They are kept for the next body.
 //
 // Time: linear in wire and output together. It ends early with the context, even for a body of millions of parts that unpack
 // to nothing.
 //
 // # What is refused
 //
-// A body that is cut off, has a wrong checksum or has bytes after its end is ErrCorrupt. Where a coding allows a body in several
-// parts (the members of gzip, the frames of zstd), all of them are read. A part of a body is never returned, since it may
-// be valid JSON.
+// A body that is cut off, has a wrong checksum or has bytes after its end is ErrCorrupt. A body may have several parts, the members of
+// gzip or the frames of zstd. All of them are read. A part of a body is never returned, since it may be valid JSON.
 package contentcoding
 
 import (

@@ -9,6 +9,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/txn2/rtbeat/internal/pace"
 )
 
 // maxWindow is the largest window of zstd that a sender may use with HTTP (RFC 9659, section 3).
@@ -138,4 +140,26 @@ func (s *decoders) nextMember() error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// source is the wire for the decoders. They read a few KiB at a time. So Read can interrupt a long body that unpacks to nothing,
+// and lets other goroutines run.
+type source struct {
+	rest        []byte
+	interrupted func() error // an error stops the reading
+	pace        pace.Pace
+}
+
+// Read implements io.Reader.
+func (s *source) Read(p []byte) (int, error) {
+	if err := s.interrupted(); err != nil {
+		return 0, err
+	}
+	s.pace.Step()
+	if len(s.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, s.rest)
+	s.rest = s.rest[n:]
+	return n, nil
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // readMost is how many bytes are unpacked between two checks of the context and two calls of grow.
@@ -16,7 +18,7 @@ const readMost = 64 << 10
 // Decompressor unpacks bodies, a limited number at a time. Make it with New. Any number of goroutines may use it at once. It
 // starts no goroutine and needs no closing.
 type Decompressor struct {
-	permits chan struct{} // holds one for each running decompression
+	running *semaphore.Weighted // holds 1 for each decompression
 
 	mu   sync.Mutex
 	idle []*decoders // a stack: the last used are used next, so that few grow
@@ -25,27 +27,24 @@ type Decompressor struct {
 // New returns a Decompressor that runs at most concurrent decompressions at a time; less than one means one. Unpacking only
 // computes, so more than one for each processor only costs memory.
 func New(concurrent int) *Decompressor {
-	return &Decompressor{permits: make(chan struct{}, max(concurrent, 1))}
+	return &Decompressor{running: semaphore.NewWeighted(int64(max(concurrent, 1)))}
 }
 
 // Decompress returns the plain bytes of wire, a whole body in this coding.
 //
-// It returns ErrTooLarge after limit bytes and at most one more. A limit below zero means zero. It calls grow with each number of
-// bytes before it keeps them. When grow returns an error, Decompress returns that error unchanged. After an error it keeps no
-// bytes and does not call grow again. The result has no spare capacity up to 256 KiB, and at most twice its length beyond.
-//
-// The other errors are ErrCorrupt and ErrUnsupported, each wrapped in a text for the log, and context.Cause(ctx) when ctx
-// ends, also while it waits for a decoder. An error comes without bytes.
+// It returns ErrTooLarge beyond limit bytes. It calls grow with each number of bytes before it keeps them, and returns an error of
+// grow unchanged. After an error it does not call grow again. The other errors are ErrCorrupt and ErrUnsupported, each wrapped in a
+// text for the log, and context.Cause(ctx) when ctx ends, also while it waits for a decoder. An error comes without bytes. The
+// result has no spare capacity up to 256 KiB, and at most twice its length beyond.
 //
 // Deflate means the zlib format (RFC 9110, section 8.4.1.2), but many senders omit its header and checksum and send the
 // compressed data alone (RFC 1951). Decompress reads both. It looks for the two bytes of a zlib header: the compression method
 // and a check by 31. Raw data begins with them only if padding is not zero, and every compressor fills it with zeros.
 //
-// Identity copies nothing: the result is wire, grow is not called, and the limit counts. An empty wire gives an empty result in
-// every coding, so that the caller refuses the empty body and not its coding.
+// Identity copies nothing and does not call grow; the limit counts. An empty wire gives an empty result in every coding, so that
+// the caller refuses the empty body and not its coding.
 //
-// Nothing refers to wire after the return. Decoders keep some unpacked bytes until they are used again; no other body gets
-// them.
+// Nothing refers to wire after the return. Decoders keep some unpacked bytes until they are used again; no other body gets them.
 func (d *Decompressor) Decompress(
 	ctx context.Context, coding Coding, wire []byte, limit int64, grow func(int64) error,
 ) ([]byte, error) {
@@ -61,19 +60,15 @@ func (d *Decompressor) Decompress(
 		return wire, nil
 	}
 
-	if ctx.Err() != nil { // select would choose at random
+	if d.running.Acquire(ctx, 1) != nil {
 		return nil, context.Cause(ctx)
 	}
-	select {
-	case d.permits <- struct{}{}:
-		defer func() { <-d.permits }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-
+	defer d.running.Release(1)
 	set := d.take()
 	plain, err := set.decompress(ctx, coding, wire, limit, grow)
-	d.put(set) // not deferred: a decoder that panicked is not used again
+	d.mu.Lock() // after a panic the decoders are not used again
+	defer d.mu.Unlock()
+	d.idle = append(d.idle, set)
 	return plain, err
 }
 
@@ -87,12 +82,6 @@ func (d *Decompressor) take() *decoders {
 	set := d.idle[last]
 	d.idle = slices.Delete(d.idle, last, last+1)
 	return set
-}
-
-func (d *Decompressor) put(set *decoders) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.idle = append(d.idle, set)
 }
 
 // decompress is Decompress for the one goroutine that has these decoders.

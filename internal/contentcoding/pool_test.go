@@ -85,7 +85,7 @@ func TestNothingStartsAfterTheEnd(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(ended)
 	d := New(1)
-	for range 20 { // were it left to select, one in two would start
+	for range 20 {
 		_, err := d.Decompress(ctx, Gzip, []byte{0x1f}, noLimit, free)
 		require.Equal(t, ended, err)
 	}
@@ -215,7 +215,7 @@ func kept(t *testing.T, d *Decompressor, b bomb) (weak.Pointer[byte], weak.Point
 	return weak.Make(&wire[0]), weak.Make(&out[0]), weak.Make(ctx)
 }
 
-// A decoder that panicked is not used again, but its permit is.
+// A decoder that panicked is not used again. Its decompression does not count any more.
 func TestPanic(t *testing.T) {
 	d := New(1)
 	wire := pack(t, Gzip, []byte("hello"))
