@@ -5,33 +5,25 @@
 //
 // # What is accepted
 //
-// A message is a JSON object. A body holds messages in one of three forms. The first is the batch of rxtx:
+// A message is a JSON object. A body holds messages in one of three forms: the batch of rxtx, an array, or NDJSON (Options.Lines):
 //
 //	{"uuid": "…", "size": 2, "messages": [{…}, {…}]}
 //
-// messages is required: an array of objects, or null, which means none. size is optional, and so is a size
-// of null. Any other size must be a number equal to the number of messages, because the sender removes
-// that many from its queue on success. JSON has one kind of number, so 2, 2.0 and 2e0 are the same size; the
-// string "2" is none. Decode ignores every other key, but its value must be well-formed. The uuid of the batch is one of
-// them: rxtx makes a new one for each attempt.
-//
-// The second is an array of messages, which may be empty:
-//
 //	[{…}, {…}]
 //
-// The third, which Options.Lines asks for, is NDJSON, one message a line:
-//
 //	{…}
 //	{…}
 //
-// Lines end with a newline; the last one may end without it. Decode skips a line of white space. Every other line holds one
-// whole message, with white space around it. A carriage return is white space.
+// messages is an array of objects, or null for none. size may be missing or null. Otherwise it must be the number of messages, in
+// any form of a JSON number: the sender removes that many messages from its queue after a 200. The values of other keys must be
+// well-formed, and are ignored. So is the uuid of the batch: rxtx makes a new one for each attempt.
+//
+// A line of NDJSON ends with a newline, or at the end of the body. It holds one whole message and white space, or white space alone.
 //
 // # What is refused
 //
-// The text must be I-JSON (RFC 7493): valid UTF-8, no escape that is half of a surrogate pair, no object with
-// the same key twice. Other parsers would repair these in silence. Here a message has to arrive as it was
-// sent, and a map cannot hold two values under one key, so they are errors with a position.
+// The text must be I-JSON (RFC 7493): valid UTF-8, no escape that is half of a surrogate pair, no object with the same key twice.
+// Other parsers repair these in silence. A message has to arrive as it was sent, so they are errors with a position.
 //
 // # Numbers
 //
@@ -41,10 +33,9 @@
 // # Weight
 //
 // A decoded message takes more memory than its text: three times for messages of rxtx, sixty times for nested objects that
-// hold almost nothing. A limit on the bytes of bodies would be wrong by that factor. So each message has a weight in bytes:
-// the length of its text, or a sixth of its memory if that is more. Its memory is its values on the heap, plus perMessage
-// for the rest of the process. The values are added up from the sizes of Go's maps and allocations. Six times the weights of all
-// messages in the process is therefore a bound for their memory.
+// hold almost nothing. So each message has a weight in bytes: the length of its text, or a sixth of its memory if that is more.
+// Its memory is its values on the heap, by the sizes of Go's maps and allocations, and perMessage for the rest of the process.
+// Six times the weights of all messages in the process is a bound for their memory.
 //
 // Options.Charge is called during decoding for the weight beyond the length of the body.
 package batch

@@ -23,7 +23,7 @@ func Decode(body []byte, o Options) (Batch, error) {
 	}
 	messages, err := d.batch()
 	if err == nil {
-		err = d.settleUp()
+		err = d.chargeTo(d.excess, 1) // nothing but the messages is left
 	}
 	if err != nil {
 		return Batch{}, err

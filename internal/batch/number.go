@@ -154,7 +154,7 @@ func (d decimal) magnitude() (float64, bool) {
 		return float64(d.mantissa) * math.Pow10(int(d.exponent)), true
 	}
 	if first := d.exponent + int64(d.digits) - 1; first < minExponent || first > maxExponent {
-		return 0, false
+		return 0, false // without the error that strconv would allocate
 	}
 
 	// strconv reads only a few digits of an exponent, so it gets the normalised number and not the literal. Writing the result

@@ -61,11 +61,8 @@ func (d *decoder) object() (map[string]any, error) {
 	if d.text.PeekKind() == '}' {
 		return map[string]any{}, d.close()
 	}
-	expected, entries := int(d.widths[d.depth]), groupEntries
-	for entries < expected {
-		entries = growEntries(entries)
-	}
-	d.made += slotsBytes(entries)
+	expected := int(d.widths[d.depth])
+	d.made += slotsBytes(expected)
 	m := make(map[string]any, expected)
 	for d.text.PeekKind() != '}' {
 		if err := d.pay(); err != nil {
@@ -80,9 +77,8 @@ func (d *decoder) object() (map[string]any, error) {
 			return nil, err
 		}
 		n := len(m)
-		if n == entries {
-			entries = growEntries(entries)
-			d.made += slotsBytes(entries) - slotsBytes(n)
+		if n >= groupEntries && n >= expected {
+			d.made += slotsBytes(n+1) - slotsBytes(n)
 		}
 		m[name] = v
 		if len(m) == n {

@@ -32,27 +32,20 @@ const (
 	keyBytes     = 64  // each key of a set: just over half of the slots of 25 bytes may be in use
 )
 
-// A map has 8 slots, or a power of two of which 13 of 16 are in use at most. Go fills 14 of 16. It splits a large map in parts,
-// some earlier than others; 13 allows for that.
-const (
-	groupEntries = 8
-	nextEntries  = 13 // in 16 slots
-)
+// groupEntries is the number of entries in the first slots of a map.
+const groupEntries = 8
 
-// growEntries returns how many entries a map has slots for after it has outgrown entries.
-func growEntries(entries int) int {
-	if entries == groupEntries {
-		return nextEntries
-	}
-	return 2 * entries
-}
-
-// slotsBytes is the memory of the slots of a map for this many entries.
+// slotsBytes is the memory of the slots of a map for this many entries: 8 slots, or a power of two with 13 of 16 in use at most.
+// Go fills 14 of 16. It splits a large map in parts, some earlier than others; 13 allows for that.
 func slotsBytes(entries int) int64 {
 	if entries <= groupEntries {
 		return groupBytes
 	}
-	return int64(entries) / nextEntries * 16 * slotBytes
+	slots := 16
+	for entries > slots/16*13 {
+		slots *= 2
+	}
+	return int64(slots) * slotBytes
 }
 
 // allocated is about the memory of an allocation of n bytes, by the size classes of the runtime.
@@ -109,9 +102,6 @@ func (a *account) settle(read int64) error {
 	a.limit = heapFactor * (a.charged + chargeStep - a.excess + read)
 	return nil
 }
-
-// settleUp charges for the rest, when nothing but the messages is left.
-func (a *account) settleUp() error { return a.chargeTo(a.excess, 1) }
 
 func (a *account) chargeTo(need, step int64) error {
 	if a.charge == nil || need-a.charged < step {
