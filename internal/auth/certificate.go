@@ -16,19 +16,14 @@ const wildcard = "*."
 // A name may be a DNS name, a URI or a mail address of the certificate (RFC 5280, 4.2.1.6), or its common name: the authority
 // vouches for all of them.
 type names struct {
-	exact   map[string]bool // URI, mail address, common name
-	dns     map[string]bool // in lower case
-	parents map[string]bool // of the wildcards, in lower case: the part behind the first dot
+	exact map[string]bool // URI, mail address, common name; no wildcards
+	dns   map[string]bool // in lower case
 }
 
 func newNames(allowed []string) *names {
-	n := &names{exact: map[string]bool{}, dns: map[string]bool{}, parents: map[string]bool{}}
+	n := &names{exact: map[string]bool{}, dns: map[string]bool{}}
 	for _, name := range allowed {
-		if parent, isWildcard := strings.CutPrefix(name, wildcard); isWildcard {
-			n.parents[lowerASCII(parent)] = true
-			continue
-		}
-		n.exact[name] = true
+		n.exact[name] = !strings.HasPrefix(name, wildcard)
 		n.dns[lowerASCII(name)] = true
 	}
 	return n
@@ -60,5 +55,5 @@ func (n *names) allow(certificate *x509.Certificate) bool {
 func (n *names) allowDNS(name string) bool {
 	name = lowerASCII(name)
 	label, parent, _ := strings.Cut(name, ".")
-	return n.dns[name] || label != "" && n.parents[parent]
+	return n.dns[name] || label != "" && n.dns[wildcard+parent]
 }

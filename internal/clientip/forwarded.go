@@ -84,11 +84,8 @@ func parameter(s string) (value, rest string, ok bool) {
 
 // token cuts off a token of RFC 9110, section 5.6.2. It is empty if there is none.
 func token(s string) (tok, rest string) {
-	end := strings.IndexFunc(s, func(r rune) bool { return !httpguts.IsTokenRune(r) })
-	if end < 0 {
-		end = len(s)
-	}
-	return s[:end], s[end:]
+	rest = strings.TrimLeftFunc(s, httpguts.IsTokenRune)
+	return s[:len(s)-len(rest)], rest
 }
 
 // quotedString cuts off the quoted string (RFC 9110, section 5.6.4) that begins at s[0], and returns its text.

@@ -42,10 +42,7 @@ func backwards(
 // lastByComma cuts off the text after the last comma.
 func lastByComma(field string) (before, entry string, more bool) {
 	i := strings.LastIndexByte(field, ',')
-	if i < 0 {
-		return "", field, false
-	}
-	return field[:i], field[i+1:], true
+	return field[:max(i, 0)], field[i+1:], i >= 0
 }
 
 // forwardedForAddr reads an entry of X-Forwarded-For. There is no standard for it; proxies write addresses alone, or
