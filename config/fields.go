@@ -56,12 +56,11 @@ func (f Field) IsShared() bool {
 
 // group returns the struct with the settings of a group, or nil for a setting.
 func (f Field) group() reflect.Type {
-	switch {
-	case f.IsGroup():
+	if f.IsGroup() {
 		return f.Type
-	case f.IsShared():
-		return f.Type.Elem()
-	default:
-		return nil
 	}
+	if f.IsShared() {
+		return f.Type.Elem()
+	}
+	return nil
 }

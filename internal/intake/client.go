@@ -12,12 +12,8 @@ import (
 // clientIP is the address of the sender, by the forwarding headers of trusted proxies. It is empty for a request over a Unix socket
 // without such a header.
 func (h *handler) clientIP(req *http.Request) string {
-	return h.Trusted.Of(req.RemoteAddr, overUnix(req), req.Header)
-}
-
-func overUnix(req *http.Request) bool {
 	local, ok := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	return ok && local.Network() == "unix"
+	return h.Trusted.Of(req.RemoteAddr, ok && local.Network() == "unix", req.Header)
 }
 
 // chargeOrigin returns where the batch comes from, and reserves memory for it: each event carries the headers and the trace.

@@ -16,13 +16,12 @@ type AnswerDoc struct {
 
 // AnswerDocs returns all answers, in the order of the table.
 func AnswerDocs() []AnswerDoc {
-	levels := map[level]string{quiet: "debug", warn: "warn", failure: "error"}
 	docs := make([]AnswerDoc, 0, len(outcomes))
 	for i, row := range &outcomes {
 		o := outcome(i)
 		doc := AnswerDoc{
 			Path: "/in", Code: row.status, Status: row.word, Reason: row.reason, HasReason: o.answerReason() != "",
-			RetryAfter: row.retry, Closes: row.close, Setting: settingOf[o], Situation: row.situation, Level: levels[row.level],
+			RetryAfter: row.retry, Closes: row.close, Setting: settingOf[o], Situation: row.situation, Level: string(row.level),
 		}
 		switch {
 		case o == alive:

@@ -51,12 +51,12 @@ const (
 )
 
 // level is the level of the log line of an outcome.
-type level int
+type level string
 
 const (
-	quiet level = iota // debug
-	warn
-	failure // error
+	quiet   level = "debug"
+	warn    level = "warn"
+	failure level = "error"
 )
 
 // outcomes is the table of all answers. `make generate` writes it into the documentation (AnswerDocs). Only reply writes a status.

@@ -79,7 +79,10 @@ func (h *handler) answer(progress inflight.Progress, err error) result {
 	}
 	if denied, ok := errors.AsType[*authError](err); ok {
 		h.counters.authFailures.Inc(denied.Error())
-		return denied.result()
+		if denied.refusal.Status == http.StatusForbidden {
+			return result{outcome: forbidden, err: err}
+		}
+		return result{outcome: unauthorized, err: err, challenge: denied.refusal.Challenge}
 	}
 	if invalid, ok := errors.AsType[*batch.Error](err); ok {
 		h.counters.decodeFailures.Inc(string(invalid.Reason))
@@ -113,16 +116,7 @@ func (h *handler) delivered(p inflight.Progress) result {
 
 // partly is the detail of a batch that may be delivered in part.
 func partly(p inflight.Progress) detail {
-	coalesced := p.Deduped()
-	return detail{Messages: &p.Messages, Coalesced: &coalesced, Filtered: &p.Filtered, Acked: &p.Acked}
-}
-
-func (e *authError) result() result {
-	res := result{outcome: unauthorized, err: e, challenge: e.refusal.Challenge}
-	if e.refusal.Status == http.StatusForbidden {
-		res.outcome = forbidden
-	}
-	return res
+	return detail{Messages: &p.Messages, Coalesced: new(p.Deduped()), Filtered: &p.Filtered, Acked: &p.Acked}
 }
 
 // bodyRefusals has the outcome of each reason of the decoder.

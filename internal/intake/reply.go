@@ -56,10 +56,7 @@ type detail struct {
 }
 
 // seconds is a duration as answers say it, to a tenth.
-func seconds(d time.Duration) *float64 {
-	s := d.Truncate(100 * time.Millisecond).Seconds()
-	return &s
-}
+func seconds(d time.Duration) *float64 { return new(d.Truncate(100 * time.Millisecond).Seconds()) }
 
 // answer is the JSON object of every answer.
 type answer struct {

@@ -40,8 +40,8 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) (inflight.Prog
 	if err != nil {
 		return inflight.Progress{}, err
 	}
-	if err := p.verify(wire); err != nil {
-		return inflight.Progress{}, err
+	if refusal := p.signature.Verify(wire); refusal != nil {
+		return inflight.Progress{}, &authError{refusal}
 	}
 	if err := p.pin(); err != nil {
 		return inflight.Progress{}, err
@@ -124,14 +124,6 @@ func requestWeight(header http.Header) (weight int64) {
 		}
 	}
 	return weight
-}
-
-// verify compares the signature with the body, where the sender signs.
-func (p *post) verify(wire []byte) error {
-	if refusal := p.signature.Verify(wire); refusal != nil {
-		return &authError{refusal}
-	}
-	return nil
 }
 
 // pin keeps the connection open until the answer. It fails if the connection was displaced.

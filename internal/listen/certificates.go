@@ -2,6 +2,7 @@ package listen
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -118,6 +119,29 @@ func (c *Certificates) load() error {
 	c.serving.Store(config)
 	c.expiry.Store(expiry)
 	return nil
+}
+
+// Expiry is when the first of the certificates in use ends: the server's, or one of its chain. It checks the files first, as a
+// handshake does, so that a renewed certificate counts without a handshake. It may be called from any goroutine.
+func (c *Certificates) Expiry() time.Time {
+	c.look()
+	return time.Unix(c.expiry.Load(), 0)
+}
+
+// soonest is the first NotAfter of all certificates, in Unix seconds.
+func soonest(chains []tls.Certificate) (expiry int64, err error) {
+	for _, chain := range chains {
+		for _, der := range chain.Certificate {
+			certificate, err := x509.ParseCertificate(der)
+			if err != nil {
+				return 0, fmt.Errorf("reading the certificate of rtbeat.ssl: %w", err)
+			}
+			if end := certificate.NotAfter.Unix(); expiry == 0 || end < expiry {
+				expiry = end
+			}
+		}
+	}
+	return expiry, nil
 }
 
 // protocols are the protocols for ALPN. HTTP/2 on TLS 1.2 requires one of two suites (RFC 9113 section 9.2.2 and appendix A).

@@ -13,24 +13,21 @@ type ByteSize int64
 
 // Unpack reads a value of the configuration; ucfg calls it.
 func (s *ByteSize) Unpack(v any) error {
+	var n uint64
 	switch v := v.(type) {
 	case int64:
 		*s = ByteSize(v)
+		return nil
 	case uint64:
-		return s.set(v)
+		n = v
 	case string:
-		n, err := humanize.ParseBytes(v)
-		if err != nil {
+		var err error
+		if n, err = humanize.ParseBytes(v); err != nil {
 			return fmt.Errorf("%q is no size; write bytes as a number, or with a unit such as 32MiB", v)
 		}
-		return s.set(n)
 	default:
 		return fmt.Errorf("%v is no size; write bytes as a number, or with a unit such as 32MiB", v)
 	}
-	return nil
-}
-
-func (s *ByteSize) set(n uint64) error {
 	if n > math.MaxInt64 {
 		return fmt.Errorf("%d bytes are more than can be counted", n)
 	}
