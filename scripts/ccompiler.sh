@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes sure that Go's race detector can link: it needs a C compiler and libc's headers.
+# Installs a C compiler and libc's headers if they are missing. Go's race detector needs them to link.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,6 @@ works() {
 works && exit
 scripts/provide.sh unit || :
 if ! works; then
-	echo "$(go env CC) does not build a program here, so the race detector does not work. Or test without it: make RACE= test" >&2
+	echo "$(go env CC) cannot build a program, and the race detector needs it. Install a C compiler and libc's headers, or test without: make RACE= test" >&2
 	exit 1
 fi

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the time of the commit, which is the time of everything that is built from it. Without history it is that of the
-# file VERSION.
+# Prints the time of the commit. All files that are built from the commit have this time. Without history it is the time of
+# the file VERSION.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -1,20 +1,19 @@
 #!/bin/sh
 # Usage: scripts/compile.sh "PACKAGES" [go build flags]
 #
-# go build that says every ten seconds how far it is. From an empty cache libbeat's 1,400 packages take
-# minutes, and go itself prints nothing meanwhile. Flags that change what is compiled (-race, -trimpath) are
-# expected in GOFLAGS, so that counting sees them too.
+# Runs go build, and prints its progress every ten seconds. From an empty cache libbeat's 1,400 packages take minutes, and
+# go prints nothing meanwhile. Put flags that change the compiled code (-race, -trimpath) into GOFLAGS: go list reads them too.
 set -eu
 packages=$1
 shift
 
-# Listing also downloads missing modules, and says so.
+# go list downloads missing modules, and prints that.
 # shellcheck disable=SC2086 # the packages are separate words
 total=$(go list -deps -f '{{if .Stale}}{{.ImportPath}}{{end}}' $packages | grep -c .) || true
 [ "$total" -lt 300 ] || echo "Compiling $total packages. On two cores a first build takes 3 to 8 minutes, later ones seconds."
 
 log=$(mktemp)
-name='^[^ :#]*$' # how -v prints a package that it compiles; everything else is a message
+name='^[^ :#]*$' # the form of a package in -v; other lines are messages
 while sleep 10 >/dev/null 2>&1; do
 	done=$(grep -c "$name" "$log" || true)
 	if [ "$done" -lt "$total" ]; then

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Usage: scripts/cross.sh GOOS/GOARCH
 #
-# Builds rtbeat for another system into build/cross, and vets all packages and their tests as they are there.
+# Builds rtbeat for another system into build/cross, and vets all packages and tests for it.
 set -eu
 cd "$(dirname "$0")/.."
 

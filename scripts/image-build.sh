@@ -1,9 +1,9 @@
 #!/bin/sh
 # Usage: scripts/image-build.sh FOLDER NAME PLATFORM...
 #
-# Builds the image NAME from the Dockerfile, with docker, podman or buildah, whichever works here. FOLDER has the binary of
-# each platform already, as linux/amd64/rtbeat; the rest of what the Dockerfile copies is put beside it. More than one
-# platform makes a manifest list. ENGINE names a program, with its flags, to be used in any case.
+# Builds the image NAME from the Dockerfile with docker, podman or buildah. FOLDER has the binary of each platform, as
+# linux/amd64/rtbeat. The script copies the Dockerfile's other files to it. Several platforms make a manifest list. ENGINE
+# chooses the program, with its flags.
 set -eu
 cd "$(dirname "$0")/.."
 folder=$1
@@ -20,7 +20,7 @@ if [ -z "${ENGINE:-}" ]; then
 	done
 fi
 if [ -z "${ENGINE:-}" ]; then
-	echo "make image needs docker, podman or buildah, and none works here." >&2
+	echo "make image needs docker, podman or buildah: install one, and check that its info command works" >&2
 	exit 1
 fi
 
@@ -38,15 +38,15 @@ tag=--tag
 case $ENGINE in
 docker*) set -- buildx build --load "$@" ;;
 *)
-	# They keep a list of images under its own kind of name.
+	# podman and buildah name a manifest list by another flag.
 	case $platforms in
 	*,*)
 		tag=--manifest
-		# A list that is there would be added to, so that its first images, the old ones, are pulled; an image is no list.
+		# A build would add to an existing list, and clients would pull its first, old images.
 		$ENGINE manifest rm "$name" >/dev/null 2>&1 || $ENGINE rmi "$name" >/dev/null 2>&1 || :
 		;;
 	esac
-	# The Dockerfile runs nothing, so that it needs no container runtime.
+	# The Dockerfile runs no command, so it needs no container runtime.
 	set -- build --isolation chroot "$@"
 	;;
 esac

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the linker flags that stamp version, commit and commit time into the binary. .goreleaser.yml has the same ones.
+# Prints the linker flags that stamp version, commit and commit time into the binary. .goreleaser.yml has the same flags.
 set -eu
 cd "$(dirname "$0")/.."
 

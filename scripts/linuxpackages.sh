@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the deb, rpm and apk of build/rtbeat for this machine's architecture into build/packages, from the same lines of
-# .goreleaser.yml as a release.
+# Builds the deb, rpm and apk of build/rtbeat for this machine's architecture into build/packages, with the release's lines
+# of .goreleaser.yml.
 set -eu
 cd "$(dirname "$0")/.."
 

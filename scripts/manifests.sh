@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes sure that the programs are there which `make manifests` and `make chart` look at the manifests with: those of
-# scripts/tools.txt that are named, and Kubernetes' own policy, which comes as Go modules and has a go.mod apart from rtbeat's.
+# Builds the programs of `make manifests` and `make chart`: the arguments, from scripts/tools.txt, and Kubernetes' policy. The
+# policy is in Go modules that stay out of rtbeat's go.mod.
 set -eu
 cd "$(dirname "$0")/.."
 

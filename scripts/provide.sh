@@ -1,18 +1,18 @@
 #!/bin/sh
 # Usage: scripts/provide.sh SUITE
 #
-# Makes sure that the programs of scripts/programs.txt are here, and runs scripts/SUITE.sh where a suite needs more. As root
-# on Debian and its kin it installs what is missing: without starting a service, and without removing another package.
-# It fails, and says what to do, where something is still missing.
+# Checks a suite's programs of scripts/programs.txt, and runs scripts/SUITE.sh if there is one. As root on Debian or a
+# derivative, it installs missing packages. It starts no service and removes no package. If a program is still missing, it
+# fails, and prints the command to install it.
 set -eu
 cd "$(dirname "$0")/.."
 suite=$1
-PATH=$PATH:/usr/sbin:/usr/local/sbin # daemons are not always in it
+PATH=$PATH:/usr/sbin:/usr/local/sbin # for daemons
 
 # is_here NAME|NAME...
 is_here() (
 	IFS='|'
-	for name in $1; do # with * expanded
+	for name in $1; do # expands *
 		case $name in
 		/*) if [ -e "$name" ]; then exit 0; fi ;;
 		*) if command -v "$name" >/dev/null; then exit 0; fi ;;
@@ -21,7 +21,7 @@ is_here() (
 	exit 1
 )
 
-# The packages of the programs that are not here.
+# missing prints the packages of missing programs.
 missing() {
 	awk -v suite="$suite" '$1 == suite { for (i = 2; i <= NF; i++) print $i }' scripts/programs.txt | while read -r pair; do
 		is_here "${pair%:*}" || echo "${pair##*:}"
@@ -29,7 +29,7 @@ missing() {
 }
 
 install() {
-	# Debian asks this file before it starts a service, which would listen on this machine.
+	# Debian runs this file before it starts a service. 101 means: do not start it.
 	policy=/usr/sbin/policy-rc.d
 	if [ ! -e $policy ]; then
 		trap 'rm -f $policy' EXIT
@@ -39,13 +39,13 @@ install() {
 	apt-get update -qq || return 0
 	for package in "$@"; do
 		if apt-get install -s --no-install-recommends "$package" 2>/dev/null | grep -q '^Remv'; then
-			echo "$package is left out: it would remove other packages." # syslog-ng does where there is another logger
+			echo "$package is left out: it would remove other packages." # syslog-ng removes other loggers
 			continue
 		fi
 		echo "Installing $package for make $suite."
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null || :
 		service=${package%-light}
-		systemctl disable "${service%-core}" >/dev/null 2>&1 || : # nor is a service to start with the machine
+		systemctl disable "${service%-core}" >/dev/null 2>&1 || : # nor at the next boot
 	done
 }
 

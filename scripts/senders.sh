@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the OpenTelemetry Collector that `make senders` runs. It comes as Go modules, and has a go.mod apart from rtbeat's.
+# Builds the OpenTelemetry Collector of `make senders`. Its Go modules stay out of rtbeat's go.mod.
 set -eu
 cd "$(dirname "$0")/../test/senders/otelcol"
 mkdir -p ../../../build

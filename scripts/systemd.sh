@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes build/systemd/rootfs.tar, which `make systemd` boots: a small Debian with systemd, from this machine's own package
-# sources. It is made once; remove the file for a newer one. Beside it: the package of `make packages`, and the same package
-# under a lower version, to upgrade from.
+# Makes build/systemd/rootfs.tar for `make systemd`: a small Debian with systemd, from this machine's package sources. It is
+# made once; remove the file for a newer one. The script also makes two packages: current.deb of `make packages`, and
+# older.deb with a lower version, for upgrades.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 
-# The distribution's own sources, and not those that somebody added.
+# The distribution's sources, without added ones.
 . /etc/os-release
 sources=
 for file in "/etc/apt/sources.list.d/$ID.sources" /etc/apt/sources.list; do

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Usage: scripts/tool.sh NAME
 #
-# Prints the path of a program of scripts/tools.txt, and builds it first where that version is not there yet.
+# Prints the path of a program of scripts/tools.txt. It builds the program if this version is missing.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ folder=$PWD/build/tools/$1-${package##*@}
 if [ ! -x "$folder/$1" ]; then
 	echo "Building $package." >&2
 	mkdir -p "$folder"
-	# In a folder of its own first, so that one that was interrupted is not taken for a whole one.
+	# In a temporary folder first: an interrupted build must not look complete.
 	partial=$(mktemp -d "$folder/XXXXXX")
 	trap 'rm -rf "$partial"' EXIT
 	GOBIN=$partial GOFLAGS="$(go env GOFLAGS) -trimpath" CGO_ENABLED=0 go install "$package" >&2

@@ -1,9 +1,8 @@
 #!/bin/sh
 # Usage: scripts/verify-release.sh vX.Y.Z
 #
-# Downloads a release into build/release, and checks that every file is the one that this repository's release workflow
-# made from that tag: checksums, cosign's signature, the attestations of provenance, and the same for the image.
-# Needs gh (logged in) and cosign.
+# Downloads a release into build/release, and checks that this repository's release workflow made every file from that tag:
+# checksums, cosign's signature, the attestations of provenance, and the same for the image. It needs gh (logged in) and cosign.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -23,7 +22,7 @@ cosign verify-blob --bundle checksums.txt.sigstore.json \
 	--certificate-identity "$identity" --certificate-oidc-issuer "$issuer" checksums.txt
 sha256sum --strict --check checksums.txt
 
-# What is not in the list has been signed by nobody.
+# A file outside of the list has no signature.
 for file in *; do
 	case $file in checksums.txt | checksums.txt.sigstore.json) continue ;; esac
 	if ! cut -c67- checksums.txt | grep -Fxq "$file"; then
