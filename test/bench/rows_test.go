@@ -12,7 +12,7 @@ import (
 // row is one line of the table.
 type row struct {
 	name    string
-	limit   bool // measures what rtbeat is compared with
+	limit   bool // a limit, to compare rtbeat with
 	measure func() sample
 	samples []sample
 }

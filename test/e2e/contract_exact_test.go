@@ -18,7 +18,7 @@ import (
 func compareText(sent string, got json.RawMessage) (asStrings int, err error) {
 	want, err := decodeNumbers([]byte(sent))
 	if err != nil {
-		return 0, fmt.Errorf("what was sent: %w", err)
+		return 0, fmt.Errorf("sent: %w", err)
 	}
 	return compareValue(want, got)
 }
@@ -27,7 +27,7 @@ func compareText(sent string, got json.RawMessage) (asStrings int, err error) {
 func compareValue(want any, got json.RawMessage) (asStrings int, err error) {
 	have, err := decodeNumbers(got)
 	if err != nil {
-		return 0, fmt.Errorf("what arrived: %w", err)
+		return 0, fmt.Errorf("arrived: %w", err)
 	}
 	return compare("$", want, have)
 }

@@ -71,7 +71,7 @@ func requireAllArrive(t testing.TB, l *harness.Ledger, sink *lumbersink.Sink) {
 			}
 		}
 	}
-	harness.Await(t, time.Minute, "what was answered 200", func() bool {
+	harness.Await(t, time.Minute, "each message with a 200", func() bool {
 		arrived := make(map[string]bool)
 		for _, id := range arrivals(t, sink) {
 			arrived[id] = true

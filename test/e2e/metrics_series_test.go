@@ -178,7 +178,7 @@ func TestHandshakesWithClientCertificates(t *testing.T) {
 			pair   *tls.Certificate
 			reason string
 		}{
-			"nobody":     {&tls.Certificate{}, "no_certificate"},
+			"no client":  {&tls.Certificate{}, "no_certificate"},
 			"a stranger": {new(strangers.Issue(t, harness.CertificateFor("sender"))), "bad_certificate"},
 			"too late":   {new(senders.Issue(t, expired)), "bad_certificate"},
 		} {

@@ -162,7 +162,7 @@ func (c *counted) overfull() {
 	}))
 	c.sink.SetPolicy(lumbersink.Immediate())
 	c.sink.Cut()
-	c.requireMoved("what the pipeline had", acked(messages-withdrawn))
+	c.requireMoved("events in the pipeline", acked(messages-withdrawn))
 	after := c.beat.Metrics()
 	for _, name := range []string{"failed", "retried"} {
 		require.Positive(c.t, after["rtbeat_libbeat_output_events_"+name+"_total"], name)

@@ -124,7 +124,7 @@ func TestOutputElasticsearchRejectsDurable(t *testing.T) {
 	batch := harness.NewLabelledBatch("durable", 8, func(i int) string { return []string{"keep", "poison"}[i%2] })
 	requirePersisted(t, l.Post(t.Context(), b.Addr, batch), 8)
 	persist(t, l, b.Addr, "behind", 20)
-	harness.Await(t, 10*time.Second, "what is not refused", func() bool { return len(s.ids("rtbeat")) == 204 })
+	harness.Await(t, 10*time.Second, "the other documents", func() bool { return len(s.ids("rtbeat")) == 204 })
 	harness.Await(t, 10*time.Second, "another attempt", func() bool { return b.Metric("rtbeat_libbeat_output_events_dropped_total") >= 8 })
 	require.Zero(t, s.copies, "only refused documents are sent again")
 	require.Subset(t, s.ids("rtbeat"), harness.Batch{batch[0], batch[2], batch[4], batch[6]}.DocumentIDs())

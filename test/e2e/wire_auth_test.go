@@ -151,7 +151,7 @@ func playSigned(t *testing.T, g *rig) {
 	g.add("signed: compressed", post(packed, append(signed(at(0), packed), "Content-Encoding: zstd")...), ok(m))
 
 	m = g.message()
-	g.add("signed: and a token that nobody asked for", post(batchOf(m), append(signed(at(0), batchOf(m)), "Authorization: Bearer x")...), ok(m))
+	g.add("signed: and an unneeded token", post(batchOf(m), append(signed(at(0), batchOf(m)), "Authorization: Bearer x")...), ok(m))
 
 	m = g.message()
 	body, now := batchOf(m), at(0)

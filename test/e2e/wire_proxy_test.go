@@ -49,8 +49,8 @@ func playProxy(t *testing.T, g *rig) {
 		{"a second proxy", []string{"X-Forwarded-For: 192.0.2.1, 10.1.2.3"}, "192.0.2.1"},
 		{"IPv6", []string{"X-Forwarded-For: 2001:db9::1"}, "2001:db9::1"},
 		{"IPv6 through a proxy", []string{"X-Forwarded-For: 2001:db9::1, 2001:db8::7"}, "2001:db9::1"},
-		{"nobody knows", []string{"X-Forwarded-For: 192.0.2.1, unknown"}, theProxy},
-		{"nobody knows, behind a proxy", []string{"X-Forwarded-For: unknown, 10.1.2.3"}, "10.1.2.3"},
+		{"unknown", []string{"X-Forwarded-For: 192.0.2.1, unknown"}, theProxy},
+		{"unknown, behind a proxy", []string{"X-Forwarded-For: unknown, 10.1.2.3"}, "10.1.2.3"},
 		{"no address", []string{"X-Forwarded-For: 192.0.2.1, <script>"}, theProxy},
 		{"Forwarded", []string{"Forwarded: for=192.0.2.1;proto=https"}, "192.0.2.1"},
 		{"Forwarded, IPv6", []string{`Forwarded: For="[2001:db9::1]:4711"`}, "2001:db9::1"},
@@ -108,7 +108,7 @@ func playProxyProtocol(t *testing.T, g *rig) {
 	trusted := "10.0.0.7"
 	x.peerIP = &trusted
 	m = g.message()
-	g.add("announced: nothing, by nobody", post(batchOf(m)), ok(m)).from(own).peer(own)
+	g.add("announced: nothing, without a proxy", post(batchOf(m)), ok(m)).from(own).peer(own)
 
 	for name, header := range map[string]string{
 		"nothing":             "",
@@ -126,8 +126,8 @@ func playProxyProtocol(t *testing.T, g *rig) {
 		m := g.message()
 		g.add("announced: refused: "+name, header+post(batchOf(m))).from(theProxy)
 	}
-	g.bad("announced: v1, by nobody that is trusted", "PROXY TCP4 192.0.2.33 192.0.2.1 1 2\r\n"+head("Content-Length: %d")+"%s", plain(400)).from(own)
-	g.bad("announced: v2, by nobody that is trusted", v2+"\x21\x11\x00\x0c"+ipv4+head("Content-Length: %d")+"%s", plain(400)).from(own)
+	g.bad("announced: v1, by an untrusted client", "PROXY TCP4 192.0.2.33 192.0.2.1 1 2\r\n"+head("Content-Length: %d")+"%s", plain(400)).from(own)
+	g.bad("announced: v2, by an untrusted client", v2+"\x21\x11\x00\x0c"+ipv4+head("Content-Length: %d")+"%s", plain(400)).from(own)
 	g.add("announced: half of it", "PROXY TCP4 192.0.2.33 ").from(theProxy)
 	g.does("announced: too late", func(t *testing.T, g *rig) {
 		t.Helper()
@@ -165,7 +165,7 @@ func playUnix(t *testing.T, g *rig) {
 	g.good("unix: a batch", head("Content-Length: %d")+"%s")
 	g.good("unix: HTTP/1.0", "POST /in HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s").andSaysSo()
 	g.good("unix: a client that the proxy names", head("X-Forwarded-For: 192.0.2.1", "Content-Length: %d")+"%s").client("192.0.2.1").peerIP = &g.clientIP
-	g.good("unix: a client that nobody knows", head("X-Forwarded-For: unknown", "Content-Length: %d")+"%s")
+	g.good("unix: an unknown client", head("X-Forwarded-For: unknown", "Content-Length: %d")+"%s")
 	g.bad("unix: the wrong type", head("Content-Type: text/csv", "Content-Length: %d")+"%s", no("unsupported_media_type"))
 	g.bad("unix: bad JSON", head("Content-Length: 3")+"{}}", no("malformed_json"))
 	whole := post(batchOf(g.message()))

@@ -34,7 +34,7 @@ func TestLedgerFindsEachBreach(t *testing.T) {
 		"200 and lost":                 {200, nil, []lumbersink.Event{event(a, before)}, "never reached"},
 		"200 and filtered":             {200, []string{"b"}, []lumbersink.Event{event(a, before)}, ""},
 		"filtered and yet there":       {200, []string{"b"}, []lumbersink.Event{event(a, before), event(b, before)}, "not filtered"},
-		"an event nobody sent":         {504, nil, []lumbersink.Event{event(`{"uuid":"c"}`, before)}, "invented"},
+		"an event that was not sent":   {504, nil, []lumbersink.Event{event(`{"uuid":"c"}`, before)}, "invented"},
 		"a number off by one":          {504, nil, []lumbersink.Event{event(`{"uuid":"a","n":9007199254740992}`, before)}, "changed"},
 		"a null lost":                  {504, nil, []lumbersink.Event{event(`{"uuid":"b"}`, before)}, "changed"},
 		"a refused batch at the sink":  {413, nil, []lumbersink.Event{event(a, before)}, "refused, yet published"},

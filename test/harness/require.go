@@ -42,6 +42,6 @@ func FindProgram(t testing.TB, names ...string) string {
 			}
 		}
 	}
-	Missing(t, "no "+names[0]+" here: scripts/provide.sh installs what scripts/programs.txt names")
+	Missing(t, "no "+names[0]+" here: scripts/provide.sh installs the programs of scripts/programs.txt")
 	return ""
 }

@@ -92,7 +92,7 @@ var faults = []fault{
 		line:    "request refused: the body came too slowly", level: "warn",
 	},
 	{
-		name:    "a sender sends what is no JSON, again and again",
+		name:    "a sender repeats a body that is not JSON",
 		begin:   func(w *world) { w.background(babble) },
 		end:     func(w *world) { w.endFault() },
 		lasting: true,
@@ -103,7 +103,7 @@ var faults = []fault{
 		line:    "request refused: the body is not valid JSON", level: "warn",
 	},
 	{
-		name:     "more comes than the output takes, up to the limit of memory",
+		name:     "more events than the output takes, up to the in-flight limit",
 		settings: map[string]any{"max_in_flight_bytes": "256KiB", "max_body_bytes": "128KiB", "stall_after": "60s", "timeout": "20s"},
 		begin: func(w *world) {
 			w.sink.SetPolicy(lumbersink.Delay(2 * time.Second))
@@ -135,7 +135,7 @@ var faults = []fault{
 // TestDrill injects one fault after the other, each with its own rtbeat.
 func TestDrill(t *testing.T) {
 	var table strings.Builder
-	table.WriteString("| what happens | `/readyz` | metrics | alerts | page | log |\n|---|---|---|---|---|---|\n")
+	table.WriteString("| fault | `/readyz` | metrics | alerts | page | log |\n|---|---|---|---|---|---|\n")
 	seen := 0
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {

@@ -36,7 +36,7 @@ type senders struct {
 	client    *harness.Client
 	transport *http.Transport
 
-	ctx  context.Context //nolint:containedctx // it is what stops them
+	ctx  context.Context //nolint:containedctx // end cancels it
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 }

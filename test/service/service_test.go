@@ -123,7 +123,7 @@ func runs(t *testing.T, arguments []string) {
 	}
 }
 
-// PowerShell cannot run here, but what a typing mistake leaves behind shows: brackets and quotes that don't close.
+// PowerShell cannot run here. The test finds typing mistakes: unclosed brackets and quotes.
 func TestScriptsForWindowsClose(t *testing.T) {
 	for _, name := range []string{"install-service.ps1", "uninstall-service.ps1"} {
 		script := text(t, "windows", name)

@@ -94,7 +94,7 @@ func (w *wire) close() {
 	w.conn = nil
 }
 
-// CloseIdleConnections is what http.Client calls.
+// CloseIdleConnections is called by http.Client.
 func (w *wire) CloseIdleConnections() {
 	if w.conn != nil {
 		w.close()

@@ -198,7 +198,7 @@ func targets(t *testing.T) (all []string) {
 	return all
 }
 
-// anchors are what GitHub makes of a page's headings.
+// anchors are GitHub's names of a page's headings.
 func anchors(content string) (all []string) {
 	for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(content, -1) {
 		words := regexp.MustCompile(`[^\w\s-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
@@ -207,7 +207,7 @@ func anchors(content string) (all []string) {
 	return all
 }
 
-// files are those of the repository: all but what is built, or left by a run, as .gitignore names them.
+// files are the files of the repository, without those of .gitignore.
 func files(t *testing.T) (all []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {

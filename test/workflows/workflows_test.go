@@ -124,7 +124,7 @@ func TestJobsHaveOnlyDeclaredPermissions(t *testing.T) {
 		"scorecard.yml scorecard": {"id-token", "security-events"},
 	}
 	for name, w := range workflows(t) {
-		require.Equal(t, map[string]any{}, w.Permissions, "%s: a job says for itself what it needs", name)
+		require.Equal(t, map[string]any{}, w.Permissions, "%s: permissions belong to each job", name)
 		for id, j := range w.Jobs {
 			where := name + " " + id
 			granted, is := j.Permissions.(map[string]any)

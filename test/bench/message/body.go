@@ -7,11 +7,11 @@ import (
 	"strconv"
 )
 
-// Body is the body of a request, made once. From one request to the next only the numbers in the uuids change, which is
-// cheap, and enough for rtbeat to take each message for a new one.
+// Body is the body of a request, made once. Only the numbers in the uuids change between requests: rtbeat takes each message for a
+// new one, and the change is cheap.
 type Body struct {
 	bytes []byte
-	at    []int // where those numbers are
+	at    []int // the positions of the numbers
 }
 
 // NewBody makes a batch of n messages.

@@ -8,13 +8,13 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// Fields makes the fields of messages, of the types that rtbeat's decoder makes, without decoding anything.
+// Fields makes the fields of messages, with the decoder's types, without decoding.
 type Fields struct {
 	templates []map[string]any
 	made      uint64
 }
 
-// NewFields decodes n messages with rtbeat's own decoder, to copy them ever after.
+// NewFields decodes n messages with rtbeat's decoder. Next copies them.
 func NewFields(n int) (*Fields, error) {
 	decoded, err := batch.Decode(NewBody(n, Small).Numbered(uint64(n)), batch.Options{})
 	if err != nil {
@@ -27,11 +27,11 @@ func NewFields(n int) (*Fields, error) {
 	return f, nil
 }
 
-// Next returns new maps, which the caller may change, and the message's uuid, which no other has.
+// Next returns new maps, which the caller may change, and a new uuid for the message.
 func (f *Fields) Next() (fields map[string]any, uuid string) {
 	fields = clone(f.templates[f.made%uint64(len(f.templates))])
 	f.made++
-	number := make([]byte, 0, len(uuidPrefix)+Digits)
+	number := make([]byte, 0, len(uuidPrefix)+digits)
 	number = append(number, uuidPrefix...)
 	uuid = string(strconv.AppendUint(number, firstNumber+f.made, 10))
 	fields["uuid"] = uuid

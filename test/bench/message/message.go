@@ -1,5 +1,4 @@
-// Package message makes what the bench measures with: one kind of message, as the body of a request and as the fields
-// that rtbeat's decoder makes of it.
+// Package message makes the messages of the bench: one kind, as the body of a request and as the decoder's fields.
 package message
 
 import (
@@ -8,7 +7,7 @@ import (
 	"strings"
 )
 
-// Size is how long a message is.
+// Size is the length of a message.
 type Size int
 
 // Small is a message of about 370 bytes, as rxtx sends them; Large is one of about 4 KB.
@@ -17,12 +16,12 @@ const (
 	Large
 )
 
-// Digits is the length of the number at the end of a uuid. It is all in which two rounds of messages differ.
-const Digits = 12
+// digits is the length of the number at the end of a uuid. Two rounds of messages differ only in this number.
+const digits = 12
 
 const uuidPrefix = "00000000-0000-4000-8000-"
 
-// firstNumber keeps numbers at the same length.
+// firstNumber has twelve digits, so that all numbers have them.
 const firstNumber = 100_000_000_000
 
 func message(i int, size Size) map[string]any {
@@ -36,7 +35,7 @@ func message(i int, size Size) map[string]any {
 	return map[string]any{
 		"seq":      fmt.Sprintf("20261101-%012d", i),
 		"time":     "2026-11-01T12:00:00.123456789Z",
-		"uuid":     fmt.Sprintf("%s%0*d", uuidPrefix, Digits, i),
+		"uuid":     fmt.Sprintf("%s%0*d", uuidPrefix, digits, i),
 		"producer": "gateway-17",
 		"label":    "meter",
 		"key":      fmt.Sprintf("meter-%06d", i%1000),

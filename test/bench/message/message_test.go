@@ -34,7 +34,7 @@ func TestOnlyTheNumbersChange(t *testing.T) {
 		delete(b.Messages[i].Fields, "uuid")
 		require.Equal(t, a.Messages[i].Fields, b.Messages[i].Fields)
 	}
-	require.Len(t, seen, 6, "a message that comes twice would be joined to the first")
+	require.Len(t, seen, 6, "a repeated message would be deduped")
 }
 
 func TestACloneIsOnesOwn(t *testing.T) {
