@@ -339,7 +339,7 @@ func progress(s *Sink, n int) {
 	}
 }
 
-// until waits for a condition on what the sink's mutex guards.
+// until waits for a condition on the fields that the sink's mutex guards.
 func until(t *testing.T, s *Sink, holdsLocked func() bool) {
 	t.Helper()
 	deadline := time.After(patience)

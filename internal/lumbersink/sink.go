@@ -51,7 +51,7 @@ type Sink struct {
 	closing  bool
 	policy   Policy
 	lastConn int
-	conns    map[*conn]bool // those that are open
+	conns    map[*conn]bool // the open ones
 	held     []*window
 	events   []Event
 	received int

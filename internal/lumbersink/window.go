@@ -44,17 +44,12 @@ func (s *Sink) receive(c *conn, batch *lj.Batch) {
 // eventsOf returns the events of a window, or none if nobody looks at them. The error is that of the first bad event.
 func (s *Sink) eventsOf(c *conn, batch *lj.Batch) (events []Event, err error) {
 	now := time.Now()
-	if s.opts.wantsBytes() {
-		events = make([]Event, 0, len(batch.Events))
-	}
 	for _, event := range batch.Events {
-		switch v := event.(type) {
-		case error:
-			return nil, v
-		case json.RawMessage:
-			if s.opts.wantsBytes() {
-				events = append(events, Event{Raw: v, Conn: c.name, Received: now})
-			}
+		if err, isBad := event.(error); isBad {
+			return nil, err
+		}
+		if raw, _ := event.(json.RawMessage); s.opts.wantsBytes() {
+			events = append(events, Event{Raw: raw, Conn: c.name, Received: now})
 		}
 	}
 	return events, nil
