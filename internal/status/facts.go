@@ -33,7 +33,7 @@ type facts struct {
 	outputDropped float64 // in 15 minutes
 }
 
-// facts collects the reasons of a verdict from the newest sample and those of the last 30 seconds. The caller holds the lock.
+// facts collects the reasons of a verdict from the samples of the last 30 seconds. The caller holds the lock.
 func (r *recorder) facts() *facts {
 	s, from := r.newest, r.before(lately)
 	oldest := r.before(interval * points)

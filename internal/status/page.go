@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"embed"
 	"encoding/json"
-	"html/template"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,38 +21,23 @@ var assets embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// page serves the page, its assets and the JSON.
-type page struct {
-	recorder *recorder
-	template *template.Template
-	names    []string // names under which the page shows the configuration
-}
-
 // Paths are the paths that ServeHTTP serves.
 var Paths = []string{"/", "/status.json", "/status.css", "/status.js", "/status.svg"}
 
-// contentTypes are those of the files in assets.
+// contentTypes are the content types of the assets.
 var contentTypes = map[string]string{
 	"/status.css": "text/css; charset=utf-8", "/status.js": "text/javascript; charset=utf-8", "/status.svg": "image/svg+xml",
 }
 
-func newPage(r *recorder, host string) *page {
-	p := &page{recorder: r, template: template.Must(template.ParseFS(assets, "assets/page.html")), names: []string{"localhost", strings.ToLower(host)}}
-	if name, err := os.Hostname(); err == nil {
-		p.names = append(p.names, strings.ToLower(name))
-	}
-	return p
-}
-
-// ServeHTTP serves Paths. The router has checked path and method.
-func (p *page) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+// ServeHTTP serves GET and HEAD for Paths. The router has checked path and method. It may be called from any goroutine.
+func (s *Status) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if contentType, ok := contentTypes[req.URL.Path]; ok {
 		content, _ := assets.ReadFile("assets" + req.URL.Path) // it is embedded
 		write(w, contentType, content)
 		return
 	}
-	report := p.recorder.report()
-	if !p.isOwnName(req.Host) {
+	report := s.recorder.report()
+	if !s.isOwnName(req.Host) {
 		report.Configuration = nil
 	}
 	var buf bytes.Buffer
@@ -64,7 +47,7 @@ func (p *page) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		err = json.NewEncoder(&buf).Encode(report)
 	} else {
 		contentType = "text/html; charset=utf-8"
-		err = p.template.Execute(&buf, report)
+		err = s.template.Execute(&buf, report)
 	}
 	if err != nil { // numbers and fixed texts can be written
 		http.Error(w, "the status cannot be shown", http.StatusInternalServerError)
@@ -90,7 +73,7 @@ func write(w http.ResponseWriter, contentType string, content []byte) {
 // isOwnName tells whether a request names an address, or a name that nobody on the Internet can own. Another page may let its own
 // name resolve to this listener, and then read the answers (DNS rebinding). So a foreign name gets no configuration. /metrics has
 // the rest too.
-func (p *page) isOwnName(host string) bool {
+func (s *Status) isOwnName(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
@@ -100,7 +83,7 @@ func (p *page) isOwnName(host string) bool {
 		return true
 	}
 	return name != "" &&
-		(slices.Contains(p.names, name) || !strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost") || strings.HasSuffix(name, ".internal"))
+		(slices.Contains(s.names, name) || !strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost") || strings.HasSuffix(name, ".internal"))
 }
 
 // Ago returns the time between at and the report, for the page without its script.

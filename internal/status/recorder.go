@@ -30,7 +30,7 @@ type recorder struct {
 
 	mu       sync.Mutex
 	window   window
-	newest   *sample     // may be newer than those of the window
+	newest   *sample     // may be newer than the window
 	failures []Failure   // of the newest
 	seen     []time.Time // when each of failures was last counted
 	verdict  Verdict
@@ -77,10 +77,15 @@ func (r *recorder) observe(now time.Time) {
 
 // before returns the newest sample that is at least as old as age, or the oldest one.
 func (r *recorder) before(age time.Duration) *sample {
-	if s := r.window.before(r.newest.at, age); s != nil {
-		return s
+	for _, s := range slices.Backward(r.window) {
+		if r.newest.at.Sub(s.at) >= age {
+			return s
+		}
 	}
-	return r.newest
+	if len(r.window) == 0 {
+		return r.newest
+	}
+	return r.window[0]
 }
 
 // decide makes the verdict of the newest sample, and keeps a change of it.

@@ -94,7 +94,7 @@ func TestQuantilesAreThoseOfTheWindow(t *testing.T) {
 		r := newRig(t)
 		defer r.running()()
 		for range 1000 {
-			r.answered(5) // long ago, and no part of what follows
+			r.answered(5) // too long ago to count below
 		}
 		time.Sleep(2 * time.Minute)
 		require.True(t, isUnknown(r.report().Acked.P50Seconds))

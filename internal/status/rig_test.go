@@ -138,7 +138,7 @@ func leaves(prefix string, value any) []string {
 
 func isUnknown(n Number) bool { return math.IsNaN(float64(n)) }
 
-// UnmarshalJSON takes what MarshalJSON writes.
+// UnmarshalJSON reads the output of MarshalJSON.
 func (n *Number) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
 		*n = Number(math.NaN())

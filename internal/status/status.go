@@ -7,7 +7,9 @@ package status
 
 import (
 	"context"
-	"net/http"
+	"html/template"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/txn2/rtbeat/config"
@@ -30,17 +32,21 @@ type Settings struct {
 // Status is the page.
 type Status struct {
 	recorder *recorder
-	handler  http.Handler
+	template *template.Template
+	names    []string // names under which the page shows the configuration
 }
 
 // New returns a page that takes no samples before Run.
 func New(settings Settings) *Status {
-	r := newRecorder(settings)
-	return &Status{recorder: r, handler: newPage(r, settings.Host)}
+	s := &Status{
+		recorder: newRecorder(settings), template: template.Must(template.ParseFS(assets, "assets/page.html")),
+		names: []string{"localhost", strings.ToLower(settings.Host)},
+	}
+	if name, err := os.Hostname(); err == nil {
+		s.names = append(s.names, strings.ToLower(name))
+	}
+	return s
 }
 
 // Run takes samples until ctx ends. Run it once.
 func (s *Status) Run(ctx context.Context) { s.recorder.run(ctx) }
-
-// ServeHTTP serves GET and HEAD for Paths. It may be called from any goroutine.
-func (s *Status) ServeHTTP(w http.ResponseWriter, req *http.Request) { s.handler.ServeHTTP(w, req) }

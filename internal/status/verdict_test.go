@@ -146,7 +146,7 @@ func TestVerdictForgets(t *testing.T) {
 }
 
 // The verdict nearly_full takes its threshold from /readyz.
-func TestNearlyFullIsWhatReadinessSays(t *testing.T) {
+func TestNearlyFullFollowsReadiness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		defer r.running()()

@@ -23,19 +23,6 @@ func (w *window) add(s *sample) {
 	}
 }
 
-// before returns the newest sample that is at least as old as age, seen from now, or the oldest one; nil when there is none.
-func (w window) before(now time.Time, age time.Duration) *sample {
-	for _, s := range slices.Backward(w) {
-		if now.Sub(s.at) >= age {
-			return s
-		}
-	}
-	if len(w) == 0 {
-		return nil
-	}
-	return w[0]
-}
-
 // increase returns the growth of a counter.
 func increase(from, to Number) float64 { return math.Max(0, float64(to-from)) }
 
