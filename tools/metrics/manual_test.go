@@ -25,7 +25,7 @@ func all(t testing.TB) *metrics.Registry {
 	return r
 }
 
-// Each metric has a sentence of help, and a text that says what it means when it moves.
+// Each metric has a sentence of help, and the meaning of a change.
 func TestDeclarationsAreComplete(t *testing.T) {
 	for _, section := range all(t).Sections() {
 		for _, m := range section.Declared {

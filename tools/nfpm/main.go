@@ -48,14 +48,10 @@ func run(b build, binary string) error {
 	for _, key := range []string{"id", "ids", "formats", "file_name_template"} { // not for nfpm
 		delete(entry, key)
 	}
-	if err := b.expand(entry); err != nil {
+	if err := translate(entry, b, binary); err != nil {
 		return fmt.Errorf(".goreleaser.yml: %w", err)
 	}
-	config, err := translate(entry, b, binary)
-	if err != nil {
-		return fmt.Errorf(".goreleaser.yml: %w", err)
-	}
-	return yaml.NewEncoder(os.Stdout).Encode(config)
+	return yaml.NewEncoder(os.Stdout).Encode(entry)
 }
 
 // expand executes the templates in an entry.
@@ -75,12 +71,15 @@ func (b build) expand(entry map[string]any) error {
 	return yaml.Unmarshal(out.Bytes(), &entry)
 }
 
-// translate makes nfpm's configuration of an entry, as GoReleaser does: it adds the binary, and renames a few keys.
-func translate(entry map[string]any, b build, binary string) (map[string]any, error) {
+// translate makes nfpm's configuration of an entry, as GoReleaser does: it executes the templates, adds the binary, and renames keys.
+func translate(entry map[string]any, b build, binary string) error {
+	if err := b.expand(entry); err != nil {
+		return err
+	}
 	folder, isText := entry["bindir"].(string)
 	contents, isList := entry["contents"].([]any)
 	if !isText || !isList {
-		return nil, errors.New("nfpms needs bindir and contents")
+		return errors.New("nfpms needs bindir and contents")
 	}
 	entry["contents"] = append(contents, map[string]any{
 		"src": binary, "dst": path.Join(folder, "rtbeat"),
@@ -96,7 +95,7 @@ func translate(entry map[string]any, b build, binary string) (map[string]any, er
 		}
 	}
 	entry["version"], entry["arch"], entry["platform"] = b.Version, b.Arch, "linux"
-	return entry, nil
+	return nil
 }
 
 func rename(entry map[string]any, from, to string) {

@@ -1,7 +1,7 @@
 // Command notice writes the NOTICE file: every module linked into the rtbeat binary with its version and licence, the upstream
 // notices that Apache-2.0 section 4(d) asks to pass on, and the licence texts that MIT, BSD and ISC ask to keep with a binary.
 //
-// The go command lists what is linked, so modules of tests and tools are not in it. A licence that is unknown here, or that
+// The go command lists the linked packages, so modules of tests and tools are not among them. A licence that is unknown here, or that
 // nobody has reviewed, is an error and never a guess.
 package main
 

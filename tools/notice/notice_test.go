@@ -88,7 +88,7 @@ func TestRenderPrintsATextOnceForAllItsModules(t *testing.T) {
 }
 
 // NOTICE has each module that a system of a release links. The test asks the go command, without the code above.
-func TestNoticeHasWhatEverySystemLinks(t *testing.T) {
+func TestNoticeHasEveryLinkedModule(t *testing.T) {
 	root := filepath.Join("..", "..")
 	notice, err := os.ReadFile(filepath.Join(root, "NOTICE"))
 	require.NoError(t, err)

@@ -41,7 +41,7 @@ type entry struct {
 	value   string // the default, as the file writes it
 }
 
-// entriesOf returns the settings of a group, in order. Those under ssl are written by hand.
+// entriesOf returns the settings of a group, in order. The settings under ssl are written by hand.
 func entriesOf(prefix string, settings reflect.Value, docs docs) (entries []entry, err error) {
 	for field := range config.Fields(settings.Type()) {
 		if field.IsShared() {
@@ -70,7 +70,7 @@ func entriesOf(prefix string, settings reflect.Value, docs docs) (entries []entr
 // docs are the doc comments of fields, by package, type and field.
 type docs map[string]map[string]string
 
-// of returns the first paragraph of a doc comment, in the words of a manual: "Host is the address" is "The address".
+// of returns the first paragraph of a doc comment as a text of the manual: "Host is the address" becomes "The address".
 func (d docs) of(field config.Field) (string, error) {
 	path := field.Struct.PkgPath()
 	if d[path] == nil {
@@ -191,7 +191,7 @@ func reference(entries []entry) string {
 	return out.String()
 }
 
-// width is how long a line of the reference file may be.
+// width is the longest line of the reference file.
 const width = 120
 
 func comment(out *strings.Builder, indent, text string) {
