@@ -145,7 +145,7 @@ func (o *queueOptions) where() (dir string, maxBytes int64, err error) {
 	return dir, int64(c.Durable.MaxBytes), nil
 }
 
-// read reads the queue. Its error says what to do.
+// read reads the queue. Its error has the action to take.
 func read(dir string, each func(diskqueue.Stored) error) (diskqueue.Files, error) {
 	files, err := diskqueue.Read(dir, each)
 	switch {
@@ -222,7 +222,7 @@ func (s *queueStatus) print(out io.Writer) error {
 // progressInterval is the time between two lines about the progress of an export.
 const progressInterval = 10 * time.Second
 
-// export prints the batches of a queue, one a line.
+// export prints the batches of a queue, each as one line.
 func export(dir string, stdout, stderr io.Writer) error {
 	out := bufio.NewWriterSize(stdout, 64<<10)
 	progress := rate.Sometimes{Interval: progressInterval}

@@ -14,7 +14,7 @@ var outputNames = []string{"logstash", "elasticsearch", "kafka", "redis", "file"
 
 // queueDefaults makes 0s the default of the memory queue's flush.timeout, at the top level and in each output. libbeat's default
 // delays a small batch by 10 s (libbeat/publisher/queue/memqueue/config.go), longer than its sender waits. A value in the
-// configuration comes first.
+// configuration has precedence.
 //
 // libbeat's disk queue is never used: its settings ask for durable mode. These defaults disable it and configure the memory
 // queue. found is called with the key of the settings of the disk queue.

@@ -63,7 +63,7 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	}
 	root := libbeatcmd.GenRootCmdWithSettings(
 		func(b *beat.Beat, section *conf.C) (beat.Beater, error) {
-			if publishingDisabled() {
+			if f := flag.Lookup("N"); f != nil && f.Value.String() == "true" { // libbeat/publisher/pipeline/module.go
 				return nil, errPublishingDisabled
 			}
 			if b.InSetupCmd { // libbeat adds settings of Filebeat's modules for every Beat
@@ -96,11 +96,6 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 // errPublishingDisabled refuses libbeat's -N. It drops every event as a processor does, and rtbeat would answer 200 for batches
 // that were not delivered.
 var errPublishingDisabled = errors.New("-N (--N) disables publishing, and rtbeat would deliver nothing; remove it. To try rtbeat without Logstash, run \"rtbeat sink\"")
-
-func publishingDisabled() bool {
-	f := flag.Lookup("N") // libbeat/publisher/pipeline/module.go
-	return f != nil && f.Value.String() == "true"
-}
 
 // exportForCurrentElasticsearch makes libbeat's version the default of --es.version. libbeat's default is the version of the
 // Beat, and rtbeat's versions are not those of Elasticsearch.

@@ -52,7 +52,7 @@ func TestQueueDefaults(t *testing.T) {
 	const outputs, outputsMem = "output.logstash.queue.disk", "output.logstash.queue.mem.flush.timeout"
 	for name, test := range map[string]struct {
 		file  string
-		want  map[string]string // what the defaults set, by path
+		want  map[string]string // values of the defaults, by path
 		found []string
 	}{
 		"nothing chosen":             {"output.logstash.hosts: [a]", map[string]string{top: "0s"}, nil},

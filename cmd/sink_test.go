@@ -59,7 +59,7 @@ func (s *runningSink) addr() string {
 	return found[1]
 }
 
-// wait returns what the command returned.
+// wait returns the error of the command.
 func (s *runningSink) wait() error {
 	s.t.Helper()
 	select {

@@ -1,4 +1,4 @@
-// Command demo runs build/rtbeat with a stand-in for Logstash, posts examples/batch.json, and prints what arrives and the
+// Command demo runs build/rtbeat with a stand-in for Logstash, posts examples/batch.json, and prints the events and the
 // answer. Both run until Ctrl-C. `make run` builds rtbeat and runs this.
 package main
 

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Group collects metrics whose values come from one call of Read for each scrape. Register it after its last metric was added.
+// Group collects metrics that share one call of Read for each scrape. Register it after its last metric was added.
 type Group[T any] struct {
 	Read    func() T
 	members []member[T]

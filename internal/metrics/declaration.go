@@ -33,7 +33,7 @@ type Section struct {
 	registry *Registry
 }
 
-// Declare adds a metric to the manual, and returns what a collector needs to expose it. The caller registers the collector.
+// Declare adds a metric to the manual, and returns the description for a collector. The caller registers the collector.
 func (s *Section) Declare(t Type, d Declaration) *prometheus.Desc {
 	d.Type = t
 	s.Declared = append(s.Declared, d)

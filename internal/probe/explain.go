@@ -17,7 +17,7 @@ import (
 	"unicode"
 )
 
-// explain adds to an error what to do about it. It returns nil for nil.
+// explain adds the action to take to an error. It returns nil for nil.
 func (t *Target) explain(err error) error {
 	var op *net.OpError
 	// crypto/tls reports the alert of the peer as a remote error, such as "certificate required".
@@ -51,7 +51,7 @@ func (t *Target) explain(err error) error {
 		advice = "rtbeat asks for a client certificate (rtbeat.ssl.client_authentication): give one with --certificate and --key"
 	case isRefused:
 		advice = "rtbeat refuses this client certificate: use a valid one that one of rtbeat.ssl.certificate_authorities has signed"
-	case strings.HasPrefix(err.Error(), "malformed HTTP"), errors.As(err, new(textproto.ProtocolError)): // both quote what arrived
+	case strings.HasPrefix(err.Error(), "malformed HTTP"), errors.As(err, new(textproto.ProtocolError)): // both quote the answer
 		return errors.New("the program there speaks no HTTP, or TLS only: check that it is rtbeat, and restart it if rtbeat.ssl was changed")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		advice = "The connection was closed without an answer: check that the program there is rtbeat. With rtbeat.proxy_protocol, trusted proxies must announce each connection"

@@ -2,7 +2,7 @@
 // variables of a service manager, it does nothing.
 //
 // The protocols are sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3), by go-systemd. The package knows nothing of batches:
-// the caller decides on the texts, and on what counts as progress.
+// the caller decides on the texts and on the check of progress.
 package systemd
 
 import (
@@ -53,7 +53,7 @@ func Inherited() (Sockets, error) {
 func (s Sockets) Close() {
 	for _, l := range []net.Listener{s.Intake, s.Admin} {
 		if l != nil {
-			_ = l.Close() // there is nobody to tell
+			_ = l.Close() // an error changes nothing
 		}
 	}
 }
