@@ -119,6 +119,24 @@ func (w *world) once(p *proxy, dir stream.Direction, f script) {
 	p.play(dir, nil)
 }
 
+// latency delays both directions of a proxy, until senders have had 200s.
+func (w *world) latency(p *proxy) (stop func()) {
+	w.t.Helper()
+	up := p.add("latency", stream.Upstream, map[string]any{"latency": 60, "jitter": 40})
+	down := p.add("latency", stream.Downstream, map[string]any{"latency": 60, "jitter": 40})
+	w.oks(2 * len(w.senders))
+	return func() { up(); down() }
+}
+
+// slowBytes sends the upstream bytes in small pieces at a low rate in kB/s, until senders have had 200s.
+func (w *world) slowBytes(p *proxy, size, rate int) (stop func()) {
+	w.t.Helper()
+	sliced := p.add("slicer", stream.Upstream, map[string]any{"average_size": size, "size_variation": size / 3, "delay": 100})
+	slow := p.add("bandwidth", stream.Upstream, map[string]any{"rate": rate})
+	w.oks(2 * len(w.senders))
+	return func() { sliced(); slow() }
+}
+
 // anything is a condition for hold.
 func anything([]byte) bool { return true }
 

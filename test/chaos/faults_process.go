@@ -34,21 +34,14 @@ var (
 var processFaults = []fault{
 	term,
 	{"SIGTERM, acks are late", false, func(w *world) func() {
-		w.sink().SetPolicy(lumbersink.Delay(shutdownBudget / 3))
-		w.await(effectWithin, "events that the sink holds back", func() bool { return w.unacked() > 0 })
+		w.holdAcks(lumbersink.Delay(shutdownBudget / 3))
 		w.terminate("SIGTERM, acks are late")
-		return func() {
-			harness.RecoverSink(w.sink())
-			w.start()
-		}
+		return w.restart
 	}},
 	{"SIGTERM, acks never come", false, func(w *world) func() {
 		w.silence()
 		w.terminate("SIGTERM, acks never come")
-		return func() {
-			harness.RecoverSink(w.sink())
-			w.start()
-		}
+		return w.restart
 	}},
 	kill,
 	{"SIGKILL, windows not received", false, func(w *world) func() {
@@ -61,13 +54,9 @@ var processFaults = []fault{
 		}
 	}},
 	{"SIGKILL, windows received", false, func(w *world) func() {
-		w.sink().SetPolicy(lumbersink.Never())
-		w.await(effectWithin, "events that the sink holds back", func() bool { return w.unacked() > 0 })
+		w.holdAcks(lumbersink.Never())
 		w.kill("SIGKILL, windows received")
-		return func() {
-			harness.RecoverSink(w.sink())
-			w.start()
-		}
+		return w.restart
 	}},
 	{"SIGKILL, acks on their way", false, func(w *world) func() {
 		release := w.hold(w.back, stream.Downstream, acks)
@@ -84,11 +73,18 @@ var processFaults = []fault{
 		return resume
 	}},
 	{"SIGSTOP, long", true, func(w *world) func() {
-		before := w.tally.Counts()["error"]
+		timedOut := w.senderTimeout()
 		resume := w.pause()
-		w.await(effectWithin, "a sender that gives up", func() bool { return w.tally.Counts()["error"] > before })
+		timedOut()
 		return resume
 	}},
+}
+
+// restart ends a stall of the sink, and starts the process again.
+func (w *world) restart() {
+	w.t.Helper()
+	harness.RecoverSink(w.sink())
+	w.start()
 }
 
 // pause stops the process until resume is called.

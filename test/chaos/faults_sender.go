@@ -30,18 +30,8 @@ var senderFaults = []fault{
 	}},
 	{"blackhole, requests lost", false, func(w *world) func() { return w.senderBlackhole(stream.Upstream) }},
 	{"blackhole, answers lost", false, func(w *world) func() { return w.senderBlackhole(stream.Downstream) }},
-	{slowAnswers, false, func(w *world) func() {
-		up := w.front.add("latency", stream.Upstream, map[string]any{"latency": 60, "jitter": 40})
-		down := w.front.add("latency", stream.Downstream, map[string]any{"latency": 60, "jitter": 40})
-		w.oks(2 * len(w.senders))
-		return func() { up(); down() }
-	}},
-	{slowRequests, false, func(w *world) func() {
-		sliced := w.front.add("slicer", stream.Upstream, map[string]any{"average_size": 256, "size_variation": 64, "delay": 100})
-		slow := w.front.add("bandwidth", stream.Upstream, map[string]any{"rate": 60})
-		w.oks(2 * len(w.senders))
-		return func() { sliced(); slow() }
-	}},
+	{slowAnswers, false, func(w *world) func() { return w.latency(w.front) }},
+	{slowRequests, false, func(w *world) func() { return w.slowBytes(w.front, 256, 60) }},
 	{"half-close inside a request", false, func(w *world) func() {
 		w.once(w.front, stream.Upstream, func(_ *link, p []byte) ([]byte, verdict) { return p[:len(p)/2], half })
 		return nothing
@@ -65,8 +55,7 @@ var senderFaults = []fault{
 		return release
 	}},
 	{"sender gone, events received", false, func(w *world) func() {
-		w.sink().SetPolicy(lumbersink.Never())
-		w.await(effectWithin, "events that the sink holds back", func() bool { return w.unacked() > 0 })
+		w.holdAcks(lumbersink.Never())
 		w.leave()
 		return func() { harness.RecoverSink(w.sink()) }
 	}},
@@ -88,8 +77,17 @@ func (w *world) leave() {
 // senderBlackhole loses all bytes of one direction until a request of a sender times out.
 func (w *world) senderBlackhole(dir stream.Direction) (stop func()) {
 	w.t.Helper()
-	before := w.tally.Counts()["error"]
+	timedOut := w.senderTimeout()
 	stop = w.lose(w.front, dir)
-	w.await(effectWithin, "a sender that gives up", func() bool { return w.tally.Counts()["error"] > before })
+	timedOut()
 	return stop
+}
+
+// senderTimeout returns a function that waits for a sender's timeout from now on.
+func (w *world) senderTimeout() (wait func()) {
+	before := w.tally.Counts()["error"]
+	return func() {
+		w.t.Helper()
+		w.await(effectWithin, "a sender's timeout", func() bool { return w.tally.Counts()["error"] > before })
+	}
 }

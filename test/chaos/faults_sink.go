@@ -25,18 +25,8 @@ var sinkFaults = []fault{
 	}},
 	{"blackhole, windows lost", true, func(w *world) func() { return w.blackhole(stream.Upstream) }},
 	{"blackhole, acks lost", true, func(w *world) func() { return w.blackhole(stream.Downstream) }},
-	{"latency and jitter to the sink", false, func(w *world) func() {
-		up := w.back.add("latency", stream.Upstream, map[string]any{"latency": 60, "jitter": 40})
-		down := w.back.add("latency", stream.Downstream, map[string]any{"latency": 60, "jitter": 40})
-		w.oks(2 * len(w.senders))
-		return func() { up(); down() }
-	}},
-	{"slow bytes to the sink", false, func(w *world) func() {
-		sliced := w.back.add("slicer", stream.Upstream, map[string]any{"average_size": 64, "size_variation": 32, "delay": 100})
-		slow := w.back.add("bandwidth", stream.Upstream, map[string]any{"rate": 30})
-		w.oks(2 * len(w.senders))
-		return func() { sliced(); slow() }
-	}},
+	{"latency and jitter to the sink", false, func(w *world) func() { return w.latency(w.back) }},
+	{"slow bytes to the sink", false, func(w *world) func() { return w.slowBytes(w.back, 64, 30) }},
 	{"half-close to the sink", true, func(w *world) func() {
 		w.once(w.back, stream.Upstream, func(*link, []byte) ([]byte, verdict) { return nil, half })
 		return nothing
@@ -123,8 +113,7 @@ func (w *world) notice() {
 // silence makes the sink receive and not acknowledge, until every sender has a 504 and waits again.
 func (w *world) silence() {
 	w.t.Helper()
-	w.sink().SetPolicy(lumbersink.Never())
-	w.await(effectWithin, "events that the sink holds back", func() bool { return w.unacked() > 0 })
+	w.holdAcks(lumbersink.Never())
 	if w.stored {
 		w.notice()
 		return
@@ -135,6 +124,13 @@ func (w *world) silence() {
 		return int(w.beat.Metric("rtbeat_in_flight_requests")) == len(w.senders)
 	})
 	w.note("the sink holds %d events back", w.unacked())
+}
+
+// holdAcks sets a policy that delays acknowledgements, and waits until the sink holds back events.
+func (w *world) holdAcks(p lumbersink.Policy) {
+	w.t.Helper()
+	w.sink().SetPolicy(p)
+	w.await(effectWithin, "events that the sink holds back", func() bool { return w.unacked() > 0 })
 }
 
 // onAck makes a script for acknowledgements. Keep-alives pass.

@@ -28,22 +28,21 @@ var runSeed = uint64(time.Now().UnixNano())
 
 func seedOf(t testing.TB) uint64 {
 	t.Helper()
-	text := os.Getenv(seedEnv)
-	if text == "" {
-		return runSeed
-	}
-	seed, err := strconv.ParseUint(text, 10, 64)
-	require.NoError(t, err, seedEnv)
-	return seed
+	return fromEnv(t, seedEnv, runSeed, func(text string) (uint64, error) { return strconv.ParseUint(text, 10, 64) })
 }
 
 func durationOf(t testing.TB) time.Duration {
 	t.Helper()
-	text := os.Getenv(durationEnv)
+	return fromEnv(t, durationEnv, 10*time.Second, time.ParseDuration)
+}
+
+func fromEnv[T any](t testing.TB, name string, unset T, parse func(string) (T, error)) T {
+	t.Helper()
+	text := os.Getenv(name)
 	if text == "" {
-		return 10 * time.Second
+		return unset
 	}
-	d, err := time.ParseDuration(text)
-	require.NoError(t, err, durationEnv)
-	return d
+	value, err := parse(text)
+	require.NoError(t, err, name)
+	return value
 }

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// senderTimeout is the time that a sender waits for an answer. It is longer than rtbeat's timeout.
-	senderTimeout = 2500 * time.Millisecond
+	// attemptTimeout is the time that a sender waits for an answer. It is longer than rtbeat's timeout.
+	attemptTimeout = 2500 * time.Millisecond
 	// queueLimit bounds a sender's queue during an outage.
 	queueLimit = 300
 )
@@ -68,7 +68,7 @@ func (s *sender) run(ctx context.Context) {
 }
 
 func (s *sender) post(ctx context.Context, b harness.Batch) harness.Answer {
-	ctx, cancel := context.WithTimeout(ctx, senderTimeout)
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	s.cancel.Store(&cancel)
 	with := harness.Attributes{By: s.name}

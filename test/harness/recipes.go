@@ -1,11 +1,12 @@
 package harness
 
 import (
-	"maps"
+	"errors"
+	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,15 +50,23 @@ func (p *Page) Recipe(t testing.TB, name string, replace ...string) string {
 	return strings.NewReplacer(replace...).Replace(text)
 }
 
-// NotRun names the blocks that are marked as run, and that no test has requested.
-func (p *Page) NotRun() []string {
-	blocks, _, err := p.read()
-	if err != nil {
-		return []string{err.Error()}
+// Run is Run for a suite with recipes. A complete run that must not skip fails if no test has requested one of them.
+func (p *Page) Run(m *testing.M) int {
+	code := Run(m)
+	if code != 0 || !IsRequired() || flag.Lookup("test.run").Value.String() != "" {
+		return code
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(blocks)), func(name string) bool { return p.used[name] })
+	blocks, _, err := p.read()
+	for name := range blocks {
+		if !p.used[name] {
+			err = errors.Join(err, fmt.Errorf("no test runs the block %q", name))
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", p.File, err)
+		return 1
+	}
+	return 0
 }
 
 // read returns the marked blocks by name, and the first lines of unmarked blocks.

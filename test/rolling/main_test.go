@@ -5,8 +5,6 @@
 package rolling
 
 import (
-	"flag"
-	"fmt"
 	"os"
 	"testing"
 
@@ -16,16 +14,6 @@ import (
 // page has the configurations.
 var page = &harness.Page{File: "docs/scaling.md"}
 
-func TestMain(m *testing.M) {
-	code := harness.Run(m)
-	all := harness.IsRequired() && flag.Lookup("test.run").Value.String() == ""
-	if code == 0 && all {
-		if idle := page.NotRun(); len(idle) > 0 {
-			fmt.Fprintln(os.Stderr, "no test runs these blocks of", page.File+":", idle)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(page.Run(m)) }
 
 func TestEveryBlockIsMarked(t *testing.T) { page.RequireMarks(t) }
