@@ -236,8 +236,8 @@ func (s *reported) add(line string) {
 	}
 }
 
-// verify opens the queue. After failed commits a batch may be in it that was not reported stored, a batch may be in it twice, and a
-// deleted batch may be in it again.
+// verify opens the queue. After failed commits it may have a batch that was not reported stored, the same batch twice, or a deleted
+// batch.
 func (s *reported) verify(t *testing.T, dir string, moment int) {
 	t.Helper()
 	q, err := Open(powerLossSettings(dir))

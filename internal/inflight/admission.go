@@ -7,8 +7,8 @@ import (
 )
 
 // Admission bounds the bytes in flight. Bytes count from the moment they are read until the token of their batch has settled:
-// the output acknowledged them, or they were withdrawn. The answer is no end, else a batch that was answered 504 and is still in
-// the pipeline would cost nothing, and memory would grow with every retry.
+// the output acknowledged them, or they were withdrawn. They count after the answer as well: otherwise a batch that was answered 504
+// would cost nothing in the pipeline, and memory would grow with every retry.
 //
 // Once full, Admission stays full until an eighth of the limit is free. Otherwise it would flap with every acknowledgement.
 //

@@ -83,9 +83,9 @@ func (w *wait) endLocked() {
 	*w = wait{}
 }
 
-// Await blocks until the output has acknowledged every message (nil), the batch can no longer become delivered
-// (ErrRejected, ErrDropped, ErrUnpublishable, *ProcessorError, ErrJoinedFiltered, ErrWithdrawn, ErrSealed), or ctx ends
-// (its cause). Unless it returns nil, the batch is withdrawn, as by Withdraw; a delivery in between wins.
+// Await blocks until the batch is resolved, or ctx ends (its cause). It returns nil once the output has acknowledged every message.
+// The other resolutions are ErrRejected, ErrDropped, ErrUnpublishable, *ProcessorError, ErrJoinedFiltered, ErrWithdrawn and
+// ErrSealed. Unless it returns nil, the batch is withdrawn, as by Withdraw; a delivery in between wins.
 func (t *BatchAck) Await(ctx context.Context) (withdrawn int, err error) {
 	if err = t.Wait(ctx); err == nil {
 		return 0, nil

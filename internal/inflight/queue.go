@@ -30,8 +30,8 @@ func (t *BatchAck) publishLocked() {
 const (
 	// MaxRun is how many messages of a batch a worker takes before the batch gives way: some milliseconds' work.
 	MaxRun = 500
-	// patience is how long a batch gives way to others. A batch of 30,000 messages would wait for the whole queue sixty times,
-	// and large batches would all be done at the same time, which is too late for all of them.
+	// patience is how long a batch gives way to others. Otherwise a batch of 30,000 messages would wait for the whole queue sixty
+	// times, and large batches would all be done at the same time: too late.
 	patience = time.Second
 )
 

@@ -10,8 +10,8 @@ type watermark struct {
 	times  uint64 // that it became high
 }
 
-// High tells whether nine tenths of the limit were in flight and it has not been down to three quarters since, how long that has
-// been so, and how often it has become so.
+// High tells whether the bytes in flight are high: from nine tenths of the limit on, until they are down to three quarters. age is
+// since when, times is how often they became high.
 func (a *Admission) High() (age time.Duration, times uint64, high bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
