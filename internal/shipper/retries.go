@@ -65,10 +65,8 @@ func (r *retries) nextIn(now time.Time) time.Duration {
 	return max(r.list[0].at.Sub(now), 0)
 }
 
-func (r *retries) len() int {
+func (r *retries) isFull() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.list)
+	return len(r.list) >= maxRetries
 }
-
-func (r *retries) isFull() bool { return r.len() >= maxRetries }
