@@ -44,7 +44,7 @@ func (r *Record) headerBytes() int64 {
 	return int64(n)
 }
 
-// A stored value is: checksum, weight, length of the header, header, body. The first three have a fixed length: the first page of
+// A stored value is: checksum, weight, size of the header, the header itself, body. The first three have a fixed length: the first page of
 // a value has the weight of the batch.
 const fixedBytes = 8 + 8 + 4
 
