@@ -1,6 +1,7 @@
 package inflight
 
 import (
+	"slices"
 	"time"
 
 	"github.com/txn2/rtbeat/internal/batch"
@@ -83,12 +84,9 @@ func (r *Registry) keys(messages []batch.Message) []messageKey {
 }
 
 func (r *Registry) allDedupedLocked(keys []messageKey, now time.Duration) bool {
-	for _, key := range keys {
-		if !key.ok || !r.delivered.Find(key.Key, now) && r.pending[key.Key] == nil {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(keys, func(key messageKey) bool {
+		return !key.ok || !r.delivered.Find(key.Key, now) && r.pending[key.Key] == nil
+	})
 }
 
 // skipDeliveredLocked counts the messages that were delivered before, and returns their bytes.

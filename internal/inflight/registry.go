@@ -24,7 +24,7 @@ type Registry struct {
 	queueReady sync.Cond
 	closed     bool // the queue
 	sealed     bool
-	emptied    chan struct{} // made by WaitEmpty; closed when open becomes empty
+	emptied    sync.Cond // open has become empty
 
 	taken       uint64        // messages that workers have taken, since the start
 	events      int           // that workers have taken and that are not done
@@ -57,7 +57,7 @@ func NewRegistry(settings Settings) *Registry {
 		pending:   make(map[batch.Key]*EventAck),
 		delivered: dedupe.NewWindow(settings.Dedupe.Window, settings.Dedupe.MaxEntries),
 	}
-	r.queueReady.L = &r.mu
+	r.queueReady.L, r.emptied.L = &r.mu, &r.mu
 	return r
 }
 
@@ -120,23 +120,20 @@ func (r *Registry) stalledLocked() (age time.Duration, stalled bool) {
 
 // WaitEmpty blocks until no token is open (nil) or ctx ends (its cause).
 func (r *Registry) WaitEmpty(ctx context.Context) error {
-	for {
+	defer context.AfterFunc(ctx, func() {
 		r.mu.Lock()
-		if len(r.open) == 0 {
-			r.mu.Unlock()
-			return nil
-		}
-		if r.emptied == nil {
-			r.emptied = make(chan struct{})
-		}
-		emptied := r.emptied
-		r.mu.Unlock()
-		select {
-		case <-emptied:
-		case <-ctx.Done():
+		defer r.mu.Unlock()
+		r.emptied.Broadcast()
+	})()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.open) > 0 {
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		r.emptied.Wait()
 	}
+	return nil
 }
 
 // Seal ends every open token with ErrSealed and refuses new ones. Later acknowledgements resolve no token. Seal must precede the
@@ -173,8 +170,7 @@ func (r *Registry) forgetKeyLocked(key batch.Key) {
 
 func (r *Registry) forgetLocked(t *BatchAck) {
 	delete(r.open, t)
-	if len(r.open) == 0 && r.emptied != nil {
-		close(r.emptied)
-		r.emptied = nil
+	if len(r.open) == 0 {
+		r.emptied.Broadcast()
 	}
 }
