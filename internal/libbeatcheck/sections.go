@@ -149,7 +149,7 @@ func checkHTTP(root *conf.C, _ string) []error {
 	return nil
 }
 
-// checkMonitoring refuses monitoring that has nowhere to report to: libbeat ends a start for it, after the check of the
+// checkMonitoring refuses monitoring without a host to report to: libbeat ends a start for it, after the check of the
 // configuration (report.New in libbeat/monitoring/report).
 func checkMonitoring(root *conf.C, output string) []error {
 	m := section(root, "monitoring")
@@ -167,7 +167,7 @@ func checkMonitoring(root *conf.C, output string) []error {
 	}
 	hosts := value[[]string](root, "monitoring.elasticsearch.hosts", nil)
 	if (len(hosts) == 0 || !isOn(root, "monitoring.elasticsearch")) && output != "elasticsearch" {
-		return []error{fmt.Errorf("monitoring is enabled, and libbeat does not know where to report to: monitoring.elasticsearch.hosts is missing. %s", instead)}
+		return []error{fmt.Errorf("monitoring is enabled, and monitoring.elasticsearch.hosts is missing: libbeat would not start. %s", instead)}
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ func warnOfTimeout(root *conf.C, output string) []string {
 	if output != "logstash" || timeout >= keepAlive {
 		return nil
 	}
-	return []string{fmt.Sprintf("output.logstash.timeout is %s. Logstash sends keep-alives 5s apart. With a shorter timeout it gets each slow window again and again. Set it to %s or more", timeout, keepAlive)}
+	return []string{fmt.Sprintf("output.logstash.timeout is %s. Logstash sends keep-alives 5s apart. With a shorter timeout, libbeat sends each slow window again and again. Set it to %s or more", timeout, keepAlive)}
 }
 
 // checkProcessors refuses processors that are not a list: libbeat ignores them all.
