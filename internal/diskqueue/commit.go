@@ -70,7 +70,7 @@ func (q *Queue) gather(p *pending) []*pending {
 	return group
 }
 
-// commit makes the edits, and stores a group of batches. With least > 0 it tries whether a batch of so many bytes has space.
+// commit makes the edits, and stores a group of batches. With least > 0 it tries whether least bytes have space.
 func (q *Queue) commit(group []*pending, least int64) {
 	at := time.Now()
 	fresh := q.findKnown(group)

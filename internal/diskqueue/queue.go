@@ -21,7 +21,7 @@ var (
 	ErrLocked = errors.New("another process uses the queue")
 )
 
-// DamagedError says that a file of the queue does not hold what was written to it.
+// DamagedError says that the content of a file of the queue is wrong or missing.
 type DamagedError struct {
 	Path   string
 	Reason error

@@ -150,7 +150,7 @@ func (s *segment) open() error {
 	})
 }
 
-// close closes the database once nobody uses it. The next use opens it again.
+// close waits for the users of the database, and closes it. The next use opens it again.
 func (s *segment) close() {
 	s.use.Lock()
 	defer s.use.Unlock()
