@@ -2,7 +2,7 @@ package inflight
 
 import "time"
 
-// evictAfter is how long a body may take before it can be evicted. A faster body disturbs nobody.
+// evictAfter is how long a body may take before it can be evicted. A faster body delays no others.
 const evictAfter = time.Second
 
 // BeginRead says that the body of the batch is being read from now on. Until EndRead, the reservation may be evicted: when there

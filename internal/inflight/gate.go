@@ -43,7 +43,7 @@ func (g *Gate) Enter(ctx context.Context, size int64) *DecodeSlot {
 	r := g.registry
 	s := &DecodeSlot{gate: g, size: size}
 	r.mu.Lock()
-	if g.size < g.limit { // then nobody waits
+	if g.size < g.limit { // then no body waits
 		g.size += size
 		r.mu.Unlock()
 		return s

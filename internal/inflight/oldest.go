@@ -33,7 +33,7 @@ func (o *oldest) Pop() any {
 }
 
 // Oldest is the age, since Origin.Received, of the oldest batch with events in the pipeline; 0 when there is none. It takes the
-// same short time whatever is in flight.
+// same short time, however many batches are in flight.
 func (r *Registry) Oldest() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,7 +12,7 @@
 //   - logstash (logstashClient): the output gives up no event. The wrapper connects, waits between attempts, logs, and counts
 //     how often the same window is sent again.
 //
-// rtbeat cannot know what any other output gave up (Confirms).
+// rtbeat cannot know which events any other output gave up (Confirms).
 //
 // The wrappers depend on libbeat's source, as their comments say. test/e2e/output_*_test.go fail when libbeat changes.
 package outputs

@@ -44,7 +44,7 @@ func WatchProcessors(root *conf.C) (watched *conf.C, names []string, err error) 
 // watcher wraps the configurations of processors, and collects their names.
 type watcher struct{ names map[string]struct{} }
 
-// replace returns a copy of c with wrapped lists in the fields. The lists must be those of c: a list of the copy cannot refer to
+// replace returns a copy of c with wrapped lists in the fields. The lists must come from c: a list of the copy cannot refer to
 // other settings (${...}).
 func (w watcher) replace(c *conf.C, lists map[string][]*conf.C) (*conf.C, error) {
 	replaced := conf.NewConfig()

@@ -81,7 +81,7 @@ func TestAProcessorThatFailsIsNoDrop(t *testing.T) {
 	}
 }
 
-// An event that a processor makes is acknowledged like the one that it replaces.
+// An event that a processor makes is acknowledged like the event that it replaces.
 func TestAnEventThatAProcessorMakesIsAcknowledged(t *testing.T) {
 	r := newRig(t, &pipelinetest.Output{OnBatch: ackAll}, 1, 10, `processors: [{test_makes: {}}]`)
 	r.requireDelivered(r.publish(`{"uuid":"a"}`), inflight.Progress{Messages: 1, Acked: 1})
