@@ -78,6 +78,8 @@ func TestBench(t *testing.T) {
 		t.Skip("measures for ten minutes: make bench")
 	}
 	require.Equal(t, 1, runtime.NumCPU(), "the bench must be pinned to one core: taskset -c 1")
+	require.FileExists(t, os.Getenv("RTBEAT_BINARY"), "RTBEAT_BINARY names rtbeat by its absolute path")
+	require.FileExists(t, *ceiling)
 	b := &bench{
 		t: t, bodies: bodies{}, beats: map[*harness.Settings]*harness.Beat{},
 		posts: 1000, starts: 5, rest: 10 * time.Second,
