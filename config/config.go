@@ -100,8 +100,8 @@ func Load(section *config.C) (c Config, warnings []string, err error) {
 	return c, append(warnings, c.warnings(section, values)...), nil
 }
 
-// normalize replaces timeouts that are zero or less, switches durable mode on where another of its settings is given, and
-// makes an empty list the same as none.
+// normalize replaces timeouts that are zero or less. It switches durable mode on if another of its settings is given. It makes an
+// empty list the same as none.
 func (c *Config) normalize(values map[string]any) (warnings []string) {
 	defaults := Default()
 	for _, s := range []struct {

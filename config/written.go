@@ -45,9 +45,9 @@ type written struct {
 	durations map[string]time.Duration // by key
 }
 
-// checkValues checks the values of a group of settings before Unpack reads them. Unpack would change some values in silence: 8081.5
-// to the port 8081, a group of keys to an empty list, the password 0123 to "83", null to the password "null", and a number of
-// seconds that overflows to any duration. An error names the key, and never a text.
+// checkValues checks the values of a group of settings before Unpack reads them. Unpack would change some values in silence: the
+// port 8081.5 to 8081, a group of keys to an empty list, the password 0123 to "83". The password null would be "null", and a number
+// of seconds that overflows any duration. An error names the key, and never a text.
 func (w *written) checkValues(prefix string, settings reflect.Type, values map[string]any) error {
 	for field := range Fields(settings) {
 		key := prefix + field.Key

@@ -1,7 +1,7 @@
 // Package batch turns the body of a request into messages.
 //
-// It reads bytes that anybody may send. So it is pure (no I/O, no clock, no globals that change), bounded (time and memory
-// grow linearly with the body, memory is charged, nesting is limited) and fuzzed. It knows nothing of HTTP or of libbeat.
+// It reads bytes that anybody may send. So it has no I/O, no clock and no globals that change, and it is fuzzed. Time and memory grow
+// linearly with the body. Memory is charged, and nesting is limited. It knows nothing of HTTP or of libbeat.
 //
 // # What is accepted
 //

@@ -14,8 +14,8 @@ import (
 // points into the body. Every error is an *Error, or the error of Options.Charge or Options.Interrupted. It comes with a zero
 // Batch. Decode keeps no state, so any number of goroutines may call it at once.
 //
-// The caller limits the length of the body. Decode takes at most six times the memory of the body, of its charges and of one
-// chargeStep, plus the text of one value and some 32 KiB.
+// The caller limits the length of the body. Decode takes at most six times the body, its charges and one chargeStep together. The
+// text of one value and about 32 KiB come on top.
 func Decode(body []byte, o Options) (Batch, error) {
 	d := newDecoder(body, o)
 	if len(bytes.TrimLeft(body, whitespace)) == 0 {

@@ -37,10 +37,11 @@ type Error struct {
 	// Reason says what kind of problem it is.
 	Reason Reason
 
-	// Offset counts the bytes of the body before the wrong one: the byte that JSON does not allow there, the
-	// backslash of a bad escape, the quote that opens a repeated or too long key, the bracket that nests too deep, the
-	// first byte of a value that has the wrong shape or is too long, or of the first message beyond the limit. It is the length
-	// of the body when the body ends too soon or is empty, and the offset of the newline when a line ends too soon.
+	// Offset counts the bytes of the body before the wrong byte:
+	//   - a byte that JSON does not allow there, the backslash of a bad escape, the bracket that nests too deep
+	//   - the quote that opens a repeated or too long key
+	//   - the first byte of a value that has the wrong shape or is too long, or of the first message beyond the limit
+	//   - the length of the body, if it ends too soon or is empty; the newline, if a line ends too soon
 	Offset int64
 
 	// Index is the message with the problem, counting from 0; -1 for a problem outside of all messages. In NDJSON each

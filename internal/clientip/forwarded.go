@@ -31,8 +31,8 @@ func lastElement(field string) (before, element string, more bool) {
 	return "", field, false
 }
 
-// forwardedAddr returns the address in the parameter "for" of an element (RFC 7239, section 4), or the zero Addr if there is
-// none, if it is no address, or if the element is malformed anywhere. White space around semicolons is allowed: the RFC has
+// forwardedAddr returns the address in the parameter "for" of an element (RFC 7239, section 4). It is the zero Addr if there is no
+// address, or if the element is malformed anywhere. White space around semicolons is allowed: the RFC has
 // none, but proxies write it.
 func forwardedAddr(element string) netip.Addr {
 	var addr netip.Addr

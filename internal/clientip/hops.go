@@ -13,8 +13,8 @@ const ows = " \t" // optional white space, RFC 9110, section 5.6.3
 // in their order. An entry that is no address is the zero Addr. Empty entries are skipped (RFC 9110, section 5.6.1.2), but
 // count.
 //
-// Each field is cut from its right end. The client writes the left part, and must not be able to hide the entries of the
-// proxies behind a quote that it does not close.
+// Each field is cut from its right end. The client writes the left part. An open quote there must not hide the entries of the
+// proxies.
 func backwards(
 	fields []string, last func(string) (before, entry string, more bool), addr func(string) netip.Addr,
 ) iter.Seq[netip.Addr] {

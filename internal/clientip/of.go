@@ -9,8 +9,7 @@ import (
 // maxHops is how many entries of a header count, from the nearest. Real chains have three or four.
 const maxHops = 64
 
-// Of returns the address of the client that sent a request, as an IP address without zone and port, an IPv4 address in its
-// short form. It is "" for a peer on a Unix socket without a header, and for a remoteAddr that is no address.
+// Of returns the IP address of the client that sent a request, without zone and port. An IPv4 address has its short form. It is "" for a peer on a Unix socket without a header, and for a remoteAddr that is no address.
 //
 // remoteAddr is RemoteAddr of net/http, with or without a port. It is ignored for a unixPeer. A peer that is not trusted is the
 // client, whatever its headers say.

@@ -9,8 +9,8 @@
 // the buffer grows with the unpacked bytes.
 //
 // Memory beside the output: at most 12 MiB times the number given to New. A decompression holds a buffer of 256 KiB, and a decoder
-// for each coding that it has met: 50 KiB for gzip and for each form of deflate, and for zstd the window that the sender chose, at
-// most 8 MiB, and up to 3 MiB for one block. They are kept for the next body.
+// for each coding that it has met. gzip and each form of deflate take 50 KiB. zstd takes the window that the sender chose, at most
+// 8 MiB, and up to 3 MiB for one block. All are kept for the next body.
 //
 // Time: linear in wire and output together. It ends early with the context, even for a body of millions of parts that unpack
 // to nothing.

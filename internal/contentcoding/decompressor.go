@@ -33,8 +33,8 @@ func New(concurrent int) *Decompressor {
 // Decompress returns the plain bytes of wire, a whole body in this coding.
 //
 // It returns ErrTooLarge beyond limit bytes. It calls grow with each number of bytes before it keeps them, and returns an error of
-// grow unchanged. After an error it does not call grow again. The other errors are ErrCorrupt and ErrUnsupported, each wrapped in a
-// text for the log, and context.Cause(ctx) when ctx ends, also while it waits for a decoder. An error comes without bytes. The
+// grow unchanged. After an error it does not call grow again. It returns context.Cause(ctx) when ctx ends, also while it waits for a
+// decoder. The other errors are ErrCorrupt and ErrUnsupported, each wrapped in a text for the log. An error comes without bytes. The
 // result has no spare capacity up to 256 KiB, and at most twice its length beyond.
 //
 // Deflate means the zlib format (RFC 9110, section 8.4.1.2), but many senders omit its header and checksum and send the

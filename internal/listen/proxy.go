@@ -11,8 +11,8 @@ import (
 // Proxied returns l with the PROXY protocol, version 1 and 2
 // (https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt), for trusted load balancers.
 //
-// trusted tells whether a peer is a trusted load balancer, by its address without a zone, and as IPv4 when it is IPv4 mapped to
-// IPv6. It is called before the next connection is accepted, so it must not wait; nil trusts nobody. unix is whether every peer
+// trusted tells whether the address of a peer is a trusted load balancer. The address has no zone, and is IPv4 when it is IPv4
+// mapped to IPv6. trusted is called before the next connection is accepted, so it must not wait; nil trusts nobody. unix is whether every peer
 // on a Unix socket is trusted. headerTimeout limits the header from the first use of the connection. It must be positive.
 //
 // A trusted peer must send the header. Otherwise a forwarder without the protocol would let its client write a header. A

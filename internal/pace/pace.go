@@ -1,7 +1,7 @@
 // Package pace lets a long computation yield to short ones.
 //
-// On one processor, the Go runtime polls the network when no goroutine is ready to run, and otherwise every 10 ms (findRunnable and
-// sysmon in runtime/proc.go). Beside a goroutine that computes, every request and every acknowledgement waits for that long.
+// On one processor, the Go runtime polls the network when no goroutine is ready to run, and otherwise every 10 ms: findRunnable and
+// sysmon in runtime/proc.go. Beside a goroutine that computes, every request and every acknowledgement waits for that long.
 // runtime.Gosched does not help, because that goroutine stays ready. Sleeping does.
 package pace
 

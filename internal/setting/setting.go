@@ -2,8 +2,8 @@
 //
 // A package of rtbeat declares its settings as a struct with `config` tags. The doc comments of its fields are the text of
 // rtbeat.reference.yml and docs/configuration.md, in Markdown: `make generate` writes both. Its method Check applies the
-// rules of the settings. The name is not Validate, because go-ucfg would call Validate while it reads, before defaults
-// replace a timeout of zero, and would put its own text around the error.
+// rules of the settings. The name is not Validate: go-ucfg would call Validate while it reads, before defaults
+// replace a timeout of zero. It would also put its own text around the error.
 //
 // An error names the setting in full, and never holds a secret.
 package setting
@@ -20,12 +20,12 @@ const MaxDuration = 24 * time.Hour
 
 // CheckDuration refuses a duration below least or above MaxDuration.
 func CheckDuration(key string, d, least time.Duration) error {
-	what := "a positive duration"
+	allowed := "a positive duration"
 	if least == 0 {
-		what = "zero or " + what
+		allowed = "zero or " + allowed
 	}
 	if d < least {
-		return fmt.Errorf("%s is %s; it must be %s, such as 5 (seconds) or 1500ms", key, d, what)
+		return fmt.Errorf("%s is %s; it must be %s, such as 5 (seconds) or 1500ms", key, d, allowed)
 	}
 	if d > MaxDuration {
 		return fmt.Errorf("%s is %s; it may be %s at most (plain numbers are seconds)", key, d, MaxDuration)
@@ -49,8 +49,8 @@ func CheckSize(key string, s ByteSize) error {
 	return nil
 }
 
-// CheckText refuses an empty text, which a variable without a value leaves, and a control character, such as the line
-// break at the end of a file.
+// CheckText refuses an empty text: a variable without a value leaves it. It also refuses a control character, such as the line break
+// at the end of a file.
 func CheckText(key, text string) error {
 	switch {
 	case strings.TrimSpace(text) == "":
