@@ -109,7 +109,7 @@ func (s *sender) send() error {
 		s.packed.Reset()
 		s.packer.Reset(&s.packed)
 		_, err := s.packer.Write(text)
-		if err = errors.Join(err, s.packer.Close()); err != nil {
+		if err := errors.Join(err, s.packer.Close()); err != nil {
 			return err
 		}
 		text, coding = s.packed.Bytes(), "Content-Encoding: gzip\r\n"

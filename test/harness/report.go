@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// storiesTold bounds a report. One cause mostly breaks many messages, and the first few explain it.
-	storiesTold = 5
+	// historiesShown bounds a report. One cause mostly breaks many messages, and the first few explain it.
+	historiesShown = 5
 	// breachesNamed bounds the list of message ids.
 	breachesNamed = 40
 )
@@ -41,19 +41,19 @@ func (l *Ledger) Report(broken []Violation, events []lumbersink.Event, notes []N
 	for _, v := range broken[:min(len(broken), breachesNamed)] {
 		fmt.Fprintln(&text, " ", v)
 	}
-	told := make(map[string]bool)
+	shown := make(map[string]bool)
 	for _, v := range broken {
-		if v.ID == "" || told[v.ID] || len(told) == storiesTold {
+		if v.ID == "" || shown[v.ID] || len(shown) == historiesShown {
 			continue
 		}
-		told[v.ID] = true
-		fmt.Fprintf(&text, "history of %q:\n%s", v.ID, l.story(v.ID, events, notes))
+		shown[v.ID] = true
+		fmt.Fprintf(&text, "history of %q:\n%s", v.ID, l.history(v.ID, events, notes))
 	}
 	return text.String()
 }
 
-// story lists the attempts of a message, its arrivals at the sink, and the notes of that time, in order.
-func (l *Ledger) story(id string, events []lumbersink.Event, notes []Note) string {
+// history lists the attempts of a message, its arrivals at the sink, and the notes of that time, in order.
+func (l *Ledger) history(id string, events []lumbersink.Event, notes []Note) string {
 	var lines []Note
 	add := func(at time.Time, format string, args ...any) {
 		if !at.IsZero() {
