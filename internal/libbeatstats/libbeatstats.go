@@ -2,7 +2,11 @@
 // numbers at /stats.
 package libbeatstats
 
-import "github.com/elastic/elastic-agent-libs/monitoring"
+import (
+	"math"
+
+	"github.com/elastic/elastic-agent-libs/monitoring"
+)
 
 // Stats are the numbers of one process.
 type Stats struct{ registry *monitoring.Registry }
@@ -10,22 +14,27 @@ type Stats struct{ registry *monitoring.Registry }
 // New returns the numbers in registry, which may be empty yet, or nil.
 func New(registry *monitoring.Registry) *Stats { return &Stats{registry} }
 
-// Value returns the number at path, such as libbeat.output.events.acked; false if there is none. libbeat makes its numbers when it
-// makes the queue and the output, and makes new ones, from 0, with another output. Any goroutine may call Value.
+// Number returns the number at path, such as libbeat.output.events.acked, or NaN if there is none. libbeat makes its numbers when it
+// makes the queue and the output, and makes new ones, from 0, with another output. The limit of the queue is 0 until libbeat has
+// made the queue: NaN. Any goroutine may call Number.
 //
 // A gauge that libbeat counted below zero is below zero here; in libbeat's JSON it is about 2^63.
-func (s *Stats) Value(path string) (value float64, ok bool) {
+func (s *Stats) Number(path string) (n float64) {
 	if s.registry == nil {
-		return 0, false
+		return math.NaN()
 	}
 	switch v := s.registry.Get(path).(type) {
 	case *monitoring.Uint:
-		return float64(int64(v.Get())), true //nolint:gosec // it is counted up and down, and wraps
+		n = float64(int64(v.Get())) //nolint:gosec // it is counted up and down, and wraps
 	case *monitoring.Int:
-		return float64(v.Get()), true
+		n = float64(v.Get())
 	case *monitoring.Float:
-		return v.Get(), true
+		n = v.Get()
 	default:
-		return 0, false
+		return math.NaN()
 	}
+	if path == pathQueueLimit && n == 0 {
+		return math.NaN()
+	}
+	return n
 }

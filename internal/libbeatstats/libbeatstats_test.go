@@ -1,6 +1,7 @@
 package libbeatstats
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -19,10 +20,10 @@ func requireAgrees(t *testing.T, s *Stats, registry *monitoring.Registry, want i
 	found := 0
 	for _, n := range numbers {
 		path := n.path
-		value, ok := s.Value(path)
-		number, there := shown.Ints[path]
-		require.Equal(t, there, ok, path)
-		if ok {
+		value := s.Number(path)
+		number, isShown := shown.Ints[path]
+		require.Equal(t, isShown, !math.IsNaN(value), path)
+		if isShown {
 			require.InDelta(t, float64(number), value, 0, path)
 			found++
 		}
@@ -44,8 +45,7 @@ func TestTheNumbersAreLibbeats(t *testing.T) {
 	}
 	q.RemoveEvents(2, 0)
 	requireAgrees(t, s, registry, 3) // the limit is in two metrics
-	filled, _ := s.Value("libbeat.pipeline.queue.filled.events")
-	require.InDelta(t, 3, filled, 0)
+	require.InDelta(t, 3, s.Number("libbeat.pipeline.queue.filled.events"), 0)
 
 	out := inner.GetOrCreateRegistry("output")
 	stats := outputs.NewStats(out, logp.NewNopLogger())
@@ -56,8 +56,7 @@ func TestTheNumbersAreLibbeats(t *testing.T) {
 	stats.WriteBytes(1000)
 	stats.WriteError(nil)
 	requireAgrees(t, s, registry, 10)
-	acked, _ := s.Value("libbeat.output.events.acked")
-	require.InDelta(t, 4, acked, 0)
+	require.InDelta(t, 4, s.Number("libbeat.output.events.acked"), 0)
 
 	require.NoError(t, out.Clear())
 	requireAgrees(t, s, registry, 3)
@@ -65,9 +64,7 @@ func TestTheNumbersAreLibbeats(t *testing.T) {
 	stats.NewBatch(1)
 	requireAgrees(t, s, registry, 10)
 	stats.AckedEvents(3)
-	active, ok := s.Value("libbeat.output.events.active")
-	require.True(t, ok)
-	require.InDelta(t, -2, active, 0, "below zero")
+	require.InDelta(t, -2, s.Number("libbeat.output.events.active"), 0, "below zero")
 }
 
 func TestAPathWithoutANumberHasNoValue(t *testing.T) {
@@ -77,15 +74,9 @@ func TestAPathWithoutANumberHasNoValue(t *testing.T) {
 	monitoring.NewFloat(registry, "float").Set(1.5)
 	s := New(registry)
 	for _, path := range []string{"", ".", "text", "text.inner", "nothing", "int.", strings.Repeat("a.", 100)} {
-		_, ok := s.Value(path)
-		require.False(t, ok, path)
+		require.True(t, math.IsNaN(s.Number(path)), path)
 	}
-	value, ok := s.Value("int")
-	require.True(t, ok)
-	require.InDelta(t, -5, value, 0)
-	value, _ = s.Value("float")
-	require.InDelta(t, 1.5, value, 0)
-
-	_, ok = New(nil).Value("int")
-	require.False(t, ok)
+	require.InDelta(t, -5, s.Number("int"), 0)
+	require.InDelta(t, 1.5, s.Number("float"), 0)
+	require.True(t, math.IsNaN(New(nil).Number("int")))
 }

@@ -1,7 +1,6 @@
 package libbeatstats
 
 import (
-	"math"
 	"strings"
 
 	"github.com/txn2/rtbeat/internal/metrics"
@@ -92,13 +91,4 @@ func (s *Stats) Register(r *metrics.Registry) {
 		add(r.Section(n.section), n.Declaration, func(s *Stats) float64 { return s.Number(n.path) })
 	}
 	r.MustRegister(g)
-}
-
-// Number returns the number at path, or NaN if libbeat has none. The limit of the queue is 0 until libbeat has made the queue: NaN.
-func (s *Stats) Number(path string) float64 {
-	value, ok := s.Value(path)
-	if !ok || path == pathQueueLimit && value == 0 {
-		return math.NaN()
-	}
-	return value
 }
