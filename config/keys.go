@@ -55,5 +55,5 @@ func unknown(key string, group reflect.Type) error {
 		}
 		names = append(names, name)
 	}
-	return fmt.Errorf("%s is no setting of rtbeat (known there: %s)", key, strings.Join(names, ", "))
+	return fmt.Errorf("%s is not a setting of rtbeat; known here: %s", key, strings.Join(names, ", "))
 }

@@ -114,7 +114,7 @@ func TestReferences(t *testing.T) {
 	for settings, want := range map[string]string{
 		`auth.bearer.tokens: "${rtbeat.auth}"`:               "rtbeat.auth cannot be read: its ${NAME} refers to itself",
 		`auth.bearer.tokens: ["${rtbeat.auth}"]`:             "rtbeat.auth cannot be read: its ${NAME} refers to itself",
-		`auth: "${rtbeat}"`:                                  "rtbeat.auth.auth is no setting of rtbeat",
+		`auth: "${rtbeat}"`:                                  "rtbeat.auth.auth is not a setting of rtbeat",
 		`auth: "${rtbeat.auth}"`:                             "rtbeat.auth cannot be read: its ${NAME} refers to itself",
 		`auth.bearer.tokens: "${rtbeat.auth.bearer.tokens}"`: "rtbeat.auth.bearer.tokens cannot be read: its ${NAME} refers to itself",
 	} {

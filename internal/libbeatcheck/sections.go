@@ -65,7 +65,7 @@ func checkHosts(root *conf.C, output string) (errs []error) {
 	key := "output." + output + ".hosts"
 	for i, host := range value[[]string](root, key, nil) {
 		if err := checkHost(output, host); err != nil {
-			errs = append(errs, fmt.Errorf("%s.%d cannot be connected to: %w", key, i, err)) // the host may have a password in it
+			errs = append(errs, fmt.Errorf("%s.%d is not a usable host: %w", key, i, err)) // the host may have a password in it
 		}
 	}
 	return errs

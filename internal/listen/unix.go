@@ -75,7 +75,7 @@ func open(file *os.File, path string, mode os.FileMode) (net.Listener, error) {
 	}
 	info, err := os.Lstat(path)
 	if err != nil {
-		return nil, fmt.Errorf("looking at the new socket: %w", err)
+		return nil, fmt.Errorf("checking the mode of the new socket: %w", err)
 	}
 	if err := syscall.Listen(int(file.Fd()), backlog); err != nil {
 		return nil, fmt.Errorf("listening: %w", err)
