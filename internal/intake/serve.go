@@ -56,6 +56,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) (inflight.Prog
 	if err := p.claim(messages); err != nil {
 		return inflight.Progress{}, err
 	}
+	p.token.Publish()
 	return p.await()
 }
 
@@ -76,8 +77,8 @@ type post struct {
 	token       *inflight.BatchAck
 }
 
-// release gives back everything that the request holds. After a panic it also withdraws the messages that no worker has taken,
-// because nobody waits for the batch. Otherwise there are none.
+// release gives back everything that the request holds. The token owns the reservation after claim. After a panic the batch is
+// withdrawn; after await that does nothing.
 func (p *post) release() {
 	switch {
 	case p.token != nil:
@@ -179,7 +180,7 @@ func (p *post) decompress(ctx context.Context, wire []byte) ([]byte, error) {
 	return body, nil
 }
 
-// claim makes the token of the batch, and puts its messages in the queue for the workers.
+// claim makes the token of the batch, and dedupes its messages.
 func (p *post) claim(messages []batch.Message) error {
 	origin, err := p.chargeOrigin(messages)
 	if err != nil {
@@ -191,7 +192,6 @@ func (p *post) claim(messages []batch.Message) error {
 	p.token.Attach(p.decodeSlot)
 	progress := p.token.Progress()
 	p.counters.deduped(progress.DedupedInFlight, progress.DedupedDelivered)
-	p.token.Publish()
 	return nil
 }
 
