@@ -33,7 +33,7 @@ func TestTheDocsShowPossibleAnswers(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 
-		var a answer
+		var a answerBody
 		require.NoError(t, json.Unmarshal(body, &a), example[1])
 		encoded, err := json.Marshal(a)
 		require.NoError(t, err)

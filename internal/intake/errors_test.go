@@ -12,10 +12,10 @@ import (
 
 // An error without a row is answered 500, so each error that a step can return has one.
 func TestEveryErrorOfAStepHasItsAnswer(t *testing.T) {
-	table, err := os.ReadFile("refuse.go")
+	table, err := os.ReadFile("errors.go")
 	require.NoError(t, err)
 	for file, prefix := range map[string]string{
-		"refuse.go": "",
+		"errors.go": "",
 		filepath.Join("..", "inflight", "errors.go"):      "inflight.",
 		filepath.Join("..", "contentcoding", "coding.go"): "contentcoding.",
 	} {

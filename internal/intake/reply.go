@@ -29,37 +29,8 @@ const (
 	logInterval = time.Second
 )
 
-// result is how a request ended, with the parts of its answer and its log line.
-type result struct {
-	outcome outcome
-	say     string // for the sender, after the outcome's phrase; never holds bytes of the request
-	err     error  // for the log alone
-	detail  detail
-
-	challenge []string  // WWW-Authenticate
-	began     time.Time // start of the request; zero before its headers
-}
-
-// detail is the part of an answer that differs between requests. It holds numbers and fixed phrases, and no byte of the body.
-type detail struct {
-	Ack       Ack      `json:"ack,omitempty"`
-	Messages  *int     `json:"messages,omitempty"`
-	Coalesced *int     `json:"coalesced,omitempty"`
-	Filtered  *int     `json:"filtered,omitempty"`
-	Acked     *int     `json:"acked,omitempty"`
-	Rejected  *int     `json:"rejected,omitempty"`
-	Processor string   `json:"processor,omitempty"` // its name in the configuration
-	Offset    *int64   `json:"offset,omitempty"`
-	Index     *int     `json:"index,omitempty"`
-	Setting   string   `json:"setting,omitempty"`     // the setting that decides
-	Age       *float64 `json:"age_seconds,omitempty"` // of the state that is the reason
-}
-
-// seconds is a duration as answers say it, to a tenth.
-func seconds(d time.Duration) *float64 { return new(d.Truncate(100 * time.Millisecond).Seconds()) }
-
-// answer is the JSON object of every answer.
-type answer struct {
+// answerBody is the JSON object of every answer.
+type answerBody struct {
 	Status  string `json:"status"`
 	Reason  string `json:"reason,omitempty"`
 	Message string `json:"message,omitempty"`
@@ -134,7 +105,7 @@ func (r *replier) replyTo(conn net.Conn, o outcome) {
 // encode returns the body of an answer, a line.
 func (r *replier) encode(res result) []byte {
 	o := outcomes[res.outcome]
-	body := answer{Status: o.word, Reason: res.outcome.answerReason(), Message: o.phrase, detail: res.detail}
+	body := answerBody{Status: o.word, Reason: res.outcome.answerReason(), Message: o.phrase, detail: res.detail}
 	if res.say != "" {
 		body.Message += ": " + res.say
 	}
@@ -182,11 +153,11 @@ func (r *replier) logResult(req *http.Request, id string, res result) {
 		}
 		return
 	}
-	gate := &r.logged[res.outcome]
+	limiter := &r.logged[res.outcome]
 	said := false
-	gate.now.Do(func() {
+	limiter.now.Do(func() {
 		said = true
-		args := append(r.fields(req, id, res), "suppressed", gate.suppressed.Swap(0))
+		args := append(r.fields(req, id, res), "suppressed", limiter.suppressed.Swap(0))
 		if o.level == failure {
 			r.Log.Errorw("request failed: "+o.phrase, args...)
 		} else {
@@ -194,7 +165,7 @@ func (r *replier) logResult(req *http.Request, id string, res result) {
 		}
 	})
 	if !said {
-		gate.suppressed.Add(1)
+		limiter.suppressed.Add(1)
 	}
 }
 

@@ -1,79 +1,45 @@
 package intake
 
 import (
-	"context"
 	"errors"
 	"net/http"
+	"time"
 
-	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/batch"
-	"github.com/txn2/rtbeat/internal/contentcoding"
-	"github.com/txn2/rtbeat/internal/diskqueue"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// Errors of the steps. The packages that they call have more.
-var (
-	errAckTimeout    = errors.New("not acknowledged within timeout")
-	errNotDecoded    = errors.New("not decoded within timeout")
-	errStopping      = errors.New("stopping")
-	errDisplaced     = errors.New("the connection was closed for another one (max_connections)")
-	errBodyTooLarge  = errors.New("the body is larger than max_body_bytes")
-	errBodyTimeout   = errors.New("the body was not complete within read_timeout")
-	errBodyTruncated = errors.New("the body was cut off")
-	errBadTrailer    = errors.New("malformed trailer after the body")
-	errType          = errors.New("unsupported content type")
-	errNotStored     = errors.New("storing the batch")
-)
-
-// refusals lists the errors of the steps and their answers. The first row that matches counts.
-var refusals = [...]struct {
-	err     error
+// result is how a request ended, with the parts of its answer and its log line.
+type result struct {
 	outcome outcome
-}{
-	{errStopping, stopping},
-	{errDisplaced, clientGone},
-	{errType, unsupportedType},
-	{contentcoding.ErrUnsupported, unsupportedEncoding},
-	{contentcoding.ErrCorrupt, corruptEncoding},
-	{contentcoding.ErrTooLarge, bodyTooLarge},
-	{errBodyTooLarge, bodyTooLarge},
-	{errBodyTimeout, bodyTimeout},
-	{errBodyTruncated, bodyTruncated},
-	{errBadTrailer, bodyTruncated},
-	{errNotDecoded, inFlightLimit},
-	{inflight.ErrFull, inFlightLimit},
-	{inflight.ErrTooLarge, batchTooLarge},
-	{errAckTimeout, ackTimeout},
-	{inflight.ErrRejected, outputRejected},
-	{inflight.ErrJoinedFiltered, joinedFiltered},
-	{inflight.ErrUnpublishable, panicked},
-	{inflight.ErrDropped, stopping},   // the pipeline is closing
-	{inflight.ErrWithdrawn, stopping}, // the queue is closed
-	{inflight.ErrSealed, stopping},
-	{diskqueue.ErrClosed, stopping},
-	{diskqueue.ErrFull, queueFull},
-	{context.Canceled, clientGone},
-	{errNotStored, queueFailed},
+	say     string // for the sender, after the outcome's phrase; never holds bytes of the request
+	err     error  // for the log alone
+	detail  detail
+
+	challenge []string  // WWW-Authenticate
+	began     time.Time // start of the request; zero before its headers
 }
 
-// outcomeOf is panicked for an error without a row.
-func outcomeOf(err error) outcome {
-	for _, row := range &refusals {
-		if errors.Is(err, row.err) {
-			return row.outcome
-		}
-	}
-	return panicked
+// detail is the part of an answer that differs between requests. It holds numbers and fixed phrases, and no byte of the body.
+type detail struct {
+	Ack       Ack      `json:"ack,omitempty"`
+	Messages  *int     `json:"messages,omitempty"`
+	Coalesced *int     `json:"coalesced,omitempty"`
+	Filtered  *int     `json:"filtered,omitempty"`
+	Acked     *int     `json:"acked,omitempty"`
+	Rejected  *int     `json:"rejected,omitempty"`
+	Processor string   `json:"processor,omitempty"` // its name in the configuration
+	Offset    *int64   `json:"offset,omitempty"`
+	Index     *int     `json:"index,omitempty"`
+	Setting   string   `json:"setting,omitempty"`     // the setting that decides
+	Age       *float64 `json:"age_seconds,omitempty"` // of the state that is the reason
 }
 
-// authError is the error of a request with wrong credentials.
-type authError struct{ refusal *auth.Refusal }
+// seconds is a duration as answers say it, to a tenth.
+func seconds(d time.Duration) *float64 { return new(d.Truncate(100 * time.Millisecond).Seconds()) }
 
-func (e *authError) Error() string { return e.refusal.Detail }
-
-// answer turns the results of serve into the answer. It counts refusals of credentials and of the decoder.
-func (h *handler) answer(progress inflight.Progress, err error) result {
+// resultOf returns the result of a request from what serve returned. It counts refusals of credentials and of the decoder.
+func (h *handler) resultOf(progress inflight.Progress, err error) result {
 	if err == nil {
 		return h.delivered(progress)
 	}
@@ -117,19 +83,6 @@ func (h *handler) delivered(p inflight.Progress) result {
 // partly is the detail of a batch that may be delivered in part.
 func partly(p inflight.Progress) detail {
 	return detail{Messages: &p.Messages, Coalesced: new(p.Deduped()), Filtered: &p.Filtered, Acked: &p.Acked}
-}
-
-// bodyRefusals has the outcome of each reason of the decoder.
-var bodyRefusals = map[batch.Reason]outcome{
-	batch.EmptyBody:     emptyBody,
-	batch.MalformedJSON: malformedJSON,
-	batch.TooDeep:       tooDeep,
-	batch.KeyTooLong:    keyTooLong,
-	batch.StringTooLong: stringTooLong,
-	batch.WrongShape:    wrongShape,
-	batch.SizeMismatch:  sizeMismatch,
-
-	batch.TooManyMessages: tooManyMessages,
 }
 
 // refuseBody is the answer to a body that is no batch. The text of the decoder holds no byte of the body, so the sender may see it.

@@ -28,7 +28,7 @@ func (s *Server) routes(r *replier) (in, admin http.Handler) {
 	serve := func(w http.ResponseWriter, req *http.Request) result {
 		h.counters.requests.Inc()
 		defer h.counters.requests.Dec()
-		return h.answer(h.serve(w, req))
+		return h.resultOf(h.serve(w, req))
 	}
 	livez := func(http.ResponseWriter, *http.Request) result { return result{outcome: alive} }
 	readyz := func(http.ResponseWriter, *http.Request) result { return s.readiness() }
