@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,6 +44,26 @@ func TestLinksInTheDocsWork(t *testing.T) {
 			if anchor != "" && strings.HasSuffix(target, ".md") {
 				require.Contains(t, anchors(t, target), anchor, "%s links to %s", page, found[1])
 			}
+		}
+	}
+}
+
+var (
+	paragraphEnd = regexp.MustCompile(`\n(?:\n|- |\d+\. )`)
+	sourceFile   = regexp.MustCompile("`(\\w+\\.go)`")
+	sourceFolder = regexp.MustCompile(`internal/\w+`)
+)
+
+// A file of rtbeat that a paragraph of architecture.md names is in one of the packages that the paragraph names.
+func TestTheArchitectureNamesFilesThatExist(t *testing.T) {
+	own, _, found := strings.Cut(prose(t, "docs/architecture.md"), "\n## What libbeat does")
+	require.True(t, found)
+	for _, paragraph := range paragraphEnd.Split(own, -1) {
+		for _, file := range sourceFile.FindAllStringSubmatch(paragraph, -1) {
+			require.True(t, slices.ContainsFunc(sourceFolder.FindAllString(paragraph, -1), func(folder string) bool {
+				_, err := os.Stat(filepath.Join("..", folder, file[1]))
+				return err == nil
+			}), "%s in:\n%s", file[1], paragraph)
 		}
 	}
 }
