@@ -20,6 +20,7 @@ func (bt *Beater) snapshot(a *assembly) status.Numbers {
 		ReceivedBytes: status.Number(in.Bytes), ReceivedBatches: status.Number(in.Batches), ReceivedMessages: status.Number(in.Messages),
 		Acked: status.Number(out.Acked), LastAck: status.Number(out.LastAck),
 		AckDurations: status.Histogram{Bounds: intake.AckBounds, Counts: in.AckDurations},
+		Failures:     in.Failures,
 
 		InFlight: status.InFlight{
 			Bytes:       bounded(a.inFlightBytes(), int64(bt.config.MaxInFlight)),
@@ -46,9 +47,6 @@ func (bt *Beater) snapshot(a *assembly) status.Numbers {
 		WindowRepeats:     status.Number(outputs.WindowRepeats()),
 		CertificateExpiry: status.Number(math.NaN()),
 		Memory:            status.Number(a.metrics.ResidentBytes()),
-	}
-	for _, f := range in.Failures {
-		n.Failures = append(n.Failures, status.Failure(f))
 	}
 	if bt.listeners.certificates != nil {
 		n.CertificateExpiry = status.Number(bt.listeners.certificates.Expiry().Unix())

@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"tools/settings":         {"config", "internal/setting", "tools/generate"},
 	"internal/outputs":       {},
 	"internal/pipelinetest":  {},
-	"internal/status":        {"config"},
+	"internal/status":        {"config", "internal/intake"},
 }
 
 // freeOfLibbeat lists the packages that build and test in a second, because they do not import libbeat.

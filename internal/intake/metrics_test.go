@@ -66,7 +66,7 @@ func TestCounts(t *testing.T) {
 			failed = append(failed, f)
 		}
 	}
-	require.Equal(t, []Failure{{"answer", "400", "malformed_json", 1}, {"auth", "", "missing", 1}, {"tls", "", "closed", 1}}, failed)
+	require.Equal(t, []Failure{{"answer", "400", "malformed_json", BySender, 1}, {"auth", "", "missing", BySender, 1}, {"tls", "", "closed", BySender, 1}}, failed)
 	again := r.server.Counts().Failures
 	require.Equal(t, c.Failures, again, "in the same order")
 }

@@ -89,11 +89,11 @@ var outcomes = [...]struct {
 		"Every event of the batch is acknowledged, or `messages` is empty. In [durable mode](durable.md): the batch is on the local disk. `reason` is not in the body.",
 	},
 	ackTimeout: {
-		504, "TIMEOUT", "ack_timeout", "the batch was not acknowledged in time. Keep it and send it again", warn, true, false,
+		504, "TIMEOUT", ReasonAckTimeout, "the batch was not acknowledged in time. Keep it and send it again", warn, true, false,
 		"Not acknowledged within `timeout`: by the output or, in durable mode, by the disk.",
 	},
 	outputRejected: {
-		502, fail, "output_rejected", "the output gave messages of this batch up; the log says why. Keep the batch and send it again: what was delivered is not published twice", failure, true, false,
+		502, fail, ReasonOutputRejected, "the output gave messages of this batch up; the log says why. Keep the batch and send it again: what was delivered is not published twice", failure, true, false,
 		"Memory mode only. The output is done with every event of the batch, and gave some of them up.",
 	},
 	processorFailed: {
@@ -181,7 +181,7 @@ var outcomes = [...]struct {
 		"Another content encoding, or several, or a dictionary or a window of more than 8 MiB. `Accept-Encoding` has the right ones.",
 	},
 	inFlightLimit: {
-		503, fail, "in_flight_limit", "as much as rtbeat.max_in_flight_bytes allows waits for the output. Nothing of this batch was taken; send it again", warn, true, false,
+		503, fail, ReasonInFlightLimit, "as much as rtbeat.max_in_flight_bytes allows waits for the output. Nothing of this batch was taken; send it again", warn, true, false,
 		"`max_in_flight_bytes` (half of it in durable mode) was reached, and an eighth of it is not free yet. Or the body came slowly, and [gave way](operations.md#abuse) to others. rtbeat took nothing of the batch.",
 	},
 	outputStalled: {
@@ -193,11 +193,11 @@ var outcomes = [...]struct {
 		"Memory mode only. A message of the batch was in flight for another request, and a processor dropped it there. Other messages of the batch may be delivered. The next attempt [runs the processors](delivery.md#filtered-messages) for this request.",
 	},
 	queueFull: {
-		503, fail, "queue_full", "the queue on disk is full: rtbeat.durable.max_bytes is reached, or the disk is full. Nothing of this batch was taken; send it again", warn, true, false,
+		503, fail, ReasonQueueFull, "the queue on disk is full: rtbeat.durable.max_bytes is reached, or the disk is full. Nothing of this batch was taken; send it again", warn, true, false,
 		"[Durable mode](durable.md) only. The queue on disk has `durable.max_bytes`, or the disk is full. rtbeat took nothing of the batch.",
 	},
 	queueFailed: {
-		503, fail, "queue_failed", "rtbeat failed to write this batch to the queue on disk; the log says why. Keep the batch and send it again", failure, true, false,
+		503, fail, ReasonQueueFailed, "rtbeat failed to write this batch to the queue on disk; the log says why. Keep the batch and send it again", failure, true, false,
 		"Durable mode only. rtbeat failed to write the batch to the queue on disk. The log has the error. The batch may be delivered all the same after a restart.",
 	},
 	stopping: {
@@ -205,7 +205,7 @@ var outcomes = [...]struct {
 		"rtbeat is stopping.",
 	},
 	clientGone: {
-		statusClientGone, "", "client_gone", "", quiet, false, true,
+		statusClientGone, "", ReasonClientGone, "", quiet, false, true,
 		"The sender left before its answer, or rtbeat closed the connection for another one before the body was complete (`max_connections`). rtbeat sends nothing. The number is for the metric.",
 	},
 	alive: {
@@ -233,11 +233,11 @@ var outcomes = [...]struct {
 		"nine tenths of `max_in_flight_bytes` (of half of it in durable mode) were in flight, and three quarters were not reached since",
 	},
 	full: {
-		503, fail, "queue_full", "the queue on disk is full: rtbeat.durable.max_bytes is reached, or the disk is full", quiet, false, false,
+		503, fail, ReasonQueueFull, "the queue on disk is full: rtbeat.durable.max_bytes is reached, or the disk is full", quiet, false, false,
 		"durable mode: the queue on disk has no space. rtbeat looks for space each second",
 	},
 	failed: {
-		503, fail, "queue_failed", "rtbeat fails to write to the queue on disk; the log says why", quiet, false, false,
+		503, fail, ReasonQueueFailed, "rtbeat fails to write to the queue on disk; the log says why", quiet, false, false,
 		"durable mode: a write to the queue on disk failed. rtbeat tries again each second",
 	},
 	leaving: {

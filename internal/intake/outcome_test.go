@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -78,6 +79,24 @@ func TestOnlyDeliveryIsASuccess(t *testing.T) {
 		if o.status < 300 && !outcome(i).health() {
 			require.Equal(t, delivered, outcome(i), "rxtx removes the batch on this answer")
 		}
+	}
+}
+
+// The status page shows the fault of every failure.
+func TestEveryFailureHasItsFault(t *testing.T) {
+	for i, o := range outcomes {
+		want := BySender
+		switch i := outcome(i); {
+		case slices.Contains([]outcome{stopping, joinedFiltered}, i):
+			want = Nobody
+		case slices.Contains([]outcome{panicked, processorFailed, queueFailed}, i):
+			want = ByRtbeat
+		case slices.Contains([]outcome{ackTimeout, outputRejected, inFlightLimit, outputStalled, queueFull}, i):
+			want = ByOutput
+		case i.health() || o.word == ok:
+			continue
+		}
+		require.Equal(t, want, outcome(i).fault(), o.reason)
 	}
 }
 

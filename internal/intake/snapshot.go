@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"net/http"
 	"strconv"
 
 	"github.com/txn2/rtbeat/internal/auth"
@@ -18,7 +19,43 @@ type Counts struct {
 // Failure counts an answer that was no 200, refused credentials by reason, or handshakes that failed by reason.
 type Failure struct {
 	What, Code, Reason string // What is answer, auth or tls; only an answer has a Code
+	Fault              Fault
 	Total              float64
+}
+
+// Fault is the side that causes a failure.
+type Fault string
+
+// Every fault. A failure by nobody needs no remedy.
+const (
+	Nobody   Fault = "nobody"
+	BySender Fault = "sender"
+	ByRtbeat Fault = "rtbeat"
+	ByOutput Fault = "output"
+)
+
+// Reasons of the answers that the status page tells apart.
+const (
+	ReasonAckTimeout     = "ack_timeout"
+	ReasonOutputRejected = "output_rejected"
+	ReasonInFlightLimit  = "in_flight_limit"
+	ReasonQueueFull      = "queue_full"
+	ReasonQueueFailed    = "queue_failed"
+	ReasonClientGone     = "client_gone"
+)
+
+// fault returns the side that causes an outcome other than a success.
+func (o outcome) fault() Fault {
+	switch {
+	case o == stopping || o == joinedFiltered:
+		return Nobody
+	case o == queueFailed || outcomes[o].status == http.StatusInternalServerError:
+		return ByRtbeat
+	case outcomes[o].status > http.StatusInternalServerError:
+		return ByOutput
+	default:
+		return BySender
+	}
 }
 
 // Counts returns the values of the counters. It may be called from any goroutine.
@@ -31,14 +68,14 @@ func (s *Server) Counts() Counts {
 	}
 	for i, answered := range &c.answers {
 		if o := outcomes[i]; answered != nil && o.word != ok {
-			counts.Failures = append(counts.Failures, Failure{"answer", strconv.Itoa(o.status), o.reason, metrics.Value(answered)})
+			counts.Failures = append(counts.Failures, Failure{"answer", strconv.Itoa(o.status), o.reason, outcome(i).fault(), metrics.Value(answered)})
 		}
 	}
 	for _, reason := range auth.Details() {
-		counts.Failures = append(counts.Failures, Failure{"auth", "", reason, metrics.Value(c.authFailures[reason])})
+		counts.Failures = append(counts.Failures, Failure{"auth", "", reason, BySender, metrics.Value(c.authFailures[reason])})
 	}
 	for _, reason := range handshakeReasons {
-		counts.Failures = append(counts.Failures, Failure{"tls", "", reason, metrics.Value(c.handshakeFailures[reason])})
+		counts.Failures = append(counts.Failures, Failure{"tls", "", reason, BySender, metrics.Value(c.handshakeFailures[reason])})
 	}
 	return counts
 }

@@ -3,6 +3,8 @@ package status
 import (
 	"math"
 	"time"
+
+	"github.com/txn2/rtbeat/internal/intake"
 )
 
 // facts are the reasons of a verdict: the newest sample, and counts of the last 30 seconds. A count that is not known is 0.
@@ -23,9 +25,9 @@ type facts struct {
 	reason   string  // the most frequent reason of a 4xx
 
 	// Durable mode.
-	disk        Durable
-	queueFailed float64 // 503 queue_failed, and 1 while the queue has failed
-	queueFull   float64 // 503 queue_full, and 1 while the queue is full
+	durable     Durable
+	queueFailed float64 // 503 queue_failed; sample.Disk.HasFailed tells of now
+	queueFull   float64 // 503 queue_full; sample.Disk.IsFull tells of now
 	retrying    Number  // batches, the least of now and of 30 seconds ago
 
 	writeErrors   float64
@@ -48,13 +50,7 @@ func (r *recorder) facts() *facts {
 		outputDropped: orZero(Number(increase(oldest.Output.DroppedTotal, s.Output.DroppedTotal))),
 	}
 	if f.persisted {
-		f.disk = *r.disk()
-		if s.Disk.HasFailed {
-			f.queueFailed = 1
-		}
-		if s.Disk.IsFull {
-			f.queueFull = 1
-		}
+		f.durable = *r.disk()
 		if from != s {
 			f.retrying = min(from.Disk.Retrying, s.Disk.Retrying)
 		}
@@ -68,43 +64,32 @@ func (r *recorder) countErrors(f *facts, from, to *sample) {
 	most := 0.0
 	for i, k := range r.failures {
 		n := to.failures[i] - from.failures[i]
-		if n <= 0 || k.What != "answer" {
+		if n <= 0 || k.Code == "" {
 			continue
 		}
-		switch fault := faultOf(k); {
-		case fault == nobody || k.Code == "499": // the sender left, and rtbeat refused nothing
-		case k.Reason == "queue_failed":
-			f.queueFailed += n
-		case fault == byRtbeat:
-			f.internal += n
-		case fault == bySender:
-			f.rejected += n
-			if n > most {
-				most, f.reason = n, k.Reason
-			}
-		case k.Code == "504":
+		switch k.Reason {
+		case intake.ReasonClientGone: // rtbeat refused nothing
+		case intake.ReasonAckTimeout:
 			f.timeouts += n
-		case k.Code == "502":
+		case intake.ReasonOutputRejected:
 			f.givenUp += n
-		case k.Reason == "in_flight_limit":
+		case intake.ReasonInFlightLimit:
 			f.full += n
-		case k.Reason == "queue_full":
+		case intake.ReasonQueueFull:
 			f.queueFull += n
+		case intake.ReasonQueueFailed:
+			f.queueFailed += n
+		default:
+			switch k.Fault { //nolint:exhaustive // the others make no verdict
+			case intake.ByRtbeat:
+				f.internal += n
+			case intake.BySender:
+				f.rejected += n
+				if n > most {
+					most, f.reason = n, k.Reason
+				}
+			}
 		}
-	}
-}
-
-// faultOf returns the side that causes a failure.
-func faultOf(k Failure) fault {
-	switch {
-	case k.Reason == "stopping" || k.Reason == "starting" || k.Reason == "joined_filtered":
-		return nobody
-	case k.Code == "500" || k.Reason == "queue_failed":
-		return byRtbeat
-	case k.Code == "502" || k.Code == "503" || k.Code == "504":
-		return byOutput
-	default: // 4xx, failed authentication, failed handshakes
-		return bySender
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/txn2/rtbeat/internal/intake"
 )
 
 // notes returns further facts beside the verdict.
@@ -22,7 +24,7 @@ func (f *facts) notes(s state) []string {
 	add(f.writeErrors > 0, "Sending to the output failed %s in the last 30 s; rtbeat's log says why.", counted(f.writeErrors, "time", "times"))
 	add(f.outputDropped > 0, "The output gave up %s in the last 15 minutes. The log says why.", counted(f.outputDropped, "event", "events"))
 	hasStored := s == degraded || s == fullQueue || s == retrying
-	add(f.disk.OldestSeconds > Number(lately.Seconds()) && !hasStored, "%s", f.stored())
+	add(f.durable.OldestSeconds > Number(lately.Seconds()) && !hasStored, "%s", f.stored())
 	add(f.displaced > 0, "%s closed in the last 30 s for new ones (rtbeat.max_connections).", counted(f.displaced, "connection was", "connections were"))
 	if expiry := moment(f.CertificateExpiry); !expiry.IsZero() {
 		left := expiry.Sub(f.at)
@@ -39,11 +41,11 @@ const repeatsToTell = 3
 const certificateWarning = 14 * 24 * time.Hour
 
 // awaited returns the cause of the wait for an answer, and its side.
-func (f *facts) awaited() (string, fault) {
+func (f *facts) awaited() (string, intake.Fault) {
 	if f.persisted {
-		return "the disk", byRtbeat
+		return "the disk", intake.ByRtbeat
 	}
-	return "the output", byOutput
+	return "the output", intake.ByOutput
 }
 
 // receiver names the system to which the output sends.

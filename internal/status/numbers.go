@@ -1,5 +1,7 @@
 package status
 
+import "github.com/txn2/rtbeat/internal/intake"
+
 // Numbers are the state of rtbeat at one time. Totals count since the start of the process. A number that is not known is NaN.
 type Numbers struct {
 	Phase string // starting, serving, leaving or draining
@@ -9,7 +11,7 @@ type Numbers struct {
 	Acked        Number // events
 	LastAck      Number // in Unix time; 0 before the first
 	AckDurations Histogram
-	Failures     []Failure
+	Failures     []intake.Failure
 
 	InFlight InFlight
 	IsHigh   bool // the bytes in flight are near their limit, as /readyz has it
@@ -32,14 +34,6 @@ type Disk struct {
 	Stored, Delivered Number  // bytes
 	Retrying          Number  // batches
 	IsFull, HasFailed bool
-}
-
-// Failure counts an answer other than 200, or a failure with its own counter.
-type Failure struct {
-	What   string // answer, auth or tls
-	Code   string // of an answer
-	Reason string
-	Total  float64
 }
 
 // Histogram counts observations by their upper bounds.

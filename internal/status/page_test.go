@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/intake"
 )
 
 func TestHeaders(t *testing.T) {
@@ -190,7 +192,7 @@ func full(b *testing.B) *Status {
 	b.Helper()
 	var n Numbers
 	for i := range 56 {
-		n.Failures = append(n.Failures, Failure{"answer", "400", "reason_" + strings.Repeat("x", i+1), 1})
+		n.Failures = append(n.Failures, intake.Failure{What: "answer", Code: "400", Reason: "reason_" + strings.Repeat("x", i+1), Total: 1})
 	}
 	s := New(Settings{Snapshot: func() Numbers { return n }})
 	for i := range points + 1 {

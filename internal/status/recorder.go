@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/txn2/rtbeat/internal/intake"
 )
 
 const (
@@ -30,9 +32,9 @@ type recorder struct {
 
 	mu       sync.Mutex
 	window   window
-	newest   *sample     // may be newer than the window
-	failures []Failure   // of the newest
-	seen     []time.Time // when each of failures was last counted
+	newest   *sample          // may be newer than the window
+	failures []intake.Failure // of the newest
+	seen     []time.Time      // when each of failures was last counted
 	verdict  Verdict
 	changes  []Change // the newest last
 }
@@ -72,7 +74,7 @@ func (r *recorder) observe(now time.Time) {
 		}
 	}
 	r.newest = s
-	r.decide()
+	r.recordVerdict()
 }
 
 // before returns the newest sample that is at least as old as age, or the oldest one.
@@ -88,8 +90,8 @@ func (r *recorder) before(age time.Duration) *sample {
 	return r.window[0]
 }
 
-// decide makes the verdict of the newest sample, and keeps a change of it.
-func (r *recorder) decide() {
+// recordVerdict makes the verdict of the newest sample, and keeps a change of it.
+func (r *recorder) recordVerdict() {
 	v := r.facts().verdict()
 	if n := len(r.changes); n == 0 || r.changes[n-1].State != v.State {
 		if n == maxChanges {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/intake"
 )
 
 // running starts the sampler; the function that it returns ends it, and waits for it.
@@ -132,10 +134,10 @@ func TestErrors(t *testing.T) {
 		errors := r.report().Errors
 		require.Len(t, errors, 2)
 		require.Equal(t, "output_stalled", errors[0].Reason, "the latest first")
-		require.Equal(t, byOutput, errors[0].Fault)
+		require.Equal(t, intake.ByOutput, errors[0].Fault)
 		require.InDelta(t, 2, errors[0].Recent, 0)
 		require.Equal(t, "unauthorized", errors[1].Reason)
-		require.Equal(t, bySender, errors[1].Fault)
+		require.Equal(t, intake.BySender, errors[1].Fault)
 		require.InDelta(t, 3, errors[1].Total, 0)
 		require.InDelta(t, 0, errors[1].Recent, 0)
 		require.WithinDuration(t, seen, errors[1].LastSeen, 2*interval)

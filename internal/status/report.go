@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/intake"
 )
 
 // schema is the version of the shape of Report. Fields may be added under the same one.
@@ -101,7 +102,7 @@ type Output struct {
 	WriteErrorsTotal            Number `json:"write_errors_total"`
 }
 
-// Queue is libbeat's queue, and the queue for workers before it.
+// Queue has the events in libbeat's queue, and the batches that wait for a worker.
 type Queue struct {
 	Events         Bounded `json:"events"`
 	BatchesWaiting Number  `json:"batches_waiting"`
@@ -132,13 +133,13 @@ type Retries struct {
 
 // Error counts a failure.
 type Error struct {
-	What     string    `json:"what"`
-	Code     string    `json:"code"`
-	Reason   string    `json:"reason"`
-	Fault    fault     `json:"fault"`
-	Total    float64   `json:"total"`
-	Recent   float64   `json:"recent"` // in the 15 minutes of History
-	LastSeen time.Time `json:"last_seen"`
+	What     string       `json:"what"`
+	Code     string       `json:"code"`
+	Reason   string       `json:"reason"`
+	Fault    intake.Fault `json:"fault"`
+	Total    float64      `json:"total"`
+	Recent   float64      `json:"recent"` // in the 15 minutes of History
+	LastSeen time.Time    `json:"last_seen"`
 }
 
 // History has a value for each interval of the last 15 minutes, the oldest first. A value is null if it is not known, or if there was
@@ -233,7 +234,7 @@ func (r *recorder) composeErrors() []Error {
 		if f.Total == 0 {
 			continue
 		}
-		e := Error{What: f.What, Code: f.Code, Reason: f.Reason, Fault: faultOf(f), Total: f.Total, Recent: f.Total, LastSeen: r.seen[i].UTC()}
+		e := Error{What: f.What, Code: f.Code, Reason: f.Reason, Fault: f.Fault, Total: f.Total, Recent: f.Total, LastSeen: r.seen[i].UTC()}
 		if len(r.window) > 0 {
 			e.Recent -= r.window[0].failures[i]
 		}

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/intake"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -38,11 +39,12 @@ func newRig(t *testing.T) *rig {
 		CertificateExpiry: Number(math.NaN()),
 	}}
 	for _, answer := range []string{
-		"400 malformed_json", "401 unauthorized", "413 body_too_large", "499 client_gone", "500 internal_error", "502 output_rejected", "503 in_flight_limit",
-		"503 output_stalled", "503 queue_failed", "503 queue_full", "503 stopping", "504 ack_timeout",
+		"400 malformed_json sender", "401 unauthorized sender", "413 body_too_large sender", "499 client_gone sender", "500 internal_error rtbeat",
+		"502 output_rejected output", "503 in_flight_limit output", "503 output_stalled output", "503 queue_failed rtbeat", "503 queue_full output",
+		"503 stopping nobody", "504 ack_timeout output",
 	} {
-		code, reason, _ := strings.Cut(answer, " ")
-		r.numbers.Failures = append(r.numbers.Failures, Failure{What: "answer", Code: code, Reason: reason})
+		row := strings.Fields(answer)
+		r.numbers.Failures = append(r.numbers.Failures, intake.Failure{What: "answer", Code: row[0], Reason: row[1], Fault: intake.Fault(row[2])})
 	}
 	r.status = New(Settings{
 		Snapshot: r.snapshot, Ack: "delivered", Timeout: 5 * time.Second, Configuration: []config.Setting{{Key: "rtbeat.port", Value: "8081"}},
@@ -80,7 +82,7 @@ func (r *rig) durable() {
 func (r *rig) answer(code, reason string, n float64) {
 	r.t.Helper()
 	r.locked(func() {
-		i := slices.IndexFunc(r.numbers.Failures, func(f Failure) bool { return f.Code == code && f.Reason == reason })
+		i := slices.IndexFunc(r.numbers.Failures, func(f intake.Failure) bool { return f.Code == code && f.Reason == reason })
 		require.GreaterOrEqual(r.t, i, 0, reason)
 		r.numbers.Failures[i].Total += n
 	})

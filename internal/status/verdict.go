@@ -3,6 +3,8 @@ package status
 import (
 	"fmt"
 	"time"
+
+	"github.com/txn2/rtbeat/internal/intake"
 )
 
 // state is the short name of a verdict.
@@ -35,37 +37,27 @@ const (
 	bad  level = "bad"
 )
 
-// fault is the side that causes a verdict.
-type fault string
-
-const (
-	nobody   fault = "nobody"
-	bySender fault = "sender"
-	byRtbeat fault = "rtbeat"
-	byOutput fault = "output"
-)
-
 // Verdict answers an operator at night: does rtbeat deliver; if not, since when; which side causes it; what to do. Its texts are
 // fixed, except for numbers and names of rtbeat's own.
 type Verdict struct {
-	State  state     `json:"state"`
-	Level  level     `json:"level"`
-	Fault  fault     `json:"fault"`
-	Since  time.Time `json:"since"`
-	Title  string    `json:"title"`
-	Text   string    `json:"text"`
-	Advice []string  `json:"advice"`
-	Notes  []string  `json:"notes"` // further facts
+	State  state        `json:"state"`
+	Level  level        `json:"level"`
+	Fault  intake.Fault `json:"fault"`
+	Since  time.Time    `json:"since"`
+	Title  string       `json:"title"`
+	Text   string       `json:"text"`
+	Advice []string     `json:"advice"`
+	Notes  []string     `json:"notes"` // further facts
 }
 
-// verdict returns the first verdict that holds, in the order of their weight, with notes.
+// verdict returns the verdict, complete with notes and advice.
 func (f *facts) verdict() Verdict {
-	v := f.first()
+	v := f.chooseVerdict()
 	if v.Fault == "" {
-		v.Fault = nobody
+		v.Fault = intake.Nobody
 	}
 	v.Notes = f.notes(v.State)
-	if f.WindowRepeats >= repeatsToTell && v.Fault == byOutput {
+	if f.WindowRepeats >= repeatsToTell && v.Fault == intake.ByOutput {
 		v.Advice = append([]string{
 			"Look for a JSON error in the log of " + f.receiver() + ": one event may be unreadable for it. rtbeat's log has the uuids of the window (\"the same window\"), and docs/runbooks.md has the next steps.",
 		}, v.Advice...)
@@ -76,16 +68,17 @@ func (f *facts) verdict() Verdict {
 	return v
 }
 
-func (f *facts) first() Verdict {
+// chooseVerdict returns the first verdict that holds, in the order of their weight.
+func (f *facts) chooseVerdict() Verdict {
 	switch {
 	case f.Phase == "leaving" || f.Phase == "draining":
 		return f.stoppingVerdict()
 	case f.Phase == "starting":
 		return Verdict{State: starting, Level: warn, Title: "Starting", Text: "rtbeat does not serve yet."}
-	case f.queueFailed > 0:
-		return f.failedQueueVerdict()
-	case f.queueFull > 0:
-		return f.fullQueueVerdict()
+	case f.queueFailed > 0 || f.Disk.HasFailed:
+		return f.queueFailedVerdict()
+	case f.queueFull > 0 || f.Disk.IsFull:
+		return f.queueFullVerdict()
 	case f.Output.Stalled && f.persisted:
 		return f.degradedVerdict()
 	case f.Output.Stalled:
@@ -94,7 +87,7 @@ func (f *facts) first() Verdict {
 		return f.refusingVerdict()
 	case f.internal > 0:
 		return Verdict{
-			State: failing, Level: bad, Fault: byRtbeat, Title: "Failing",
+			State: failing, Level: bad, Fault: intake.ByRtbeat, Title: "Failing",
 			Text: fmt.Sprintf("%s failed inside rtbeat in the last 30 s, and will be retried.", counted(f.internal, "batch", "batches")),
 			Advice: []string{
 				"Look for \"processor\" and \"panic\" in rtbeat's log: a processor that fails on a sender's messages, or a defect in rtbeat.",
@@ -102,7 +95,7 @@ func (f *facts) first() Verdict {
 		}
 	case f.givenUp > 0:
 		return Verdict{
-			State: givingUp, Level: bad, Fault: byOutput, Title: "Giving up",
+			State: givingUp, Level: bad, Fault: intake.ByOutput, Title: "Giving up",
 			Text: fmt.Sprintf("The output gave up events of %s in the last 30 s (502 output_rejected). Their senders keep them, and send them again.",
 				counted(f.givenUp, "batch", "batches")),
 			Advice: []string{
@@ -130,7 +123,7 @@ func (f *facts) first() Verdict {
 		}
 	case f.rejected > 0:
 		return Verdict{
-			State: rejecting, Level: warn, Fault: bySender, Title: "Rejecting",
+			State: rejecting, Level: warn, Fault: intake.BySender, Title: "Rejecting",
 			Text: fmt.Sprintf("Nothing was delivered in the last 30 s, and %s refused: %s.", counted(f.rejected, "request was", "requests were"), f.reason),
 			Advice: []string{
 				"The sender has to change what it sends, or its credentials. The errors below have the reasons, and docs/operations.md explains each.",

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/intake"
 )
 
 // backlog puts batches on the disk, the oldest of them from ten minutes ago.
@@ -24,48 +26,48 @@ func TestVerdictsOfDurableMode(t *testing.T) {
 		happens func(r *rig)
 		state   state
 		level   level
-		fault   fault
+		fault   intake.Fault
 		says    string
 		notes   string
 	}{
-		"an empty queue": {func(r *rig) { r.add(&r.numbers.Acked, 600) }, delivering, ok, nobody, "acknowledged by the output", ""},
+		"an empty queue": {func(r *rig) { r.add(&r.numbers.Acked, 600) }, delivering, ok, intake.Nobody, "acknowledged by the output", ""},
 		"a queue that drains": {func(r *rig) {
 			r.add(&r.numbers.Acked, 600)
 			r.add(&r.numbers.Disk.Delivered, 1100) // in eleven seconds
 			r.backlog()
-		}, delivering, ok, nobody, "acknowledged by the output", backlogText + ": at this rate it is empty in 40 s."},
+		}, delivering, ok, intake.Nobody, "acknowledged by the output", backlogText + ": at this rate it is empty in 40 s."},
 		"senders that are faster than the output": {func(r *rig) {
 			r.add(&r.numbers.Acked, 600)
 			r.add(&r.numbers.Disk.Stored, 1100)
 			r.backlog()
-		}, delivering, ok, nobody, "acknowledged by the output", backlogText + ": at this rate it is full in 33 s."},
+		}, delivering, ok, intake.Nobody, "acknowledged by the output", backlogText + ": at this rate it is full in 33 s."},
 		"an output that is slow to acknowledge": {func(r *rig) {
 			r.set(&r.numbers.Output.NoAckSeconds, 10)
-		}, slow, warn, byOutput, "nothing for 10 s. Batches are stored, and answered 200.", ""},
+		}, slow, warn, intake.ByOutput, "nothing for 10 s. Batches are stored, and answered 200.", ""},
 		"an output that stalls": {func(r *rig) {
 			r.set(&r.numbers.InFlight.Events.Value, 3)
 			r.is(&r.numbers.Output.Stalled, true)
 			r.set(&r.numbers.Output.NoAckSeconds, 190)
 			r.add(&r.numbers.Disk.Stored, 1100)
 			r.backlog()
-		}, degraded, warn, byOutput, "nothing for 3 min. Batches are stored, and answered 200. " + backlogText + ": at this rate it is full in 33 s.", ""},
+		}, degraded, warn, intake.ByOutput, "nothing for 3 min. Batches are stored, and answered 200. " + backlogText + ": at this rate it is full in 33 s.", ""},
 		"a full queue": {func(r *rig) {
 			r.is(&r.numbers.Disk.IsFull, true)
 			r.is(&r.numbers.Output.Stalled, true)
 			r.add(&r.numbers.Disk.Stored, 1100)
 			r.backlog()
-		}, fullQueue, bad, byOutput, "(503 queue_full). " + backlogText + ".", ""},
+		}, fullQueue, bad, intake.ByOutput, "(503 queue_full). " + backlogText + ".", ""},
 		"a queue that is full again and again": {func(r *rig) {
 			r.answer("503", "queue_full", 1)
 			r.add(&r.numbers.Acked, 600)
-		}, fullQueue, bad, byOutput, "(503 queue_full)", ""},
-		"a disk that fails":  {func(r *rig) { r.is(&r.numbers.Disk.HasFailed, true) }, failedQueue, bad, byRtbeat, "cannot be written", ""},
-		"a disk that failed": {func(r *rig) { r.answer("503", "queue_failed", 1) }, failedQueue, bad, byRtbeat, "cannot be written", ""},
-		"a slow disk":        {func(r *rig) { r.answer("504", "ack_timeout", 2) }, slow, warn, byRtbeat, "2 batches were not on the disk within 5s (504)", ""},
+		}, fullQueue, bad, intake.ByOutput, "(503 queue_full)", ""},
+		"a disk that fails":  {func(r *rig) { r.is(&r.numbers.Disk.HasFailed, true) }, failedQueue, bad, intake.ByRtbeat, "cannot be written", ""},
+		"a disk that failed": {func(r *rig) { r.answer("503", "queue_failed", 1) }, failedQueue, bad, intake.ByRtbeat, "cannot be written", ""},
+		"a slow disk":        {func(r *rig) { r.answer("504", "ack_timeout", 2) }, slow, warn, intake.ByRtbeat, "2 batches were not on the disk within 5s (504)", ""},
 		"requests that wait for the disk": {func(r *rig) {
 			r.is(&r.numbers.IsHigh, true)
-		}, nearlyFull, warn, byRtbeat, "nearly 50 % of rtbeat.max_in_flight_bytes waits for the disk", ""},
-		"requests that do not fit": {func(r *rig) { r.answer("503", "in_flight_limit", 2) }, refusing, bad, byRtbeat, "batches that wait for the disk have reached the limit", ""},
+		}, nearlyFull, warn, intake.ByRtbeat, "nearly 50 % of rtbeat.max_in_flight_bytes waits for the disk", ""},
+		"requests that do not fit": {func(r *rig) { r.answer("503", "in_flight_limit", 2) }, refusing, bad, intake.ByRtbeat, "batches that wait for the disk have reached the limit", ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,10 @@
 package status
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/txn2/rtbeat/internal/intake"
+)
 
 func (f *facts) stoppingVerdict() Verdict {
 	v := Verdict{State: stopping, Level: warn, Title: "Stopping", Text: "Nothing is in flight any more."}
@@ -12,7 +16,7 @@ func (f *facts) stoppingVerdict() Verdict {
 
 func (f *facts) stalledVerdict() Verdict {
 	return Verdict{
-		State: stalling, Level: bad, Fault: byOutput, Title: "Stalled", Since: f.at.Add(-f.noAck),
+		State: stalling, Level: bad, Fault: intake.ByOutput, Title: "Stalled", Since: f.at.Add(-f.noAck),
 		Text: fmt.Sprintf("The output has acknowledged nothing for %s, although it has %s. New batches are refused (503 output_stalled).",
 			about(f.noAck), counted(f.InFlight.Events.Value, "event", "events")),
 		Advice: []string{
@@ -46,10 +50,10 @@ func (f *facts) nearlyFullVerdict() Verdict {
 }
 
 func (f *facts) slowVerdict() Verdict {
-	v := Verdict{State: slow, Level: warn, Fault: byOutput, Title: "Slow"}
+	v := Verdict{State: slow, Level: warn, Fault: intake.ByOutput, Title: "Slow"}
 	switch {
 	case f.persisted && f.timeouts > 0:
-		v.Fault = byRtbeat
+		v.Fault = intake.ByRtbeat
 		v.Text = fmt.Sprintf("%s not on the disk within %s (504) in the last 30 s.", counted(f.timeouts, "batch was", "batches were"), f.settings.Timeout)
 		v.Advice = []string{"See whether the disk of rtbeat.durable.path is slow, or busy with something else. Senders keep these batches and send them again."}
 		return v
