@@ -56,10 +56,8 @@ func (f *facts) receiver() string {
 	return "Logstash"
 }
 
+// share returns the part of rtbeat.max_in_flight_bytes that is in use.
 func (f *facts) share() string {
-	if f.persisted {
-		return "nearly 50 %" // the shipper may use the rest
-	}
 	if f.InFlight.Bytes.Limit <= 0 {
 		return "an unknown share"
 	}

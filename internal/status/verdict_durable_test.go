@@ -66,8 +66,8 @@ func TestVerdictsOfDurableMode(t *testing.T) {
 		"a slow disk":        {func(r *rig) { r.answer("504", "ack_timeout", 2) }, slow, warn, intake.ByRtbeat, "2 batches were not on the disk within 5s (504)", ""},
 		"requests that wait for the disk": {func(r *rig) {
 			r.is(&r.numbers.IsHigh, true)
-		}, nearlyFull, warn, intake.ByRtbeat, "nearly 50 % of rtbeat.max_in_flight_bytes waits for the disk", ""},
-		"requests that do not fit": {func(r *rig) { r.answer("503", "in_flight_limit", 2) }, refusing, bad, intake.ByRtbeat, "batches that wait for the disk have reached the limit", ""},
+		}, nearlyFull, warn, intake.ByRtbeat, "More than three quarters of the limit, which is half of rtbeat.max_in_flight_bytes, wait for the disk.", ""},
+		"requests that do not fit": {func(r *rig) { r.answer("503", "in_flight_limit", 2) }, refusing, bad, intake.ByRtbeat, "batches that wait for the disk have reached the limit of half of rtbeat.max_in_flight_bytes.", ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -29,10 +29,14 @@ func (f *facts) stalledVerdict() Verdict {
 
 func (f *facts) refusingVerdict() Verdict {
 	awaited, fault := f.awaited()
+	limit := "of rtbeat.max_in_flight_bytes (" + f.share() + " now)"
+	if f.persisted { // the shipper may use the other half, so share does not show what waits for the disk
+		limit = "of half of rtbeat.max_in_flight_bytes"
+	}
 	return Verdict{
 		State: refusing, Level: bad, Fault: fault, Title: "Refusing",
-		Text: fmt.Sprintf("%s refused in the last 30 s, because batches that wait for %s have reached the limit of rtbeat.max_in_flight_bytes (%s now).",
-			counted(f.full, "batch was", "batches were"), awaited, f.share()),
+		Text: fmt.Sprintf("%s refused in the last 30 s, because batches that wait for %s have reached the limit %s.",
+			counted(f.full, "batch was", "batches were"), awaited, limit),
 		Advice: []string{
 			"Senders are faster than " + awaited + ": see whether it is slower than usual, or more is sent than usual.",
 			"Senders keep their batches and send them again. Raise rtbeat.max_in_flight_bytes for short peaks only, and only where there is memory for it.",
@@ -42,9 +46,13 @@ func (f *facts) refusingVerdict() Verdict {
 
 func (f *facts) nearlyFullVerdict() Verdict {
 	awaited, fault := f.awaited()
+	waiting := f.share() + " of rtbeat.max_in_flight_bytes waits"
+	if f.persisted { // IsHigh ends at three quarters of the half
+		waiting = "More than three quarters of the limit, which is half of rtbeat.max_in_flight_bytes, wait"
+	}
 	return Verdict{
 		State: nearlyFull, Level: warn, Fault: fault, Title: "Nearly full",
-		Text:   fmt.Sprintf("%s of rtbeat.max_in_flight_bytes waits for %s. At the limit, new batches are refused.", f.share(), awaited),
+		Text:   fmt.Sprintf("%s for %s. At the limit, new batches are refused.", waiting, awaited),
 		Advice: []string{"Senders are faster than " + awaited + ": see whether it is slower than usual, or more is sent than usual."},
 	}
 }
