@@ -32,7 +32,7 @@ func (b body) plain() int {
 	return max(len(b.bytes), 160_000)
 }
 
-// messages is a batch of n equal messages, of at most most bytes.
+// messages is a batch of n equal messages. Its length is most bytes or less.
 func messages(message string, n, most int) []byte {
 	n = min(n, (most-64)/(len(message)+1))
 	return []byte(`{"messages":[` + strings.Repeat(message+",", n-1) + message + `]}`)
