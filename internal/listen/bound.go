@@ -118,7 +118,7 @@ func (b *Bound) admit(l *listener, accepted net.Conn) *conn {
 // push puts a connection that is in no list at the end of l.
 func (b *Bound) push(l *list.List, c *conn) {
 	c.since = b.now()
-	c.in, c.element = l, l.PushBack(c)
+	c.inList, c.element = l, l.PushBack(c)
 }
 
 // first returns the connection at the beginning of l, nil if l is empty.
@@ -159,8 +159,8 @@ func (b *Bound) wake() {
 
 // forget stops counting a connection. From then on Complete fails on it.
 func (b *Bound) forget(c *conn) {
-	c.leave()
-	c.gone = true
+	c.leaveList()
+	c.isClosed = true
 	b.open--
 }
 
@@ -168,7 +168,7 @@ func (b *Bound) forget(c *conn) {
 func (b *Bound) closed(c *conn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c.gone {
+	if c.isClosed {
 		return
 	}
 	b.forget(c)

@@ -49,10 +49,10 @@ func (b *Bound) endReads() {
 // endRead ends the connection by a deadline in the past for its read. Read then reads once more: closing a socket with a request
 // in it would send a reset. The mutex of the bound is held.
 func (c *conn) endRead() {
-	if c.streams.Load() { // the TLS layer would wait for a handshake
+	if c.isHTTP2.Load() { // the TLS layer would wait for a handshake
 		return
 	}
-	c.leaving.Store(true)
-	c.past.Store(true)
+	c.lastReadDue.Store(true)
+	c.deadlineIsPast.Store(true)
 	_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
 }

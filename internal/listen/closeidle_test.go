@@ -108,6 +108,6 @@ func TestEndReadsSkipsACompleteRequest(t *testing.T) {
 	done := b.complete(conn)
 	b.bound.endReads()
 	require.False(t, fake.isClosed())
-	require.False(t, bounded(conn).leaving.Load())
+	require.False(t, bounded(conn).lastReadDue.Load())
 	done()
 }

@@ -21,16 +21,16 @@ func (*Bound) Complete(ctx context.Context) (done func(), ok bool) {
 	b := c.bound
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c.gone {
+	if c.isClosed {
 		return func() {}, false
 	}
-	c.leave()
+	c.leaveList()
 	c.requests++
 	return sync.OnceFunc(func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		c.requests--
-		if c.requests == 0 && !c.gone {
+		if c.requests == 0 && !c.isClosed {
 			b.push(&b.answered, c)
 			b.freed.Broadcast() // a waiting Accept has to wait for the end of answerGrace now
 		}

@@ -14,46 +14,45 @@ type conn struct {
 	net.Conn
 	bound *Bound
 
-	leaving atomic.Bool // a last read is due: see endRead
-	streams atomic.Bool // it is HTTP/2
+	lastReadDue atomic.Bool // see endRead
+	isHTTP2     atomic.Bool
 
-	// past is whether the deadline for reading is in the past. net/http ends its background read in this way. The client has
-	// not caused such a timeout.
-	past     atomic.Bool
-	timedOut atomic.Bool // the last read timed out
+	// net/http ends its background read with a deadline in the past. The client has not caused such a timeout.
+	deadlineIsPast atomic.Bool
+	timedOut       atomic.Bool // the last read timed out
 
 	// Guarded by bound.mu.
-	in       *list.List // nil while the connection carries a complete request
+	inList   *list.List // nil while the connection carries a complete request
 	element  *list.Element
 	since    time.Duration // after bound.start
 	requests int32         // complete, and not done
-	gone     bool          // closed, or displaced
+	isClosed bool          // or displaced
 }
 
-// leave removes c from its list, if it is in one.
-func (c *conn) leave() {
-	if c.in != nil {
-		c.in.Remove(c.element)
-		c.in, c.element = nil, nil
+// leaveList removes c from its list, if it is in one.
+func (c *conn) leaveList() {
+	if c.inList != nil {
+		c.inList.Remove(c.element)
+		c.inList, c.element = nil, nil
 	}
 }
 
 // Read notes whether it timed out, and reads once more after endRead.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.leaving.CompareAndSwap(true, false) {
+	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.lastReadDue.CompareAndSwap(true, false) {
 		_ = c.Conn.SetReadDeadline(time.Now().Add(lastLook))
 		if n, err = c.Conn.Read(p); n > 0 {
 			_ = c.Conn.SetReadDeadline(time.Now().Add(answerGrace)) // for the rest of that request
 		}
 	}
-	c.timedOut.Store(n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && !c.past.Load())
+	c.timedOut.Store(n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && !c.deadlineIsPast.Load())
 	return n, err
 }
 
 // SetReadDeadline notes whether the deadline is in the past, which ends a read (aLongTimeAgo in net/http/server.go).
 func (c *conn) SetReadDeadline(t time.Time) error {
-	c.past.Store(!t.IsZero() && time.Until(t) < -time.Hour)
+	c.deadlineIsPast.Store(!t.IsZero() && time.Until(t) < -time.Hour)
 	return c.Conn.SetReadDeadline(t)
 }
 

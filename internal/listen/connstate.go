@@ -31,15 +31,15 @@ func (b *Bound) ConnState(outer net.Conn, state http.ConnState) {
 		return
 	}
 	if isHTTP2(outer) {
-		c.streams.Store(true)
+		c.isHTTP2.Store(true)
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c.in != &b.answered { // a request that was never complete does not shorten the wait
+	if c.inList != &b.answered { // a request that was never complete does not shorten the wait
 		return
 	}
-	c.leave()
+	c.leaveList()
 	b.push(&b.waiting, c)
 	b.freed.Broadcast()
 }
