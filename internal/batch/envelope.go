@@ -14,7 +14,7 @@ func (d *decoder) envelope() ([]Message, error) {
 		size size
 	)
 	seen := make(map[string]struct{})
-	d.made += keySetBytes
+	d.openValues += keySetBytes
 	for d.text.PeekKind() != '}' {
 		name, at, err := d.name()
 		if err != nil {
@@ -24,7 +24,7 @@ func (d *decoder) envelope() ([]Message, error) {
 			return nil, d.fail(MalformedJSON, at, msgDuplicate)
 		}
 		seen[name] = struct{}{}
-		d.made += keyBytes
+		d.openValues += keyBytes
 		if err := d.pay(); err != nil {
 			return nil, err
 		}

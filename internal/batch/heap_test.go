@@ -67,13 +67,13 @@ func TestComputedMemory(t *testing.T) {
 			before := heap()
 			fields, err := d.object()
 			require.NoError(t, err)
-			require.Equal(t, int64(cap(d.stack))*elementBytes+int64(d.deepest)*levelBytes, d.held)
+			require.Equal(t, int64(cap(d.stack))*elementBytes+int64(d.deepest)*levelBytes, d.decoderOwn)
 			require.LessOrEqual(t, cap(d.scratch), maxScratch)
 			d.stack, d.scratch = nil, nil
-			ratio := float64(heap()-before) / float64(d.made)
+			ratio := float64(heap()-before) / float64(d.openValues)
 			runtime.KeepAlive(d)
 			runtime.KeepAlive(fields)
-			t.Logf("%d bytes, %.3f of it used", d.made, ratio)
+			t.Logf("%d bytes, %.3f of it used", d.openValues, ratio)
 			require.LessOrEqual(t, ratio, 1.03, "computed too little")
 			if s.dense { // a map that is nearly full is charged for twice its slots
 				require.GreaterOrEqual(t, ratio, 0.6, "computed too much")

@@ -49,8 +49,8 @@ func (d *decoder) message() (Message, error) {
 	if err := d.yield(); err != nil {
 		return Message{}, err
 	}
-	start, asStrings, made := d.offset(), d.asStrings, d.made
-	d.made += perMessage + messageBytes
+	start, asStrings, before := d.offset(), d.asStrings, d.openValues
+	d.openValues += perMessage + messageBytes
 	d.texts.begin()
 	fields, err := d.object()
 	if err != nil {
@@ -62,7 +62,7 @@ func (d *decoder) message() (Message, error) {
 	if m.UUID != "" && d.asStrings > asStrings && !hasStringUUID(m.Raw) {
 		m.UUID = "" // a number, kept as a string
 	}
-	m.Weight = d.finish(len(m.Raw), d.made-made)
+	m.Weight = d.finish(len(m.Raw), d.openValues-before)
 	return m, d.settle(end)
 }
 

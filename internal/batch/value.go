@@ -12,7 +12,7 @@ func (d *decoder) value() (v any, err error) {
 	if err := d.yield(); err != nil {
 		return nil, err
 	}
-	made := d.made
+	before := d.openValues
 	switch d.text.PeekKind() {
 	case '{':
 		v, err = d.object()
@@ -26,7 +26,7 @@ func (d *decoder) value() (v any, err error) {
 		v, err = d.literal()
 	}
 	if d.ignoring {
-		v, d.made = nil, made
+		v, d.openValues = nil, before
 	}
 	return v, err
 }
@@ -57,12 +57,12 @@ func (d *decoder) object() (map[string]any, error) {
 	if err := d.open(); err != nil {
 		return nil, err
 	}
-	d.made += mapBytes
+	d.openValues += mapBytes
 	if d.text.PeekKind() == '}' {
 		return map[string]any{}, d.close()
 	}
 	expected := int(d.widths[d.depth])
-	d.made += slotsBytes(expected)
+	d.openValues += slotsBytes(expected)
 	m := make(map[string]any, expected)
 	for d.text.PeekKind() != '}' {
 		if err := d.pay(); err != nil {
@@ -78,7 +78,7 @@ func (d *decoder) object() (map[string]any, error) {
 		}
 		n := len(m)
 		if n >= groupEntries && n >= expected {
-			d.made += slotsBytes(n+1) - slotsBytes(n)
+			d.openValues += slotsBytes(n+1) - slotsBytes(n)
 		}
 		m[name] = v
 		if len(m) == n {
@@ -109,7 +109,7 @@ func (d *decoder) array() ([]any, error) {
 		}
 	}
 	elements := d.stack[base:]
-	d.made += listBytes + allocated(len(elements)*elementBytes)
+	d.openValues += listBytes + allocated(len(elements)*elementBytes)
 	if err := d.pay(); err != nil {
 		return nil, err
 	}
@@ -124,14 +124,14 @@ func (d *decoder) array() ([]any, error) {
 func (d *decoder) push(v any) error {
 	if n := cap(d.stack); len(d.stack) == n {
 		larger := max(16, n+n/2)
-		d.held += int64(larger) * elementBytes
+		d.decoderOwn += int64(larger) * elementBytes
 		if err := d.pay(); err != nil {
 			return err
 		}
 		stack := make([]any, n, larger)
 		copy(stack, d.stack)
 		d.stack = stack
-		d.held -= int64(n) * elementBytes
+		d.decoderOwn -= int64(n) * elementBytes
 	}
 	d.stack = append(d.stack, v)
 	return nil
@@ -148,7 +148,7 @@ func (d *decoder) open() error {
 	d.depth++
 	if d.depth > d.deepest {
 		d.deepest = d.depth
-		d.held += levelBytes // the stack of a goroutine does not shrink so soon
+		d.decoderOwn += levelBytes // the stack of a goroutine does not shrink so soon
 	}
 	return d.pay()
 }
@@ -183,7 +183,7 @@ func (d *decoder) name() (string, int64, error) {
 	}
 	name, own := d.names.intern(plain)
 	if own {
-		d.made += allocated(len(name))
+		d.openValues += allocated(len(name))
 	}
 	return name, at, nil
 }
@@ -203,7 +203,7 @@ func (d *decoder) string() (string, error) {
 	}
 	s, made := d.texts.make(plain)
 	if s != "" {
-		d.made += textBytes + made
+		d.openValues += textBytes + made
 	}
 	return s, err
 }
@@ -246,9 +246,9 @@ func (d *decoder) number() (any, error) {
 		return nil, d.stringTooLong(len(literal))
 	case !exact:
 		d.asStrings++
-		d.made += textBytes + allocated(len(literal))
+		d.openValues += textBytes + allocated(len(literal))
 	case len(literal) > 2 || literal[0] == '-':
-		d.made += numberBytes
+		d.openValues += numberBytes
 	}
 	return v, nil
 }

@@ -66,24 +66,26 @@ func allocated(n int) int64 {
 // weight is heap bytes in bytes of weight.
 func weight(heap int64) int64 { return (heap + heapFactor - 1) / heapFactor }
 
-// account adds up the memory that decoding takes.
+// account adds up the memory that decoding takes. The caller has reserved a weight of one for each byte of the body. A charge covers
+// the weight beyond that: excess, and the weight of openValues and decoderOwn beyond the bytes read outside of finished messages.
+// Below nextCharge no charge is due, so that most elements cost one comparison.
 type account struct {
 	charge func(int64) error // may be nil
 
-	// made is the memory of the values being read, without finished messages. held is the decoder's own memory, which it
-	// frees at the end. Below limit, the sum of both needs no charge, so that most elements cost one comparison.
-	made, held, limit int64
+	openValues int64 // heap bytes of the values being read, without finished messages
+	decoderOwn int64 // heap bytes of the decoder itself, which it frees at the end
+	nextCharge int64 // sum of openValues and decoderOwn at which a charge is due
 
-	rawDone int64 // bytes of the body that are finished messages
-	excess  int64 // weight of the finished messages beyond that
-	charged int64
+	finishedText int64 // bytes of the body that are finished messages
+	excess       int64 // weight of the finished messages beyond finishedText
+	charged      int64 // weight
 }
 
 // finish adds a message of raw bytes, which took heap bytes, and returns its weight.
 func (a *account) finish(raw int, heap int64) int {
 	w := max(int64(raw), weight(heap))
-	a.made -= heap
-	a.rawDone += int64(raw)
+	a.openValues -= heap
+	a.finishedText += int64(raw)
 	a.excess += w - int64(raw)
 	return int(w)
 }
@@ -91,15 +93,15 @@ func (a *account) finish(raw int, heap int64) int {
 // settle charges for the memory taken after read bytes of the body, if that is at least one chargeStep.
 func (a *account) settle(read int64) error {
 	if a.charge == nil {
-		a.limit = math.MaxInt64
+		a.nextCharge = math.MaxInt64
 		return nil
 	}
-	read -= a.rawDone
-	need := a.excess + max(0, weight(a.made+a.held)-read)
+	read -= a.finishedText
+	need := a.excess + max(0, weight(a.openValues+a.decoderOwn)-read)
 	if err := a.chargeTo(need, chargeStep); err != nil {
 		return err
 	}
-	a.limit = heapFactor * (a.charged + chargeStep - a.excess + read)
+	a.nextCharge = heapFactor * (a.charged + chargeStep - a.excess + read)
 	return nil
 }
 
@@ -116,7 +118,7 @@ func (a *account) chargeTo(need, step int64) error {
 
 // pay calls settle when a charge may be due. Call it after memory was taken, or before, where it may be large.
 func (d *decoder) pay() error {
-	if d.made+d.held < d.limit {
+	if d.openValues+d.decoderOwn < d.nextCharge {
 		return nil
 	}
 	return d.settle(d.read())

@@ -43,7 +43,7 @@ func decodedBytes(t *testing.T, b Batch) int64 {
 	d := newDecoder(b.Messages[len(b.Messages)-1].Raw, Options{})
 	_, err := d.object()
 	require.NoError(t, err)
-	return d.made + messageBytes
+	return d.openValues + messageBytes
 }
 
 // The weight of a message depends neither on the options, nor on later messages, nor on Charge.
