@@ -36,7 +36,7 @@ func (bt *Beater) shutdown(a *assembly, stopWatch func()) {
 	budget, cancel := context.WithTimeoutCause(context.Background(), bt.config.ShutdownTimeout, errBudgetSpent)
 	defer cancel()
 	bt.runSteps(budget,
-		step{"unready", func(ctx context.Context) error { return bt.leave(ctx, a) }},
+		step{"leave", func(ctx context.Context) error { return bt.leave(ctx, a) }},
 		step{"intake", a.server.Drain},
 		step{"shipper", a.shipping.finish},
 		step{"acks", a.registry.WaitEmpty},

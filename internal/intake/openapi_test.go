@@ -60,7 +60,7 @@ func TestAnswersFitOpenAPI(t *testing.T) {
 		case outputStalled:
 			res.detail = detail{Age: seconds(1500 * time.Millisecond)}
 		case degraded, starting, stalled, high, full, failed, leaving:
-			res = unready(o, 0)
+			res = healthResult(o, 0)
 		}
 		w := httptest.NewRecorder()
 		newRig(t).replier().reply(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/in", nil), res)

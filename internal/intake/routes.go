@@ -66,27 +66,27 @@ func (r *replier) router(routes []route) http.Handler {
 // readiness is the answer of /readyz. It takes the locks of the registry and of admission, one after the other, for a short time.
 func (s *Server) readiness() result {
 	if s.at(phaseLeaving) {
-		return unready(leaving, time.Since(s.born)-time.Duration(s.leftAt.Load()))
+		return healthResult(leaving, time.Since(s.born)-time.Duration(s.leftAt.Load()))
 	}
 	if !s.at(phaseServing) {
-		return unready(starting, time.Since(s.born))
+		return healthResult(starting, time.Since(s.born))
 	}
 	age, isStalled := s.handler.Registry.Stalled()
 	if isStalled && s.handler.Store == nil {
-		return unready(stalled, age)
+		return healthResult(stalled, age)
 	}
 	if s.handler.Store != nil {
 		if age, err := s.handler.Store.Trouble(); errors.Is(err, diskqueue.ErrFull) {
-			return unready(full, age)
+			return healthResult(full, age)
 		} else if err != nil {
-			return unready(failed, age)
+			return healthResult(failed, age)
 		}
 	}
 	if age, _, isHigh := s.handler.Admission.High(); isHigh {
-		return unready(high, age)
+		return healthResult(high, age)
 	}
 	if isStalled {
-		return unready(degraded, age)
+		return healthResult(degraded, age)
 	}
 	return result{outcome: ready}
 }
@@ -102,8 +102,8 @@ var settingOf = map[outcome]string{
 	leaving:  "rtbeat.shutdown_delay",
 }
 
-// unready is an answer of /readyz with the setting that decides about it, and the age of the state.
-func unready(o outcome, age time.Duration) result {
+// healthResult is an answer of /readyz with the setting that decides about it, and the age of the state.
+func healthResult(o outcome, age time.Duration) result {
 	return result{outcome: o, detail: detail{Setting: settingOf[o], Age: seconds(age)}}
 }
 
