@@ -122,8 +122,8 @@ func filter(event any) {
 // requireEmpty is the invariant at the end of every test: nothing is held but the dedupe entries.
 func (r *rig) requireEmpty() {
 	r.t.Helper()
+	require.Zero(r.t, r.registry.Events(), "events in flight") // first: it waits for an Ack that has resolved a token and not released its bytes
 	require.Zero(r.t, r.admission.Used(), "bytes in flight")
-	require.Zero(r.t, r.registry.Events(), "events in flight")
 	require.Zero(r.t, r.registry.QueueLength(), "batches in the queue")
 	require.NoError(r.t, r.waitEmpty(time.Millisecond), "registry empty")
 }
