@@ -1,7 +1,6 @@
 package diskqueue
 
 import (
-	"errors"
 	"runtime"
 	"slices"
 	"time"
@@ -22,8 +21,8 @@ const (
 // run makes the commits, until Close.
 func (q *Queue) run() {
 	defer close(q.ended)
-	retry := time.NewTicker(retryAfter)
-	defer retry.Stop()
+	ticker := time.NewTicker(retryAfter)
+	defer ticker.Stop()
 	for {
 		var group []*pending
 		select {
@@ -36,21 +35,27 @@ func (q *Queue) run() {
 			case <-time.After(deleteAfter):
 			case <-q.closing:
 			}
-		case <-retry.C:
-			q.mu.Lock()
-			isInTrouble := q.trouble != nil
-			q.mu.Unlock()
-			if isInTrouble {
-				q.commit(nil, q.refused)
-			}
-			last, _ := q.target(0) // no error
-			q.closeIdle(last)
+		case <-ticker.C:
+			q.retry()
+			q.closeIdle(q.lastSegment())
 			continue
 		case <-q.closing:
-			q.commit(nil, 0)
+			q.commit(nil)
 			return
 		}
-		q.commit(group, 0)
+		q.commit(group)
+	}
+}
+
+// retry looks for space again after a failure.
+func (q *Queue) retry() {
+	q.mu.Lock()
+	isInTrouble := q.trouble != nil
+	q.mu.Unlock()
+	if isInTrouble {
+		q.probe = q.refused
+		q.commit(nil)
+		q.probe = 0
 	}
 }
 
@@ -70,58 +75,51 @@ func (q *Queue) gather(p *pending) []*pending {
 	return group
 }
 
-// commit makes the edits, and stores a group of batches. With least > 0 it tries whether least bytes have space.
-func (q *Queue) commit(group []*pending, least int64) {
-	at := time.Now()
+// commit deletes the delivered batches and stores a group, in the last segment or a new one. Without space for a new one it removes
+// the segments without batches first; until their keys are saved, a crash forgets them. end gives each Append the error.
+func (q *Queue) commit(group []*pending) {
 	fresh := q.findKnown(group)
-	needed, refused := max(sizeOf(fresh), least), max(smallest(fresh), least, 1)
-	edits := q.takeEdits()
-	var last *segment
-	d := drained{keys: slices.Clone(q.unsaved)}
-	for i, s := range q.segments {
-		if i == len(q.segments)-1 {
-			last = s
-		} else {
-			q.drain(s, at, edits[s], &d)
+	d := draining{at: time.Now(), edits: q.takeEdits(), keys: slices.Clone(q.unsaved)}
+	last := q.lastSegment()
+	for _, s := range q.segments {
+		if s != last {
+			q.drain(s, &d)
 		}
 	}
-	current, err := q.target(needed + sizeOfKeys(d.keys))
-	if errors.Is(err, ErrFull) { // removing drained segments may make space
-		if last != nil {
-			q.drain(last, at, edits[last], &d)
-			last = nil
-		}
-		q.drop(d.segments)
-		d.keys = newestOf(d.keys, q.settings.Dedupe.MaxEntries)
-		q.unsaved, d.segments = d.keys, nil // until they are saved, a crash forgets them
-		if current, err = q.target(needed + sizeOfKeys(d.keys)); errors.Is(err, ErrFull) {
-			d.keys = nil
-			current, err = q.target(needed)
-		}
+	target, spaceErr := q.segmentFor(max(sizeOf(fresh), q.probe), &d)
+	c := changes{at: d.at, moved: d.keys}
+	if spaceErr == nil {
+		c.group = fresh
 	}
-	if err != nil {
-		fresh, d.segments = nil, nil
-		if current, _ = q.target(sizeOfKeys(q.unsaved)); current != nil {
-			d.keys = q.unsaved
-		}
-	}
-	c := changes{at: at, group: fresh, moved: d.keys}
 	if last != nil {
-		c.edits = q.editMost(last, at, edits[last], last == current && !last.frozen)
+		c.edits = q.editMost(last, &d, last == target && !last.frozen)
 	}
-	if current != nil && len(c.edits)+len(c.group)+len(c.moved) > 0 {
-		if applyErr := q.apply(current, c); applyErr != nil {
-			err, d = applyErr, drained{} // the next commit drains them again
-		} else if len(c.moved) > 0 {
-			q.unsaved = nil
-		}
+	err := q.write(target, c)
+	if err != nil {
+		d.segments = nil // the next commit drains them again
+	} else {
+		err = spaceErr
 	}
 	if err != nil {
-		q.refused = refused
+		q.refused = max(smallest(fresh), q.probe, 1)
 	}
-	q.end(group, err, least > 0)
+	q.end(group, err)
 	q.drop(d.segments)
-	q.closeIdle(current)
+	q.closeIdle(target)
+}
+
+// write makes the changes, if there are any. The moved keys are saved then.
+func (q *Queue) write(target *segment, c changes) error {
+	if target == nil || len(c.edits)+len(c.group)+len(c.moved) == 0 {
+		return nil
+	}
+	if err := q.apply(target, c); err != nil {
+		return err
+	}
+	if len(c.moved) > 0 {
+		q.unsaved = nil
+	}
+	return nil
 }
 
 func (q *Queue) takeEdits() map[*segment][]edit {
@@ -135,9 +133,8 @@ func (q *Queue) takeEdits() map[*segment][]edit {
 	return edits
 }
 
-// end gives the appenders the result of their commit. Trouble returns it before Append returns. isRetry says that the commit tried
-// whether there is space again.
-func (q *Queue) end(group []*pending, err error, isRetry bool) {
+// end gives the appenders the result of their commit. Trouble returns it before Append returns.
+func (q *Queue) end(group []*pending, err error) {
 	now, isStored, isWaiting := time.Since(q.start), false, false
 	q.mu.Lock()
 	for _, p := range group {
@@ -161,7 +158,7 @@ func (q *Queue) end(group []*pending, err error, isRetry bool) {
 		}
 		close(p.done)
 	}
-	if isStored || isRetry || err != nil {
+	if isStored || q.probe > 0 || err != nil {
 		if (err == nil) != (q.trouble == nil) {
 			q.since = time.Now()
 		}

@@ -6,18 +6,20 @@ import (
 	"time"
 )
 
-// drained are segments that hold no batches, and the keys in them that must be kept.
-type drained struct {
-	segments []*segment
-	keys     []stored
+// draining are the deletions of a commit.
+type draining struct {
+	at       time.Time
+	edits    map[*segment][]edit // that are not made yet
+	segments []*segment          // without batches
+	keys     []stored            // of these segments, and of segments that were removed before; they must be kept
 }
 
 // drain makes the edits of a segment, and adds the segment to d when it holds no batches.
-func (q *Queue) drain(s *segment, at time.Time, edits []edit, d *drained) {
-	q.editMost(s, at, edits, false)
+func (q *Queue) drain(s *segment, d *draining) {
+	q.editMost(s, d, false)
 	if s.batches == 0 {
 		d.segments = append(d.segments, s)
-		d.keys = append(d.keys, s.keysSince(at.Add(-q.settings.Dedupe.Window))...)
+		d.keys = append(d.keys, s.keysSince(d.at.Add(-q.settings.Dedupe.Window))...)
 	}
 }
 
@@ -34,13 +36,15 @@ func newestOf(keys []stored, limit int) []stored {
 
 // editMost makes the edits of a segment in several commits: the more a commit changes, the more pages it writes before it frees
 // others. With isLastLeft it returns the last part, for the commit that stores batches.
-func (q *Queue) editMost(s *segment, at time.Time, edits []edit, isLastLeft bool) (left []edit) {
+func (q *Queue) editMost(s *segment, d *draining, isLastLeft bool) (left []edit) {
+	edits := d.edits[s]
+	delete(d.edits, s)
 	for len(edits) > 0 {
 		part := edits[:min(len(edits), groupBatches)]
 		if edits = edits[len(part):]; len(edits) == 0 && isLastLeft {
 			return part
 		}
-		_ = q.apply(s, changes{at: at, edits: part}) // a batch that is not deleted now is deleted with the segment
+		_ = q.apply(s, changes{at: d.at, edits: part}) // a batch that is not deleted now is deleted with the segment
 	}
 	return nil
 }

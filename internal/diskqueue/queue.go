@@ -56,6 +56,7 @@ type Queue struct {
 	next    uint64 // the number of the next batch
 	known   dedupe.Window
 	refused int64    // bytes of the smallest batch of the last group that was not stored
+	probe   int64    // bytes for which a retry looks for space; 0 in other commits
 	unsaved []stored // keys of segments that were removed to make space; no segment has them yet
 
 	mu                        sync.Mutex

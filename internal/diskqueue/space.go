@@ -1,6 +1,7 @@
 package diskqueue
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -38,23 +39,52 @@ func smallest(group []*pending) (size int64) {
 	return size
 }
 
+// segmentFor returns the segment for a commit, with space for needed bytes and for d.keys. Without space it removes the drained
+// segments, and keeps their keys in memory until a segment has space for them. With an error it returns a segment for the last edits
+// and for the keys in memory alone, or nil.
+func (q *Queue) segmentFor(needed int64, d *draining) (*segment, error) {
+	s, err := q.target(needed + sizeOfKeys(d.keys))
+	if errors.Is(err, ErrFull) {
+		if last := q.lastSegment(); last != nil {
+			q.drain(last, d)
+		}
+		q.drop(d.segments)
+		d.segments, d.keys = nil, newestOf(d.keys, q.settings.Dedupe.MaxEntries)
+		q.unsaved = d.keys // until they are saved, a crash forgets them
+		s, err = q.target(needed + sizeOfKeys(d.keys))
+	}
+	if errors.Is(err, ErrFull) {
+		d.keys = nil
+		s, err = q.target(needed)
+	}
+	if err != nil {
+		d.segments, d.keys = nil, q.unsaved
+		s, _ = q.target(sizeOfKeys(d.keys))
+	}
+	return s, err
+}
+
+// lastSegment returns nil when there is no segment.
+func (q *Queue) lastSegment() *segment {
+	if len(q.segments) == 0 {
+		return nil
+	}
+	return q.segments[len(q.segments)-1]
+}
+
 // target returns the segment with space for size bytes: the last segment, or a new one. For size 0 it returns the last segment,
 // or nil.
 func (q *Queue) target(size int64) (*segment, error) {
-	var last *segment
-	var files int64
-	for _, last = range q.segments {
-		files += last.size
-	}
+	last := q.lastSegment()
 	if size == 0 || last != nil && !last.frozen && last.hasSpace(size) {
 		return last, nil
 	}
-	return q.newSegment(size, files)
+	return q.newSegment(size)
 }
 
-func (q *Queue) newSegment(size, files int64) (*segment, error) {
+func (q *Queue) newSegment(size int64) (*segment, error) {
 	length := max(q.segmentBytes, size*2)
-	if files+length > int64(q.settings.MaxBytes) {
+	if q.Counts().Files+length > int64(q.settings.MaxBytes) {
 		return nil, ErrFull
 	}
 	s, err := createSegment(q.settings.Path, q.next, length)
