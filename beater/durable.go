@@ -43,7 +43,7 @@ var errFound = errors.New("a batch is there")
 
 // holdsBatches tells whether a queue that is not open has batches.
 func holdsBatches(path string) bool {
-	_, err := diskqueue.Read(path, func(diskqueue.Stored) error { return errFound })
+	_, err := diskqueue.Read(path, func(diskqueue.ExportedBatch) error { return errFound })
 	return errors.Is(err, errFound)
 }
 

@@ -146,7 +146,7 @@ func (o *queueOptions) where() (dir string, maxBytes int64, err error) {
 }
 
 // read reads the queue. Its error has the action to take.
-func read(dir string, each func(diskqueue.Stored) error) (diskqueue.Files, error) {
+func read(dir string, each func(diskqueue.ExportedBatch) error) (diskqueue.Files, error) {
 	files, err := diskqueue.Read(dir, each)
 	switch {
 	case errors.Is(err, diskqueue.ErrLocked):
@@ -183,9 +183,9 @@ type queueStatus struct {
 
 // read fills in everything but the path and MaxBytes. Its error names the damaged files too.
 func (s *queueStatus) read() (damaged, err error) {
-	files, err := read(s.Path, func(b diskqueue.Stored) error {
+	files, err := read(s.Path, func(b diskqueue.ExportedBatch) error {
 		s.Batches++
-		s.Messages += b.Messages - len(b.Known)
+		s.Messages += b.Messages - len(b.Skip)
 		s.Bytes += b.Bytes
 		if s.Oldest == nil || b.Origin.Received.Before(*s.Oldest) {
 			s.Oldest = &b.Origin.Received
@@ -230,7 +230,7 @@ func export(dir string, stdout, stderr io.Writer) error {
 	var batches, messages int
 	var buffer []byte
 	var unprinted error
-	files, err := read(dir, func(b diskqueue.Stored) error {
+	files, err := read(dir, func(b diskqueue.ExportedBatch) error {
 		line, n, err := b.AppendLine(buffer[:0])
 		if err != nil { // the intake has decoded the batch, and its checksum is right
 			unprinted = errors.Join(unprinted, fmt.Errorf("batch %d is not printed: %w", b.Number, err))

@@ -43,7 +43,7 @@ func (q *Queue) Append(ctx context.Context, r Record, keys []batch.Key, take boo
 			return Ref{}, nil, context.Cause(ctx)
 		}
 	}
-	return p.ref, p.record.Known, p.err
+	return p.ref, p.record.Skip, p.err
 }
 
 // abandon gives up waiting for the commit. It returns true if the commit is done.
@@ -71,12 +71,12 @@ func (q *Queue) findKnown(group []*pending) (fresh []*pending) {
 		p.isNew = len(p.keys) == 0
 		for i, key := range p.keys {
 			_, isRepeated := inGroup[key]
-			isKnown := !isDamaged && q.known.Find(key, now)
+			isKnown := !isDamaged && q.window.Find(key, now)
 			switch {
 			case key == batch.Key{}:
 				p.isNew = true
 			case isKnown, isRepeated:
-				p.record.Known = append(p.record.Known, i)
+				p.record.Skip = append(p.record.Skip, i)
 				p.depends = p.depends || !isKnown
 			default:
 				p.isNew = true
@@ -92,7 +92,7 @@ func (q *Queue) findKnown(group []*pending) (fresh []*pending) {
 
 func (p *pending) newKeys() (keys []batch.Key) {
 	for i, key := range p.keys {
-		if (key != batch.Key{}) && !p.record.isKnown(i) {
+		if (key != batch.Key{}) && !p.record.skips(i) {
 			keys = append(keys, key)
 		}
 	}

@@ -15,17 +15,18 @@ type changes struct {
 	at    time.Time
 	edits []edit
 	group []*pending
-	moved []stored // keys from other segments
+	moved []keysValue // keys from other segments
 }
 
-// edit removes a batch, or gives it another Header.Known.
+// edit removes a batch, or gives it another Header.Skip.
 type edit struct {
 	ref      Ref
 	isDelete bool
-	known    []int
+	skip     []int
 }
 
-type stored struct {
+// keysValue is a value of the bucket of keys, and its number.
+type keysValue struct {
 	number uint64
 	value  []byte
 }
@@ -98,7 +99,7 @@ func (q *Queue) change(tx *bbolt.Tx, s *segment, after *tally, c changes) error 
 			return err
 		}
 		if fresh := p.newKeys(); len(fresh) > 0 && q.settings.Dedupe.Window > 0 {
-			c.moved = append(c.moved, stored{number, encodeKeys(number, c.at.UnixNano(), fresh)})
+			c.moved = append(c.moved, keysValue{number, encodeKeys(number, c.at.UnixNano(), fresh)})
 		}
 	}
 	for _, k := range c.moved {

@@ -143,7 +143,7 @@ func (q *Queue) end(group []*pending, err error) {
 		}
 		if p.isNew && err == nil {
 			for _, key := range p.newKeys() {
-				q.known.Add(key, now)
+				q.window.Add(key, now)
 			}
 			isStored = true
 			switch {
@@ -167,7 +167,7 @@ func (q *Queue) end(group []*pending, err error) {
 	q.mu.Unlock()
 	if isWaiting {
 		select {
-		case q.stored <- struct{}{}:
+		case q.added <- struct{}{}:
 		default:
 		}
 	}

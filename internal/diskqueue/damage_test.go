@@ -367,7 +367,7 @@ func TestNothingIsKnownAfterDamage(t *testing.T) {
 			require.Equal(t, []int{0}, known, "before the damage")
 			r, err := q.Load(before)
 			require.NoError(t, err)
-			require.Equal(t, []int{0}, r.Known)
+			require.Equal(t, []int{0}, r.Skip)
 
 			require.NoError(t, os.Truncate(first.segment.path, 2*pageSize))
 			find(t, q, first)
@@ -376,7 +376,7 @@ func TestNothingIsKnownAfterDamage(t *testing.T) {
 			require.Greater(t, after.Number, before.Number, "it is stored")
 			r, err = q.Load(before)
 			require.NoError(t, err)
-			require.Empty(t, r.Known)
+			require.Empty(t, r.Skip)
 		})
 	}
 }

@@ -11,7 +11,7 @@ type draining struct {
 	at       time.Time
 	edits    map[*segment][]edit // that are not made yet
 	segments []*segment          // without batches
-	keys     []stored            // of these segments, and of segments that were removed before; they must be kept
+	keys     []keysValue         // of these segments, and of segments that were removed before; they must be kept
 }
 
 // drain makes the edits of a segment, and adds the segment to d when it holds no batches.
@@ -24,7 +24,7 @@ func (q *Queue) drain(s *segment, d *draining) {
 }
 
 // newestOf leaves the oldest keys out, so that the others are no more than the limit.
-func newestOf(keys []stored, limit int) []stored {
+func newestOf(keys []keysValue, limit int) []keysValue {
 	n := 0
 	for i, k := range slices.Backward(keys) {
 		if n += countKeys(k.value); n > limit {

@@ -8,8 +8,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Stored is a batch that Read has found.
-type Stored struct {
+// ExportedBatch is a batch that Read has found.
+type ExportedBatch struct {
 	Number uint64
 	Bytes  int64 // as Stats counts them
 	Record
@@ -25,7 +25,7 @@ type Files struct {
 // Read calls each with every batch of a queue that no process uses, in the order in which the batches were stored. It changes
 // nothing, and needs no right to write. From a damaged file it reads each undamaged batch to which undamaged pages lead. The error
 // is ErrLocked, an error of the file system, or the error of each.
-func Read(dir string, each func(Stored) error) (files Files, err error) {
+func Read(dir string, each func(ExportedBatch) error) (files Files, err error) {
 	lock, err := lockDir(dir, tryRLock)
 	if err != nil {
 		return files, err
@@ -59,7 +59,7 @@ func tryRLock(lock *flock.Flock) (bool, error) {
 
 // salvage calls each with the batches of a file, and returns the damage. If there is damage, salvage also follows the pages of the
 // commit before. They may lead to the same batches, and to batches that the last commit deleted.
-func (s *segment) salvage(each func(Stored) error) (damage, err error) {
+func (s *segment) salvage(each func(ExportedBatch) error) (damage, err error) {
 	file, err := os.Open(s.path)
 	if err != nil {
 		return fmt.Errorf("opening a segment: %w", err), nil
@@ -79,7 +79,7 @@ func (s *segment) salvage(each func(Stored) error) (damage, err error) {
 				return nil
 			}
 			handedOver[number] = true
-			return each(Stored{number, int64(len(value)), r})
+			return each(ExportedBatch{number, int64(len(value)), r})
 		})
 		if err != nil || t.damage == nil {
 			return nil, err

@@ -94,7 +94,7 @@ func (f filled) requireOpenedOrRefused(t *testing.T, dir string, lost int) {
 func readAll(t *testing.T, dir string) (found map[uint64]string, files Files) {
 	t.Helper()
 	found = make(map[uint64]string)
-	files, err := Read(dir, func(s Stored) error {
+	files, err := Read(dir, func(s ExportedBatch) error {
 		require.NotContains(t, found, s.Number, "handed over twice")
 		found[s.Number] = string(s.Body)
 		return nil
@@ -116,7 +116,7 @@ func TestReadReturnsTheStoredBatches(t *testing.T) {
 	left := fillSome(t, dir, 200)
 	numbers := []uint64{}
 	var size int64
-	files, err := Read(dir, func(s Stored) error {
+	files, err := Read(dir, func(s ExportedBatch) error {
 		require.Equal(t, left.stored[s.Number], string(s.Body))
 		require.Equal(t, "192.0.2.1", s.Origin.ClientIP)
 		numbers = append(numbers, s.Number)
@@ -133,12 +133,12 @@ func TestReadReturnsTheStoredBatches(t *testing.T) {
 	require.Len(t, numbers, stats.Batches)
 	require.Equal(t, stats.Bytes, size)
 	require.Equal(t, stats.Files, files.Bytes)
-	_, err = Read(dir, func(Stored) error { return nil })
+	_, err = Read(dir, func(ExportedBatch) error { return nil })
 	require.ErrorIs(t, err, ErrLocked)
 	require.NoError(t, q.Close())
 
 	stop := errors.New("stop")
-	_, err = Read(dir, func(Stored) error { return stop })
+	_, err = Read(dir, func(ExportedBatch) error { return stop })
 	require.ErrorIs(t, err, stop)
 }
 
@@ -157,7 +157,7 @@ func TestReadOfOneBatchAndOfNone(t *testing.T) {
 	require.Equal(t, map[uint64]string{2: "{}"}, found)
 	require.Empty(t, files.Damaged)
 
-	_, err = Read(filepath.Join(dir, "absent"), func(Stored) error { return nil })
+	_, err = Read(filepath.Join(dir, "absent"), func(ExportedBatch) error { return nil })
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
@@ -345,9 +345,9 @@ func TestPagesThatLeadBackToThemselves(t *testing.T) {
 
 func TestAppendLine(t *testing.T) {
 	r := record("{\"u\": \"a\\nb\" }\r\n\n {\"n\":1.50}\n{}\n")
-	r.Lines, r.Known = true, []int{2}
+	r.Lines, r.Skip = true, []int{2}
 	r.Origin.Received, r.Origin.Headers = time.Unix(0, 0).UTC(), map[string]string{"a": "\n"}
-	line, n, err := (&Stored{Number: 17, Record: r}).AppendLine([]byte("before:"))
+	line, n, err := (&ExportedBatch{Number: 17, Record: r}).AppendLine([]byte("before:"))
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
 	require.Equal(t, `before:{"uuid":"00000000-0000-0000-0000-000000000017","size":2,"messages":[{"u": "a\nb" },{"n":1.50}],`+
@@ -355,10 +355,10 @@ func TestAppendLine(t *testing.T) {
 
 	r = record("{\"messages\":[{\n\"a\":\r\n1}]}")
 	r.Origin.ClientIP = ""
-	line, _, err = (&Stored{Record: r}).AppendLine(nil)
+	line, _, err = (&ExportedBatch{Record: r}).AppendLine(nil)
 	require.NoError(t, err)
 	require.Contains(t, string(line), `"messages":[{ "a":  1}],"received":`)
 	require.NotContains(t, string(line), "client_ip")
-	_, _, err = (&Stored{Record: record("no JSON")}).AppendLine(nil)
+	_, _, err = (&ExportedBatch{Record: record("no JSON")}).AppendLine(nil)
 	require.Error(t, err)
 }

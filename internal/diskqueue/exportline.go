@@ -14,17 +14,17 @@ var noBreaks = strings.NewReplacer("\n", " ", "\r", " ")
 
 // AppendLine appends the batch as a line of JSON, a batch of rxtx with further keys. The line has the messages that must be
 // published, as they were sent but without line breaks; messages is their number.
-func (s *Stored) AppendLine(line []byte) (_ []byte, messages int, err error) {
-	decoded, err := batch.Decode(s.Body, batch.Options{Lines: s.Lines, MaxDepth: batch.HighestMaxDepth, MaxKeyBytes: batch.HighestMaxKeyBytes})
+func (b *ExportedBatch) AppendLine(line []byte) (_ []byte, messages int, err error) {
+	decoded, err := batch.Decode(b.Body, batch.Options{Lines: b.Lines, MaxDepth: batch.HighestMaxDepth, MaxKeyBytes: batch.HighestMaxKeyBytes})
 	if err != nil {
 		return nil, 0, fmt.Errorf("decoding: %w", err)
 	}
-	messages = len(decoded.Messages) - len(s.Known)
+	messages = len(decoded.Messages) - len(b.Skip)
 	// The log names the batch by its number.
-	line = fmt.Appendf(line, `{"uuid":"00000000-0000-0000-0000-%012d","size":%d,"messages":[`, s.Number, messages)
+	line = fmt.Appendf(line, `{"uuid":"00000000-0000-0000-0000-%012d","size":%d,"messages":[`, b.Number, messages)
 	separator := ""
 	for i, m := range decoded.Messages {
-		if !s.isKnown(i) {
+		if !b.skips(i) {
 			line = append(append(line, separator...), noBreaks.Replace(string(m.Raw))...)
 			separator = ","
 		}
@@ -33,7 +33,7 @@ func (s *Stored) AppendLine(line []byte) (_ []byte, messages int, err error) {
 		Received time.Time         `json:"received"`
 		ClientIP string            `json:"client_ip,omitempty"`
 		Headers  map[string]string `json:"headers,omitempty"`
-	}{s.Origin.Received, s.Origin.ClientIP, s.Origin.Headers})
+	}{b.Origin.Received, b.Origin.ClientIP, b.Origin.Headers})
 	if err != nil {
 		return nil, 0, fmt.Errorf("encoding: %w", err)
 	}

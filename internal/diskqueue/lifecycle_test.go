@@ -148,7 +148,7 @@ func TestTheNewestKeysAreKnownAfterAReopening(t *testing.T) {
 	require.NoError(t, q.Close())
 	q = open(t, s)
 	for i := range 500 {
-		require.Equal(t, i >= 400, q.known.Find(keyOf(fmt.Sprint(i)), time.Since(q.start)), i)
+		require.Equal(t, i >= 400, q.window.Find(keyOf(fmt.Sprint(i)), time.Since(q.start)), i)
 	}
 	require.NoError(t, q.Close())
 }
@@ -173,13 +173,13 @@ func TestKeysOfASegmentThatIsRemovedToMakeSpace(t *testing.T) {
 	require.NoError(t, q.Close())
 	q = open(t, s)
 	for i := range 3 {
-		require.True(t, q.known.Find(keyOf(fmt.Sprint(i)), time.Since(q.start)), i)
+		require.True(t, q.window.Find(keyOf(fmt.Sprint(i)), time.Since(q.start)), i)
 	}
-	require.False(t, q.known.Find(keyOf("large"), time.Since(q.start)))
+	require.False(t, q.window.Find(keyOf("large"), time.Since(q.start)))
 	require.NoError(t, q.Close())
 }
 
-func TestSetKnown(t *testing.T) {
+func TestSetSkip(t *testing.T) {
 	s := settingsIn(t.TempDir())
 	s.MaxBytes = smallestSegment
 	q := open(t, s)
@@ -192,25 +192,25 @@ func TestSetKnown(t *testing.T) {
 	}
 	for i, ref := range drain(t, q) {
 		if i%3 < 2 {
-			q.SetKnown(ref, []int{1, 3})
+			q.SetSkip(ref, []int{1, 3})
 		}
 		if i%3 == 0 {
 			q.Delete(ref)
-			q.SetKnown(ref, []int{2})
+			q.SetSkip(ref, []int{2})
 		}
 	}
 	require.Eventually(t, func() bool { return q.Stats().Batches == 6 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, q.Close())
-	require.LessOrEqual(t, filesIn(t, q), int64(s.MaxBytes), "no segment gets longer for SetKnown")
+	require.LessOrEqual(t, filesIn(t, q), int64(s.MaxBytes), "no segment gets longer for SetSkip")
 	q = open(t, s)
 	for i, ref := range drain(t, q) {
 		r, err := q.Load(ref)
 		require.NoError(t, err)
 		if i%2 == 1 {
-			require.Empty(t, r.Known)
+			require.Empty(t, r.Skip)
 			continue
 		}
-		want = append(want, fmt.Sprint(r.Known))
+		want = append(want, fmt.Sprint(r.Skip))
 	}
 	require.Equal(t, []string{"[1 3]", "[1 3]"}, want[:2])
 	require.NoError(t, q.Close())
@@ -249,13 +249,13 @@ func TestUnsavedKeysAreBounded(t *testing.T) {
 	require.LessOrEqual(t, unsaved, s.Dedupe.MaxEntries)
 }
 
-// The counters of bytes do not go back, although SetKnown makes a batch longer.
+// The counters of bytes do not go back, although SetSkip makes a batch longer.
 func TestCountersDoNotGoBack(t *testing.T) {
 	q := open(t, settingsIn(t.TempDir()))
 	ref, _, err := q.Append(t.Context(), record("A"), nil, true)
 	require.NoError(t, err)
-	q.SetKnown(ref, []int{0})
-	require.Eventually(t, func() bool { r, err := q.Load(ref); return err == nil && len(r.Known) == 1 }, 10*time.Second, time.Millisecond)
+	q.SetSkip(ref, []int{0})
+	require.Eventually(t, func() bool { r, err := q.Load(ref); return err == nil && len(r.Skip) == 1 }, 10*time.Second, time.Millisecond)
 	before := q.Stats()
 	q.Delete(ref)
 	require.Eventually(t, func() bool { return q.Stats().Batches == 0 }, 10*time.Second, time.Millisecond)

@@ -90,7 +90,7 @@ func (m *model) live(t *testing.T, q *Queue, seed uint64, life, appends int) (fu
 			require.NoError(t, err)
 			if !ok {
 				select {
-				case <-q.Stored():
+				case <-q.Added():
 					continue
 				case <-done:
 					return
@@ -206,11 +206,11 @@ func (m *model) verify(t *testing.T, q *Queue, full, taken int) {
 	n, now := 0, time.Since(q.start)
 	for sender, names := range m.known {
 		for name := range names {
-			require.True(t, q.known.Find(keyOf(fmt.Sprint(sender, " ", name)), now), "%d %s", sender, name)
+			require.True(t, q.window.Find(keyOf(fmt.Sprint(sender, " ", name)), now), "%d %s", sender, name)
 			n++
 		}
 	}
-	require.Equal(t, n, q.known.Len(now), "nothing else is known")
+	require.Equal(t, n, q.window.Len(now), "nothing else is known")
 	t.Logf("%d batches wait, %d segments, %d were full, %d were taken, %d keys", len(found), len(q.segments), full, taken, n)
 	require.True(t, slices.IsSortedFunc(q.segments, func(a, b *segment) int { return int(a.first) - int(b.first) }))
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Next returns the batch behind the batch that it returned last, or false when there is none. Stored says when to call it
+// Next returns the batch behind the batch that it returned last, or false when there is none. Added says when to call it
 // again. Next passes over a damaged file. It returns the *DamagedError once, with the batch behind the file, and leaves the
 // file as it is. After any other error the next call may succeed.
 func (q *Queue) Next() (Ref, bool, error) {
@@ -32,8 +32,8 @@ func (q *Queue) Next() (Ref, bool, error) {
 	}
 }
 
-// Stored has a value when a batch was stored since its last value was read.
-func (q *Queue) Stored() <-chan struct{} { return q.stored }
+// Added has a value when a batch was stored since its last value was read.
+func (q *Queue) Added() <-chan struct{} { return q.added }
 
 // advance moves the cursor, and keeps the first damage for Trouble. isTaken says that the caller of Append ships the batch at
 // the cursor.

@@ -93,7 +93,7 @@ func (q *Queue) load() (err error) {
 	newest.trim()
 	for _, k := range newest.list {
 		for _, key := range k.keys {
-			q.known.Add(key, min(time.Until(time.Unix(0, k.at))+time.Since(q.start), time.Since(q.start)))
+			q.window.Add(key, min(time.Until(time.Unix(0, k.at))+time.Since(q.start), time.Since(q.start)))
 		}
 	}
 	return nil

@@ -156,7 +156,7 @@ func writer(args []string) {
 				check(err)
 				if !ok {
 					select {
-					case <-q.Stored():
+					case <-q.Added():
 						continue
 					case <-ctx.Done():
 						return
@@ -261,7 +261,7 @@ func (s *reported) verify(t *testing.T, dir string, moment int) {
 	now := time.Since(q.start)
 	for _, id := range s.stored {
 		require.True(t, found[id] || s.deleting[id], "event %d: batch %d is lost", moment, id)
-		require.True(t, q.known.Find(powerLossKeys(id)[0], now), "event %d: the keys of batch %d are lost", moment, id)
+		require.True(t, q.window.Find(powerLossKeys(id)[0], now), "event %d: the keys of batch %d are lost", moment, id)
 	}
 	if s.failed == 0 {
 		require.Equal(t, len(found), q.Stats().Batches)
@@ -280,7 +280,7 @@ func (s *reported) verify(t *testing.T, dir string, moment int) {
 	require.NoError(t, err)
 	require.Equal(t, len(refs)-n+1, q.Stats().Batches)
 	for _, id := range s.stored {
-		require.True(t, q.known.Find(powerLossKeys(id)[0], time.Since(q.start)))
+		require.True(t, q.window.Find(powerLossKeys(id)[0], time.Since(q.start)))
 	}
 	require.NoError(t, q.Close())
 }

@@ -48,16 +48,16 @@ type Queue struct {
 	start        time.Time
 	appends      chan *pending
 	wake         chan struct{} // to run: there is an edit
-	stored       chan struct{} // to the caller of Next: there is a batch
+	added        chan struct{} // to the caller of Next: there is a batch
 	closing      chan struct{}
 	ended        chan struct{} // closed when run returns
 
 	// For run alone.
-	next    uint64 // the number of the next batch
-	known   dedupe.Window
-	refused int64    // bytes of the smallest batch of the last group that was not stored
-	probe   int64    // bytes for which a retry looks for space; 0 in other commits
-	unsaved []stored // keys of segments that were removed to make space; no segment has them yet
+	next    uint64        // the number of the next batch
+	window  dedupe.Window // the keys of the messages that were stored within Settings.Dedupe.Window
+	refused int64         // bytes of the smallest batch of the last group that was not stored
+	probe   int64         // bytes for which a retry looks for space; 0 in other commits
+	unsaved []keysValue   // keys of segments that were removed to make space; no segment has them yet
 
 	mu                        sync.Mutex
 	segments                  []*segment // in order; replaced, never changed in place
@@ -89,9 +89,9 @@ func Open(settings Settings) (*Queue, error) {
 	}
 	q := &Queue{
 		settings: settings, segmentBytes: min(max(int64(settings.MaxBytes)/segmentsOfMax, smallestSegment), segmentBytes), start: time.Now(),
-		appends: make(chan *pending), wake: make(chan struct{}, 1), stored: make(chan struct{}, 1),
+		appends: make(chan *pending), wake: make(chan struct{}, 1), added: make(chan struct{}, 1),
 		closing: make(chan struct{}), ended: make(chan struct{}),
-		known: dedupe.NewWindow(settings.Dedupe.Window, settings.Dedupe.MaxEntries), taken: make(map[uint64]struct{}),
+		window: dedupe.NewWindow(settings.Dedupe.Window, settings.Dedupe.MaxEntries), taken: make(map[uint64]struct{}),
 	}
 	if err := makeDir(settings.Path); err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func Open(settings Settings) (*Queue, error) {
 	return q, nil
 }
 
-// Load reads a batch. Once damage was found anywhere, Record.Known is empty: the batch with these messages may be lost.
+// Load reads a batch. Once damage was found anywhere, Record.Skip is empty: the batch with these messages may be lost.
 func (q *Queue) Load(ref Ref) (r Record, err error) {
 	q.touch(ref.segment)
 	err = ref.segment.view(batchesBucket, func(b values) (err error) {
@@ -123,7 +123,7 @@ func (q *Queue) Load(ref Ref) (r Record, err error) {
 		return Record{}, &DamagedError{Path: ref.segment.path, Reason: fmt.Errorf("batch %d: %w", ref.Number, err)}
 	}
 	if q.isDamaged {
-		r.Known = nil
+		r.Skip = nil
 	}
 	return r, nil
 }
@@ -131,9 +131,8 @@ func (q *Queue) Load(ref Ref) (r Record, err error) {
 // Delete removes a batch, once. It does not wait: run deletes with the next commit, within deleteAfter.
 func (q *Queue) Delete(ref Ref) { q.addEdit(edit{ref: ref, isDelete: true}) }
 
-// SetKnown changes Header.Known of a stored batch: these messages are not to be published again. It does not wait. Without
-// space for the longer batch it changes nothing.
-func (q *Queue) SetKnown(ref Ref, known []int) { q.addEdit(edit{ref: ref, known: known}) }
+// SetSkip changes Header.Skip of a stored batch. It does not wait. Without space for the longer batch it changes nothing.
+func (q *Queue) SetSkip(ref Ref, skip []int) { q.addEdit(edit{ref: ref, skip: skip}) }
 
 func (q *Queue) addEdit(e edit) {
 	q.mu.Lock()

@@ -97,7 +97,7 @@ func TestOpenFindsStoredBatchesAndNoDeletedOnes(t *testing.T) {
 	require.Len(t, refs, 1)
 	r, err := q.Load(refs[0])
 	require.NoError(t, err)
-	require.Equal(t, []int{0}, r.Known)
+	require.Equal(t, []int{0}, r.Skip)
 }
 
 func TestSegmentsAreMadeAndRemoved(t *testing.T) {
@@ -155,7 +155,7 @@ func BenchmarkAppend(b *testing.B) {
 							q.Delete(ref)
 						}
 						select {
-						case <-q.Stored():
+						case <-q.Added():
 						case <-ctx.Done():
 						}
 					}

@@ -25,19 +25,19 @@ type Header struct {
 	Lines    bool  `json:",omitempty"` // the body is NDJSON
 	Messages int   // in the body
 	Weight   int64 // of the messages, in bytes (batch.Message.Weight)
-	// Known are the indexes, in order, of the messages that were stored before with another batch. They must not be published
-	// again.
-	Known []int `json:",omitempty"`
+	// Skip are the indexes, in order, of messages that are not to be published: another stored batch has them, or they were
+	// delivered.
+	Skip []int `json:"Known,omitempty"`
 }
 
-func (h *Header) isKnown(index int) bool {
-	_, isKnown := slices.BinarySearch(h.Known, index)
-	return isKnown
+func (h *Header) skips(index int) bool {
+	_, skips := slices.BinarySearch(h.Skip, index)
+	return skips
 }
 
 // headerBytes is an upper bound of the bytes that are stored beside the body.
 func (r *Record) headerBytes() int64 {
-	n := fixedBytes + 512 + len(r.Origin.ClientIP) + 8*len(r.Known)
+	n := fixedBytes + 512 + len(r.Origin.ClientIP) + 8*len(r.Skip)
 	for name, value := range r.Origin.Headers {
 		n += 6 * (len(name) + len(value)) // JSON escapes
 	}

@@ -48,7 +48,7 @@ type segment struct {
 
 type tally struct {
 	batches int   // not deleted
-	bytes   int64 // of these batches, when they were stored or opened: SetKnown does not change it
+	bytes   int64 // of these batches, when they were stored or opened: SetSkip does not change it
 	keys    int   // of messages
 	last    uint64
 }
@@ -207,11 +207,11 @@ func (s *segment) hasSpace(size int64) bool {
 }
 
 // keysSince returns the keys of the messages that were stored since then. Unreadable keys are forgotten.
-func (s *segment) keysSince(then time.Time) (keys []stored) {
+func (s *segment) keysSince(then time.Time) (keys []keysValue) {
 	_ = s.view(keysBucket, func(b values) error {
 		return b.ForEach(func(k, v []byte) error {
 			if v = b.at(k, v); timeOfKeys(v) > then.UnixNano() {
-				keys = append(keys, stored{binary.BigEndian.Uint64(k), slices.Clone(v)})
+				keys = append(keys, keysValue{binary.BigEndian.Uint64(k), slices.Clone(v)})
 			}
 			return nil
 		})

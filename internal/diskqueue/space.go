@@ -22,7 +22,7 @@ func sizeOf(group []*pending) (size int64) {
 	return size
 }
 
-func sizeOfKeys(keys []stored) (size int64) {
+func sizeOfKeys(keys []keysValue) (size int64) {
 	for _, k := range keys {
 		size += sizeOfValue(int64(len(k.value)))
 	}

@@ -71,7 +71,7 @@ func (v values) edited(e edit) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Known = e.known
+	r.Skip = e.skip
 	return r.encode(e.ref.Number)
 }
 

@@ -20,10 +20,10 @@ type shipment struct {
 	attempt
 	origin   inflight.Origin
 	messages []batch.Message // of the whole batch
-	known    []int           // indexes, in order, of messages that are not published again
+	skip     []int           // as in diskqueue.Header
 }
 
-func newShipment(a attempt, origin inflight.Origin, messages []batch.Message, known []int) *shipment {
+func newShipment(a attempt, origin inflight.Origin, messages []batch.Message, skip []int) *shipment {
 	for i := range messages {
 		m := &messages[i]
 		if m.UUID == "" {
@@ -33,7 +33,7 @@ func newShipment(a attempt, origin inflight.Origin, messages []batch.Message, kn
 		}
 		m.Raw = nil // it keeps the whole body in memory
 	}
-	return &shipment{attempt: a, origin: origin, messages: messages, known: known}
+	return &shipment{attempt: a, origin: origin, messages: messages, skip: skip}
 }
 
 // decode makes a shipment of a stored batch. The intake checked the limits of the configuration when it stored the batch; they
@@ -48,7 +48,7 @@ func decode(a attempt, record diskqueue.Record) (sh *shipment, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("decoding: %w", err)
 	}
-	return newShipment(a, record.Origin, b.Messages, record.Known), nil
+	return newShipment(a, record.Origin, b.Messages, record.Skip), nil
 }
 
 // storedKey is the key of a message without a uuid. No other message has it, and each attempt has the same, also after a restart.
@@ -84,7 +84,7 @@ func (s *Shipper) ship(sh *shipment, slot *inflight.DecodeSlot, reservation *inf
 
 // deliver returns nil when the output is done with every message.
 func (s *Shipper) deliver(sh *shipment, slot *inflight.DecodeSlot, reservation *inflight.Reservation) error {
-	messages := without(sh.messages, sh.known)
+	messages := without(sh.messages, sh.skip)
 	if len(messages) == 0 {
 		reservation.Release()
 		return nil
@@ -106,21 +106,21 @@ func (s *Shipper) deliver(sh *shipment, slot *inflight.DecodeSlot, reservation *
 // noteDelivered stores which messages of an undelivered batch were delivered. They are not published again, not even by the next
 // process.
 func (s *Shipper) noteDelivered(sh *shipment) {
-	known := slices.Concat(sh.known, s.Registry.Delivered(sh.messages))
-	slices.Sort(known)
-	if known = slices.Compact(known); len(known) > len(sh.known) {
-		sh.known = known
-		s.Queue.SetKnown(sh.ref, known)
+	skip := slices.Concat(sh.skip, s.Registry.Delivered(sh.messages))
+	slices.Sort(skip)
+	if skip = slices.Compact(skip); len(skip) > len(sh.skip) {
+		sh.skip = skip
+		s.Queue.SetSkip(sh.ref, skip)
 	}
 }
 
-func without(messages []batch.Message, known []int) []batch.Message {
-	if len(known) == 0 {
+func without(messages []batch.Message, skip []int) []batch.Message {
+	if len(skip) == 0 {
 		return messages
 	}
-	kept := make([]batch.Message, 0, len(messages)-len(known))
+	kept := make([]batch.Message, 0, len(messages)-len(skip))
 	for i := range messages {
-		if _, isKnown := slices.BinarySearch(known, i); !isKnown {
+		if _, skips := slices.BinarySearch(skip, i); !skips {
 			kept = append(kept, messages[i])
 		}
 	}

@@ -192,7 +192,7 @@ func (s *Shipper) next(ctx context.Context) (attempt, bool) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-s.Queue.Stored():
+		case <-s.Queue.Added():
 		case <-s.retries.due:
 		case <-time.After(wait):
 		}

@@ -67,12 +67,12 @@ func newRig(t *testing.T) *rig {
 // reopen makes a rig of the queue in a directory, as the next process does.
 func reopen(t *testing.T, dir string) *rig {
 	t.Helper()
-	known := dedupe.Settings{Enabled: true, Window: time.Hour, MaxEntries: 1000}
-	q, err := diskqueue.Open(diskqueue.Settings{Path: dir, MaxBytes: 1 << 30, Dedupe: known})
+	window := dedupe.Settings{Enabled: true, Window: time.Hour, MaxEntries: 1000}
+	q, err := diskqueue.Open(diskqueue.Settings{Path: dir, MaxBytes: 1 << 30, Dedupe: window})
 	require.NoError(t, err)
 	r := &rig{
 		t: t, dir: dir, queue: q, admission: inflight.NewAdmission(limit), log: &fakeLog{}, keys: make(map[string][]batch.Key),
-		registry: inflight.NewRegistry(inflight.Settings{Dedupe: known, DocumentID: inflight.ContentID, StallAfter: 30 * time.Second}),
+		registry: inflight.NewRegistry(inflight.Settings{Dedupe: window, DocumentID: inflight.ContentID, StallAfter: 30 * time.Second}),
 	}
 	r.shipper = New(Parts{Queue: q, Registry: r.registry, Admission: r.admission, Log: r.log})
 	return r
