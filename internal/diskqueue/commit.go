@@ -79,7 +79,7 @@ func (q *Queue) gather(p *pending) []*pending {
 // the segments without batches first; until their keys are saved, a crash forgets them. end gives each Append the error.
 func (q *Queue) commit(group []*pending) {
 	fresh := q.findKnown(group)
-	d := draining{at: time.Now(), edits: q.takeEdits(), keys: slices.Clone(q.unsaved)}
+	d := draining{at: time.Now(), edits: q.takeEdits(), keys: slices.Clone(q.keysWithoutSegment)}
 	last := q.lastSegment()
 	for _, s := range q.segments {
 		if s != last {
@@ -96,7 +96,7 @@ func (q *Queue) commit(group []*pending) {
 	}
 	err := q.write(target, c)
 	if err != nil {
-		d.segments = nil // the next commit drains them again
+		d.empty = nil // the next commit drains them again
 	} else {
 		err = spaceErr
 	}
@@ -104,7 +104,7 @@ func (q *Queue) commit(group []*pending) {
 		q.refused = max(smallest(fresh), q.probe, 1)
 	}
 	q.end(group, err)
-	q.drop(d.segments)
+	q.drop(d.empty)
 	q.closeIdle(target)
 }
 
@@ -117,7 +117,7 @@ func (q *Queue) write(target *segment, c changes) error {
 		return err
 	}
 	if len(c.moved) > 0 {
-		q.unsaved = nil
+		q.keysWithoutSegment = nil
 	}
 	return nil
 }

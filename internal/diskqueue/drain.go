@@ -8,17 +8,17 @@ import (
 
 // draining are the deletions of a commit.
 type draining struct {
-	at       time.Time
-	edits    map[*segment][]edit // that are not made yet
-	segments []*segment          // without batches
-	keys     []keysValue         // of these segments, and of segments that were removed before; they must be kept
+	at    time.Time
+	edits map[*segment][]edit // that are not made yet
+	empty []*segment          // segments without batches
+	keys  []keysValue         // of the empty segments, and of segments that were removed before; they must be kept
 }
 
 // drain makes the edits of a segment, and adds the segment to d when it holds no batches.
 func (q *Queue) drain(s *segment, d *draining) {
 	q.editMost(s, d, false)
 	if s.batches == 0 {
-		d.segments = append(d.segments, s)
+		d.empty = append(d.empty, s)
 		d.keys = append(d.keys, s.keysSince(d.at.Add(-q.settings.Dedupe.Window))...)
 	}
 }
@@ -50,14 +50,14 @@ func (q *Queue) editMost(s *segment, d *draining, isLastLeft bool) (left []edit)
 }
 
 // drop removes segments that hold nothing. If a power failure brings a file back, it holds nothing either.
-func (q *Queue) drop(drained []*segment) {
-	if len(drained) == 0 {
+func (q *Queue) drop(empty []*segment) {
+	if len(empty) == 0 {
 		return
 	}
 	q.mu.Lock()
-	q.segments = slices.DeleteFunc(slices.Clone(q.segments), func(s *segment) bool { return slices.Contains(drained, s) })
+	q.segments = slices.DeleteFunc(slices.Clone(q.segments), func(s *segment) bool { return slices.Contains(empty, s) })
 	q.mu.Unlock()
-	for _, s := range drained {
+	for _, s := range empty {
 		s.end()
 		_ = os.Remove(s.path) // the next start removes it
 	}

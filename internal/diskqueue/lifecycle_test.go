@@ -217,7 +217,7 @@ func TestSetSkip(t *testing.T) {
 }
 
 // The keys that wait for space are no more than Dedupe.MaxEntries, however long the queue is full.
-func TestUnsavedKeysAreBounded(t *testing.T) {
+func TestKeysWithoutSegmentAreBounded(t *testing.T) {
 	s := settingsIn(t.TempDir())
 	s.MaxBytes, s.Dedupe.MaxEntries = 1<<20, 30_000
 	q := open(t, s)
@@ -241,12 +241,12 @@ func TestUnsavedKeysAreBounded(t *testing.T) {
 		require.Eventually(t, func() bool { return q.Stats().Batches == 0 }, 10*time.Second, time.Millisecond)
 	}
 	require.NoError(t, q.Close())
-	unsaved := 0
-	for _, k := range q.unsaved {
-		unsaved += countKeys(k.value)
+	kept := 0
+	for _, k := range q.keysWithoutSegment {
+		kept += countKeys(k.value)
 	}
-	require.Positive(t, unsaved)
-	require.LessOrEqual(t, unsaved, s.Dedupe.MaxEntries)
+	require.Positive(t, kept)
+	require.LessOrEqual(t, kept, s.Dedupe.MaxEntries)
 }
 
 // The counters of bytes do not go back, although SetSkip makes a batch longer.

@@ -53,11 +53,11 @@ type Queue struct {
 	ended        chan struct{} // closed when run returns
 
 	// For run alone.
-	next    uint64        // the number of the next batch
-	window  dedupe.Window // the keys of the messages that were stored within Settings.Dedupe.Window
-	refused int64         // bytes of the smallest batch of the last group that was not stored
-	probe   int64         // bytes for which a retry looks for space; 0 in other commits
-	unsaved []keysValue   // keys of segments that were removed to make space; no segment has them yet
+	next               uint64        // the number of the next batch
+	window             dedupe.Window // the keys of the messages that were stored within Settings.Dedupe.Window
+	refused            int64         // bytes of the smallest batch of the last group that was not stored
+	probe              int64         // bytes for which a retry looks for space; 0 in other commits
+	keysWithoutSegment []keysValue   // of segments that were removed to make space
 
 	mu                        sync.Mutex
 	segments                  []*segment // in order; replaced, never changed in place

@@ -48,9 +48,9 @@ func (q *Queue) segmentFor(needed int64, d *draining) (*segment, error) {
 		if last := q.lastSegment(); last != nil {
 			q.drain(last, d)
 		}
-		q.drop(d.segments)
-		d.segments, d.keys = nil, newestOf(d.keys, q.settings.Dedupe.MaxEntries)
-		q.unsaved = d.keys // until they are saved, a crash forgets them
+		q.drop(d.empty)
+		d.empty, d.keys = nil, newestOf(d.keys, q.settings.Dedupe.MaxEntries)
+		q.keysWithoutSegment = d.keys // until they are saved, a crash forgets them
 		s, err = q.target(needed + sizeOfKeys(d.keys))
 	}
 	if errors.Is(err, ErrFull) {
@@ -58,7 +58,7 @@ func (q *Queue) segmentFor(needed int64, d *draining) (*segment, error) {
 		s, err = q.target(needed)
 	}
 	if err != nil {
-		d.segments, d.keys = nil, q.unsaved
+		d.empty, d.keys = nil, q.keysWithoutSegment
 		s, _ = q.target(sizeOfKeys(d.keys))
 	}
 	return s, err
