@@ -91,8 +91,8 @@ func (q *Queue) findKnown(group []*pending) (fresh []*pending) {
 }
 
 func (p *pending) newKeys() (keys []batch.Key) {
-	for i, key := range p.keys {
-		if (key != batch.Key{}) && !p.record.skips(i) {
+	for i := range p.record.ToPublish(len(p.keys)) {
+		if key := p.keys[i]; key != (batch.Key{}) {
 			keys = append(keys, key)
 		}
 	}

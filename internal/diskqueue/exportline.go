@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/txn2/rtbeat/internal/batch"
 )
 
 // noBreaks removes line breaks from a message. They stand between values only.
@@ -15,7 +13,7 @@ var noBreaks = strings.NewReplacer("\n", " ", "\r", " ")
 // AppendLine appends the batch as a line of JSON, a batch of rxtx with further keys. The line has the messages that must be
 // published, as they were sent but without line breaks; messages is their number.
 func (b *ExportedBatch) AppendLine(line []byte) (_ []byte, messages int, err error) {
-	decoded, err := batch.Decode(b.Body, batch.Options{Lines: b.Lines, MaxDepth: batch.HighestMaxDepth, MaxKeyBytes: batch.HighestMaxKeyBytes})
+	decoded, err := b.Decode()
 	if err != nil {
 		return nil, 0, fmt.Errorf("decoding: %w", err)
 	}
@@ -23,11 +21,9 @@ func (b *ExportedBatch) AppendLine(line []byte) (_ []byte, messages int, err err
 	// The log names the batch by its number.
 	line = fmt.Appendf(line, `{"uuid":"00000000-0000-0000-0000-%012d","size":%d,"messages":[`, b.Number, messages)
 	separator := ""
-	for i, m := range decoded.Messages {
-		if !b.skips(i) {
-			line = append(append(line, separator...), noBreaks.Replace(string(m.Raw))...)
-			separator = ","
-		}
+	for i := range b.ToPublish(len(decoded.Messages)) {
+		line = append(append(line, separator...), noBreaks.Replace(string(decoded.Messages[i].Raw))...)
+		separator = ","
 	}
 	more, err := json.Marshal(struct {
 		Received time.Time         `json:"received"`

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -30,9 +31,21 @@ type Header struct {
 	Skip []int `json:"Known,omitempty"`
 }
 
-func (h *Header) skips(index int) bool {
-	_, skips := slices.BinarySearch(h.Skip, index)
-	return skips
+// ToPublish yields the indexes, of n messages, that are not skipped.
+func (h *Header) ToPublish(n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if _, isSkipped := slices.BinarySearch(h.Skip, i); !isSkipped && !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// Decode decodes the body with the highest limits. The intake checked the limits of the configuration when it stored the batch;
+// they may differ now.
+func (r *Record) Decode() (batch.Batch, error) {
+	return batch.Decode(r.Body, batch.Options{Lines: r.Lines, MaxDepth: batch.HighestMaxDepth, MaxKeyBytes: batch.HighestMaxKeyBytes})
 }
 
 // headerBytes is an upper bound of the bytes that are stored beside the body.

@@ -18,37 +18,35 @@ import (
 // shipment is a stored batch that is being delivered.
 type shipment struct {
 	attempt
-	origin   inflight.Origin
+	header   diskqueue.Header
 	messages []batch.Message // of the whole batch
-	skip     []int           // as in diskqueue.Header
 }
 
-func newShipment(a attempt, origin inflight.Origin, messages []batch.Message, skip []int) *shipment {
+func newShipment(a attempt, header diskqueue.Header, messages []batch.Message) *shipment {
 	for i := range messages {
 		m := &messages[i]
 		if m.UUID == "" {
-			m.StoredKey = storedKey(a.ref.Number, i, origin.Received, m.Raw)
+			m.StoredKey = storedKey(a.ref.Number, i, header.Origin.Received, m.Raw)
 		} else {
 			m.StoredKey, _ = m.Key()
 		}
 		m.Raw = nil // it keeps the whole body in memory
 	}
-	return &shipment{attempt: a, origin: origin, messages: messages, skip: skip}
+	return &shipment{attempt: a, header: header, messages: messages}
 }
 
-// decode makes a shipment of a stored batch. The intake checked the limits of the configuration when it stored the batch; they
-// may differ now.
+// decode makes a shipment of a stored batch.
 func decode(a attempt, record diskqueue.Record) (sh *shipment, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	b, err := batch.Decode(record.Body, batch.Options{Lines: record.Lines, MaxDepth: batch.HighestMaxDepth, MaxKeyBytes: batch.HighestMaxKeyBytes})
+	b, err := record.Decode()
 	if err != nil {
 		return nil, fmt.Errorf("decoding: %w", err)
 	}
-	return newShipment(a, record.Origin, b.Messages, record.Skip), nil
+	return newShipment(a, record.Header, b.Messages), nil
 }
 
 // storedKey is the key of a message without a uuid. No other message has it, and each attempt has the same, also after a restart.
@@ -84,12 +82,12 @@ func (s *Shipper) ship(sh *shipment, slot *inflight.DecodeSlot, reservation *inf
 
 // deliver returns nil when the output is done with every message.
 func (s *Shipper) deliver(sh *shipment, slot *inflight.DecodeSlot, reservation *inflight.Reservation) error {
-	messages := without(sh.messages, sh.skip)
+	messages := sh.toPublish()
 	if len(messages) == 0 {
 		reservation.Release()
 		return nil
 	}
-	token, err := s.Registry.Claim(messages, sh.origin, reservation)
+	token, err := s.Registry.Claim(messages, sh.header.Origin, reservation)
 	if err != nil {
 		reservation.Release()
 		return err
@@ -106,23 +104,22 @@ func (s *Shipper) deliver(sh *shipment, slot *inflight.DecodeSlot, reservation *
 // noteDelivered stores which messages of an undelivered batch were delivered. They are not published again, not even by the next
 // process.
 func (s *Shipper) noteDelivered(sh *shipment) {
-	skip := slices.Concat(sh.skip, s.Registry.Delivered(sh.messages))
+	skip := slices.Concat(sh.header.Skip, s.Registry.Delivered(sh.messages))
 	slices.Sort(skip)
-	if skip = slices.Compact(skip); len(skip) > len(sh.skip) {
-		sh.skip = skip
+	if skip = slices.Compact(skip); len(skip) > len(sh.header.Skip) {
+		sh.header.Skip = skip
 		s.Queue.SetSkip(sh.ref, skip)
 	}
 }
 
-func without(messages []batch.Message, skip []int) []batch.Message {
-	if len(skip) == 0 {
-		return messages
+// toPublish returns the messages that are not skipped.
+func (sh *shipment) toPublish() []batch.Message {
+	if len(sh.header.Skip) == 0 {
+		return sh.messages
 	}
-	kept := make([]batch.Message, 0, len(messages)-len(skip))
-	for i := range messages {
-		if _, skips := slices.BinarySearch(skip, i); !skips {
-			kept = append(kept, messages[i])
-		}
+	kept := make([]batch.Message, 0, len(sh.messages)-len(sh.header.Skip))
+	for i := range sh.header.ToPublish(len(sh.messages)) {
+		kept = append(kept, sh.messages[i])
 	}
 	return kept
 }

@@ -85,9 +85,10 @@ func (s *Shipper) Store(ctx context.Context, r diskqueue.Record, messages []batc
 		s.done()
 		return len(indexes), err
 	}
+	r.Skip = indexes
 	go func() {
 		defer s.done()
-		s.ship(newShipment(attempt{ref: ref}, r.Origin, messages, indexes), nil, reservation)
+		s.ship(newShipment(attempt{ref: ref}, r.Header, messages), nil, reservation)
 	}()
 	return len(indexes), nil
 }
