@@ -104,7 +104,8 @@ func idOf(event *publisher.Event) string {
 	return "none"
 }
 
-// current belongs to the Logstash output; nil with any other output.
+// current belongs to the Logstash output; nil with any other output. It is global, because libbeat makes the output and hands
+// nothing back.
 var current atomic.Pointer[repeats]
 
 // WindowRepeats returns how often the Logstash output has sent the same window again with no acknowledgement in between. It
