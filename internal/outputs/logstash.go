@@ -36,7 +36,7 @@ type logstashClient struct {
 	closing chan struct{} // ends a wait
 	once    sync.Once
 
-	connected bool // for Publish alone
+	connected bool // since the last error; for Publish alone
 
 	mu         sync.Mutex
 	unacked    bool      // a window was sent on this connection since the last acknowledgement
@@ -50,6 +50,10 @@ type logstashClient struct {
 
 // Publish hands the batch to the client if there is a connection. Otherwise it gives the batch back, so that another worker
 // may have it, and connects. It returns nil: libbeat's worker would end at an error.
+//
+// Publish must not reach libbeat's client after an error and before Connect: closed, that client acknowledges a batch that it never
+// sent (msgRef.dec in libbeat/outputs/logstash/async.go), and rtbeat would answer 200. connected guards that. Close, which comes
+// from another goroutine, comes after the registry is sealed.
 func (c *logstashClient) Publish(ctx context.Context, batch publisher.Batch) error {
 	if c.connected {
 		if c.markSent() {

@@ -306,6 +306,23 @@ func TestLogstashOutputAfterAReset(t *testing.T) {
 	}
 }
 
+// A closed client acknowledges a batch that it never sent, so it gets none between an error and a new connection.
+func TestLogstashPublishesNothingOverABrokenConnection(t *testing.T) {
+	sink, err := lumbersink.Listen("127.0.0.1:0", lumbersink.WithQuietPeriod(0))
+	require.NoError(t, err)
+	group, _ := loadLogstash(t, map[string]any{"hosts": []string{sink.Addr()}, "backoff.init": "1ms", "backoff.max": "1ms"})
+	deliver(t, group.Clients[0])
+	require.NoError(t, sink.Close())
+	for range 10 {
+		batch := outest.NewBatch(events(1, 10)...)
+		signals := make(chan outest.BatchSignalTag, 10)
+		batch.OnSignal = func(signal outest.BatchSignal) { signals <- signal.Tag }
+		require.NoError(t, group.Clients[0].Publish(t.Context(), batch))
+		require.NotEqual(t, outest.BatchACK, <-signals)
+	}
+	require.Equal(t, 1, sink.Acked())
+}
+
 // The line has the cause of a failure, also a cause that only the output's log has.
 func TestLogstashCauseOfATimeout(t *testing.T) {
 	sink, err := lumbersink.Listen("127.0.0.1:0", lumbersink.WithPolicy(lumbersink.Never()), lumbersink.WithKeepAlive(time.Hour), lumbersink.WithQuietPeriod(0))
