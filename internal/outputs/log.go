@@ -33,7 +33,7 @@ const gaveBack = "Failed to publish events caused by: "
 func withCauses(log *logp.Logger, c *logstashClient) *logp.Logger {
 	return changeLines(log, func(entry *zapcore.Entry) bool {
 		if reason, ok := strings.CutPrefix(entry.Message, gaveBack); ok {
-			c.keepCause(reason)
+			c.keepBreakReason(reason)
 			entry.Level = zapcore.DebugLevel
 		}
 		return true

@@ -32,20 +32,20 @@ type logstashClient struct {
 	hosts   []string
 	log     *logp.Logger
 	repeats *repeats
-	waits   backoff.Backoff
+	backoff backoff.Backoff
 	closing chan struct{} // ends a wait
 	once    sync.Once
 
 	connected bool // since the last error; for Publish alone
 
-	mu         sync.Mutex
-	unacked    bool      // a window was sent on this connection since the last acknowledgement
-	failures   int       // since the last acknowledgement
-	since      time.Time // of the first failure
-	isLogged   bool      // at error, since the last acknowledgement
-	cause      string    // the first reason why the connection broke, until a line has it
-	infoLimit  lineLimit
-	errorLimit lineLimit
+	mu               sync.Mutex
+	hasUnackedWindow bool      // a window was sent on this connection since the last acknowledgement
+	failures         int       // since the last acknowledgement
+	since            time.Time // of the first failure
+	isLogged         bool      // at error, since the last acknowledgement
+	breakReason      string    // the first reason why the connection broke, until a line has it
+	infoLimit        lineLimit
+	errorLimit       lineLimit
 }
 
 // Publish hands the batch to the client if there is a connection. Otherwise it gives the batch back, so that another worker
@@ -65,7 +65,7 @@ func (c *logstashClient) Publish(ctx context.Context, batch publisher.Batch) err
 		}
 		c.connected = false // the client has closed it, and has given the batch back
 		if ctx.Err() == nil && c.countBroken(err) {
-			c.waits.Wait()
+			c.backoff.Wait()
 		}
 		return nil
 	}
@@ -77,7 +77,7 @@ func (c *logstashClient) Publish(ctx context.Context, batch publisher.Batch) err
 		c.begin()
 	case ctx.Err() == nil:
 		c.countUnreachable(err)
-		c.waits.Wait()
+		c.backoff.Wait()
 	}
 	return nil
 }
@@ -100,8 +100,8 @@ func (c *logstashClient) Test(d testing.Driver) { testOutput(c.client, d) }
 func (c *logstashClient) markSent() (isFirst bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	isFirst = !c.unacked
-	c.unacked = true
+	isFirst = !c.hasUnackedWindow
+	c.hasUnackedWindow = true
 	return isFirst
 }
 
@@ -109,7 +109,7 @@ func (c *logstashClient) markSent() (isFirst bool) {
 func (c *logstashClient) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cause, c.unacked = "", false
+	c.breakReason, c.hasUnackedWindow = "", false
 	if c.failures == 0 {
 		c.log.Infow("connected to Logstash", "hosts", c.hosts)
 	}
@@ -120,8 +120,8 @@ func (c *logstashClient) countBroken(err error) (wait bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.countLocked()
-	reason := cmp.Or(c.cause, err.Error())
-	c.cause = ""
+	reason := cmp.Or(c.breakReason, err.Error())
+	c.breakReason = ""
 	if c.failures > 1 {
 		if suppressed, ok := c.errorLimit.allow(time.Now()); ok {
 			c.log.Errorw("connections to Logstash break before an acknowledgement", c.failedLocked(reason, suppressed)...)
@@ -139,7 +139,7 @@ func (c *logstashClient) countUnreachable(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.countLocked()
-	c.cause = ""
+	c.breakReason = ""
 	if suppressed, ok := c.errorLimit.allow(time.Now()); ok {
 		c.log.Errorw("cannot connect to Logstash", c.failedLocked(err.Error(), suppressed)...)
 	}
@@ -147,7 +147,7 @@ func (c *logstashClient) countUnreachable(err error) {
 
 func (c *logstashClient) countLocked() {
 	if c.failures == 0 {
-		c.waits.Reset() // here, and not in acked, because this is the goroutine that waits
+		c.backoff.Reset() // here, and not in acked, because this is the goroutine that waits
 		c.since = time.Now()
 	}
 	c.failures++
@@ -166,23 +166,23 @@ func (c *logstashClient) failedLocked(reason string, suppressed int) []any {
 func (c *logstashClient) acked() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.unacked = false
+	c.hasUnackedWindow = false
 	if c.failures == 0 {
 		return
 	}
 	if c.isLogged {
 		c.log.Infow("Logstash acknowledges again", "hosts", c.hosts, "failures", c.failures, "event.duration", time.Since(c.since).Nanoseconds())
 	}
-	c.failures, c.isLogged, c.cause = 0, false, ""
+	c.failures, c.isLogged, c.breakReason = 0, false, ""
 }
 
-// keepCause keeps the first reason why the connection broke. A later window finds the connection closed, which is no reason.
+// keepBreakReason keeps the first reason why the connection broke. A later window finds the connection closed, which is no reason.
 // The output's goroutines call it.
-func (c *logstashClient) keepCause(reason string) {
+func (c *logstashClient) keepBreakReason(reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cause == "" && reason != transport.ErrNotConnected.Error() {
-		c.cause = reason
+	if c.breakReason == "" && reason != transport.ErrNotConnected.Error() {
+		c.breakReason = reason
 	}
 }
 
@@ -216,6 +216,6 @@ func (o logstashObserver) connectionFailed(err error) {
 		o.client.repeats.reset()
 	}
 	if !errors.Is(err, net.ErrClosed) { // the client closed it
-		o.client.keepCause(err.Error())
+		o.client.keepBreakReason(err.Error())
 	}
 }

@@ -26,7 +26,7 @@ func wrapLogstash(made outputs.Factory) outputs.Factory {
 		current.Store(repeats)
 		one := func(config *conf.C, hosts ...string) (outputs.Group, error) {
 			c := &logstashClient{hosts: hosts, log: log, repeats: repeats, closing: make(chan struct{})}
-			c.waits = backoff.NewEqualJitterBackoff(c.closing, settings.Backoff.Init, settings.Backoff.Max)
+			c.backoff = backoff.NewEqualJitterBackoff(c.closing, settings.Backoff.Init, settings.Backoff.Max)
 			without, err := copyOf(config)
 			if err != nil {
 				return outputs.Group{}, err

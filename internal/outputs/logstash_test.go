@@ -73,7 +73,7 @@ func fails() error { return errors.New("down") }
 func newScripted(s *scripted, initial, limit time.Duration) (*logstashClient, *logged.ObservedLogs) {
 	log, lines := recorded()
 	c := &logstashClient{client: s, hosts: []string{"a:5044"}, log: log, repeats: newRepeats(log), closing: make(chan struct{})}
-	c.waits = backoff.NewEqualJitterBackoff(c.closing, initial, limit)
+	c.backoff = backoff.NewEqualJitterBackoff(c.closing, initial, limit)
 	return c, lines
 }
 
@@ -380,11 +380,11 @@ func TestLogstashFirstCause(t *testing.T) {
 	publish := func() { require.NoError(t, c.Publish(t.Context(), outest.NewBatch())) }
 	publish() // connects
 	publish()
-	c.keepCause("of the connection before")
+	c.keepBreakReason("of the connection before")
 	publish() // connects
-	c.keepCause(transport.ErrNotConnected.Error())
-	c.keepCause("i/o timeout")
-	c.keepCause("broken pipe")
+	c.keepBreakReason(transport.ErrNotConnected.Error())
+	c.keepBreakReason("i/o timeout")
+	c.keepBreakReason("broken pipe")
 	publish()
 	records := lines.FilterLevelExact(zapcore.ErrorLevel).All()
 	require.Len(t, records, 1)
