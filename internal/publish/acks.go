@@ -17,10 +17,12 @@ type ackListener struct {
 
 func newAckListener(registry *inflight.Registry, counters *counters, failures *failures) *ackListener {
 	return &ackListener{
-		EventListener: acker.EventPrivateReporter(func(acked int, data []any) {
+		// The first argument is len(data): the reporter gets no dropped event. The events are counted after their batches are
+		// resolved, because only Ack knows which count. A scrape right after the answer may lack them.
+		EventListener: acker.EventPrivateReporter(func(_ int, data []any) {
 			counted, rejected := registry.Ack(data)
-			if counted > 0 && acked > rejected {
-				counters.ack(acked - rejected)
+			if delivered := counted - rejected; delivered > 0 {
+				counters.ack(delivered)
 			}
 			if rejected > 0 {
 				counters.rejected.Add(float64(rejected))
