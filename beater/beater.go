@@ -31,12 +31,12 @@ type Options struct {
 	// Run is set by the command "run".
 	Run bool
 
-	// DiskQueue is the key of the settings of libbeat's disk queue: "queue.disk", there or below the output. They ask for
+	// LibbeatDiskKey is the key of the settings of libbeat's disk queue: "queue.disk", there or below the output. They ask for
 	// durable mode. It is empty without such settings.
-	DiskQueue string
+	LibbeatDiskKey string
 
-	// Reread reads the whole configuration again, for a reload, and its DiskQueue.
-	Reread func() (root *conf.C, diskQueue string, err error)
+	// Reread reads the whole configuration again, for a reload, and its LibbeatDiskKey.
+	Reread func() (root *conf.C, diskKey string, err error)
 	// Hangups has a buffer of one. SIGHUPs during the start are in it already. Run reloads at each.
 	Hangups chan os.Signal
 
@@ -63,7 +63,7 @@ type Beater struct {
 // New reads the configuration, binds the listeners and guards the pipeline. A wrong configuration and a port in use are
 // errors of New, so that they appear on the command line.
 func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
-	c, warnings, err := LoadConfig(section, options.Root, options.DiskQueue)
+	c, warnings, err := LoadConfig(section, options.Root, options.LibbeatDiskKey)
 	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
@@ -99,7 +99,7 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	if options.Check {
 		return bt, nil
 	}
-	if err := checkLeftovers(c); err != nil {
+	if err := checkLibbeatEvents(c); err != nil {
 		return nil, err
 	}
 	limitMemory(c, memlimit.FromCgroup, log)

@@ -57,7 +57,7 @@ func (bt *Beater) reload(a *assembly) error {
 	if bt.options.Reread == nil {
 		return errors.New("this process cannot read its configuration again; restart it")
 	}
-	root, diskQueue, err := bt.options.Reread()
+	root, diskKey, err := bt.options.Reread()
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (bt *Beater) reload(a *assembly) error {
 			return fmt.Errorf("reading the rtbeat section: %w", err)
 		}
 	}
-	read, warnings, err := LoadConfig(section, root, diskQueue)
+	read, warnings, err := LoadConfig(section, root, diskKey)
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}

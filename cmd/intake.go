@@ -34,7 +34,7 @@ import (
 const intakeTimeout = 5 * time.Second
 
 // newTestIntakeCmd is `rtbeat test intake`, beside libbeat's "test config" and "test output".
-func newTestIntakeCmd(settings instance.Settings, diskQueue *string) *cobra.Command {
+func newTestIntakeCmd(settings instance.Settings, diskKey *string) *cobra.Command {
 	var o intakeOptions
 	cmd := &cobra.Command{
 		Use:   "intake",
@@ -54,7 +54,7 @@ rtbeat.ssl.certificate_authorities, or by --ca.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SilenceUsage = true
-			c, err := loadConfig(settings, diskQueue)
+			c, err := loadConfig(settings, diskKey)
 			if err != nil {
 				return err
 			}

@@ -10,8 +10,8 @@ import (
 )
 
 // loadConfig reads the rtbeat section as a run does, with the settings of the command line and the secrets of the keystore.
-// diskQueue is the key of libbeat's disk queue, which is known once libbeat has read the file. Warnings are left to "test config".
-func loadConfig(settings instance.Settings, diskQueue *string) (config.Config, error) {
+// diskKey is Options.LibbeatDiskKey, which is known once libbeat has read the file. Warnings are left to "test config".
+func loadConfig(settings instance.Settings, diskKey *string) (config.Config, error) {
 	b, err := instance.NewInitializedBeat(settings)
 	if err != nil {
 		return config.Config{}, fmt.Errorf("initializing: %w", err)
@@ -20,7 +20,7 @@ func loadConfig(settings instance.Settings, diskQueue *string) (config.Config, e
 	if err != nil {
 		return config.Config{}, fmt.Errorf("reading the rtbeat section: %w", err)
 	}
-	c, _, err := beater.LoadConfig(section, b.RawConfig, *diskQueue)
+	c, _, err := beater.LoadConfig(section, b.RawConfig, *diskKey)
 	if err != nil {
 		return config.Config{}, fmt.Errorf("checking the configuration: %w", err)
 	}

@@ -20,9 +20,9 @@ import (
 	"github.com/txn2/rtbeat/internal/diskqueue"
 )
 
-// newQueueCmd is `rtbeat queue`. For diskQueue see loadConfig.
-func newQueueCmd(settings instance.Settings, diskQueue *string) *cobra.Command {
-	o := queueOptions{settings: settings, diskQueue: diskQueue}
+// newQueueCmd is `rtbeat queue`. For diskKey see loadConfig.
+func newQueueCmd(settings instance.Settings, diskKey *string) *cobra.Command {
+	o := queueOptions{settings: settings, diskKey: diskKey}
 	cmd := &cobra.Command{
 		Use:   "queue",
 		Short: "Read the queue on disk of a stopped " + settings.Name,
@@ -41,9 +41,9 @@ its metrics.`,
 }
 
 type queueOptions struct {
-	settings  instance.Settings
-	diskQueue *string
-	path      string
+	settings instance.Settings
+	diskKey  *string
+	path     string
 }
 
 func (o *queueOptions) statusCmd() *cobra.Command {
@@ -132,7 +132,7 @@ func (o *queueOptions) where() (dir string, maxBytes int64, err error) {
 	if o.path != "" {
 		return o.path, 0, nil
 	}
-	c, err := loadConfig(o.settings, o.diskQueue)
+	c, err := loadConfig(o.settings, o.diskKey)
 	if err != nil {
 		return "", 0, fmt.Errorf("%w; name the directory with --path to read it without a configuration", err)
 	}

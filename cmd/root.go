@@ -48,12 +48,12 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 		return nil, fmt.Errorf("wrapping the outputs: %w", err)
 	}
 	var options beater.Options
-	defaults := queueDefaults(func(key string) { options.DiskQueue = key })
+	defaults := queueDefaults(func(key string) { options.LibbeatDiskKey = key })
 	options.Hangups = make(chan os.Signal, 1) // a SIGHUP during a reload causes another reload
 	options.Reread = func() (*conf.C, string, error) {
-		options.DiskQueue = ""
+		options.LibbeatDiskKey = ""
 		root, err := reread(defaults)
-		return root, options.DiskQueue, err
+		return root, options.LibbeatDiskKey, err
 	}
 	settings := instance.Settings{
 		Name:            Name,
@@ -75,8 +75,8 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 		},
 		settings)
 	root.Short = "rtbeat takes JSON batches over HTTP and answers 200 once the output has acknowledged every event"
-	root.AddCommand(newSinkCmd(), newQueueCmd(settings, &options.DiskQueue))
-	root.TestCmd.AddCommand(newTestIntakeCmd(settings, &options.DiskQueue))
+	root.AddCommand(newSinkCmd(), newQueueCmd(settings, &options.LibbeatDiskKey))
+	root.TestCmd.AddCommand(newTestIntakeCmd(settings, &options.LibbeatDiskKey))
 
 	for _, c := range []*cobra.Command{&root.Command, root.RunCmd} { // the root command is an alias of run
 		c.PreRun = func(*cobra.Command, []string) {

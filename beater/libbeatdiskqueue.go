@@ -19,12 +19,8 @@ import (
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
-// LoadConfig reads the rtbeat section. key is the key of the settings of libbeat's disk queue in root, the whole configuration.
-// They become the settings of durable mode. key is empty without them.
-func LoadConfig(section, root *conf.C, key string) (c config.Config, warnings []string, err error) {
-	if c, warnings, err = config.Load(section); err != nil || key == "" {
-		return c, warnings, err
-	}
+// fromLibbeatDiskQueue makes settings of durable mode of the settings of libbeat's disk queue, which have this key in root.
+func fromLibbeatDiskQueue(c config.Config, root *conf.C, key string) (_ config.Config, warnings []string, err error) {
 	if has, err := root.Has("rtbeat.durable", -1); err == nil && has {
 		return c, nil, fmt.Errorf("both rtbeat.durable and %s are configured; leave %[1]s out", key)
 	}
@@ -60,11 +56,11 @@ func LoadConfig(section, root *conf.C, key string) (c config.Config, warnings []
 	return c, warnings, nil
 }
 
-// checkLeftovers refuses to start while libbeat's disk queue, which earlier releases used, has undelivered events. Their senders
+// checkLibbeatEvents refuses to start while libbeat's disk queue, which earlier releases used, has undelivered events. Their senders
 // were answered 200.
-func checkLeftovers(c config.Config) error {
+func checkLibbeatEvents(c config.Config) error {
 	for _, dir := range []string{paths.Resolve(paths.Data, "diskqueue"), paths.Resolve(paths.Data, c.Durable.Path)} {
-		left, err := hasUndelivered(dir)
+		left, err := hasLibbeatEvents(dir)
 		if err != nil {
 			return fmt.Errorf("looking for a disk queue of an earlier rtbeat: %w. Let this user read the directory, or move it away", err)
 		}
@@ -76,10 +72,10 @@ func checkLeftovers(c config.Config) error {
 	return nil
 }
 
-// hasUndelivered tells whether libbeat's disk queue has undelivered events. Its segments are numbered files, and state.dat has the
+// hasLibbeatEvents tells whether libbeat's disk queue has undelivered events. Its segments are numbered files, and state.dat has the
 // position of the first unacknowledged event (libbeat/publisher/queue/diskqueue/docs/on-disk-structures.md). It may be true for a
 // queue whose last events were acknowledged just before a kill, or whose position cannot be read.
-func hasUndelivered(dir string) (bool, error) {
+func hasLibbeatEvents(dir string) (bool, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return false, nil
@@ -87,7 +83,7 @@ func hasUndelivered(dir string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	segment, offset := readPosition(filepath.Join(dir, "state.dat"))
+	segment, offset := readLibbeatPosition(filepath.Join(dir, "state.dat"))
 	const segmentHeader = 12
 	for _, entry := range entries {
 		digits, isSegment := strings.CutSuffix(entry.Name(), ".seg")
@@ -103,8 +99,8 @@ func hasUndelivered(dir string) (bool, error) {
 	return false, nil
 }
 
-// readPosition reads the position of the first unacknowledged event. If that fails, it returns the beginning of the queue.
-func readPosition(path string) (segment, offset uint64) {
+// readLibbeatPosition reads the position of the first unacknowledged event. If that fails, it returns the beginning of the queue.
+func readLibbeatPosition(path string) (segment, offset uint64) {
 	f, err := os.Open(path) //nolint:gosec // a path from the configuration
 	if err != nil {
 		return 0, 0

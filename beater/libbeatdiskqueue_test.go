@@ -14,7 +14,7 @@ import (
 	"github.com/txn2/rtbeat/internal/diskqueue"
 )
 
-func TestDiskQueueIsDurableMode(t *testing.T) {
+func TestLibbeatDiskQueueIsDurableMode(t *testing.T) {
 	const (
 		taken = "queue.disk means durable mode: its path and max_size are read as rtbeat.durable.path and rtbeat.durable.max_bytes"
 		stand = "queue.disk.path and queue.disk.max_size stand for rtbeat.durable.path and rtbeat.durable.max_bytes: "
@@ -70,9 +70,9 @@ func TestDiskQueueIsDurableMode(t *testing.T) {
 	}
 }
 
-// copyDiskQueue copies a directory that libbeat's disk queue wrote with ten events in it. The directories are recorded, and not
+// copyLibbeatQueue copies a directory that libbeat's disk queue wrote with ten events in it. The directories are recorded, and not
 // written by the test, because libbeat's queue has a data race in Close (diskqueue/core_loop.go, handleShutdown).
-func copyDiskQueue(t *testing.T, dir, recorded string) {
+func copyLibbeatQueue(t *testing.T, dir, recorded string) {
 	t.Helper()
 	require.NoError(t, os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "diskqueue", recorded))))
 }
@@ -117,11 +117,11 @@ func TestEventsOfLibbeatsDiskQueueAreNotForgotten(t *testing.T) {
 			for _, dir := range []string{filepath.Join(inData(t), "diskqueue"), filepath.Join(inData(t), "mine")} {
 				paths.Paths.Data = filepath.Dir(dir)
 				c.Durable.Path = "mine"
-				copyDiskQueue(t, dir, test.recorded)
+				copyLibbeatQueue(t, dir, test.recorded)
 				if test.change != nil {
 					test.change(t, dir)
 				}
-				err := checkLeftovers(c)
+				err := checkLibbeatEvents(c)
 				if !test.isRefused {
 					require.NoError(t, err)
 					continue
@@ -132,21 +132,21 @@ func TestEventsOfLibbeatsDiskQueueAreNotForgotten(t *testing.T) {
 	}
 }
 
-func TestNoLeftovers(t *testing.T) {
+func TestNoLibbeatEvents(t *testing.T) {
 	data := inData(t)
 	c := config.Default()
-	require.NoError(t, checkLeftovers(c), "no directory")
+	require.NoError(t, checkLibbeatEvents(c), "no directory")
 	require.NoError(t, os.WriteFile(filepath.Join(data, "diskqueue"), nil, 0o600))
-	require.NoError(t, checkLeftovers(c), "a file")
+	require.NoError(t, checkLibbeatEvents(c), "a file")
 }
 
-func TestLeftoversThatCannotBeRead(t *testing.T) {
+func TestLibbeatEventsThatCannotBeRead(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("this user may read everything")
 	}
 	dir := filepath.Join(inData(t), "diskqueue")
-	copyDiskQueue(t, dir, "10-left")
+	copyLibbeatQueue(t, dir, "10-left")
 	require.NoError(t, os.Chmod(dir, 0))
 	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
-	require.ErrorContains(t, checkLeftovers(config.Default()), "Let this user read the directory, or move it away")
+	require.ErrorContains(t, checkLibbeatEvents(config.Default()), "Let this user read the directory, or move it away")
 }
