@@ -20,7 +20,15 @@ import (
 	"github.com/txn2/rtbeat/internal/outputs"
 )
 
-// Options carry values of the command line that libbeat does not hand to a Beater.
+// Options carry values that libbeat does not hand to a Beater. Package cmd makes one value, and these hooks set its fields, in this
+// order:
+//
+//  1. cmd.New: Hangups and Reread
+//  2. PreRun of the command, before libbeat reads the configuration: Check or Run
+//  3. an override of the configuration (overrides in cmd), which gets the file without defaults: LibbeatDiskKey
+//  4. Processing, which gets the whole configuration: Root and processors
+//
+// New gets a copy afterwards. A reload does not change it.
 type Options struct {
 	// Root is the whole configuration, with the settings of the command line. New checks the queue by it: libbeat hands New
 	// the rtbeat section only.

@@ -17,28 +17,17 @@ var outputNames = []string{"logstash", "elasticsearch", "kafka", "redis", "file"
 // configuration has precedence.
 //
 // libbeat's disk queue is never used: its settings ask for durable mode. These defaults disable it and configure the memory
-// queue. found is called with the key of the settings of the disk queue.
-func queueDefaults(found func(key string)) []cfgfile.ConditionalOverride {
+// queue.
+func queueDefaults() []cfgfile.ConditionalOverride {
 	defaults := []cfgfile.ConditionalOverride{{
 		Check:  func(file *conf.C) bool { return !hasOtherQueue(withFlags(file)) },
 		Config: conf.MustNewConfigFrom(map[string]any{"queue.mem.flush.timeout": "0s"}),
 	}}
-	queues := []string{"queue"}
-	for _, output := range outputNames {
-		queues = append(queues, "output."+output+".queue")
-	}
+	queues := queueSections()
 	for _, queue := range queues {
-		disk := queue + ".disk"
 		defaults = append(defaults, cfgfile.ConditionalOverride{
-			Check: func(file *conf.C) bool {
-				c := withFlags(file)
-				isConfigured := has(c, disk) && !has(c, disk+".enabled") && isInForce(c, queue)
-				if isConfigured {
-					found(disk)
-				}
-				return isConfigured
-			},
-			Config: conf.MustNewConfigFrom(map[string]any{disk + ".enabled": false, queue + ".mem.flush.timeout": "0s"}),
+			Check:  func(file *conf.C) bool { return asksForDisk(withFlags(file), queue) },
+			Config: conf.MustNewConfigFrom(map[string]any{queue + ".disk.enabled": false, queue + ".mem.flush.timeout": "0s"}),
 		})
 	}
 	for _, queue := range queues[1:] {
@@ -49,6 +38,34 @@ func queueDefaults(found func(key string)) []cfgfile.ConditionalOverride {
 		})
 	}
 	return defaults
+}
+
+// queueSections are the sections that may have a queue: the top level first, then each output.
+func queueSections() []string {
+	queues := []string{"queue"}
+	for _, output := range outputNames {
+		queues = append(queues, "output."+output+".queue")
+	}
+	return queues
+}
+
+// asksForDisk tells whether the section of a queue has settings of libbeat's disk queue, which ask for durable mode. With "enabled"
+// they do not: false disables them, and New refuses true.
+func asksForDisk(c *conf.C, queue string) bool {
+	disk := queue + ".disk"
+	return has(c, disk) && !has(c, disk+".enabled") && isInForce(c, queue)
+}
+
+// libbeatDiskKey returns the key of the settings of libbeat's disk queue in a configuration file, or "". An output's settings have
+// precedence. queueDefaults adds "enabled" to the settings, so the key cannot be found in the configuration that libbeat merges.
+func libbeatDiskKey(file *conf.C) (key string) {
+	c := withFlags(file)
+	for _, queue := range queueSections() {
+		if asksForDisk(c, queue) {
+			key = queue + ".disk"
+		}
+	}
+	return key
 }
 
 // hasOtherQueue tells whether a default under queue.mem would conflict with another queue, at the top level or in the output's

@@ -13,6 +13,7 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/asset"
 	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/beats/v7/libbeat/cfgfile"
 	libbeatcmd "github.com/elastic/beats/v7/libbeat/cmd"
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
 	libbeatversion "github.com/elastic/beats/v7/libbeat/version"
@@ -48,17 +49,16 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 		return nil, fmt.Errorf("wrapping the outputs: %w", err)
 	}
 	var options beater.Options
-	defaults := queueDefaults(func(key string) { options.LibbeatDiskKey = key })
 	options.Hangups = make(chan os.Signal, 1) // a SIGHUP during a reload causes another reload
 	options.Reread = func() (*conf.C, string, error) {
-		options.LibbeatDiskKey = ""
-		root, err := reread(defaults)
-		return root, options.LibbeatDiskKey, err
+		var diskKey string
+		root, err := reread(overrides(&diskKey))
+		return root, diskKey, err
 	}
 	settings := instance.Settings{
 		Name:            Name,
 		Version:         version,
-		ConfigOverrides: defaults,
+		ConfigOverrides: overrides(&options.LibbeatDiskKey),
 		Processing:      options.Processing,
 	}
 	root := libbeatcmd.GenRootCmdWithSettings(
@@ -91,6 +91,16 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 		return nil, err
 	}
 	return root, nil
+}
+
+// overrides are queueDefaults, after an override that changes nothing and sets diskKey. Only overrides get the configuration file
+// without the defaults.
+func overrides(diskKey *string) []cfgfile.ConditionalOverride {
+	setKey := func(file *conf.C) bool {
+		*diskKey = libbeatDiskKey(file)
+		return false
+	}
+	return append([]cfgfile.ConditionalOverride{{Check: setKey}}, queueDefaults()...)
 }
 
 // errPublishingDisabled refuses libbeat's -N. It drops every event as a processor does, and rtbeat would answer 200 for batches

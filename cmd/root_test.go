@@ -46,38 +46,37 @@ func TestRootCommand(t *testing.T) {
 	}
 }
 
-// libbeat's disk queue never runs. found gets the key of its settings.
+// libbeat's disk queue never runs. libbeatDiskKey is the key of its settings.
 func TestQueueDefaults(t *testing.T) {
 	const top = "queue.mem.flush.timeout"
 	const outputs, outputsMem = "output.logstash.queue.disk", "output.logstash.queue.mem.flush.timeout"
 	for name, test := range map[string]struct {
-		file  string
-		want  map[string]string // values of the defaults, by path
-		found []string
+		file string
+		want map[string]string // values of the defaults, by path
+		key  string            // libbeatDiskKey
 	}{
-		"nothing chosen":             {"output.logstash.hosts: [a]", map[string]string{top: "0s"}, nil},
-		"memory queue":               {"queue.mem.events: 64", map[string]string{top: "0s"}, nil},
-		"an empty queue":             {"queue:\noutput.logstash.hosts: [a]", map[string]string{top: "0s"}, nil},
-		"a disabled queue":           {"queue.disk: {enabled: false, max_size: 10GB}", map[string]string{top: "0s"}, nil},
-		"disabled in the output":     {outputs + ": {enabled: false, max_size: 10GB}", map[string]string{top: "0s"}, nil},
-		"an empty one in the output": {"output.logstash.queue:", map[string]string{top: "0s"}, nil},
-		"disk queue":                 {"queue.disk.max_size: 10GB", map[string]string{"queue.disk.enabled": "false", top: "0s"}, []string{"queue.disk"}},
-		"an empty disk queue":        {"queue.disk:", map[string]string{"queue.disk.enabled": "false", top: "0s"}, []string{"queue.disk"}},
-		"disk beside memory":         {"queue: {disk.max_size: 10GB, mem.events: 4096}", map[string]string{"queue.disk.enabled": "false", top: "0s"}, []string{"queue.disk"}},
-		"disk in the output":         {outputs + ".max_size: 10GB", map[string]string{outputs + ".enabled": "false", outputsMem: "0s"}, []string{outputs}},
-		"disk and memory in there":   {"output.logstash.queue: {disk.max_size: 10GB, mem.events: 4096}", map[string]string{outputs + ".enabled": "false", outputsMem: "0s"}, []string{outputs}},
-		"memory in the output":       {"output.kafka.queue.mem.events: 64", map[string]string{"output.kafka.queue.mem.flush.timeout": "0s"}, nil},
+		"nothing chosen":             {"output.logstash.hosts: [a]", map[string]string{top: "0s"}, ""},
+		"memory queue":               {"queue.mem.events: 64", map[string]string{top: "0s"}, ""},
+		"an empty queue":             {"queue:\noutput.logstash.hosts: [a]", map[string]string{top: "0s"}, ""},
+		"a disabled queue":           {"queue.disk: {enabled: false, max_size: 10GB}", map[string]string{top: "0s"}, ""},
+		"disabled in the output":     {outputs + ": {enabled: false, max_size: 10GB}", map[string]string{top: "0s"}, ""},
+		"an empty one in the output": {"output.logstash.queue:", map[string]string{top: "0s"}, ""},
+		"disk queue":                 {"queue.disk.max_size: 10GB", map[string]string{"queue.disk.enabled": "false", top: "0s"}, "queue.disk"},
+		"an empty disk queue":        {"queue.disk:", map[string]string{"queue.disk.enabled": "false", top: "0s"}, "queue.disk"},
+		"disk beside memory":         {"queue: {disk.max_size: 10GB, mem.events: 4096}", map[string]string{"queue.disk.enabled": "false", top: "0s"}, "queue.disk"},
+		"disk in the output":         {outputs + ".max_size: 10GB", map[string]string{outputs + ".enabled": "false", outputsMem: "0s"}, outputs},
+		"disk and memory in there":   {"output.logstash.queue: {disk.max_size: 10GB, mem.events: 4096}", map[string]string{outputs + ".enabled": "false", outputsMem: "0s"}, outputs},
+		"memory in the output":       {"output.kafka.queue.mem.events: 64", map[string]string{"output.kafka.queue.mem.flush.timeout": "0s"}, ""},
 		"disk in an output that is disabled": {
-			"output: {kafka: {enabled: false, queue.disk.max_size: 10GB}, logstash.hosts: [a]}", map[string]string{top: "0s"}, nil,
+			"output: {kafka: {enabled: false, queue.disk.max_size: 10GB}, logstash.hosts: [a]}", map[string]string{top: "0s"}, "",
 		},
-		"libbeat's own disk queue": {"queue.disk: {enabled: true, max_size: 10GB}", map[string]string{}, nil}, // which the beater refuses
+		"libbeat's own disk queue": {"queue.disk: {enabled: true, max_size: 10GB}", map[string]string{}, ""}, // which the beater refuses
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, err := conf.NewConfigWithYAML([]byte(test.file), "test")
 			require.NoError(t, err)
 			got := map[string]string{}
-			var found []string
-			for _, override := range queueDefaults(func(key string) { found = append(found, key) }) {
+			for _, override := range queueDefaults() {
 				if !override.Check(file) {
 					continue
 				}
@@ -88,7 +87,7 @@ func TestQueueDefaults(t *testing.T) {
 				}
 			}
 			require.Equal(t, test.want, got)
-			require.Equal(t, test.found, found)
+			require.Equal(t, test.key, libbeatDiskKey(file))
 		})
 	}
 }
