@@ -58,6 +58,7 @@ func (q *Queue) apply(s *segment, c changes) error {
 	for _, e := range c.edits {
 		if e.isDelete {
 			after.batches--
+			s.deletions++
 			after.bytes -= e.ref.bytes
 			q.deletedBytes += e.ref.bytes
 		}

@@ -41,9 +41,12 @@ type segment struct {
 	used   time.Time                    // guarded by Queue.mu, like all fields below
 
 	tally
-	size   int64     // of the file, in bytes
-	frozen bool      // a commit failed: the segment is never written again
-	oldest time.Time // when the oldest batch came in, as Stats has read last
+	size   int64 // of the file, in bytes
+	frozen bool  // a commit failed: the segment is never written again
+
+	deletions   int       // of batches, since Open
+	oldest      time.Time // when the first batch came in, as Stats has read last
+	oldestAfter int       // deletions when Stats read oldest
 }
 
 type tally struct {

@@ -26,16 +26,14 @@ func (q *Queue) Counts() Stats {
 	return s
 }
 
-// Stats returns Counts and the age of the oldest batch, which it reads from the disk. After Close it does not read the disk.
+// Stats returns Counts and the age of the oldest batch. It reads the disk when that batch may be another one than at the last call.
+// After Close it does not read the disk.
 func (q *Queue) Stats() Stats {
 	s := q.Counts()
 	q.mu.Lock()
 	segments := q.segments
 	q.mu.Unlock()
 	for _, segment := range segments {
-		if _, holds := q.touch(segment); !holds {
-			continue
-		}
 		if received := q.oldest(segment); !received.IsZero() { // else the next segment has the oldest batch that can be read
 			s.Oldest = max(time.Since(received), 0)
 			break
@@ -44,9 +42,21 @@ func (q *Queue) Stats() Stats {
 	return s
 }
 
-// oldest returns when the first batch of a segment came in. If the batch cannot be read, it returns the time that was read last,
-// because an alert needs an age then; the zero time if there is none.
+// oldest returns when the first batch of a segment came in, or the zero time if there is none. It keeps the time until a batch is
+// deleted from the segment: opening a file reads all of it. If the batch cannot be read, oldest returns the time that was read last,
+// because an alert needs an age then.
 func (q *Queue) oldest(s *segment) (received time.Time) {
+	q.mu.Lock()
+	holds, deletions, kept := s.batches > 0, s.deletions, s.oldest
+	isCurrent := !kept.IsZero() && s.oldestAfter == deletions
+	q.mu.Unlock()
+	if !holds {
+		return time.Time{}
+	}
+	if isCurrent {
+		return kept
+	}
+	q.touch(s)
 	err := s.view(batchesBucket, func(b values) error {
 		header, _, err := decodeHeader(b.at(b.Cursor().First()))
 		received = header.Origin.Received
@@ -55,7 +65,7 @@ func (q *Queue) oldest(s *segment) (received time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err == nil {
-		s.oldest = received
+		s.oldest, s.oldestAfter = received, deletions // a deletion meanwhile counts: the next call reads again
 	}
 	return s.oldest
 }
