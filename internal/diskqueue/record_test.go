@@ -3,6 +3,7 @@ package diskqueue
 import (
 	"encoding/binary"
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,12 +21,12 @@ func TestHeaderFormat(t *testing.T) {
 	}
 	written, err := json.Marshal(header)
 	require.NoError(t, err)
-	require.Equal(t, stored, string(written))
+	require.JSONEq(t, stored, string(written))
 
 	value := make([]byte, fixedBytes)
 	binary.BigEndian.PutUint64(value[8:], 12)
 	binary.BigEndian.PutUint32(value[16:], uint32(len(stored)))
-	value = append(append(value, stored...), "the body"...)
+	value = slices.Concat(value, []byte(stored), []byte("the body"))
 	binary.BigEndian.PutUint64(value, checksum(17, value))
 	read, err := decode(17, value)
 	require.NoError(t, err)

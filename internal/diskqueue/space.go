@@ -39,7 +39,7 @@ func smallest(group []*pending) (size int64) {
 	return size
 }
 
-// segmentFor returns the segment for a commit, with space for needed bytes and for d.keys. Without space it removes the drained
+// segmentFor returns the segment for a commit, with space for needed bytes and for d.keys. Without space it removes the empty
 // segments, and keeps their keys in memory until a segment has space for them. With an error it returns a segment for the last edits
 // and for the keys in memory alone, or nil.
 func (q *Queue) segmentFor(needed int64, d *draining) (*segment, error) {
