@@ -19,9 +19,10 @@ import (
 // connection without a valid header fails at its first read, without an answer. Health checks of a trusted peer need the header
 // too. The header of any other peer is not read: its bytes go to HTTP, which refuses them.
 //
-// RemoteAddr of a connection is the announced client, and LocalAddr is the address of the socket. RemoteAddr is the peer if the
-// header announces no client: LOCAL in version 2 (a health check), UNKNOWN in version 1, and addresses of anything but TCP. The
-// announced client counts as the peer for X-Forwarded-For too: its header is believed only if its own address is trusted.
+// RemoteAddr of a connection is the announced client, and LocalAddr the announced destination. They are the addresses of the socket if
+// the header announces no client: LOCAL in version 2 (a health check), UNKNOWN in version 1, and addresses of anything but TCP. The
+// announced client counts as the peer for X-Forwarded-For too: its header is believed only if its own address is trusted. So a
+// connection through a trusted Unix socket must not look like one once a client is announced.
 //
 // Accept does not wait for the header. The first call of Read, Write or RemoteAddr waits for it. net/http makes that call in
 // the goroutine of the connection.
@@ -74,8 +75,13 @@ func (c *proxiedConn) RemoteAddr() net.Addr {
 	return c.peer.RemoteAddr()
 }
 
-// LocalAddr is the address that the peer connected to.
-func (c *proxiedConn) LocalAddr() net.Addr { return c.peer.LocalAddr() }
+// LocalAddr is the announced destination, or the address of the socket. It waits for the header.
+func (c *proxiedConn) LocalAddr() net.Addr {
+	if destination, ok := c.Conn.LocalAddr().(*net.TCPAddr); ok {
+		return destination
+	}
+	return c.peer.LocalAddr()
+}
 
 // NetConn is the connection beneath.
 func (c *proxiedConn) NetConn() net.Conn { return c.peer }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -109,6 +110,28 @@ func TestHeadersOfOthersAreRefused(t *testing.T) {
 	status, body := ask(t, conn, "")
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, conn.LocalAddr().String(), body)
+}
+
+// A sender behind a trusted Unix socket must not count as its proxy: the intake believes the headers of a peer without an address.
+func TestAnAnnouncedClientIsNoUnixPeer(t *testing.T) {
+	network := make(chan string, 1)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		network <- req.Context().Value(http.LocalAddrContextKey).(net.Addr).Network()
+		whoami(w, req)
+	})
+	socket := filepath.Join(t.TempDir(), "s")
+	raw, err := net.Listen("unix", socket)
+	require.NoError(t, err)
+	b := NewBound(100)
+	run(t, server(b, handler, nil), Proxied(b.Listener(raw), nobody, true, patience))
+	for header, want := range map[string][2]string{
+		"PROXY TCP4 192.0.2.7 198.51.100.1 4660 8081\r\n": {"tcp", "192.0.2.7:4660"},
+		"PROXY UNKNOWN\r\n":                               {"unix", "@"},
+	} {
+		status, body := ask(t, dial(t, "unix", socket), header)
+		require.Equal(t, http.StatusOK, status)
+		require.Equal(t, want, [2]string{<-network, body})
+	}
 }
 
 func TestTrustedPeers(t *testing.T) {
