@@ -64,7 +64,7 @@ func (q *Queue) abandon(p *pending) (isDone bool) {
 func (q *Queue) findKnown(group []*pending) (fresh []*pending) {
 	now := time.Since(q.start)
 	q.mu.Lock()
-	isDamaged := q.isDamaged
+	isDamaged := q.damage != nil
 	q.mu.Unlock()
 	inGroup := make(map[batch.Key]struct{})
 	for _, p := range group {

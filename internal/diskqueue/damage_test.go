@@ -365,18 +365,17 @@ func TestNothingIsKnownAfterDamage(t *testing.T) {
 			}
 			before, known := again()
 			require.Equal(t, []int{0}, known, "before the damage")
-			r, err := q.Load(before)
-			require.NoError(t, err)
-			require.Equal(t, []int{0}, r.Skip)
 
 			require.NoError(t, os.Truncate(first.segment.path, 2*pageSize))
 			find(t, q, first)
 			after, known := again()
 			require.Empty(t, known)
 			require.Greater(t, after.Number, before.Number, "it is stored")
-			r, err = q.Load(before)
+			r, err := q.Load(before)
 			require.NoError(t, err)
-			require.Empty(t, r.Skip)
+			require.Equal(t, []int{0}, r.Skip, "an attempt publishes nothing that was delivered")
+			_, trouble := q.Trouble()
+			require.ErrorAs(t, trouble, new(*DamagedError))
 		})
 	}
 }

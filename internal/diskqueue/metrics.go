@@ -65,8 +65,8 @@ func group(durable *metrics.Section, read func() reading) *metrics.Group[reading
 	}, func(q reading) float64 { return metrics.Bool(errors.Is(q.trouble, ErrFull)) })
 	g.Gauge(durable, metrics.Declaration{
 		Name:  "rtbeat_queue_failed",
-		Help:  "1 while the queue on disk cannot be written, else 0.",
-		Moves: "`/readyz` and the answers are 503 `queue_failed`. [Alert](runbooks.md#rtbeatdurablequeuefailed).",
+		Help:  "1 while the queue on disk cannot be written, and from the moment that a file is found damaged, else 0.",
+		Moves: "`/readyz` is 503 `queue_failed`, and so are the answers while nothing can be written. [Alert](runbooks.md#rtbeatdurablequeuefailed).",
 	}, func(q reading) float64 { return metrics.Bool(q.trouble != nil && !errors.Is(q.trouble, ErrFull)) })
 	return g
 }

@@ -40,14 +40,17 @@ func (q *Queue) Added() <-chan struct{} { return q.added }
 func (q *Queue) advance(to uint64, damage *DamagedError) (isTaken bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.isDamaged = q.isDamaged || damage != nil
-	if q.damage == nil && damage != nil {
-		q.damage, q.damagedAt = damage, time.Now()
-	}
+	q.noteDamageLocked(damage)
 	_, isTaken = q.taken[to]
 	q.cursor = max(q.cursor, to)
 	maps.DeleteFunc(q.taken, func(number uint64, _ struct{}) bool { return number <= q.cursor })
 	return isTaken
+}
+
+func (q *Queue) noteDamageLocked(damage *DamagedError) {
+	if q.damage == nil && damage != nil {
+		q.damage, q.damagedAt = damage, time.Now()
+	}
 }
 
 // find returns the first batch with a number of at least from and at most newest. damage is of the first damaged file before it.

@@ -67,9 +67,8 @@ type Queue struct {
 	taken                     map[uint64]struct{} // the numbers of batches behind cursor that Next does not return
 	trouble                   error               // of the last attempt to store batches; nil when it succeeded
 	since                     time.Time
-	damage                    *DamagedError // the first that Next has passed over
+	damage                    *DamagedError // the first that Next or Load has found
 	damagedAt                 time.Time
-	isDamaged                 bool  // Next or Load found damage: the only copy of a known message may be in it
 	storedBytes, deletedBytes int64 // of batches, since Open
 }
 
@@ -108,24 +107,23 @@ func Open(settings Settings) (*Queue, error) {
 	return q, nil
 }
 
-// Load reads a batch. Once damage was found anywhere, Record.Skip is empty: the batch with these messages may be lost.
+// Load reads a batch. The error is a *DamagedError.
 func (q *Queue) Load(ref Ref) (r Record, err error) {
 	q.touch(ref.segment)
 	err = ref.segment.view(batchesBucket, func(b values) (err error) {
 		r, err = decode(ref.Number, b.get(ref.Number))
 		return err
 	})
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if err != nil {
-		_, isDamaged := errors.AsType[*DamagedError](err)
-		q.isDamaged = q.isDamaged || isDamaged || errors.Is(err, errChecksum)
-		return Record{}, &DamagedError{Path: ref.segment.path, Reason: fmt.Errorf("batch %d: %w", ref.Number, err)}
+	if err == nil {
+		return r, nil
 	}
-	if q.isDamaged {
-		r.Skip = nil
+	damage := &DamagedError{Path: ref.segment.path, Reason: fmt.Errorf("batch %d: %w", ref.Number, err)}
+	if _, isDamaged := errors.AsType[*DamagedError](err); isDamaged || errors.Is(err, errChecksum) { // else the next attempt may read it
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.noteDamageLocked(damage)
 	}
-	return r, nil
+	return Record{}, damage
 }
 
 // Delete removes a batch, once. It does not wait: run deletes with the next commit, within deleteAfter.

@@ -71,7 +71,7 @@ func (q *Queue) oldest(s *segment) (received time.Time) {
 }
 
 // Trouble returns why batches are not stored, and since when: ErrFull, or the error of a write. run tries again each second. While
-// batches are stored it returns nil, or the *DamagedError of a file that Next has passed over.
+// batches are stored it returns nil, or the first *DamagedError of Next or Load.
 func (q *Queue) Trouble() (age time.Duration, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -238,7 +238,7 @@ var outcomes = [...]struct {
 	},
 	failed: {
 		503, fail, ReasonQueueFailed, "rtbeat fails to write to the queue on disk; the log says why", quiet, false, false,
-		"durable mode: a write to the queue on disk failed. rtbeat tries again each second",
+		"durable mode: a write to the queue on disk failed, and rtbeat tries again each second; or [a file is damaged](durable.md#a-damaged-file)",
 	},
 	leaving: {
 		503, fail, "stopping", "rtbeat is stopping", quiet, false, false,
