@@ -146,10 +146,10 @@ func TestAccepted(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	for yaml, want := range map[string]string{
 		"output.logstash.timeout: 9s":                          "output.logstash.timeout is 9s. Logstash sends keep-alives 5s apart",
-		"output.logstash.bulk_maxsize: 10":                     "output.logstash.bulk_maxsize is unknown to libbeat, which ignores it; known here: backoff.init, backoff.max, bulk_max_size,",
+		"output.logstash.bulk_maxsize: 10":                     "output.logstash.bulk_maxsize is unknown to libbeat, which ignores it. Known here: backoff.init, backoff.max, bulk_max_size,",
 		"output.logstash.backoff.maximum: 1s":                  "output.logstash.backoff.maximum is unknown",
 		"output.logstash.codec.json.pretty: true":              "output.logstash.codec.json.pretty is unknown",
-		"queue.mem.event: 64":                                  "queue.mem.event is unknown to libbeat, which ignores it; known here: enabled, events, flush.min_events, flush.timeout",
+		"queue.mem.event: 64":                                  "queue.mem.event is unknown to libbeat, which ignores it. Known here: enabled, events, flush.min_events, flush.timeout",
 		"output.logstash.queue.mem.flush.min_event: 64":        "output.logstash.queue.mem.flush.min_event is unknown",
 		"common.enabled: maybe":                                "common is no setting: neither rtbeat nor libbeat reads it",
 		"procesors: []":                                        "procesors is no setting: neither rtbeat nor libbeat reads it",

@@ -42,7 +42,7 @@ func unknown(root *conf.C, path string, known []string) (warnings []string) {
 	for _, key := range keysBelow(root, path) {
 		key = strings.TrimPrefix(key, path+".")
 		if !slices.ContainsFunc(known, func(k string) bool { return key == k || strings.HasPrefix(key, k+".") }) {
-			warnings = append(warnings, fmt.Sprintf("%s.%s is unknown to libbeat, which ignores it; known here: %s", path, key, strings.Join(known, ", ")))
+			warnings = append(warnings, fmt.Sprintf("%s.%s is unknown to libbeat, which ignores it. Known here: %s", path, key, strings.Join(known, ", ")))
 		}
 	}
 	return warnings

@@ -96,7 +96,7 @@ func TestDoubtfulSettingsAreWarnings(t *testing.T) {
 	}{
 		"a short timeout":           {settings{"output.logstash.timeout": "9s"}, "output.logstash.timeout is 9s", false},
 		"drop without a condition":  {settings{"processors": []any{settings{"drop_event": nil}}}, "processors.0.drop_event has no condition", true},
-		"unknown key of the output": {settings{"output.logstash.bulk_maxsize": 10}, "output.logstash.bulk_maxsize is no setting of libbeat", false},
+		"unknown key of the output": {settings{"output.logstash.bulk_maxsize": 10}, "output.logstash.bulk_maxsize is unknown to libbeat", false},
 		"unknown key at the top":    {settings{"procesors": []any{}}, "procesors is no setting", false},
 	} {
 		t.Run(name, func(t *testing.T) {
