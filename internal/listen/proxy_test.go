@@ -126,7 +126,7 @@ func TestAnAnnouncedClientIsNoUnixPeer(t *testing.T) {
 	run(t, server(b, handler, nil), Proxied(b.Listener(raw), nobody, true, patience))
 	for header, want := range map[string][2]string{
 		"PROXY TCP4 192.0.2.7 198.51.100.1 4660 8081\r\n": {"tcp", "192.0.2.7:4660"},
-		"PROXY UNKNOWN\r\n":                               {"unix", "@"},
+		"PROXY UNKNOWN\r\n": {"unix", "@"},
 	} {
 		status, body := ask(t, dial(t, "unix", socket), header)
 		require.Equal(t, http.StatusOK, status)
