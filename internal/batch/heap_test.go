@@ -25,7 +25,7 @@ func heap() int64 {
 }
 
 // Decoded messages take no more memory than was charged. If a body weighs more than its text, they take little less.
-func TestWeightIsTheMemory(t *testing.T) {
+func TestHeapIsTheWeight(t *testing.T) {
 	for _, s := range shapes() {
 		t.Run(s.name, func(t *testing.T) {
 			var charged int64
@@ -54,7 +54,7 @@ func TestWeightIsTheMemory(t *testing.T) {
 }
 
 // The decoder computes the memory of its values, also below the length of their text.
-func TestComputedMemory(t *testing.T) {
+func TestHeapIsAsComputed(t *testing.T) {
 	for _, s := range shapes() {
 		b, err := Decode(s.body, Options{})
 		require.NoError(t, err)
@@ -105,7 +105,7 @@ func TestComputedMemory(t *testing.T) {
 }
 
 // At every time, the heap holds no more than the charges so far and one chargeStep.
-func TestMemoryIsChargedMeanwhile(t *testing.T) {
+func TestHeapIsChargedMeanwhile(t *testing.T) {
 	for _, s := range shapes() {
 		t.Run(s.name, func(t *testing.T) {
 			var (
@@ -133,7 +133,7 @@ func TestMemoryIsChargedMeanwhile(t *testing.T) {
 }
 
 // A refused charge stops a heavy body early.
-func TestRefusedChargeStopsReading(t *testing.T) {
+func TestHeapOfARefusedCharge(t *testing.T) {
 	for _, s := range shapes() {
 		if !s.dense {
 			continue

@@ -45,6 +45,7 @@ func check(err error) {
 }
 
 func TestOneQueueADirectory(t *testing.T) {
+	t.Parallel()
 	s := settingsIn(t.TempDir())
 	q := open(t, s)
 	_, err := Open(s)

@@ -53,6 +53,7 @@ func contents(data []byte) (sum uint64, damage error) {
 
 // Each byte that is read is checked: a file with a wrong byte is damaged, or has the same content.
 func TestAWrongByteIsDamageOrChangesNothing(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	smallQueue(t, dir)
 	files := segmentFiles(t, dir)
@@ -84,6 +85,7 @@ func TestAWrongByteIsDamageOrChangesNothing(t *testing.T) {
 
 // A wrong page number leads to a page that is not in use, or back.
 func TestAWrongPageNumberIsDamage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	smallQueue(t, dir)
 	data, err := os.ReadFile(segmentFiles(t, dir)[0])
@@ -202,6 +204,7 @@ func copyDir(t testing.TB, from string) string {
 }
 
 func TestOpenOfADamagedQueue(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	smallQueue(t, dir)
 	q := open(t, settingsIn(dir))
@@ -339,6 +342,7 @@ func TestDamageWhileTheQueueIsOpen(t *testing.T) {
 
 // A message is stored again when its only copy may be in a damaged file. Otherwise its sender would be answered 200 for nothing.
 func TestNothingIsKnownAfterDamage(t *testing.T) {
+	t.Parallel()
 	for name, find := range map[string]func(*testing.T, *Queue, Ref){
 		"Load": func(t *testing.T, q *Queue, first Ref) {
 			t.Helper()

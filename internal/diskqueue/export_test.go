@@ -220,6 +220,7 @@ func pagesOf(t *testing.T, path string) (pages []pageInfo) {
 
 // With any wrong byte, Read returns only batches as they were stored. It loses only batches of the page, or below it.
 func TestReadOfAFileWithAWrongByte(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	left := fillSome(t, dir, 250)
 	path := onlyFile(t, dir)
@@ -272,6 +273,7 @@ func TestReadOfAFileWithAWrongByte(t *testing.T) {
 }
 
 func TestReadOfAFileThatIsCutShort(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	left := fillSome(t, dir, 250)
 	path := onlyFile(t, dir)

@@ -53,6 +53,7 @@ func noTrouble(q *Queue) func() bool {
 }
 
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{3000, 400_000, 40_000, 100}[:unlessShort(4, 2)] {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			dir := smallDisk(t, 6<<20)

@@ -25,6 +25,7 @@ import (
 //
 // The simulation has no disk that reports a sync before it is done, and no defects of a file system.
 func TestPowerLoss(t *testing.T) {
+	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed")
@@ -75,6 +76,7 @@ func TestPowerLoss(t *testing.T) {
 // TestFailingSystemCalls lets strace fail some calls of a process that appends and deletes. Each batch that was reported stored is in
 // the queue, and the messages of a failed batch are not known.
 func TestFailingSystemCalls(t *testing.T) {
+	t.Parallel()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("strace is not installed")
@@ -84,6 +86,7 @@ func TestFailingSystemCalls(t *testing.T) {
 		"fallocate:error=ENOSPC:when=1..4", "fsync:error=EIO:when=3..6", "renameat:error=EIO:when=1+2",
 	} {
 		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
 			root := t.TempDir()
 			report, err := os.Create(filepath.Join(root, "report"))
 			require.NoError(t, err)

@@ -101,6 +101,7 @@ func TestOpenFindsStoredBatchesAndNoDeletedOnes(t *testing.T) {
 }
 
 func TestSegmentsAreMadeAndRemoved(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := settingsIn(dir)
 	s.MaxBytes = 64 << 20
