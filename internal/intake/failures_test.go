@@ -95,7 +95,7 @@ func TestPhase(t *testing.T) {
 	require.Equal(t, "draining", r.server.Phase(), "it only grows")
 }
 
-// The metric shows the limit in force: exactly so many requests without headers are served at once.
+// The metric shows the limit in force: rtbeat serves this number of requests without headers at once.
 func TestRequestsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(l *limits) { l.InFlight = 100 << 20; l.Registry.StallAfter = 0 })

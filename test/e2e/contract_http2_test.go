@@ -35,9 +35,9 @@ type line2 struct {
 	block   bytes.Buffer
 	streams map[uint32]*stream2
 	next    uint32
-	// room is the flow control window: on the connection (0) and on each stream. first is the window of a new stream.
-	room  map[uint32]int64
-	first int64
+	// window is the flow control window: on the connection (0) and on each stream. first is the window of a new stream.
+	window map[uint32]int64
+	first  int64
 	// goAway is the server's reason to end the connection.
 	goAway *http2.ErrCode
 	// pongs counts the answers to pings. ready is set when the settings have arrived.
@@ -51,7 +51,7 @@ func newLine2(t testing.TB, conn net.Conn) *line2 {
 	secure, is := conn.(*tls.Conn)
 	require.True(t, is)
 	require.Equal(t, "h2", secure.ConnectionState().NegotiatedProtocol)
-	l := &line2{conn: conn, framer: http2.NewFramer(conn, conn), streams: make(map[uint32]*stream2), room: map[uint32]int64{0: 65535}, first: 65535, next: 1}
+	l := &line2{conn: conn, framer: http2.NewFramer(conn, conn), streams: make(map[uint32]*stream2), window: map[uint32]int64{0: 65535}, first: 65535, next: 1}
 	l.encoder = hpack.NewEncoder(&l.block)
 	l.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	l.framer.AllowIllegalWrites = true
@@ -84,7 +84,7 @@ func (l *line2) post(t testing.TB, end bool, pairs ...string) (id uint32) {
 func (l *line2) open(t testing.TB, end bool, pairs ...string) (id uint32) {
 	t.Helper()
 	id, l.next = l.next, l.next+2
-	l.room[id] = l.first
+	l.window[id] = l.first
 	require.NoError(t, l.headers(id, end, pairs...))
 	return id
 }
@@ -105,17 +105,17 @@ func (l *line2) body(t testing.TB, id uint32, text string, end bool) {
 	t.Helper()
 	for {
 		refused := func() bool { s := l.streams[id]; return s != nil && (s.ended || s.reset != nil) }
-		room := func() int64 { return min(l.room[0], l.room[id], 16<<10) }
+		window := func() int64 { return min(l.window[0], l.window[id], 16<<10) }
 		if text != "" {
-			l.until(t, "room for the body", func() bool { return room() > 0 || refused() })
+			l.until(t, "window for the body", func() bool { return window() > 0 || refused() })
 		}
 		if refused() {
 			return
 		}
-		piece := text[:min(int64(len(text)), room())]
+		piece := text[:min(int64(len(text)), window())]
 		text = text[len(piece):]
-		l.room[0] -= int64(len(piece))
-		l.room[id] -= int64(len(piece))
+		l.window[0] -= int64(len(piece))
+		l.window[id] -= int64(len(piece))
 		require.NoError(t, l.framer.WriteData(id, end && text == "", []byte(piece)))
 		if text == "" {
 			return
@@ -162,7 +162,7 @@ func (l *line2) frame() error {
 		l.ready = true
 		return l.framer.WriteSettingsAck()
 	case *http2.WindowUpdateFrame:
-		l.room[f.StreamID] += int64(f.Increment)
+		l.window[f.StreamID] += int64(f.Increment)
 	case *http2.PingFrame:
 		if f.IsAck() {
 			l.pongs++

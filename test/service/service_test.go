@@ -23,7 +23,7 @@ const closing = 5 * time.Second
 
 var deploy = filepath.Join("..", "..", "deploy")
 
-// dict has the content of a property list's dictionary: keys and values in turn.
+// dict has the content of a property list's dictionary: keys and values alternate.
 type dict struct {
 	Elements []element `xml:",any"`
 }
