@@ -30,6 +30,7 @@ var handshakeReasons = []string{
 // because a sender can choose the rest. For errors of the network it compares the end as well, which no sender can choose.
 var handshakeErrors = []struct{ begins, ends, reason string }{
 	{"EOF", "", handshakeClosed},
+	{"unexpected EOF", "", handshakeClosed}, // within a record
 	{"client sent an HTTP request to an HTTPS server", "", handshakeNotTLS},
 	{"tls: first record does not look like a TLS handshake", "", handshakeNotTLS},
 	{"tls: client didn't provide a certificate", "", handshakeNoCertificate},
@@ -41,6 +42,10 @@ var handshakeErrors = []struct{ begins, ends, reason string }{
 	{"remote error: tls: ", "certificate", handshakeRejected}, // bad, unknown, expired, revoked, unsupported
 	{"remote error: tls: ", "certificate authority", handshakeRejected},
 	{"remote error: tls: ", "", handshakeProtocol},
+	// In TLS 1.3, OpenSSL (curl, Python) sends its alert about the certificate in clear text, and crypto/tls tries to decrypt it. No other
+	// known sender causes this error.
+	{"local error: tls: bad record MAC", "", handshakeRejected},
+	{"local error: tls: ", "", handshakeProtocol},
 	{"tls: ", "", handshakeProtocol},
 	{"read ", "i/o timeout", handshakeTimeout},
 	{"write ", "i/o timeout", handshakeTimeout},
@@ -73,7 +78,7 @@ const bogusGreeting = "bogus greeting"
 const maxErrorLine = 300
 
 // errorLog writes the errors of net/http to rtbeat's logger. A failed handshake is a warning: its sender sees little more than a
-// closed connection.
+// closed connection. A connection that ended is no warning: load balancers and port scans connect and close, or reset.
 type errorLog struct {
 	log      Logger
 	failures metrics.CounterBy // of handshakes
@@ -86,13 +91,14 @@ func (l *errorLog) Write(line []byte) (int, error) {
 	if before, _, quotes := strings.Cut(text, bogusGreeting); quotes {
 		text = before + bogusGreeting
 	}
-	report := l.log.Debugw
+	report, fields := l.log.Debugw, []any{"error.message", strings.TrimSpace(text)}
 	if reason, failed := handshakeFailure(text); failed {
 		l.failures.Inc(reason)
-		if !strings.HasSuffix(text, ": EOF\n") {
+		fields = append(fields, "reason", reason)
+		if reason != handshakeClosed {
 			l.once.Do(func() { report = l.log.Warnw })
 		}
 	}
-	report("http server", "error.message", strings.TrimSpace(text))
+	report("http server", fields...)
 	return n, nil
 }

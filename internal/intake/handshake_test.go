@@ -26,7 +26,11 @@ func TestHandshakeFailures(t *testing.T) {
 		reset.Error():  handshakeClosed,
 		"write tcp 127.0.0.1:1->127.0.0.1:2: write: broken pipe": handshakeClosed,
 		slow.Error(): handshakeTimeout,
-		"write tcp 127.0.0.1:1->127.0.0.1:2: i/o timeout":                             handshakeTimeout,
+		"write tcp 127.0.0.1:1->127.0.0.1:2: i/o timeout": handshakeTimeout,
+		"unexpected EOF":                                                              handshakeClosed,
+		"local error: tls: bad record MAC":                                            handshakeRejected,
+		"local error: tls: unexpected message":                                        handshakeProtocol,
+		"remote error: tls: bad record MAC":                                           handshakeProtocol, // of the sender's TLS: not about the certificate
 		"context deadline exceeded":                                                   handshakeTimeout,
 		"client sent an HTTP request to an HTTPS server":                              handshakeNotTLS,
 		"tls: first record does not look like a TLS handshake":                        handshakeNotTLS,
@@ -82,19 +86,89 @@ func TestHandshakeFailuresAreCounted(t *testing.T) {
 	require.Equal(t, 1, strings.Count(r.log.text(), "warn http server"), "the log stays as quiet as it was")
 }
 
+// serveTLS lets the rig serve with a certificate that no client trusts.
+func (r *rig) serveTLS() string {
+	r.t.Helper()
+	certificates := httptest.NewTLSServer(nil) // whose certificate serves here
+	r.t.Cleanup(certificates.Close)
+	r.server.http.TLSConfig = &tls.Config{Certificates: certificates.TLS.Certificates}
+	return r.serve()
+}
+
+// requireHandshake waits for a failed handshake, and requires that no other reason was counted.
+func (r *rig) requireHandshake(reason string, times int) {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool { return r.metrics.failedTimes()["handshake "+reason] >= times }, patience, time.Millisecond, "%v", r.metrics.failedTimes())
+	require.Equal(r.t, map[string]int{"handshake " + reason: times}, r.metrics.failedTimes(), r.log.text())
+}
+
+// A sender that does not trust the certificate tells why. crypto/tls does so as TLS 1.3 demands; OpenSSL sends its alert in clear text,
+// although the server has changed its keys by then.
+func TestASenderThatDistrustsTheCertificate(t *testing.T) {
+	t.Parallel()
+	const unknownAuthority = "\x15\x03\x03\x00\x02\x02\x30"
+	for name, tt := range map[string]struct {
+		version uint16
+		clear   bool
+	}{
+		"TLS 1.2":                {tls.VersionTLS12, false},
+		"TLS 1.2, in clear text": {tls.VersionTLS12, true},
+		"TLS 1.3":                {tls.VersionTLS13, false},
+		"TLS 1.3, in clear text": {tls.VersionTLS13, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			conn := dial(t, r.serveTLS()).conn
+			client := tls.Client(conn, &tls.Config{
+				InsecureSkipVerify: tt.clear, ServerName: "example.com", MinVersion: tt.version, MaxVersion: tt.version, //nolint:gosec // the test's own check follows
+				VerifyConnection: func(tls.ConnectionState) error {
+					_, err := io.WriteString(conn, unknownAuthority)
+					require.NoError(t, err)
+					require.NoError(t, conn.CloseWrite())
+					return errors.New("not trusted")
+				},
+			})
+			require.Error(t, client.HandshakeContext(t.Context()))
+			r.requireHandshake(handshakeRejected, 1)
+			require.Contains(t, r.log.text(), "warn http server")
+			require.Contains(t, r.log.text(), "reason:"+handshakeRejected)
+		})
+	}
+}
+
+// A probe of the TLS port that connects and closes, at once or within a record, by FIN or by RST, writes no warning.
+func TestAProbeOfTheTLSPortIsNoWarning(t *testing.T) {
+	t.Parallel()
+	for name, sent := range map[string]string{"nothing sent": "", "half a record sent": "\x16\x03\x01\x02\x00\x01"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			addr := r.serveTLS()
+			probe := func(after time.Duration, linger int) {
+				w := dial(t, addr)
+				w.send(sent)
+				<-time.After(after) // so that the server waits for more
+				require.NoError(t, w.conn.SetLinger(linger))
+				require.NoError(t, w.conn.Close())
+			}
+			const reset, fin = 0, -1
+			for _, after := range []time.Duration{0, short / 5} {
+				probe(after, reset)
+				probe(after, fin)
+			}
+			r.requireHandshake(handshakeClosed, 4)
+			require.NotContains(t, r.log.text(), "warn")
+		})
+	}
+}
+
 // net/http quotes a sender that agrees on HTTP/2 and speaks HTTP/1.1, with the path.
 func TestABogusGreetingIsNotQuoted(t *testing.T) {
-	certificates := httptest.NewTLSServer(nil) // whose certificate serves here
-	defer certificates.Close()
 	r := newRig(t)
-	r.server.http.TLSConfig = &tls.Config{Certificates: certificates.TLS.Certificates}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	served := make(chan error, 1)
-	go func() { served <- r.server.Serve(listener) }()
-
+	addr := r.serveTLS()
 	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}}
-	conn, err := dialer.DialContext(t.Context(), "tcp", listener.Addr().String())
+	conn, err := dialer.DialContext(t.Context(), "tcp", addr)
 	require.NoError(t, err)
 	require.Equal(t, "h2", conn.(*tls.Conn).ConnectionState().NegotiatedProtocol)
 	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
@@ -103,6 +177,4 @@ func TestABogusGreetingIsNotQuoted(t *testing.T) {
 	require.NoError(t, conn.Close())
 	require.Eventually(t, func() bool { return strings.Contains(r.log.text(), bogusGreeting) }, 10*time.Second, time.Millisecond)
 	require.NotContains(t, r.log.text(), "secret")
-	require.NoError(t, r.server.Drain(t.Context()))
-	require.NoError(t, <-served)
 }

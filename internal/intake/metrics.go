@@ -50,7 +50,7 @@ func newCounters(r *metrics.Registry) *counters {
 		handshakeFailures: senders.CounterBy(metrics.Declaration{
 			Name: "rtbeat_tls_handshake_failures_total", Labels: []string{"reason"},
 			Help: "TLS handshakes that failed, by reason.",
-			More: "`closed`: the connection ended, as with a port scan or a probe of a load balancer. `timeout`: it took longer than `read_timeout`. " +
+			More: "`closed`: the connection ended or was reset, as with a port scan or a probe of a load balancer; it is not logged as a warning. `timeout`: it took longer than `read_timeout`. " +
 				"`not_tls`: plain HTTP, or something else. `no_certificate`: the sender presented none, and one is required. `bad_certificate`: the sender's certificate is expired, " +
 				"or its authority is not trusted. `rejected_by_peer`: the sender does not trust rtbeat's certificate. `protocol`: no version or cipher suite in common, or broken records. " +
 				"`other`: the log has the text. Zero without TLS.",

@@ -167,6 +167,24 @@ func TestCurlTLS(t *testing.T) {
 	requireDelivered(t, sink, append(http2.DocumentIDs(), mtls.DocumentIDs()...))
 }
 
+// A curl, which has OpenSSL, that does not trust the certificate is counted as such, in each version of TLS.
+func TestCurlDistrustsTheCertificate(t *testing.T) {
+	t.Parallel()
+	certs := newCertificates(t)
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	_, adminPort := harness.FreeAddress(t)
+	b := startWith(t, sink, "", "rtbeat.ssl.certificate="+certs.path(serverCert), "rtbeat.ssl.key="+certs.path(serverKey),
+		"rtbeat.admin.host=127.0.0.1", "rtbeat.admin.port="+adminPort)
+	s := newShell(t)
+	for i, version := range []string{"1.2", "1.3"} {
+		out, err := s.command("curl -sS --tlsv" + version + " --tls-max " + version + " https://" + b.Addr + "/livez").CombinedOutput()
+		require.Error(t, err, "%s", out)
+		harness.Await(t, harness.ArriveWithin, "a failed handshake", func() bool {
+			return b.Metric(`rtbeat_tls_handshake_failures_total{reason="rejected_by_peer"}`) > float64(i)
+		})
+	}
+}
+
 func TestCurlUnixSocket(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
