@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/txn2/rtbeat/internal/event"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/intake"
 	"github.com/txn2/rtbeat/internal/metrics"
@@ -49,6 +50,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Workers:    min(runtime.GOMAXPROCS(0), maxWorkers),
 		DocumentID: bt.config.DocumentID,
 		Processors: bt.options.processors,
+		Form:       event.NewForm(event.DefaultSettings()),
 	}, m, bt.log.Named("publish"))
 	if err != nil {
 		return nil, fmt.Errorf("starting to publish: %w", err)

@@ -17,7 +17,7 @@ const module = "github.com/txn2/rtbeat"
 var mayImport = map[string][]string{
 	"":                       {"cmd"},
 	"cmd":                    {"beater", "config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/lumbersink", "internal/outputs", "internal/probe"},
-	"beater":                 {"config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/inflight", "internal/intake", "internal/libbeatcheck", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/setting", "internal/shipper", "internal/status", "internal/systemd"},
+	"beater":                 {"config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/event", "internal/inflight", "internal/intake", "internal/libbeatcheck", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/setting", "internal/shipper", "internal/status", "internal/systemd"},
 	"config":                 {"internal/auth", "internal/clientip", "internal/diskqueue", "internal/inflight", "internal/intake", "internal/listen", "internal/setting"},
 	"internal/auth":          {"internal/setting"},
 	"internal/clientip":      {"internal/setting"},
@@ -25,7 +25,8 @@ var mayImport = map[string][]string{
 	"internal/intake":        {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/diskqueue", "internal/inflight", "internal/metrics", "internal/setting"},
 	"internal/batch":         {"internal/pace"},
 	"internal/contentcoding": {"internal/pace"},
-	"internal/publish":       {"internal/batch", "internal/inflight", "internal/metrics"},
+	"internal/event":         {"internal/batch", "internal/inflight"},
+	"internal/publish":       {"internal/batch", "internal/event", "internal/inflight", "internal/metrics"},
 	"internal/inflight":      {"internal/batch", "internal/dedupe", "internal/setting"},
 	"internal/dedupe":        {"internal/batch", "internal/setting"},
 	"internal/diskqueue":     {"internal/batch", "internal/dedupe", "internal/inflight", "internal/metrics", "internal/setting"},
@@ -43,7 +44,7 @@ var mayImport = map[string][]string{
 }
 
 // freeOfLibbeat lists the packages that build and test in a second, because they do not import libbeat.
-var freeOfLibbeat = []string{"config", "internal/batch", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/dedupe", "internal/diskqueue", "internal/pace", "internal/probe", "internal/shipper", "internal/systemd"}
+var freeOfLibbeat = []string{"config", "internal/batch", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/dedupe", "internal/diskqueue", "internal/event", "internal/pace", "internal/probe", "internal/shipper", "internal/systemd"}
 
 // stdlibAnd lists the packages that use only the standard library, this module and the modules named.
 var stdlibAnd = map[string][]string{

@@ -50,8 +50,9 @@ func (r *Record) Decode() (batch.Batch, error) {
 
 // headerBytes is an upper bound of the bytes that are stored beside the body.
 func (r *Record) headerBytes() int64 {
-	n := fixedBytes + 512 + len(r.Origin.ClientIP) + 8*len(r.Skip)
-	for name, value := range r.Origin.Headers {
+	o := &r.Origin
+	n := fixedBytes + 512 + len(o.ClientIP) + 6*(len(o.Source)+len(o.Sender)+len(o.Path)) + 8*len(r.Skip)
+	for name, value := range o.Headers {
 		n += 6 * (len(name) + len(value)) // JSON escapes
 	}
 	return int64(n)

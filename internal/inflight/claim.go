@@ -13,7 +13,13 @@ type Origin struct {
 	ClientIP string            // empty when it is unknown
 	Headers  map[string]string // of the request; all events share them
 	Trace    Trace
+	Source   string `json:",omitempty"` // the name of the source; empty reads as DefaultSource
+	Sender   string `json:",omitempty"` // the name of the accepted credentials; empty without a name
+	Path     string `json:",omitempty"` // of the request; empty unless the events have it
 }
+
+// DefaultSource is the name of the source of batches that name none: those of a queue on disk that an earlier rtbeat wrote.
+const DefaultSource = "in"
 
 // Trace is the distributed trace of a batch, and the span that sent it, in hexadecimal. Both are empty without a trace.
 type Trace struct{ ID, SpanID string }

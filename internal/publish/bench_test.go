@@ -8,6 +8,7 @@ import (
 
 	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/dedupe"
+	"github.com/txn2/rtbeat/internal/event"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -21,7 +22,7 @@ func BenchmarkNewEventOfATrace(b *testing.B) {
 
 func benchmarkNewEvent(b *testing.B, trace inflight.Trace) {
 	b.Helper()
-	p := &Publisher{settings: Settings{DocumentID: inflight.ContentID}}
+	p := &Publisher{settings: Settings{DocumentID: inflight.ContentID, Form: event.NewForm(event.DefaultSettings())}}
 	m := batch.Message{Fields: map[string]any{"a": 1}, UUID: "00000000-0000-4000-8000-000000000000"}
 	registry := inflight.NewRegistry(inflight.Settings{Dedupe: dedupe.Settings{Enabled: true}, DocumentID: inflight.ContentID})
 	reservation, err := inflight.NewAdmission(1).Open(0)
@@ -32,6 +33,6 @@ func benchmarkNewEvent(b *testing.B, trace inflight.Trace) {
 	o := inflight.Origin{Received: time.Now(), ClientIP: "192.0.2.7", Trace: trace}
 	b.ReportAllocs()
 	for b.Loop() {
-		p.newEvent(m, o, e)
+		p.newEvent(p.settings.Form, m, o, e)
 	}
 }

@@ -7,6 +7,7 @@
 package publish
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 
+	"github.com/txn2/rtbeat/internal/event"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/metrics"
 )
@@ -28,8 +30,10 @@ type Logger interface {
 // Settings are the number of workers, and the form of the events.
 type Settings struct {
 	Workers    int
-	DocumentID inflight.DocumentID // with ContentID, the registry must have it too
-	Processors []string            // names of the processors in the configuration
+	DocumentID inflight.DocumentID    // with ContentID, the registry must have it too
+	Processors []string               // names of the processors in the configuration
+	Forms      map[string]*event.Form // of the events, by the name of their source
+	Form       *event.Form            // for other sources: durable mode may hold batches of sources that the file no longer has
 }
 
 // Publisher hands batches to the pipeline. Any goroutine may call its methods.
@@ -41,6 +45,7 @@ type Publisher struct {
 	log      Logger
 	failures *failures
 	panics   rate.Sometimes
+	unknown  rate.Sometimes // log lines about unknown sources
 	workers  sync.WaitGroup
 }
 
@@ -54,6 +59,7 @@ func New(pipeline beat.Pipeline, registry *inflight.Registry, settings Settings,
 		log:      log,
 		failures: newFailures(log),
 		panics:   rate.Sometimes{Interval: time.Second},
+		unknown:  rate.Sometimes{Interval: time.Minute},
 	}
 	for range settings.Workers {
 		client, err := pipeline.ConnectWith(p.clientConfig())
@@ -95,7 +101,7 @@ func (p *Publisher) Wait() { p.workers.Wait() }
 // publish hands one event to libbeat, and recovers from a panic of a processor: otherwise a retried batch would end the process
 // again and again. libbeat runs the processors before it counts the event (client.publish in libbeat/publisher/pipeline/client.go),
 // so acknowledgements of other events keep their order.
-func (p *Publisher) publish(client beat.Client, event beat.Event, e *inflight.EventAck) {
+func (p *Publisher) publish(client beat.Client, made beat.Event, e *inflight.EventAck) {
 	defer func() {
 		if r := recover(); r != nil {
 			// The text of the panic may quote the event. A sender can cause a panic with each request.
@@ -110,7 +116,20 @@ func (p *Publisher) publish(client beat.Client, event beat.Event, e *inflight.Ev
 			e.Drop(inflight.ErrUnpublishable)
 		}
 	}()
-	client.Publish(event)
+	client.Publish(made)
+}
+
+// form returns the form of a source's events.
+func (p *Publisher) form(source string) *event.Form {
+	if form, ok := p.settings.Forms[cmp.Or(source, inflight.DefaultSource)]; ok {
+		return form
+	}
+	if source != "" {
+		p.unknown.Do(func() {
+			p.log.Errorw("a stored batch is of a source that the configuration does not have: its events have the default form", "source", source)
+		})
+	}
+	return p.settings.Form
 }
 
 func (p *Publisher) work(client beat.Client) {
@@ -118,8 +137,9 @@ func (p *Publisher) work(client beat.Client) {
 		if wait, first := b.QueueWait(); first {
 			p.counters.wait.Observe(wait.Seconds())
 		}
+		form := p.form(b.Source)
 		for m, e, ok := b.Next(); ok; m, e, ok = b.Next() {
-			p.publish(client, p.newEvent(m, b.Origin, e), e)
+			p.publish(client, p.newEvent(form, m, b.Origin, e), e)
 		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/dedupe"
+	"github.com/txn2/rtbeat/internal/event"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/metrics"
 	"github.com/txn2/rtbeat/internal/pipelinetest"
@@ -52,11 +53,30 @@ type rig struct {
 
 func newRig(t *testing.T, output *pipelinetest.Output, workers, window int, settings string) *rig {
 	t.Helper()
-	return newRigWith(t, output, workers, window, settings, inflight.ContentID, inflight.Settings{Dedupe: dedupe.Settings{Enabled: true, Window: time.Minute, MaxEntries: 1000}})
+	return newRigOf(t, output, workers, window, settings, rigSettings{})
+}
+
+// rigSettings are the settings of a rig beside those of libbeat.
+type rigSettings struct {
+	id       inflight.DocumentID
+	registry inflight.Settings
+	form     *event.Form
+	forms    map[string]*event.Form
 }
 
 func newRigWith(t *testing.T, output *pipelinetest.Output, workers, window int, settings string, id inflight.DocumentID, registry inflight.Settings) *rig {
 	t.Helper()
+	return newRigOf(t, output, workers, window, settings, rigSettings{id: id, registry: registry})
+}
+
+func newRigOf(t *testing.T, output *pipelinetest.Output, workers, window int, settings string, s rigSettings) *rig {
+	t.Helper()
+	if s.id == "" {
+		s.id, s.registry = inflight.ContentID, inflight.Settings{Dedupe: dedupe.Settings{Enabled: true, Window: time.Minute, MaxEntries: 1000}}
+	}
+	if s.form == nil {
+		s.form = event.NewForm(event.DefaultSettings())
+	}
 	config, processors, err := publish.WatchProcessors(pipelinetest.Config(t, settings))
 	require.NoError(t, err)
 	pipeline := pipelinetest.New(t, output, window, config)
@@ -64,11 +84,11 @@ func newRigWith(t *testing.T, output *pipelinetest.Output, workers, window int, 
 		t:             t,
 		origin:        inflight.Origin{ClientIP: "192.0.2.7"},
 		admission:     inflight.NewAdmission(1 << 20),
-		registry:      inflight.NewRegistry(registry),
+		registry:      inflight.NewRegistry(s.registry),
 		metrics:       metrics.NewRegistry(),
 		closePipeline: sync.OnceValue(pipeline.Close),
 	}
-	r.publisher, err = publish.New(pipeline, r.registry, publish.Settings{Workers: workers, DocumentID: id, Processors: processors}, r.metrics, logp.NewNopLogger())
+	r.publisher, err = publish.New(pipeline, r.registry, publish.Settings{Workers: workers, DocumentID: s.id, Processors: processors, Forms: s.forms, Form: s.form}, r.metrics, logp.NewNopLogger())
 	require.NoError(t, err)
 	t.Cleanup(r.close)
 	return r

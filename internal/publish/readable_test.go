@@ -14,6 +14,7 @@ import (
 	codec "github.com/elastic/beats/v7/libbeat/outputs/codec/json"
 
 	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/event"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/lumbersink"
 )
@@ -28,11 +29,11 @@ func written(t require.TestingT, body []byte, o inflight.Origin, escapeHTML bool
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{settings: Settings{DocumentID: inflight.UUIDID}}
+	p := &Publisher{settings: Settings{DocumentID: inflight.UUIDID, Form: event.NewForm(event.DefaultSettings())}}
 	encoder := codec.New("9.9.9", codec.Config{EscapeHTML: escapeHTML})
 	for _, m := range decoded.Messages {
-		event := p.newEvent(m, o, nil)
-		text, err := encoder.Encode("rtbeat", &event)
+		made := p.newEvent(p.settings.Form, m, o, nil)
+		text, err := encoder.Encode("rtbeat", &made)
 		require.NoError(t, err)
 		require.True(t, json.Valid(text))
 		events = append(events, append([]byte(nil), text...))

@@ -1,0 +1,63 @@
+package event
+
+import (
+	"strings"
+
+	"github.com/elastic/elastic-agent-libs/mapstr"
+
+	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/inflight"
+)
+
+// Form builds the events of one source. Any goroutine may call its methods.
+type Form struct {
+	settings Settings
+	path     []string // of Target
+}
+
+// NewForm makes a form. The settings have passed Check.
+func NewForm(s Settings) *Form {
+	return &Form{settings: s, path: strings.Split(s.Target, ".")}
+}
+
+// Fields returns the fields of a message's event, which owns the message's fields then. Each event has maps of its own: a processor
+// may change them.
+func (f *Form) Fields(m batch.Message, o inflight.Origin) mapstr.M {
+	fields := mapstr.M{"type": f.settings.Type}
+	put(fields, f.path, mapstr.M(m.Fields))
+	addOrigin(fields, o)
+	return fields
+}
+
+// put sets a field, with the maps on its path.
+func put(fields mapstr.M, path []string, value any) {
+	for _, name := range path[:len(path)-1] {
+		inner := mapstr.M{}
+		fields[name], fields = inner, inner
+	}
+	fields[path[len(path)-1]] = value
+}
+
+// addOrigin adds the fields of the request.
+func addOrigin(fields mapstr.M, o inflight.Origin) {
+	if o.ClientIP != "" {
+		fields["clientIp"] = o.ClientIP
+	}
+	if o.Sender != "" {
+		fields["sender"] = o.Sender
+	}
+	if o.Path != "" { // as ECS has it, like the trace
+		fields["url"] = mapstr.M{"path": o.Path}
+	}
+	if len(o.Headers) > 0 {
+		headers := make(mapstr.M, len(o.Headers))
+		for name, value := range o.Headers {
+			headers[name] = value
+		}
+		fields["headers"] = headers
+	}
+	if o.Trace.ID != "" {
+		fields["trace"] = mapstr.M{"id": o.Trace.ID}
+		fields["span"] = mapstr.M{"id": o.Trace.SpanID}
+	}
+}
