@@ -167,7 +167,7 @@ func credentialsOf(a auth.Settings) (credentials []probe.Credential) {
 		credentials = append(credentials, probe.Credential{Name: "rtbeat.auth." + scheme, Set: set})
 	}
 	if tokens := a.Bearer.Tokens; len(tokens) > 0 {
-		add("bearer", func(req *http.Request, _ string) { req.Header.Set("Authorization", "Bearer "+tokens[0]) })
+		add("bearer", func(req *http.Request, _ string) { req.Header.Set("Authorization", "Bearer "+tokens[0].Value) })
 	}
 	if a.Basic.Username != "" {
 		add("basic", func(req *http.Request, _ string) { req.SetBasicAuth(a.Basic.Username, a.Basic.Password) })
@@ -179,7 +179,7 @@ func credentialsOf(a auth.Settings) (credentials []probe.Credential) {
 				req.Header.Set(h.TimestampHeader, now)
 				body = now + "." + body
 			}
-			mac := hmac.New(sha256.New, []byte(h.Keys[0]))
+			mac := hmac.New(sha256.New, []byte(h.Keys[0].Value))
 			mac.Write([]byte(body))
 			req.Header.Set(h.Header, h.Prefix+hex.EncodeToString(mac.Sum(nil)))
 		})

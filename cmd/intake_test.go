@@ -46,13 +46,13 @@ func TestEachSchemeSetsItsHeaders(t *testing.T) {
 		credentials[0].Set(req, `{"messages":[]}`)
 		return req.Header
 	}
-	require.Equal(t, http.Header{"Authorization": {"Bearer a"}}, headers(auth.Settings{Bearer: auth.Bearer{Tokens: []string{"a", "b"}}}, "rtbeat.auth.bearer"))
+	require.Equal(t, http.Header{"Authorization": {"Bearer a"}}, headers(auth.Settings{Bearer: auth.Bearer{Tokens: auth.Unnamed("a", "b")}}, "rtbeat.auth.bearer"))
 	require.Equal(t, http.Header{"Authorization": {"Basic Yjpj"}}, headers(auth.Settings{Basic: auth.Basic{Username: "b", Password: "c"}}, "rtbeat.auth.basic"))
-	signature := auth.HMAC{Keys: []string{"key"}, Header: "X-Signature", Prefix: "sha256="}
+	signature := auth.HMAC{Keys: auth.Unnamed("key"), Header: "X-Signature", Prefix: "sha256="}
 	require.Equal(t, http.Header{"X-Signature": {"sha256=a49973099b120d2ad2503d4b9901de5d89a241b6c38d8305739aff95ae31ee00"}}, headers(auth.Settings{HMAC: signature}, "rtbeat.auth.hmac"))
 	signature.Prefix, signature.TimestampHeader = "", "X-Time"
 	signed := headers(auth.Settings{HMAC: signature}, "rtbeat.auth.hmac")
 	require.Len(t, signed["X-Time"], 1)
 	require.Len(t, signed.Get("X-Signature"), 64)
-	require.Len(t, credentialsOf(auth.Settings{Bearer: auth.Bearer{Tokens: []string{"a"}}, HMAC: signature}), 2)
+	require.Len(t, credentialsOf(auth.Settings{Bearer: auth.Bearer{Tokens: auth.Unnamed("a")}, HMAC: signature}), 2)
 }

@@ -15,7 +15,7 @@ import (
 func TestChangedNamesTheSettingsThatDiffer(t *testing.T) {
 	before, after := config.Default(), config.Default()
 	require.Empty(t, before.Changed(after))
-	after.Auth.Bearer.Tokens = []string{"a-token"}
+	after.Auth.Bearer.Tokens = auth.Unnamed("a-token")
 	require.Empty(t, before.Changed(after), "a reload applies it")
 	after.Timeout, after.Dedupe.Window, after.TrustedProxies = time.Second, time.Minute, []string{"unix"}
 	after.SSL = &tlscommon.ServerConfig{}
@@ -25,9 +25,9 @@ func TestChangedNamesTheSettingsThatDiffer(t *testing.T) {
 // Names of certificates have no effect while ssl is not in force, also if the new file sets ssl.
 func TestAuthIsCheckedAgainstTheSettingsInForce(t *testing.T) {
 	c := config.Default()
-	next, err := c.WithAuth(auth.Settings{Bearer: auth.Bearer{Tokens: []string{"t"}}, HMAC: c.Auth.HMAC})
+	next, err := c.WithAuth(auth.Settings{Bearer: auth.Bearer{Tokens: auth.Unnamed("t")}, HMAC: c.Auth.HMAC})
 	require.NoError(t, err)
-	require.Equal(t, []string{"t"}, next.Auth.Bearer.Tokens)
+	require.Equal(t, auth.Unnamed("t"), next.Auth.Bearer.Tokens)
 	require.Empty(t, c.Auth.Bearer.Tokens)
 	_, err = c.WithAuth(auth.Settings{Certificate: auth.Certificate{Names: []string{"a"}}, HMAC: c.Auth.HMAC})
 	require.ErrorContains(t, err, "rtbeat.auth.certificate.names is set without rtbeat.ssl.client_authentication")

@@ -122,7 +122,7 @@ func (c *Config) normalize(values map[string]any) (warnings []string) {
 		c.Durable.Enabled = true
 	}
 	for _, list := range []*[]string{
-		&c.Auth.Bearer.Tokens, &c.Auth.HMAC.Keys, &c.Auth.Certificate.Names, &c.TrustedProxies, &c.IncludeHeaders,
+		&c.Auth.Certificate.Names, &c.TrustedProxies, &c.IncludeHeaders,
 	} {
 		if len(*list) == 0 {
 			*list = nil

@@ -13,6 +13,7 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
@@ -73,13 +74,27 @@ func changes(prefix string, before, after reflect.Value) (lines []string) {
 			lines = append(lines, changes(key+".", was, is)...)
 		case field.Type.Kind() != is.Kind(), !reflect.DeepEqual(was.Interface(), is.Interface()): // the first is a pointer that is set
 			value := fmt.Sprint(is.Interface())
-			if mode, isMode := reflect.TypeAssert[setting.FileMode](is); isMode {
-				value = fmt.Sprintf("%#o", uint32(mode))
+			switch v := is.Interface().(type) {
+			case setting.FileMode:
+				value = fmt.Sprintf("%#o", uint32(v))
+			case auth.Secrets:
+				value = "[" + strings.Join(secrets(v), " ") + "]"
 			}
 			lines = append(lines, key+": "+cmp.Or(value, `""`))
 		}
 	}
 	return lines
+}
+
+// secrets returns each secret, with its name if it has one.
+func secrets(list auth.Secrets) (texts []string) {
+	for _, s := range list {
+		if s.Name != "" {
+			s.Value = s.Name + ":" + s.Value
+		}
+		texts = append(texts, s.Value)
+	}
+	return texts
 }
 
 // Each case of testdata/rejected.txt ends with its message, after "=> ". The message names the key. Load returns no settings with
@@ -144,7 +159,10 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	for _, file := range []string{
 		"auth.bearer.tokens: [" + secret + ", '']",
 		"auth.bearer.tokens: ['" + secret + "', {" + secret + ": 1}]",
-		"auth.bearer.tokens: {" + secret + ": " + secret + "}",
+		"auth.bearer.tokens: {'" + secret + "!': " + secret + "}",
+		"auth.bearer.tokens: {alice: " + secret + ", bob: [" + secret + "]}",
+		"auth.bearer.tokens: {alice: " + secret + ", bob: " + secret + "}",
+		"auth.hmac.keys: {alice: {" + secret + ": 1}}",
 		"auth.bearer.tokens: [['" + secret + "']]",
 		`auth.bearer.tokens: ["` + secret + `\n"]`,
 		"auth.bearer.tokens: ['${LISTED}']",

@@ -8,6 +8,7 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/auth"
 )
 
 func load(t *testing.T, settings string) (config.Config, []string, error) {
@@ -39,6 +40,10 @@ func TestNullIsNoSecret(t *testing.T) {
 		`auth.certificate.names: "${RT}"`:                                        "auth.certificate.names",
 		`auth.bearer.tokens:`:                                                    "auth.bearer.tokens",
 		`auth.bearer.tokens: {}`:                                                 "auth.bearer.tokens",
+		`auth.bearer.tokens: {alice: "${RT}"}`:                                   "auth.bearer.tokens.alice",
+		`auth.bearer.tokens: {alice: a, bob: "${RT}"}`:                           "auth.bearer.tokens.bob",
+		`auth.bearer.tokens: {alice: ~}`:                                         "auth.bearer.tokens.alice",
+		`auth.hmac.keys: {alice: a, bob: ~}`:                                     "auth.hmac.keys.bob",
 		`auth.bearer.tokens: [~]`:                                                "auth.bearer.tokens.0",
 		`ssl: "${RT}"`:                                                           "ssl",
 		`ssl: {certificate: a, key: b, key_passphrase: "${RT}"}`:                 "ssl.key_passphrase",
@@ -106,7 +111,7 @@ func TestUnreadableVariables(t *testing.T) {
 	t.Setenv("RT", `'"Sup3r,[S3cret'`)
 	c, _, err := load(t, `auth.hmac.keys: ["${RT}"]`)
 	require.NoError(t, err)
-	require.Equal(t, []string{`"Sup3r,[S3cret`}, c.Auth.HMAC.Keys)
+	require.Equal(t, auth.Unnamed(`"Sup3r,[S3cret`), c.Auth.HMAC.Keys)
 }
 
 // A variable may lead to another key, and so back to its own.
@@ -123,7 +128,16 @@ func TestReferences(t *testing.T) {
 	}
 	c, _, err := load(t, "auth.bearer.tokens: [\"${token}\"]\n\ntoken: a-token")
 	require.NoError(t, err)
-	require.Equal(t, []string{"a-token"}, c.Auth.Bearer.Tokens)
+	require.Equal(t, auth.Unnamed("a-token"), c.Auth.Bearer.Tokens)
+}
+
+// A list in one file and a group in another, or with -E.
+func TestListAndGroupMerged(t *testing.T) {
+	file, err := conf.NewConfigFrom("auth.bearer.tokens: [a, b]")
+	require.NoError(t, err)
+	require.NoError(t, file.Merge(map[string]any{"auth.bearer.tokens.alice": "c"}))
+	_, _, err = config.Load(file)
+	require.EqualError(t, err, "rtbeat.auth.bearer.tokens is a list and a group of names at once; write one of them (a name of digits alone makes a list)")
 }
 
 func TestAuthWithoutEffect(t *testing.T) {

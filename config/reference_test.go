@@ -11,6 +11,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/auth"
 )
 
 const (
@@ -87,7 +88,7 @@ func TestExamplesUncommented(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, warnings)
 	require.True(t, c.SSL.IsEnabled())
-	require.Equal(t, []string{"a-token"}, c.Auth.Bearer.Tokens)
+	require.Equal(t, auth.Unnamed("a-token"), c.Auth.Bearer.Tokens)
 }
 
 // uncommented is the rtbeat section of a file, with the settings in its comments. They follow the # directly, and are at most two

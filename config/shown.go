@@ -10,6 +10,7 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
+	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
@@ -60,6 +61,8 @@ func shownValue(value reflect.Value, isPublic bool) string {
 		if isPublic && len(v) > 0 {
 			return shownList(v)
 		}
+		return entries(len(v))
+	case auth.Secrets:
 		return entries(len(v))
 	}
 	if isPublic && value.Kind() == reflect.String && !value.IsZero() {

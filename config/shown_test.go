@@ -12,6 +12,7 @@ import (
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	"github.com/txn2/rtbeat/config"
+	"github.com/txn2/rtbeat/internal/auth"
 )
 
 func shown(t *testing.T, c config.Config) map[string]string {
@@ -51,7 +52,7 @@ func fill(value reflect.Value) (filled int) {
 		value.SetString(mark)
 		return 1
 	case reflect.Slice:
-		if value.Type().Elem().Kind() == reflect.String {
+		if kind := value.Type().Elem().Kind(); kind == reflect.String || value.Type() == reflect.TypeFor[auth.Secrets]() {
 			value.Set(reflect.MakeSlice(value.Type(), 2, 2))
 			return fill(value.Index(0)) + fill(value.Index(1))
 		}

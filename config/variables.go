@@ -13,6 +13,9 @@ import (
 // checkReadable reads each value of section by itself, down to depth levels of groups and lists. An error names the key in full.
 // It leaves out the error of ucfg, which holds the whole value of a variable.
 func checkReadable(section *config.C, prefix string, depth int) error {
+	if section.IsArray() && section.IsDict() {
+		return fmt.Errorf("rtbeat.%s is a list and a group of names at once; write one of them (a name of digits alone makes a list)", strings.TrimSuffix(prefix, "."))
+	}
 	for _, key := range slices.Sorted(slices.Values(section.GetFields())) {
 		if err := checkReadableValue(section, key, -1, prefix+key, depth); err != nil {
 			return err

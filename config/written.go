@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/config"
 
+	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
@@ -107,6 +109,8 @@ func (w *written) checkValue(key string, field Field, value any) (err error) {
 		return checkWhole(key, value)
 	case field.Type == reflect.TypeFor[string]():
 		return checkText(key, value)
+	case field.Type == reflect.TypeFor[auth.Secrets]():
+		return checkSecrets(key, value)
 	case field.Type.Kind() == reflect.Slice:
 		return checkList(key, field.Type.Elem(), value)
 	default:
@@ -167,6 +171,23 @@ func checkList(key string, element reflect.Type, value any) error {
 	}
 	for i, e := range elements {
 		if err := checkText(key+"."+strconv.Itoa(i), e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSecrets refuses null and a value that is no text, in a list or in a group of names and texts.
+func checkSecrets(key string, value any) error {
+	group, isGroup := value.(map[string]any)
+	if !isGroup {
+		return checkList(key, reflect.TypeFor[string](), value)
+	}
+	for _, name := range slices.Sorted(maps.Keys(group)) {
+		if group[name] == nil {
+			return noValue(key + "." + name)
+		}
+		if err := checkText(key+"."+name, group[name]); err != nil {
 			return err
 		}
 	}

@@ -30,6 +30,7 @@
 package auth
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -57,13 +58,11 @@ func New(s Settings) (*Authenticator, error) {
 	a := &Authenticator{now: time.Now}
 	if len(s.Bearer.Tokens) > 0 {
 		a.schemes = append(a.schemes, "bearer")
-		for _, token := range s.Bearer.Tokens {
-			a.tokens = append(a.tokens, digestOf(token))
-		}
+		a.tokens.addAll(s.Bearer.Tokens)
 	}
 	if s.Basic.isSet() {
 		a.schemes = append(a.schemes, "basic")
-		a.logins = digests{digestOf(s.Basic.Username + ":" + s.Basic.Password)}
+		a.logins.add(s.Basic.Username, s.Basic.Username+":"+s.Basic.Password)
 	}
 	if len(s.HMAC.Keys) > 0 {
 		a.schemes = append(a.schemes, "hmac")
@@ -74,7 +73,7 @@ func New(s Settings) (*Authenticator, error) {
 			window:          s.HMAC.Window,
 		}
 		for _, key := range s.HMAC.Keys {
-			a.signer.keys = append(a.signer.keys, []byte(key))
+			a.signer.keys, a.signer.names = append(a.signer.keys, []byte(key.Value)), append(a.signer.names, key.Name)
 		}
 	}
 	if len(s.Certificate.Names) > 0 {
@@ -111,33 +110,37 @@ func (a *Authenticator) Check(req *http.Request) (Pending, *Refusal) {
 	if a == nil {
 		return Pending{checked: true}, nil
 	}
-	if detail, ok := a.names.check(req.TLS); !ok {
+	sender, detail, ok := a.names.check(req.TLS)
+	if !ok {
 		return refuse(forbidden(detail))
 	}
 
+	takesAuthorization := !a.tokens.isEmpty() || !a.logins.isEmpty()
 	var authorization, signature []string
-	if len(a.tokens)+len(a.logins) > 0 {
+	if takesAuthorization {
 		authorization = req.Header[headerAuthorization]
 	}
 	if a.signer != nil {
 		signature = req.Header[a.signer.header]
 	}
-	if len(authorization)+len(signature) == 0 && (len(a.tokens)+len(a.logins) > 0 || a.signer != nil) {
+	if len(authorization)+len(signature) == 0 && (takesAuthorization || a.signer != nil) {
 		return refuse(a.unauthorized(Missing, false))
 	}
 	if len(authorization) > 0 {
-		if refusal := a.checkAuthorization(authorization); refusal != nil {
+		name, refusal := a.checkAuthorization(authorization)
+		if refusal != nil {
 			return refuse(refusal)
 		}
+		sender = cmp.Or(name, sender)
 	}
 	if len(signature) == 0 {
-		return Pending{checked: true}, nil
+		return Pending{checked: true, sender: sender}, nil
 	}
 	claim, detail, ok := a.signer.read(signature, req.Header, a.now())
 	if !ok {
 		return refuse(a.unauthorized(detail, false))
 	}
-	return Pending{checked: true, auth: a, claim: claim}, nil
+	return Pending{checked: true, auth: a, claim: claim, sender: sender}, nil
 }
 
 // Pending is a request after Check. It belongs to the goroutine of its request. The zero Pending is a request that was never
@@ -147,7 +150,13 @@ type Pending struct {
 	refusal *Refusal       // of Check
 	auth    *Authenticator // nil without a signature to verify
 	claim   claim
+	sender  string
 }
+
+// Sender returns the name of the sender, "" for one without a name. It is the configured name of the token or key, the user of
+// basic, or the name of the certificate that matched. Of several right credentials the first with a name counts, in the order
+// signature, Authorization, certificate. Before Verify has accepted the request, the result means nothing.
+func (p *Pending) Sender() string { return p.sender }
 
 // refuse makes the results of Check for a refusal.
 func refuse(refusal *Refusal) (Pending, *Refusal) {
@@ -159,16 +168,18 @@ func refuse(refusal *Refusal) (Pending, *Refusal) {
 // decompress a body that nobody signed.
 //
 // Without a signature to verify, the result is the refusal of Check. Verify neither changes nor keeps the body. It reads the body
-// once for each key.
-func (p Pending) Verify(body []byte) *Refusal {
+// once for each key. It may name the sender: see Sender.
+func (p *Pending) Verify(body []byte) *Refusal {
 	switch {
 	case !p.checked:
 		return forbidden(NotChecked)
-	case p.refusal != nil:
+	case p.refusal != nil || p.auth == nil:
 		return p.refusal
-	case p.auth != nil && !p.auth.signer.verify(p.claim, body):
-		return p.auth.unauthorized(WrongSignature, false)
-	default:
-		return nil
 	}
+	name, ok := p.auth.signer.verify(p.claim, body)
+	if !ok {
+		return p.auth.unauthorized(WrongSignature, false)
+	}
+	p.sender = cmp.Or(name, p.sender)
+	return nil
 }

@@ -7,37 +7,41 @@ import (
 
 const headerAuthorization = "Authorization"
 
-// checkAuthorization checks the values of the Authorization header. There is at least one.
+// checkAuthorization checks the values of the Authorization header, and returns the name of the token's owner, or the user. There
+// is at least one value.
 //
 // A request may have the header once (RFC 9110, 11.6.2). Two are refused even if both are right: a proxy may check the first,
 // and rtbeat the second.
-func (a *Authenticator) checkAuthorization(values []string) *Refusal {
+func (a *Authenticator) checkAuthorization(values []string) (sender string, refusal *Refusal) {
 	if len(values) != 1 {
-		return a.unauthorized(RepeatedHeader, false)
+		return "", a.unauthorized(RepeatedHeader, false)
 	}
 	scheme, credential, _ := strings.Cut(values[0], " ")
 	credential = strings.TrimLeft(credential, " ") // 1*SP, RFC 9110, 11.4
 
 	switch scheme = lowerASCII(scheme); {
-	case scheme == "bearer" && len(a.tokens) > 0:
+	case scheme == "bearer" && !a.tokens.isEmpty():
 		if !isToken68(credential) {
-			return a.unauthorized(BadAuthorization, true)
+			return "", a.unauthorized(BadAuthorization, true)
 		}
-		if !a.tokens.contain(digestOf(credential)) {
-			return a.unauthorized(WrongToken, true)
+		name, ok := a.tokens.find(credential)
+		if !ok {
+			return "", a.unauthorized(WrongToken, true)
 		}
-	case scheme == "basic" && len(a.logins) > 0:
+		return name, nil
+	case scheme == "basic" && !a.logins.isEmpty():
 		login, ok := parseBasic(credential)
 		if !ok {
-			return a.unauthorized(BadAuthorization, false)
+			return "", a.unauthorized(BadAuthorization, false)
 		}
-		if !a.logins.contain(digestOf(login)) {
-			return a.unauthorized(WrongLogin, false)
+		user, ok := a.logins.find(login)
+		if !ok {
+			return "", a.unauthorized(WrongLogin, false)
 		}
+		return user, nil
 	default:
-		return a.unauthorized(BadScheme, false)
+		return "", a.unauthorized(BadScheme, false)
 	}
-	return nil
 }
 
 // strictBase64 requires padding, and accepts one spelling of each value.

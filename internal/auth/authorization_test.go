@@ -10,7 +10,7 @@ import (
 
 func TestAuthorization(t *testing.T) {
 	a := newAuth(t, Settings{
-		Bearer: Bearer{Tokens: []string{"first-token", "second.token", "third~token+/=="}},
+		Bearer: Bearer{Tokens: Unnamed("first-token", "second.token", "third~token+/==")},
 		Basic:  Basic{"ada", "one"},
 	}, Basic{"ada", "two"}, Basic{"bob", "with:colons:"}, Basic{"grün", "pässwort"}, Basic{"sp ace", " p "})
 	for _, c := range []struct {
@@ -100,7 +100,7 @@ func TestAuthorization(t *testing.T) {
 }
 
 func TestOnlyWhatIsConfiguredIsRead(t *testing.T) {
-	bearer := newAuth(t, Settings{Bearer: Bearer{Tokens: []string{"token"}}})
+	bearer := newAuth(t, Settings{Bearer: Bearer{Tokens: Unnamed("token")}})
 	require.Equal(t, BadScheme, detail(t, bearer, request(basic("ada", "one")), ""))
 	require.Equal(t, Missing, detail(t, bearer, request("X-Signature: sha256="+sign("key", "")), ""))
 
@@ -112,7 +112,7 @@ func TestOnlyWhatIsConfiguredIsRead(t *testing.T) {
 func TestChallenges(t *testing.T) {
 	all := timedSignatures()
 	all.HMAC.Header, all.HMAC.TimestampHeader = "x-hub-signature", "x-time"
-	all.Bearer.Tokens, all.Basic = []string{"token"}, Basic{"ada", "one"}
+	all.Bearer.Tokens, all.Basic = Unnamed("token"), Basic{"ada", "one"}
 
 	const (
 		bearer    = `Bearer realm="rtbeat"`
@@ -127,10 +127,10 @@ func TestChallenges(t *testing.T) {
 		line     string
 		want     []string
 	}{
-		{"bearer, nothing sent", Settings{Bearer: Bearer{Tokens: []string{"token"}}}, "A: b", []string{bearer}},
-		{"bearer, a wrong token", Settings{Bearer: Bearer{Tokens: []string{"token"}}}, "Authorization: Bearer x", []string{invalid}},
-		{"bearer, a malformed token", Settings{Bearer: Bearer{Tokens: []string{"token"}}}, "Authorization: Bearer x y", []string{invalid}},
-		{"bearer, another scheme", Settings{Bearer: Bearer{Tokens: []string{"token"}}}, "Authorization: Basic x", []string{bearer}},
+		{"bearer, nothing sent", Settings{Bearer: Bearer{Tokens: Unnamed("token")}}, "A: b", []string{bearer}},
+		{"bearer, a wrong token", Settings{Bearer: Bearer{Tokens: Unnamed("token")}}, "Authorization: Bearer x", []string{invalid}},
+		{"bearer, a malformed token", Settings{Bearer: Bearer{Tokens: Unnamed("token")}}, "Authorization: Bearer x y", []string{invalid}},
+		{"bearer, another scheme", Settings{Bearer: Bearer{Tokens: Unnamed("token")}}, "Authorization: Basic x", []string{bearer}},
 		{"basic", Settings{Basic: Basic{"ada", "one"}}, "A: b", []string{login}},
 		{"basic, wrong", Settings{Basic: Basic{"ada", "one"}}, basic("a", "b"), []string{login}},
 		{"hmac", signatures(), "A: b", []string{signature}},
@@ -150,7 +150,7 @@ func TestChallenges(t *testing.T) {
 
 // The answer must not show whether the user exists.
 func TestWrongUserAndWrongPasswordAreTheSame(t *testing.T) {
-	a := newAuth(t, Settings{Basic: Basic{"ada", "one"}, Bearer: Bearer{Tokens: []string{"token"}}}, Basic{"bob", "two"})
+	a := newAuth(t, Settings{Basic: Basic{"ada", "one"}, Bearer: Bearer{Tokens: Unnamed("token")}}, Basic{"bob", "two"})
 	wrongPassword := check(t, a, request(basic("ada", "x")), "")
 	require.Equal(t, wrongPassword, check(t, a, request(basic("eve", "one")), ""))
 	require.Equal(t, wrongPassword, check(t, a, request(basic("ada", "two")), ""))

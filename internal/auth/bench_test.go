@@ -9,7 +9,7 @@ import (
 
 func BenchmarkCheck(b *testing.B) {
 	s := timedSignatures()
-	s.Bearer.Tokens = []string{"first-token-of-some-length", "second-token-of-some-length", "third-token-of-some-length"}
+	s.Bearer.Tokens = Unnamed("first-token-of-some-length", "second-token-of-some-length", "third-token-of-some-length")
 	s.Basic = Basic{"ada", "one"}
 	a := newAuth(b, s, Basic{"ada", "two"}, Basic{"bob", "three"})
 	for name, lines := range map[string][]string{
@@ -35,7 +35,7 @@ func BenchmarkVerify(b *testing.B) {
 	body := bytes.Repeat([]byte("a"), 185_000)
 	for name, keys := range map[string][]string{"keys=1": {"key"}, "keys=2": {"new-key", "key"}} {
 		s := timedSignatures()
-		s.HMAC.Keys = keys
+		s.HMAC.Keys = Unnamed(keys...)
 		signature := sign("key", testTimestamp+"."+string(body))
 		pending, refusal := newAuth(b, s).Check(request("X-Signature: sha256="+signature, "X-Timestamp: "+testTimestamp))
 		require.Nil(b, refusal)

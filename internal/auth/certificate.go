@@ -29,27 +29,39 @@ func newNames(allowed []string) *names {
 	return n
 }
 
-// check checks the certificate of a connection. A nil n accepts every connection, also one without a certificate.
+// check checks the certificate of a connection, and returns the name that matched. A nil n accepts every connection, also one
+// without a certificate.
 //
 // Only a chain that crypto/tls has verified counts. Anybody can make a certificate that nobody verifies.
-func (n *names) check(state *tls.ConnectionState) (detail string, ok bool) {
-	switch {
-	case n == nil:
-		return "", true
-	case state == nil || len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0:
-		return NoCertificate, false
-	case !n.allow(state.VerifiedChains[0][0]): // all chains begin with the peer's own certificate
-		return NameNotAllowed, false
-	default:
-		return "", true
+func (n *names) check(state *tls.ConnectionState) (name, detail string, ok bool) {
+	if n == nil {
+		return "", "", true
 	}
+	if state == nil || len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
+		return "", NoCertificate, false
+	}
+	name, ok = n.find(state.VerifiedChains[0][0]) // all chains begin with the peer's own certificate
+	if !ok {
+		return "", NameNotAllowed, false
+	}
+	return name, "", true
 }
 
-func (n *names) allow(certificate *x509.Certificate) bool {
-	return n.exact[certificate.Subject.CommonName] ||
-		slices.ContainsFunc(certificate.DNSNames, n.allowDNS) ||
-		slices.ContainsFunc(certificate.URIs, func(uri *url.URL) bool { return n.exact[uri.String()] }) ||
-		slices.ContainsFunc(certificate.EmailAddresses, func(address string) bool { return n.exact[address] })
+// find returns the first name of the certificate that is allowed.
+func (n *names) find(certificate *x509.Certificate) (name string, ok bool) {
+	if common := certificate.Subject.CommonName; n.exact[common] {
+		return common, true
+	}
+	if i := slices.IndexFunc(certificate.DNSNames, n.allowDNS); i >= 0 {
+		return certificate.DNSNames[i], true
+	}
+	if i := slices.IndexFunc(certificate.URIs, func(uri *url.URL) bool { return n.exact[uri.String()] }); i >= 0 {
+		return certificate.URIs[i].String(), true
+	}
+	if i := slices.IndexFunc(certificate.EmailAddresses, func(address string) bool { return n.exact[address] }); i >= 0 {
+		return certificate.EmailAddresses[i], true
+	}
+	return "", false
 }
 
 func (n *names) allowDNS(name string) bool {

@@ -206,7 +206,7 @@ func TestWithoutTLS(t *testing.T) {
 // Names are a condition on top of the schemes: the certificate is checked first, and does not replace a token.
 func TestNamesAndSchemes(t *testing.T) {
 	s := signatures()
-	s.Certificate.Names, s.Bearer.Tokens = []string{"sender"}, []string{"token"}
+	s.Certificate.Names, s.Bearer.Tokens = []string{"sender"}, Unnamed("token")
 	a := newAuth(t, s)
 	state := func(name string) *tls.ConnectionState {
 		return &tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{{DNSNames: []string{name}}}}}
@@ -239,9 +239,9 @@ func TestNamesAndSchemes(t *testing.T) {
 // Letters outside of ASCII have no case: a name that looks alike is another name.
 func TestCaseIsThatOfASCII(t *testing.T) {
 	n := newNames([]string{"k.example.com", "*.s.example.com"})
-	require.True(t, n.allow(&x509.Certificate{DNSNames: []string{"K.example.com"}}))
-	require.False(t, n.allow(&x509.Certificate{DNSNames: []string{"\u212a.example.com"}}))
-	require.True(t, n.allow(&x509.Certificate{DNSNames: []string{"a.S.example.com"}}))
-	require.False(t, n.allow(&x509.Certificate{DNSNames: []string{"a.\u017f.example.com"}}))
-	require.False(t, n.allow(&x509.Certificate{DNSNames: []string{".s.example.com"}}))
+	require.True(t, n.allowDNS("K.example.com"))
+	require.False(t, n.allowDNS("\u212a.example.com"))
+	require.True(t, n.allowDNS("a.S.example.com"))
+	require.False(t, n.allowDNS("a.\u017f.example.com"))
+	require.False(t, n.allowDNS(".s.example.com"))
 }

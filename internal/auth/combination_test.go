@@ -24,12 +24,12 @@ func TestNothingConfigured(t *testing.T) {
 
 func TestSchemes(t *testing.T) {
 	all := signatures()
-	all.Bearer.Tokens, all.Basic, all.Certificate.Names = []string{"t"}, Basic{"u", "p"}, []string{"n"}
+	all.Bearer.Tokens, all.Basic, all.Certificate.Names = Unnamed("t"), Basic{"u", "p"}, []string{"n"}
 	for _, c := range []struct {
 		settings Settings
 		want     []string
 	}{
-		{Settings{Bearer: Bearer{Tokens: []string{"t"}}}, []string{"bearer"}},
+		{Settings{Bearer: Bearer{Tokens: Unnamed("t")}}, []string{"bearer"}},
 		{Settings{Basic: Basic{"u", "p"}}, []string{"basic"}},
 		{signatures(), []string{"hmac"}},
 		{Settings{Certificate: Certificate{Names: []string{"n"}}}, []string{"certificate"}},
@@ -69,7 +69,7 @@ func TestCombinations(t *testing.T) {
 			s = signatures()
 		}
 		if bearer {
-			s.Bearer.Tokens = []string{"token"}
+			s.Bearer.Tokens = Unnamed("token")
 		}
 		if login {
 			s.Basic = Basic{"ada", "one"}
@@ -119,9 +119,9 @@ func TestCombinations(t *testing.T) {
 }
 
 func TestRotation(t *testing.T) {
-	before := newAuth(t, Settings{Bearer: Bearer{Tokens: []string{"old"}}})
-	during := newAuth(t, Settings{Bearer: Bearer{Tokens: []string{"old", "new"}}})
-	after := newAuth(t, Settings{Bearer: Bearer{Tokens: []string{"new"}}})
+	before := newAuth(t, Settings{Bearer: Bearer{Tokens: Unnamed("old")}})
+	during := newAuth(t, Settings{Bearer: Bearer{Tokens: Unnamed("old", "new")}})
+	after := newAuth(t, Settings{Bearer: Bearer{Tokens: Unnamed("new")}})
 	for _, c := range []struct {
 		a    *Authenticator
 		old  string
@@ -143,9 +143,9 @@ func TestZeroPendingIsRefused(t *testing.T) {
 // The settings may change or be wiped after New.
 func TestSettingsAreCopied(t *testing.T) {
 	s := signatures()
-	s.Bearer.Tokens, s.Basic = []string{"token"}, Basic{"ada", "one"}
+	s.Bearer.Tokens, s.Basic = Unnamed("token"), Basic{"ada", "one"}
 	a := newAuth(t, s)
-	s.Bearer.Tokens[0], s.Basic.Password, s.HMAC.Keys[0], s.HMAC.Header = "x", "x", "x", "X-Other"
+	s.Bearer.Tokens[0].Value, s.Basic.Password, s.HMAC.Keys[0].Value, s.HMAC.Header = "x", "x", "x", "X-Other"
 
 	require.Empty(t, detail(t, a, request("Authorization: Bearer token"), ""))
 	require.Empty(t, detail(t, a, request(basic("ada", "one")), ""))
@@ -155,7 +155,7 @@ func TestSettingsAreCopied(t *testing.T) {
 // Many requests at once, for the race detector.
 func TestConcurrentUse(t *testing.T) {
 	s := timedSignatures()
-	s.Bearer.Tokens = []string{"token"}
+	s.Bearer.Tokens = Unnamed("token")
 	a := newAuth(t, s)
 	done := make(chan string)
 	lines := []string{

@@ -12,7 +12,7 @@ import (
 
 func Example() {
 	settings := auth.DefaultSettings()
-	settings.Bearer.Tokens = []string{"new-token", "old-token"}
+	settings.Bearer.Tokens = auth.Unnamed("new-token", "old-token")
 	authenticator, err := auth.New(settings)
 	if err != nil {
 		fmt.Println(err)

@@ -21,7 +21,7 @@ func FuzzAuthorization(f *testing.F) {
 		asLogin = 8 // encode the first, and put Basic before it
 	)
 	a := newAuth(f, Settings{
-		Bearer: Bearer{Tokens: []string{"first-token", "t2+/=="}},
+		Bearer: Bearer{Tokens: Unnamed("first-token", "t2+/==")},
 		Basic:  Basic{"ada", "one"},
 	}, Basic{"ada", "t:wo"}, Basic{"\u00fc", "\u00e4"})
 	right := regexp.MustCompile(`^([Bb][Ee][Aa][Rr][Ee][Rr] +(first-token|t2\+/==)|` +

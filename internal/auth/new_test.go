@@ -19,9 +19,9 @@ func TestNewRefuses(t *testing.T) {
 	header := func(name string) Settings { return hmacWith(func(h *HMAC) { h.Header = name }) }
 	timestamp := func(name string) Settings { return hmacWith(func(h *HMAC) { h.TimestampHeader = name }) }
 	prefix := func(text string) Settings { return hmacWith(func(h *HMAC) { h.Prefix = text }) }
-	tokens := func(list ...string) Settings { return Settings{Bearer: Bearer{Tokens: list}} }
+	tokens := func(list ...string) Settings { return Settings{Bearer: Bearer{Tokens: Unnamed(list...)}} }
 	login := func(user, password string) Settings { return Settings{Basic: Basic{user, password}} }
-	keys := func(list ...string) Settings { return hmacWith(func(h *HMAC) { h.Keys = list }) }
+	keys := func(list ...string) Settings { return hmacWith(func(h *HMAC) { h.Keys = Unnamed(list...) }) }
 	names := func(list ...string) Settings { return Settings{Certificate: Certificate{Names: list}} }
 
 	for _, c := range []struct {
@@ -93,9 +93,9 @@ func TestNewRefuses(t *testing.T) {
 func TestNewAccepts(t *testing.T) {
 	for name, s := range map[string]Settings{
 		"nothing":                         {},
-		"empty lists":                     {Bearer: Bearer{Tokens: []string{}}, HMAC: HMAC{Keys: []string{}}, Certificate: Certificate{Names: []string{}}},
+		"empty lists":                     {Bearer: Bearer{Tokens: Unnamed()}, HMAC: HMAC{Keys: Unnamed()}, Certificate: Certificate{Names: []string{}}},
 		"a password with colon and space": {Basic: Basic{"a", " :p: "}},
-		"a key with all of Unicode":       hmacWith(func(h *HMAC) { h.Keys = []string{"gr\u00fcn \u2603"} }),
+		"a key with all of Unicode":       hmacWith(func(h *HMAC) { h.Keys = Unnamed("gr\u00fcn \u2603") }),
 		"no prefix":                       hmacWith(func(h *HMAC) { h.Prefix = "" }),
 		"a prefix with a space":           hmacWith(func(h *HMAC) { h.Prefix = "HMAC-SHA256 " }),
 		"an odd header":                   hmacWith(func(h *HMAC) { h.Header = "x!sig|" }),

@@ -60,14 +60,14 @@ func forbidden(detail string) *Refusal {
 // (RFC 6750, 3.1).
 func (a *Authenticator) unauthorized(detail string, invalidToken bool) *Refusal {
 	var challenges []string
-	if len(a.tokens) > 0 {
+	if !a.tokens.isEmpty() {
 		challenge := fmt.Sprintf("Bearer realm=%q", realm)
 		if invalidToken {
 			challenge += `, error="invalid_token"`
 		}
 		challenges = append(challenges, challenge)
 	}
-	if len(a.logins) > 0 {
+	if !a.logins.isEmpty() {
 		challenges = append(challenges, fmt.Sprintf(`Basic realm=%q, charset="UTF-8"`, realm))
 	}
 	if a.signer != nil {

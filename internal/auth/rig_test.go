@@ -26,7 +26,7 @@ func newAuth(tb testing.TB, s Settings, users ...Basic) *Authenticator {
 	a, err := New(withDefaults(s))
 	require.NoError(tb, err)
 	for _, user := range users {
-		a.logins = append(a.logins, digestOf(user.Username+":"+user.Password))
+		a.logins.add(user.Username, user.Username+":"+user.Password)
 	}
 	a.now = func() time.Time { return testNow }
 	return a
@@ -117,7 +117,7 @@ func sign(key, text string) string {
 }
 
 func signatures() Settings {
-	return Settings{HMAC: HMAC{Keys: []string{"new-key", "old-key"}, Header: "X-Signature", Prefix: "sha256=", Window: 5 * time.Minute}}
+	return Settings{HMAC: HMAC{Keys: Unnamed("new-key", "old-key"), Header: "X-Signature", Prefix: "sha256=", Window: 5 * time.Minute}}
 }
 
 func timedSignatures() Settings {

@@ -47,21 +47,23 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 	m := &markers{random: rand.New(rand.NewPCG(1, 2))}
 	hmac := func(change func(*HMAC)) Settings {
 		return hmacWith(func(h *HMAC) {
-			h.Keys, h.Prefix = []string{m.next()}, m.next()
+			h.Keys, h.Prefix = Unnamed(m.next()), m.next()
 			change(h)
 		})
 	}
 	for range 50 {
 		m.made = nil
 		for _, s := range []Settings{
-			{Bearer: Bearer{Tokens: []string{m.next(), spoil(m)}}},
-			{Bearer: Bearer{Tokens: []string{m.next(), m.next() + " " + m.next()}}},
+			{Bearer: Bearer{Tokens: Unnamed(m.next(), spoil(m))}},
+			{Bearer: Bearer{Tokens: Unnamed(m.next(), m.next()+" "+m.next())}},
+			{Bearer: Bearer{Tokens: Secrets{{"alice", m.next()}, {"bob", spoil(m)}}}},
+			{Bearer: Bearer{Tokens: Secrets{{m.next() + " ", "alice"}}}},
 			{Basic: Basic{m.next() + ":", m.next()}},
 			{Basic: Basic{spoil(m), m.next()}},
 			{Basic: Basic{m.next(), spoil(m)}},
 			{Certificate: Certificate{Names: []string{m.next(), "*" + m.next()}}},
 			{Certificate: Certificate{Names: []string{m.next(), " " + m.next()}}},
-			hmac(func(h *HMAC) { h.Keys = append(h.Keys, spoil(m)) }),
+			hmac(func(h *HMAC) { h.Keys = append(h.Keys, Secret{Value: spoil(m)}) }),
 			hmac(func(h *HMAC) { h.Header = spoil(m) }),
 			hmac(func(h *HMAC) { h.TimestampHeader = spoil(m) }),
 			hmac(func(h *HMAC) { h.TimestampHeader = h.Header }),
@@ -81,9 +83,9 @@ func TestRefusalsHoldNoSecretAndNothingOfTheRequest(t *testing.T) {
 	for range 300 {
 		m := &markers{random: random}
 		s := timedSignatures()
-		s.HMAC.Keys = []string{m.next(), m.next()}
+		s.HMAC.Keys = Unnamed(m.next(), m.next())
 		s.HMAC.Prefix = m.next()
-		s.Bearer.Tokens = []string{m.next(), m.next()}
+		s.Bearer.Tokens = Unnamed(m.next(), m.next())
 		s.Basic = Basic{m.next(), m.next()}
 		a := newAuth(t, s)
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
@@ -93,7 +95,7 @@ func TestRefusalsHoldNoSecretAndNothingOfTheRequest(t *testing.T) {
 		lines := []string{"X-Other: " + m.next()}
 		for _, candidates := range [][]string{
 			{"", "Authorization: Bearer " + m.next(), "Authorization: Bearer " + m.next() + "," + m.next(), "Authorization: " + m.next(), basic(m.next(), m.next()), basic(s.Basic.Username, m.next()), "Authorization: Basic " + m.next()},
-			{"", "", "Authorization: Bearer " + s.Bearer.Tokens[0]},
+			{"", "", "Authorization: Bearer " + s.Bearer.Tokens[0].Value},
 			{"", "X-Signature: " + m.next(), "X-Signature: " + s.HMAC.Prefix + m.next(), "X-Signature: " + s.HMAC.Prefix + sign(m.next(), "")},
 			{"", "X-Timestamp: " + m.next(), "X-Timestamp: " + testTimestamp, "X-Timestamp: 7"},
 		} {
@@ -115,13 +117,13 @@ func TestRefusalsHoldNoSecretAndNothingOfTheRequest(t *testing.T) {
 
 func TestFormat(t *testing.T) {
 	s := signatures()
-	s.Bearer.Tokens = []string{"token"}
+	s.Bearer.Tokens = Unnamed("token")
 	require.Equal(t, "auth(bearer, hmac)", fmt.Sprint(newAuth(t, s)))
 	require.Equal(t, "auth()", fmt.Sprintf("%+v", (*Authenticator)(nil)))
 }
 
 func TestTokensAreKeptAsDigests(t *testing.T) {
-	a := newAuth(t, Settings{Bearer: Bearer{Tokens: []string{"token"}}, Basic: Basic{"ada", "one"}})
-	require.Equal(t, digests{digestOf("token")}, a.tokens)
-	require.Equal(t, digests{digestOf("ada:one")}, a.logins)
+	a := newAuth(t, Settings{Bearer: Bearer{Tokens: Unnamed("token")}, Basic: Basic{"ada", "one"}})
+	require.Equal(t, []digest{digestOf("token")}, a.tokens.list)
+	require.Equal(t, []digest{digestOf("ada:one")}, a.logins.list)
 }

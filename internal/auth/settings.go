@@ -31,10 +31,10 @@ type Settings struct {
 
 // Bearer is a token in the Authorization header.
 type Bearer struct {
-	// Tokens are the [tokens](#bearer-and-basic) that `Authorization: Bearer` may carry. rtbeat accepts each, so that senders
-	// can move from an old token to a new one. A token has letters, digits and `-._~+/`, with `=` at its end. Empty switches
-	// tokens off.
-	Tokens []string `config:"tokens"`
+	// Tokens are the [tokens](#bearer-and-basic) that `Authorization: Bearer` may carry: a list, or a group with a
+	// [name](#names-of-senders) for each. rtbeat accepts each, so that senders can move from an old token to a new one. A token has
+	// letters, digits and `-._~+/`, with `=` at its end. Empty switches tokens off.
+	Tokens Secrets `config:"tokens"`
 }
 
 // Basic is a user and a password in the Authorization header.
@@ -49,9 +49,10 @@ type Basic struct {
 // HMAC is a signature over the body. Headers are not signed: without TLS, anybody between the sender and rtbeat can change
 // them.
 type HMAC struct {
-	// Keys are the keys of [signatures](#signatures): HMAC-SHA256 over the body as it is sent, in hexadecimal. Each key is
-	// good. The text is the key: rtbeat decodes nothing. Empty switches signatures off.
-	Keys []string `config:"keys"`
+	// Keys are the keys of [signatures](#signatures): HMAC-SHA256 over the body as it is sent, in hexadecimal. They are a list, or
+	// a group with a [name](#names-of-senders) for each. Each key is good. The text is the key: rtbeat decodes nothing. Empty
+	// switches signatures off.
+	Keys Secrets `config:"keys"`
 
 	// Header is the request header with the signature. `Authorization` is refused.
 	Header string `config:"header"`
@@ -111,18 +112,18 @@ const (
 // Check applies the rules of the settings. An error names the setting, and never its value.
 func (s *Settings) Check() error {
 	return cmp.Or(
-		checkEach("rtbeat.auth.bearer.tokens", s.Bearer.Tokens, checkToken),
+		s.Bearer.Tokens.check("rtbeat.auth.bearer.tokens", checkToken),
 		s.Basic.check(),
 		s.HMAC.check(),
-		checkEach("rtbeat.auth.certificate.names", s.Certificate.Names, checkName),
+		s.Certificate.check(),
 	)
 }
 
-// checkEach checks the entries of a list. Errors count entries from 0, as everywhere in Beats.
-func checkEach(key string, entries []string, check func(key, entry string) error) error {
-	for i, entry := range entries {
-		key := fmt.Sprintf("%s.%d", key, i)
-		if err := cmp.Or(setting.CheckText(key, entry), check(key, entry)); err != nil {
+// check counts names from 0, as everywhere in Beats.
+func (c *Certificate) check() error {
+	for i, name := range c.Names {
+		key := fmt.Sprintf("rtbeat.auth.certificate.names.%d", i)
+		if err := cmp.Or(setting.CheckText(key, name), checkName(key, name)); err != nil {
 			return err
 		}
 	}
@@ -191,7 +192,7 @@ func (h *HMAC) checkInUse() error {
 	if len(h.Keys) == 0 {
 		return nil
 	}
-	if err := checkEach("rtbeat.auth.hmac.keys", h.Keys, func(string, string) error { return nil }); err != nil {
+	if err := h.Keys.check("rtbeat.auth.hmac.keys", checkAny); err != nil {
 		return err
 	}
 	for _, header := range []struct{ key, name string }{{keyHeader, h.Header}, {keyTimestampHeader, h.TimestampHeader}} {

@@ -25,7 +25,8 @@ const maxTimestampDigits = 12
 // retries. The window bounds how long an attacker can repeat a request.
 type signer struct {
 	keys            [][]byte
-	header          string // in canonical form, as timestampHeader is
+	names           []string // of the keys' owners, by index
+	header          string   // in canonical form, as timestampHeader is
 	prefix          string
 	timestampHeader string // empty when timestamps are not signed
 	window          time.Duration
@@ -79,13 +80,19 @@ func parseTimestamp(text string) (time.Time, bool) {
 	return time.Unix(seconds, 0), err == nil
 }
 
-// verify tells whether one of the keys makes the signature. It tries all keys, for the reason that digests.contain gives.
-func (s *signer) verify(c claim, body []byte) bool {
-	found := 0
-	for _, key := range s.keys {
-		found |= subtle.ConstantTimeCompare(s.sign(key, c.timestamp, body), c.signature[:])
+// verify tells whether one of the keys makes the signature, and returns the name of the key's owner. It tries all keys, for the
+// reason that digests.find gives.
+func (s *signer) verify(c claim, body []byte) (name string, ok bool) {
+	found, at := 0, 0
+	for i, key := range s.keys {
+		equal := subtle.ConstantTimeCompare(s.sign(key, c.timestamp, body), c.signature[:])
+		at = subtle.ConstantTimeSelect(equal, i, at)
+		found |= equal
 	}
-	return found == 1
+	if found == 0 {
+		return "", false
+	}
+	return s.names[at], true
 }
 
 func (s *signer) sign(key []byte, timestamp string, body []byte) []byte {

@@ -56,7 +56,7 @@ func exchange(t *testing.T, server *httptest.Server, text string) *http.Response
 
 func TestOverTheWire(t *testing.T) {
 	s := timedSignatures()
-	s.Bearer.Tokens = []string{"token"}
+	s.Bearer.Tokens = Unnamed("token")
 	server := serve(t, newAuth(t, s))
 
 	var compressed bytes.Buffer

@@ -63,7 +63,7 @@ func TestOtherOutcomesAreNoDecodeFailures(t *testing.T) {
 
 func TestRefusedCredentialsAreCounted(t *testing.T) {
 	credentials := tokens(bearer)
-	credentials.HMAC.Keys = []string{"a key to sign with"}
+	credentials.HMAC.Keys = auth.Unnamed("a key to sign with")
 	r := newRig(t, with(credentials))
 	r.deliverAll()
 	post := func(name, value string) {

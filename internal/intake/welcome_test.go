@@ -23,7 +23,7 @@ import (
 
 func tokens(good ...string) auth.Settings {
 	settings := auth.DefaultSettings()
-	settings.Bearer.Tokens = good
+	settings.Bearer.Tokens = auth.Unnamed(good...)
 	return settings
 }
 
@@ -55,7 +55,7 @@ func TestWrongCredentialsAreRefusedBeforeTheBodyIsRead(t *testing.T) {
 func TestASignatureIsOverTheWire(t *testing.T) {
 	const key = "a key to sign with"
 	signed := auth.DefaultSettings()
-	signed.HMAC.Keys = []string{key}
+	signed.HMAC.Keys = auth.Unnamed(key)
 	r := newRig(t, with(signed))
 	r.deliverAll()
 	sign := func(body string) string {
