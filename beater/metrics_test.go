@@ -75,7 +75,7 @@ func TestGaugesOfPackageInflight(t *testing.T) {
 	reservation, err := admission.Open(950)
 	require.NoError(t, err)
 	require.NoError(t, reservation.Grow(950))
-	b, err := batch.Decode([]byte(`[{"uuid":"a"},{"uuid":"b"}]`), batch.Options{})
+	b, err := batch.Decode([]byte(`[{"uuid":"a"},{"uuid":"b"}]`), batch.Options{Identity: batch.Identity{Fields: []string{"uuid"}}})
 	require.NoError(t, err)
 	token, err := registry.Claim(b.Messages, inflight.Origin{Received: time.Now().Add(-time.Hour)}, reservation)
 	require.NoError(t, err)

@@ -55,15 +55,15 @@ type Message struct {
 	// and so are the values within. A number that no Go number holds exactly is a string of its digits as sent.
 	Fields map[string]any
 
-	// UUID is the value of the message's own key "uuid" when that is a string, else "".
-	UUID string
+	// ID is the id that the sender gave the message: the text of the first of Identity.Fields that has one, else "".
+	ID string
 
 	// Weight is the share of the message in a limit on memory, in bytes. It is at least the length of Raw.
 	Weight int
 
-	// StoredKey, unless zero, is the result of Key. Decode leaves it zero. It spares hashing a message twice, and marks a
-	// stored message without a uuid.
-	StoredKey Key
+	// Key makes the message known when it is sent again. Zero means that the message is never a retry: two such messages may be
+	// equal, and both be meant.
+	Key Key
 
 	// Raw is the message as it was sent, a part of the body. Set it to nil soon: it keeps the whole body in memory.
 	Raw []byte

@@ -63,6 +63,7 @@ type decoder struct {
 	widths  [HighestMaxDepth + 1]uint8 // by depth, how many keys the object before had, at most widest
 	stack   []any                      // elements of the arrays being read
 	scratch []byte                     // a string without its escapes
+	keys    keyMaker
 	names   names
 	texts   texts
 }
@@ -78,6 +79,7 @@ func newDecoder(body []byte, o Options) *decoder {
 		lines:     o.Lines,
 		end:       int64(len(body)),
 		index:     -1,
+		keys:      keyMaker{Identity: o.Identity},
 		most:      max(o.MaxMessages, 0),
 		maxDepth:  limit(o.MaxDepth, DefaultMaxDepth, HighestMaxDepth),
 		maxKey:    limit(o.MaxKeyBytes, DefaultMaxKeyBytes, HighestMaxKeyBytes),

@@ -98,30 +98,31 @@ func TestDecodeFindsTheUUIDOfAMessage(t *testing.T) {
 		`{}`:                      "",
 		`{"uuid":""}`:             "",
 		`{"uuid":null}`:           "",
-		`{"uuid":17}`:             "",
-		`{"uuid":1e999}`:          "",
-		`{"uuid":1e999,"a":"b"}`:  "",
-		`{"a":{"uuid":"inner"},"n":1e999,"uuid":18446744073709551616}`: "",
+		`{"uuid":true}`:           "",
+		`{"uuid":["m-1"]}`:        "",
+		`{"uuid":17}`:             "17",
+		`{"uuid":-1.50}`:          "-1.5",
+		`{"uuid":1e999}`:          "1e999",
+		`{"a":{"uuid":"inner"},"n":1e999,"uuid":18446744073709551616}`: "18446744073709551616",
 		`{"a":[1e999],"uuid":"m-1","b":{}}`:                            "m-1",
-		`{"n":1e999,"u\u0075id":"m-1"}`:                                "m-1",
 		`{"UUID":"m-1"}`:                                               "",
 		`{"a":{"uuid":"inner"}}`:                                       "",
 	} {
-		got, err := Decode([]byte(`{"uuid":"batch","messages":[`+value+`]}`), Options{})
+		got, err := Decode([]byte(`{"uuid":"batch","messages":[`+value+`]}`), byUUID)
 		require.NoError(t, err, value)
-		require.Equal(t, want, got.Messages[0].UUID, value)
+		require.Equal(t, want, got.Messages[0].ID, value)
 	}
 }
 
 func TestDecodeKeepsTheOrder(t *testing.T) {
-	got, err := Decode(rxtxBatch(1000), Options{})
+	got, err := Decode(rxtxBatch(1000), byUUID)
 	require.NoError(t, err)
 	require.Len(t, got.Messages, 1000)
 	for i, m := range got.Messages {
 		require.Equal(t, fmt.Sprintf("%020d", i), m.Fields["seq"])
 		payload, _ := m.Fields["payload"].(map[string]any)
 		require.Equal(t, int64(9007199254740993+i), payload["counter"])
-		require.Equal(t, m.Fields["uuid"], m.UUID)
+		require.Equal(t, m.Fields["uuid"], m.ID)
 	}
 }
 

@@ -15,13 +15,13 @@ func ExampleDecode() {
 			{"seq": "1", "uuid": "m-1", "payload": {"counter": 9007199254740993}},
 			{"seq": "2", "uuid": "m-2", "payload": {"counter": 18446744073709551616}}
 		]
-	}`), batch.Options{})
+	}`), batch.Options{Identity: batch.Identity{Fields: []string{"uuid"}}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	for _, m := range b.Messages {
-		fmt.Printf("%s %#v\n", m.UUID, m.Fields["payload"])
+		fmt.Printf("%s %#v\n", m.ID, m.Fields["payload"])
 	}
 	fmt.Println("as strings:", b.NumbersAsStrings)
 	// Output:
@@ -46,6 +46,7 @@ func ExampleDecode_lines() {
 	var charged int64
 	b, err := batch.Decode([]byte("{\"uuid\":\"m-1\"}\n{\"uuid\":\"m-2\",\"payload\":[[],[],[],[]]}\n"), batch.Options{
 		Lines:       true,
+		Identity:    batch.Identity{Fields: []string{"uuid"}},
 		MaxMessages: 5000,
 		Charge:      func(bytes int64) error { charged += bytes; return nil },
 	})
@@ -54,7 +55,7 @@ func ExampleDecode_lines() {
 		return
 	}
 	for _, m := range b.Messages {
-		fmt.Printf("%s: %d bytes weigh %d\n", m.UUID, len(m.Raw), m.Weight)
+		fmt.Printf("%s: %d bytes weigh %d\n", m.ID, len(m.Raw), m.Weight)
 	}
 	fmt.Println("charged for besides the body:", charged)
 	// Output:

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(rxtxBatch(2), uint16(100), false, uint8(2), uint16(2))
 
 	f.Fuzz(func(t *testing.T, body []byte, at uint16, lines bool, most uint8, depth uint16) {
-		o := Options{Lines: lines, MaxMessages: int(most), MaxDepth: int(depth)}
+		o := Options{Lines: lines, MaxMessages: int(most), MaxDepth: int(depth), Identity: byUUID.Identity}
 		scratch := bytes.Clone(body)
 		got, err := decodeCharged(t, scratch, o)
 		if !bytes.Equal(scratch, body) {
@@ -70,7 +71,7 @@ func FuzzLines(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, err := decodeCharged(t, body, Options{Lines: true})
+		got, err := decodeCharged(t, body, Options{Lines: true, Identity: byUUID.Identity})
 		var e *Error
 		if err != nil && !errors.As(err, &e) {
 			t.Fatalf("an error of type %T", err)
@@ -83,7 +84,7 @@ func FuzzLines(f *testing.F) {
 			if blank {
 				continue
 			}
-			alone, aloneErr := Decode(slices.Concat([]byte("["), line, []byte("]")), Options{})
+			alone, aloneErr := Decode(slices.Concat([]byte("["), line, []byte("]")), byUUID)
 			if aloneErr != nil || len(alone.Messages) != 1 {
 				if e == nil || e.Index != n || e.Line != number+1 || e.Offset < int64(from) || e.Offset > int64(from+len(line)) {
 					t.Fatalf("line %d (%q) is to blame, not %v", number+1, line, err)
@@ -117,7 +118,7 @@ func FuzzLines(f *testing.F) {
 // sameMessage compares the parts that do not depend on earlier messages.
 func sameMessage(got, want Message) error {
 	a, b := fmt.Sprintf("%#v", got.Fields), fmt.Sprintf("%#v", want.Fields)
-	if a != b || got.UUID != want.UUID || !bytes.Equal(got.Raw, want.Raw) {
+	if a != b || got.ID != want.ID || got.Key != want.Key || !bytes.Equal(got.Raw, want.Raw) {
 		return fmt.Errorf("%s instead of %s", a, b)
 	}
 	return nil
@@ -146,6 +147,9 @@ func decodeCharged(t *testing.T, body []byte, o Options) (Batch, error) {
 		m := &got.Messages[i]
 		if m.Weight < len(m.Raw) || m.Weight < perMessage/heapFactor || m.Weight != plain.Messages[i].Weight {
 			t.Fatalf("message %d of %d bytes weighs %d, %d without a charge", i, len(m.Raw), m.Weight, plain.Messages[i].Weight)
+		}
+		if sum := sha256.Sum256(m.Raw); m.ID != "" && m.Key != Key(sum[:len(Key{})]) {
+			t.Fatalf("message %d has the key %x", i, m.Key)
 		}
 		weights += int64(m.Weight)
 	}

@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -49,7 +48,7 @@ func (d *decoder) message() (Message, error) {
 	if err := d.yield(); err != nil {
 		return Message{}, err
 	}
-	start, asStrings, before := d.offset(), d.asStrings, d.openValues
+	start, before := d.offset(), d.openValues
 	d.openValues += perMessage + messageBytes
 	d.texts.begin()
 	fields, err := d.object()
@@ -58,21 +57,7 @@ func (d *decoder) message() (Message, error) {
 	}
 	end := d.read()
 	m := Message{Fields: fields, Raw: d.body[start:end:end]}
-	m.UUID, _ = fields["uuid"].(string)
-	if m.UUID != "" && d.asStrings > asStrings && !hasStringUUID(m.Raw) {
-		m.UUID = "" // a number, kept as a string
-	}
+	d.keys.identify(&m, d.index)
 	m.Weight = d.finish(len(m.Raw), d.openValues-before)
 	return m, d.settle(end)
-}
-
-// hasStringUUID reports whether the uuid of a well-formed message is a string in its text.
-func hasStringUUID(raw []byte) bool {
-	text := jsontext.NewDecoder(bytes.NewBuffer(raw), strict)
-	for _, err := text.ReadToken(); err == nil; err = text.SkipValue() {
-		if name, err := text.ReadToken(); err != nil || name.String() == "uuid" {
-			break
-		}
-	}
-	return text.PeekKind() == '"'
 }

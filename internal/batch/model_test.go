@@ -16,6 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// byUUID is the identity of the default configuration.
+var byUUID = Options{Identity: Identity{Fields: []string{"uuid"}}}
+
 // modelValue is the value of a text by encoding/json with UseNumber, which keeps the literals of all numbers.
 func modelValue(text []byte) (v any, err error) {
 	reader := json.NewDecoder(bytes.NewReader(text))
@@ -74,12 +77,33 @@ func checkModel(body []byte, lines bool, got Batch) error {
 		if !ok {
 			return fmt.Errorf("message %d is none", i)
 		}
-		if uuid, _ := sent["uuid"].(string); uuid != m.UUID {
-			return fmt.Errorf("message %d: uuid %q instead of %q", i, m.UUID, uuid)
+		if err := checkID(sent["uuid"], m); err != nil {
+			return fmt.Errorf("message %d: %w", i, err)
 		}
 	}
 	if asStrings != got.NumbersAsStrings {
 		return fmt.Errorf("%d numbers as strings instead of %d", got.NumbersAsStrings, asStrings)
+	}
+	return nil
+}
+
+// checkID checks the id of a message with this uuid.
+func checkID(uuid any, m Message) error {
+	var want string
+	switch uuid := uuid.(type) {
+	case string:
+		want = uuid
+	case json.Number:
+		if canonical(uuid.String()) != canonical(m.ID) {
+			return fmt.Errorf("id %q instead of %s", m.ID, uuid)
+		}
+		want = m.ID
+	}
+	if want != m.ID {
+		return fmt.Errorf("id %q instead of %q", m.ID, want)
+	}
+	if (m.ID == "") != (m.Key == Key{}) {
+		return fmt.Errorf("id %q has key %x", m.ID, m.Key)
 	}
 	return nil
 }
@@ -193,17 +217,17 @@ func TestDecodeAgreesWithTheModel(t *testing.T) {
 	}
 	for range rounds {
 		body := w.batch()
-		got, err := Decode(body, Options{})
+		got, err := Decode(body, byUUID)
 		require.NoError(t, err, "%s", body)
 		require.NoError(t, checkModel(body, false, got), "%s", body)
 
 		body = w.array()
-		got, err = Decode(body, Options{})
+		got, err = Decode(body, byUUID)
 		require.NoError(t, err, "%s", body)
 		require.NoError(t, checkModel(body, false, got), "%s", body)
 
 		body = w.ndjson()
-		got, err = Decode(body, Options{Lines: true})
+		got, err = Decode(body, Options{Lines: true, Identity: byUUID.Identity})
 		require.NoError(t, err, "%s", body)
 		require.NoError(t, checkModel(body, true, got), "%s", body)
 	}

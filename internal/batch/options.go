@@ -28,6 +28,9 @@ type Options struct {
 	// Lines says that the body is NDJSON, one message a line, instead of one JSON text.
 	Lines bool
 
+	// Identity says which keys the messages get.
+	Identity Identity
+
 	// MaxMessages is how many messages a batch may have; 0 means any number. Decode stops where one more begins.
 	MaxMessages int
 

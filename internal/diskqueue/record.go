@@ -22,10 +22,12 @@ type Record struct {
 
 // Header is stored beside the body. It is written as JSON: its names must not change.
 type Header struct {
-	Origin   inflight.Origin
-	Lines    bool  `json:",omitempty"` // the body is NDJSON
-	Messages int   // in the body
-	Weight   int64 // of the messages, in bytes (batch.Message.Weight)
+	Origin inflight.Origin
+	Lines  bool `json:",omitempty"` // the body is NDJSON
+	// Identity makes the keys of the messages. Earlier versions stored none: a string uuid was the only identity.
+	Identity *batch.Identity `json:",omitempty"`
+	Messages int             // in the body
+	Weight   int64           // of the messages, in bytes (batch.Message.Weight)
 	// Skip are the indexes, in order, of messages that are not to be published: another stored batch has them, or they were
 	// delivered.
 	Skip []int `json:"Known,omitempty"`
@@ -45,15 +47,35 @@ func (h *Header) ToPublish(n int) iter.Seq[int] {
 // Decode decodes the body with the highest limits. The intake checked the limits of the configuration when it stored the batch;
 // they may differ now.
 func (r *Record) Decode() (batch.Batch, error) {
-	return batch.Decode(r.Body, batch.Options{Lines: r.Lines, MaxDepth: batch.HighestMaxDepth, MaxKeyBytes: batch.HighestMaxKeyBytes})
+	o := batch.Options{Lines: r.Lines, MaxDepth: batch.HighestMaxDepth, MaxKeyBytes: batch.HighestMaxKeyBytes}
+	if r.Identity != nil {
+		o.Identity = *r.Identity
+		return batch.Decode(r.Body, o)
+	}
+	o.Identity.Fields = []string{"uuid"}
+	b, err := batch.Decode(r.Body, o)
+	for i := range b.Messages {
+		m := &b.Messages[i]
+		if _, isString := m.Fields["uuid"].(string); !isString {
+			m.ID, m.Key = "", batch.Key{}
+		}
+	}
+	return b, err
 }
 
 // headerBytes is an upper bound of the bytes that are stored beside the body.
 func (r *Record) headerBytes() int64 {
+	const escaped = 6 // bytes of JSON, at most, for one byte of text
 	o := &r.Origin
-	n := fixedBytes + 512 + len(o.ClientIP) + 6*(len(o.Source)+len(o.Sender)+len(o.Path)) + 8*len(r.Skip)
+	n := fixedBytes + 512 + len(o.ClientIP) + escaped*(len(o.Source)+len(o.Sender)+len(o.Path)) + 8*len(r.Skip)
 	for name, value := range o.Headers {
-		n += 6 * (len(name) + len(value)) // JSON escapes
+		n += escaped * (len(name) + len(value))
+	}
+	if r.Identity != nil {
+		n += escaped * (len(r.Identity.Scope) + len(r.Identity.Given))
+		for _, path := range r.Identity.Fields {
+			n += escaped * (1 + len(path))
+		}
 	}
 	return int64(n)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -31,4 +32,40 @@ func TestHeaderFormat(t *testing.T) {
 	read, err := decode(17, value)
 	require.NoError(t, err)
 	require.Equal(t, Record{Header: header, Body: []byte("the body")}, read)
+}
+
+// The identity is stored, and makes the keys of the intake again.
+func TestTheIdentityIsStored(t *testing.T) {
+	body := []byte(`[{"uuid":"a"},{"id":7},{"n":1}]`)
+	for stored, id := range map[string]batch.Identity{
+		`{"scope":"s","fields":["uuid","id"],"content":true}`: {Scope: "s", Fields: []string{"uuid", "id"}, Content: true},
+		`{"fields":["id"],"given":"\u003cg"}`:                 {Fields: []string{"id"}, Given: "<g"},
+		`{}`:                                                  {Off: true},
+	} {
+		accepted, err := batch.Decode(body, batch.Options{Identity: id})
+		require.NoError(t, err)
+		record := Record{Header: Header{Identity: &id, Messages: 3}, Body: body}
+		value, err := record.encode(1)
+		require.NoError(t, err)
+		require.LessOrEqual(t, int64(len(value)-len(body)), record.headerBytes())
+		require.Contains(t, string(value), `"Identity":`+stored)
+		loaded, err := decode(1, value)
+		require.NoError(t, err)
+		again, err := loaded.Decode()
+		require.NoError(t, err)
+		require.Equal(t, accepted, again)
+	}
+}
+
+// A record of an earlier version has no identity. The uuid was one then, if it was a string.
+func TestARecordWithoutAnIdentity(t *testing.T) {
+	record := Record{Body: []byte(`[{"uuid":"a"},{"uuid":7},{"n":1}]`)}
+	b, err := record.Decode()
+	require.NoError(t, err)
+	require.Equal(t, "a", b.Messages[0].ID)
+	require.NotZero(t, b.Messages[0].Key)
+	for _, m := range b.Messages[1:] {
+		require.Empty(t, m.ID)
+		require.Zero(t, m.Key)
+	}
 }

@@ -21,16 +21,14 @@ func BenchmarkRegistry(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			registry := inflight.NewRegistry(keys)
 			admission := inflight.NewAdmission(1 << 30)
-			raw := make([]byte, n*length)
 			acks := make([]any, 0, n)
 			id := uint64(0)
 			pass := func() {
 				messages := make([]batch.Message, n)
 				for i := range messages {
 					id++
-					m := raw[i*length : (i+1)*length]
-					binary.BigEndian.PutUint64(m, id)
-					messages[i] = batch.Message{UUID: "x", Raw: m, Weight: length}
+					messages[i] = batch.Message{Weight: length}
+					binary.BigEndian.PutUint64(messages[i].Key[:], id)
 				}
 				reservation, _ := admission.Open(n * length)
 				_ = reservation.Grow(n * length)

@@ -76,14 +76,18 @@ type messageKey struct {
 	delivered bool // when the batch was claimed
 }
 
-// keys hashes each message once, outside of the lock.
+// NeedsKeys reports whether Settings ask for the keys of messages.
+func (r *Registry) NeedsKeys() bool {
+	return r.settings.Dedupe.Enabled || r.settings.DocumentID == ContentID
+}
+
 func (r *Registry) keys(messages []batch.Message) []messageKey {
 	keys := make([]messageKey, len(messages))
-	if !r.settings.Dedupe.Enabled && r.settings.DocumentID != ContentID {
+	if !r.NeedsKeys() {
 		return keys
 	}
 	for i := range messages {
-		keys[i].Key, keys[i].has = messages[i].Key()
+		keys[i].Key, keys[i].has = messages[i].Key, messages[i].Key != batch.Key{}
 		keys[i].ok = keys[i].has && r.settings.Dedupe.Enabled
 	}
 	return keys
@@ -110,7 +114,7 @@ func (t *BatchAck) skipDeliveredLocked(messages []batch.Message, keys []messageK
 }
 
 func (t *BatchAck) addOwnLocked(m *batch.Message, key messageKey) {
-	e := &EventAck{key: key, batch: t, size: m.Weight, fields: m.Fields, uuid: m.UUID}
+	e := &EventAck{key: key, batch: t, size: m.Weight, fields: m.Fields, id: m.ID}
 	t.own = append(t.own, e)
 	if key.ok {
 		t.registry.pending[key.Key] = e

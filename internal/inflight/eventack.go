@@ -15,7 +15,7 @@ type EventAck struct {
 
 	// The message, until a worker takes it, or it is withdrawn.
 	fields map[string]any
-	uuid   string
+	id     string
 }
 
 type state uint8
@@ -27,7 +27,7 @@ const (
 	gone                     // done, withdrawn, or dropped
 )
 
-// Key returns the key of the message; false without a uuid, or if Settings ask for no keys. Any goroutine may call Key.
+// Key returns the key of the message; false for a message without one, or if Settings ask for no keys. Any goroutine may call Key.
 func (e *EventAck) Key() (key batch.Key, ok bool) { return e.key.Key, e.key.has }
 
 // Ack says that the output is done with events. private are the values of beat.Event.Private; a value that is no *EventAck is
@@ -151,7 +151,7 @@ func (e *EventAck) inPipeline() bool { return e.state == processing || e.state =
 func (e *EventAck) withdrawLocked() {
 	t := e.batch
 	e.forgetLocked()
-	e.fields, e.uuid = nil, ""
+	e.fields, e.id = nil, ""
 	t.unpublished--
 	if t.unpublished == 0 {
 		t.own = nil

@@ -77,8 +77,8 @@ func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 		if e.state != unpublished {
 			continue
 		}
-		m = batch.Message{Fields: e.fields, UUID: e.uuid}
-		e.fields, e.uuid = nil, "" // the pipeline owns it now
+		m = batch.Message{Fields: e.fields, ID: e.id}
+		e.fields, e.id = nil, "" // the pipeline owns it now
 		e.state = processing
 		t.run++
 		t.unpublished--

@@ -47,16 +47,17 @@ func newRig(t *testing.T, changes ...func(*inflight.Settings)) *rig {
 // size is the weight of each message, twice its length.
 const size = 100
 
-// message makes a message that weighs 100 bytes. With a name that starts with "-", it has no uuid. With "=", it has no uuid, but the
-// key of a stored message.
+// message makes a message that weighs 100 bytes. Its name is its id and its key. With a name that starts with "-", it has neither.
+// With "=", it has no id, but the key of a stored message.
 func message(name string) batch.Message {
 	m := batch.Message{Fields: map[string]any{"name": name}, Raw: []byte(name + strings.Repeat(" ", size/2-len(name))), Weight: size}
 	switch name[0] {
 	case '-':
 	case '=':
-		copy(m.StoredKey[:], name)
+		copy(m.Key[:], name)
 	default:
-		m.UUID = name
+		m.ID = name
+		copy(m.Key[:], name)
 	}
 	return m
 }

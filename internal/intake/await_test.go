@@ -51,7 +51,7 @@ func TestTheWholeBatchIsPublished(t *testing.T) {
 		c.requireAnswer(delivered)
 		require.Equal(t, time.Now().UTC(), job.Received)
 		require.Equal(t, "192.0.2.1", job.ClientIP, "the peer without its port")
-		require.Equal(t, "m1", job.messages[0].UUID)
+		require.Equal(t, "m1", job.messages[0].ID)
 		require.Equal(t, map[string]any{"uuid": "m2"}, job.messages[1].Fields)
 		require.Equal(t, []int{len(body), 1, 2, 1}, []int{number(r.metrics.bytes), number(r.metrics.batches), number(r.metrics.messages), number(r.metrics.asStrings)})
 	})

@@ -173,7 +173,7 @@ func TestNoAnswerIsFalseWhileStopping(t *testing.T) {
 				<-time.After(rand.N(2 * short))
 			}
 			if len(job.messages) == 2 {
-				acked.Store(job.messages[0].UUID, true)
+				acked.Store(job.messages[0].ID, true)
 			}
 			job.ack(len(job.events))
 		})

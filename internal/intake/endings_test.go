@@ -110,7 +110,9 @@ func (r *rig) endings() map[outcome]func() *call {
 		joinedFiltered: func() *call {
 			reservation, err := r.admission.Open(0)
 			require.NoError(r.t, err)
-			other, err := r.registry.Claim([]batch.Message{{UUID: "same", Raw: []byte(`{"uuid":"same"}`)}}, inflight.Origin{}, reservation)
+			same, err := batch.Decode([]byte(`[{"uuid":"same"}]`), batch.Options{Identity: batch.Identity{Fields: []string{"uuid"}}})
+			require.NoError(r.t, err)
+			other, err := r.registry.Claim(same.Messages, inflight.Origin{}, reservation)
 			require.NoError(r.t, err)
 			_, event, _ := other.Next()
 			c := r.start(r.request(`[{"uuid":"same"}]`))

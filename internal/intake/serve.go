@@ -68,6 +68,7 @@ type post struct {
 	received time.Time
 	complete time.Time // end of the body; the timeout counts from here
 	form     form
+	options  batch.Options // of the body
 
 	signature   auth.Pending          // to be compared with the body
 	requestSlot *inflight.Reservation // of the request
@@ -154,10 +155,10 @@ func (p *post) decode(wire []byte) (body []byte, messages []batch.Message, err e
 	if ctx.Err() != nil { // batch.Decode checks every 32 KiB only
 		return nil, nil, fmt.Errorf("waiting to be decoded: %w", context.Cause(ctx))
 	}
-	limits := p.limits
-	limits.Lines, limits.Charge = p.form.lines, p.reservation.Grow
-	limits.Interrupted = func() error { return context.Cause(ctx) }
-	b, err := batch.Decode(body, limits)
+	p.options = p.limits
+	p.options.Lines, p.options.Charge = p.form.lines, p.reservation.Grow
+	p.options.Interrupted = func() error { return context.Cause(ctx) }
+	b, err := batch.Decode(body, p.options)
 	if err != nil {
 		return nil, nil, fmt.Errorf("decoding the body: %w", err)
 	}
@@ -214,13 +215,12 @@ func (p *post) store(body []byte, messages []batch.Message) (inflight.Progress, 
 	if err != nil {
 		return progress, err
 	}
-	record := diskqueue.Record{Header: diskqueue.Header{Origin: origin, Lines: p.form.lines, Messages: len(messages)}, Body: body}
+	record := diskqueue.Record{Header: diskqueue.Header{Origin: origin, Lines: p.options.Lines, Identity: &p.options.Identity, Messages: len(messages)}, Body: body}
 	var keys []batch.Key
 	for i := range messages {
 		record.Weight += int64(messages[i].Weight)
 		if p.Dedupe {
-			messages[i].StoredKey, _ = messages[i].Key()
-			keys = append(keys, messages[i].StoredKey)
+			keys = append(keys, messages[i].Key)
 		}
 	}
 	ctx, cancel := p.within(errAckTimeout)

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"strings"
 	"sync"
@@ -62,9 +63,9 @@ func TestABatchIsStoredUnchanged(t *testing.T) {
 	require.Equal(t, map[string]string{"x-tenant": "t1"}, stored.Origin.Headers)
 	require.NotEmpty(t, stored.Origin.ClientIP)
 	require.WithinDuration(t, time.Now(), stored.Origin.Received, time.Minute)
-	key, ok := batch.Message{UUID: "a", Raw: []byte(`{"uuid":"a","n":1.50}`)}.Key()
-	require.True(t, ok)
-	require.Equal(t, []batch.Key{key, {}}, q.keys[0])
+	sum := sha256.Sum256([]byte(`{"uuid":"a","n":1.50}`))
+	require.Equal(t, []batch.Key{batch.Key(sum[:16]), {}}, q.keys[0])
+	require.Equal(t, &batch.Identity{Fields: []string{"uuid"}}, stored.Identity)
 }
 
 func TestWithoutDedupeTheQueueGetsNoKeys(t *testing.T) {

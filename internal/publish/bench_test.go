@@ -23,7 +23,7 @@ func BenchmarkNewEventOfATrace(b *testing.B) {
 func benchmarkNewEvent(b *testing.B, trace inflight.Trace) {
 	b.Helper()
 	p := &Publisher{settings: Settings{DocumentID: inflight.ContentID, Form: event.NewForm(event.DefaultSettings())}}
-	m := batch.Message{Fields: map[string]any{"a": 1}, UUID: "00000000-0000-4000-8000-000000000000"}
+	m := batch.Message{Fields: map[string]any{"a": 1}, ID: "00000000-0000-4000-8000-000000000000", Key: batch.Key{1}}
 	registry := inflight.NewRegistry(inflight.Settings{Dedupe: dedupe.Settings{Enabled: true}, DocumentID: inflight.ContentID})
 	reservation, err := inflight.NewAdmission(1).Open(0)
 	require.NoError(b, err)

@@ -30,8 +30,8 @@ func (p *Publisher) documentID(m batch.Message, e *inflight.EventAck) string {
 			return key.ID()
 		}
 	case inflight.UUIDID: // unless it is longer than Elasticsearch takes
-		if len(m.UUID) <= maxDocumentID {
-			return m.UUID
+		if len(m.ID) <= maxDocumentID {
+			return m.ID
 		}
 	case inflight.NoID:
 	}

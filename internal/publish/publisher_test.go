@@ -131,7 +131,7 @@ func (r *rig) publish(messages ...string) *inflight.BatchAck {
 	require.NoError(r.t, err)
 	require.NoError(r.t, reservation.Grow(int64(len(body))))
 	r.origin.Received = time.Now()
-	b, err := batch.Decode([]byte(body), batch.Options{})
+	b, err := batch.Decode([]byte(body), batch.Options{Identity: batch.Identity{Fields: []string{"uuid"}}})
 	require.NoError(r.t, err)
 	token, err := r.registry.Claim(b.Messages, r.origin, reservation)
 	require.NoError(r.t, err)
@@ -407,9 +407,9 @@ func TestEachBatchHasItsOwnFilteredCount(t *testing.T) {
 // The id of a document is that of the message's bytes, with dedupe and without, or its uuid, or none.
 func TestTheDocumentID(t *testing.T) {
 	long := strings.Repeat("x", 512)
-	messages := []string{`{"uuid":"m-1","n":1}`, `{"uuid":"m-1","n":2}`, `{"uuid":""}`, `{"uuid":7}`, `{"uuid":"` + long + `"}`, `{"uuid":"` + long + `x"}`}
+	messages := []string{`{"uuid":"m-1","n":1}`, `{"uuid":"m-1","n":2}`, `{"uuid":""}`, `{"uuid":7}`, `{"uuid":true}`, `{"uuid":"` + long + `"}`, `{"uuid":"` + long + `x"}`}
 	// $ printf '{"uuid":"m-1","n":1}' | sha256sum | head -c 32 | xxd -r -p | basenc --base64url | tr -d =
-	content := []any{"wRVbsSZRpFh0MFFrseUG1w", "BvIZR5a8jrs47aeWGbsL1Q", nil, nil, "FGqNHkt-3u6LiUpx2f9LPg", "8QqghGzJuZDPKYP5eZC8sQ"}
+	content := []any{"wRVbsSZRpFh0MFFrseUG1w", "BvIZR5a8jrs47aeWGbsL1Q", nil, "0jPwnZzK8-NBtkplnG603Q", nil, "FGqNHkt-3u6LiUpx2f9LPg", "8QqghGzJuZDPKYP5eZC8sQ"}
 	for name, tt := range map[string]struct {
 		id       inflight.DocumentID
 		registry inflight.Settings
@@ -417,7 +417,7 @@ func TestTheDocumentID(t *testing.T) {
 	}{
 		"content":                {inflight.ContentID, inflight.Settings{Dedupe: dedupe.Settings{Enabled: true}, DocumentID: inflight.ContentID}, content},
 		"content without dedupe": {inflight.ContentID, inflight.Settings{DocumentID: inflight.ContentID}, content},
-		"uuid":                   {inflight.UUIDID, inflight.Settings{Dedupe: dedupe.Settings{Enabled: true}}, []any{"m-1", "m-1", nil, nil, long, nil}}, // Elasticsearch takes 512 bytes
+		"uuid":                   {inflight.UUIDID, inflight.Settings{Dedupe: dedupe.Settings{Enabled: true}}, []any{"m-1", "m-1", nil, "7", nil, long, nil}}, // Elasticsearch takes 512 bytes
 		"none":                   {inflight.NoID, inflight.Settings{Dedupe: dedupe.Settings{Enabled: true}}, make([]any, len(messages))},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,10 +25,8 @@ type shipment struct {
 func newShipment(a attempt, header diskqueue.Header, messages []batch.Message) *shipment {
 	for i := range messages {
 		m := &messages[i]
-		if m.UUID == "" {
-			m.StoredKey = storedKey(a.ref.Number, i, header.Origin.Received, m.Raw)
-		} else {
-			m.StoredKey, _ = m.Key()
+		if m.Key == (batch.Key{}) {
+			m.Key = storedKey(a.ref.Number, i, header.Origin.Received, m.Raw)
 		}
 		m.Raw = nil // it keeps the whole body in memory
 	}
@@ -49,7 +47,7 @@ func decode(a attempt, record diskqueue.Record) (sh *shipment, err error) {
 	return newShipment(a, record.Header, b.Messages), nil
 }
 
-// storedKey is the key of a message without a uuid. No other message has it, and each attempt has the same, also after a restart.
+// storedKey is the key of a message that its sender has not made known. No other message has it, and each attempt has the same, also after a restart.
 func storedKey(number uint64, index int, received time.Time, raw []byte) (key batch.Key) {
 	h := sha256.New()
 	var id [24]byte

@@ -124,14 +124,13 @@ func (r *rig) close() (left int) {
 func (r *rig) store(messages ...string) (known int) {
 	r.t.Helper()
 	body := []byte("[" + strings.Join(messages, ",") + "]")
-	b, err := batch.Decode(body, batch.Options{})
+	b, err := batch.Decode(body, batch.Options{Identity: batch.Identity{Fields: []string{"uuid"}}})
 	require.NoError(r.t, err)
 	record := diskqueue.Record{Header: diskqueue.Header{Origin: inflight.Origin{Received: time.Now().UTC()}, Messages: len(messages)}, Body: body}
 	var keys []batch.Key
 	for i := range b.Messages {
 		record.Weight += int64(b.Messages[i].Weight)
-		key, _ := b.Messages[i].Key()
-		keys = append(keys, key)
+		keys = append(keys, b.Messages[i].Key)
 	}
 	known, err = r.shipper.Store(r.t.Context(), record, b.Messages, keys)
 	require.NoError(r.t, err)
@@ -453,11 +452,10 @@ func TestAnAbandonedBatchIsDelivered(t *testing.T) {
 	r.run()
 	for n := range 300 {
 		body := []byte("[" + numbered(n) + "]")
-		b, err := batch.Decode(body, batch.Options{})
+		b, err := batch.Decode(body, batch.Options{Identity: batch.Identity{Fields: []string{"uuid"}}})
 		require.NoError(t, err)
-		key, _ := b.Messages[0].Key()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*5*time.Microsecond)
-		_, _ = r.shipper.Store(ctx, diskqueue.Record{Body: body, Header: diskqueue.Header{Weight: 30}}, b.Messages, []batch.Key{key})
+		_, _ = r.shipper.Store(ctx, diskqueue.Record{Body: body, Header: diskqueue.Header{Weight: 30}}, b.Messages, []batch.Key{b.Messages[0].Key})
 		cancel()
 	}
 	require.Eventually(t, func() bool { return r.queue.Stats().Batches == 0 }, 10*time.Second, time.Millisecond)

@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,7 +30,7 @@ func TestOnlyTheNumbersChange(t *testing.T) {
 	require.NoError(t, err)
 	seen := map[string]bool{}
 	for i := range a.Messages {
-		seen[a.Messages[i].UUID], seen[b.Messages[i].UUID] = true, true
+		seen[fmt.Sprint(a.Messages[i].Fields["uuid"])], seen[fmt.Sprint(b.Messages[i].Fields["uuid"])] = true, true
 		delete(a.Messages[i].Fields, "uuid")
 		delete(b.Messages[i].Fields, "uuid")
 		require.Equal(t, a.Messages[i].Fields, b.Messages[i].Fields)
@@ -54,7 +55,7 @@ func TestFieldsAreWhatTheDecoderMakes(t *testing.T) {
 	for i := range 4 {
 		got, uuid := fields.Next()
 		require.Equal(t, uuid, got["uuid"])
-		require.Len(t, uuid, len(decoded.Messages[0].UUID))
+		require.Len(t, uuid, len(fmt.Sprint(decoded.Messages[0].Fields["uuid"])))
 		uuids[uuid] = true
 		want := decoded.Messages[i%2].Fields
 		got["uuid"] = want["uuid"]
