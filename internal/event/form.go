@@ -1,6 +1,7 @@
 package event
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/elastic/elastic-agent-libs/mapstr"
@@ -13,12 +14,23 @@ import (
 type Form struct {
 	settings Settings
 	path     []string // of Target
+	metadata *mapstr.EventMetadata
+	weight   int // of what does not depend on the message
 }
 
 // NewForm makes a form. The settings have passed Check.
 func NewForm(s Settings) *Form {
-	return &Form{settings: s, path: strings.Split(s.Target, ".")}
+	f := &Form{settings: s, path: strings.Split(s.Target, ".")}
+	if len(s.Fields) > 0 {
+		f.metadata = &mapstr.EventMetadata{Fields: s.Fields, FieldsUnderRoot: s.FieldsUnderRoot}
+	}
+	f.weight = f.weigh()
+	return f
 }
+
+// Metadata are the fields that libbeat adds to each event of the form after the Beat's own fields, so that they win. It is nil
+// without any.
+func (f *Form) Metadata() *mapstr.EventMetadata { return f.metadata }
 
 // Fields returns the fields of a message's event, which owns the message's fields then. Each event has maps of its own: a processor
 // may change them.
@@ -26,6 +38,9 @@ func (f *Form) Fields(m batch.Message, o inflight.Origin) mapstr.M {
 	fields := mapstr.M{"type": f.settings.Type}
 	put(fields, f.path, mapstr.M(m.Fields))
 	addOrigin(fields, o)
+	if len(f.settings.Tags) > 0 {
+		fields["tags"] = slices.Clone(f.settings.Tags) // libbeat appends to the list
+	}
 	return fields
 }
 

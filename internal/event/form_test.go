@@ -2,6 +2,9 @@ package event_test
 
 import (
 	"encoding/json"
+	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,9 +90,38 @@ func TestCheck(t *testing.T) {
 		`rtbeat.sources.0.type is empty; it must be the value of the field type`:             func(s *event.Settings) { s.Type = "" },
 		`rtbeat.sources.0.target is "a..b"; it must be the name of a field, such as rxtxMsg`: func(s *event.Settings) { s.Target = "a..b" },
 		`rtbeat.sources.0.target is "."; it must be the name of a field, such as rxtxMsg`:    func(s *event.Settings) { s.Target = "." },
+		`rtbeat.sources.0.fields.@metadata is no field of the event itself; use the processor add_fields to set it`: func(s *event.Settings) {
+			s.Fields, s.FieldsUnderRoot = map[string]any{"@metadata": 1}, true
+		},
+		`rtbeat.sources.0.fields.event is where the message is; choose another name, or another target`: func(s *event.Settings) {
+			s.Target, s.Fields, s.FieldsUnderRoot = "event.data", map[string]any{"event": 1}, true
+		},
+		`rtbeat.sources.0.fields has a value that JSON does not have: json: unsupported value: NaN`: func(s *event.Settings) {
+			s.Fields = map[string]any{"n": math.NaN()}
+		},
 	} {
 		s := event.DefaultSettings()
 		change(&s)
 		require.EqualError(t, s.Check("rtbeat.sources.0."), want)
+	}
+}
+
+// The default form costs nothing beyond the message; all that a form adds to an event is charged.
+func TestWeight(t *testing.T) {
+	none := inflight.Origin{Headers: map[string]string{"x": "y"}, ClientIP: "192.0.2.1"}
+	weigh := func(change func(*event.Settings), o inflight.Origin) int {
+		s := event.DefaultSettings()
+		change(&s)
+		return event.NewForm(s).Weight(batch.Message{}, o)
+	}
+	require.Zero(t, weigh(func(*event.Settings) {}, none))
+	require.Equal(t, 16, weigh(func(*event.Settings) {}, inflight.Origin{Sender: "alice"}))
+	require.Equal(t, 67, weigh(func(*event.Settings) {}, inflight.Origin{Path: "/in"}))
+	for name, change := range map[string]func(*event.Settings){
+		"fields": func(s *event.Settings) { s.Fields = map[string]any{"a": strings.Repeat("x", 10_000)} },
+		"tags":   func(s *event.Settings) { s.Tags = slices.Repeat([]string{"12345678"}, 1000) },
+		"deep":   func(s *event.Settings) { s.Target = "a" + strings.Repeat(".a", 200) },
+	} {
+		require.Greater(t, weigh(change, none), 10_000, name)
 	}
 }

@@ -1,7 +1,9 @@
 package event
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -9,10 +11,21 @@ import (
 // Settings are the form of the events.
 type Settings struct {
 	// Type is the field `type` of each event. Logstash and index templates select events by it.
-	Type string `config:"type"`
+	Type string `config:"type" show:"text"`
 
 	// Target is the field that holds the message. A dot makes an inner field: `event.data` is the field `data` within `event`.
-	Target string `config:"target"`
+	Target string `config:"target" show:"text"`
+
+	// Fields are fields of each event, in its field `fields`. They are those of any Beat: values may be texts, numbers, lists and
+	// groups. The Beat's own `fields`, outside of `rtbeat`, are added as well; of a field in both, this value counts.
+	Fields map[string]any `config:"fields"`
+
+	// FieldsUnderRoot is whether `fields` become fields of the event itself. They replace fields that rtbeat or libbeat set,
+	// such as `type`.
+	FieldsUnderRoot bool `config:"fields_under_root"`
+
+	// Tags are added to the field `tags` of each event, beside the Beat's own `tags`.
+	Tags []string `config:"tags" show:"text"`
 }
 
 // messageField is the default of Target.
@@ -30,6 +43,25 @@ func (s *Settings) Check(prefix string) error {
 	}
 	if s.Target == "" || slices.Contains(strings.Split(s.Target, "."), "") {
 		return fmt.Errorf("%starget is %q; it must be the name of a field, such as %s", prefix, s.Target, messageField)
+	}
+	return s.checkFields(prefix)
+}
+
+func (s *Settings) checkFields(prefix string) error {
+	if _, err := json.Marshal(s.Fields); err != nil { // such as .nan
+		return fmt.Errorf("%sfields has a value that JSON does not have: %w", prefix, err)
+	}
+	if !s.FieldsUnderRoot {
+		return nil
+	}
+	first, _, _ := strings.Cut(s.Target, ".")
+	for _, name := range slices.Sorted(maps.Keys(s.Fields)) {
+		switch name {
+		case "@timestamp", "@metadata":
+			return fmt.Errorf("%sfields.%s is no field of the event itself; use the processor add_fields to set it", prefix, name)
+		case first, messageField:
+			return fmt.Errorf("%sfields.%s is where the message is; choose another name, or another target", prefix, name)
+		}
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ var numbers = []number{
 	}},
 	{"queue", "libbeat.pipeline.clients", metrics.Declaration{
 		Name: "rtbeat_libbeat_pipeline_clients", Type: metrics.Gauge,
-		Help:  "Clients of libbeat's pipeline: one for each publishing worker.",
+		Help:  "Clients of libbeat's pipeline: one for each publishing worker, and one more for each source with `fields`.",
 		Moves: "Never between start and stop.",
 	}},
 	{"output", "libbeat.output.events.acked", metrics.Declaration{

@@ -2,20 +2,23 @@
 // pipeline.
 //
 // libbeat's Publish blocks while libbeat's queue is full, and cannot be cancelled. So no handler calls it: a few workers, each with
-// its own client, take batches from the registry's queue, message by message. A batch that times out withdraws every message that
+// its own clients, take batches from the registry's queue, message by message. A batch that times out withdraws every message that
 // no worker has handed over. However many senders retry against a dead output, each worker blocks on one event only.
 package publish
 
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/elastic/beats/v7/libbeat/beat"
+	"github.com/elastic/elastic-agent-libs/mapstr"
 
 	"github.com/txn2/rtbeat/internal/event"
 	"github.com/txn2/rtbeat/internal/inflight"
@@ -62,23 +65,48 @@ func New(pipeline beat.Pipeline, registry *inflight.Registry, settings Settings,
 		unknown:  rate.Sometimes{Interval: time.Minute},
 	}
 	for range settings.Workers {
-		client, err := pipeline.ConnectWith(p.clientConfig())
+		clients, err := p.connect(pipeline)
 		if err != nil {
 			p.Close()
 			p.Wait()
 			return nil, fmt.Errorf("connecting to the publisher pipeline: %w", err)
 		}
-		p.clients = append(p.clients, client)
-		p.workers.Go(func() { p.work(client) })
+		p.workers.Go(func() { p.work(clients) })
 	}
 	return p, nil
 }
 
-func (p *Publisher) clientConfig() beat.ClientConfig {
+// clients are the clients of one worker. libbeat adds the same fields to all events of a client, so each form with fields has a
+// client of its own, and the others share the one under nil.
+type clients map[*mapstr.EventMetadata]beat.Client
+
+// connect makes the clients of a worker. Close closes them, also after an error.
+func (p *Publisher) connect(pipeline beat.Pipeline) (clients, error) {
+	made := make(clients)
+	for _, form := range append(slices.Collect(maps.Values(p.settings.Forms)), p.settings.Form) {
+		added := form.Metadata()
+		if made[added] != nil {
+			continue
+		}
+		client, err := pipeline.ConnectWith(p.clientConfig(added))
+		if err != nil {
+			return nil, err //nolint:wrapcheck // New does
+		}
+		made[added] = client
+		p.clients = append(p.clients, client)
+	}
+	return made, nil
+}
+
+func (p *Publisher) clientConfig(added *mapstr.EventMetadata) beat.ClientConfig {
+	// Not normalized: the decoder yields plain types, and normalizing drops nulls.
+	processing := beat.ProcessingConfig{EventNormalization: new(false), KeepNull: true}
+	if added != nil {
+		processing.EventMetadata = *added
+	}
 	return beat.ClientConfig{
 		PublishMode: beat.GuaranteedSend,
-		// Not normalized: the decoder yields plain types, and normalizing drops nulls.
-		Processing: beat.ProcessingConfig{EventNormalization: new(false), KeepNull: true},
+		Processing:  processing,
 		// WaitClose is 0: libbeat would wait for the whole of it, even after the end of shutdown_timeout. The registry waits
 		// instead (beater/shutdown.go).
 		EventListener:  newAckListener(p.registry, p.counters, p.failures),
@@ -132,12 +160,13 @@ func (p *Publisher) form(source string) *event.Form {
 	return p.settings.Form
 }
 
-func (p *Publisher) work(client beat.Client) {
+func (p *Publisher) work(clients clients) {
 	for b := p.registry.Take(); b != nil; b = p.registry.Take() {
 		if wait, first := b.QueueWait(); first {
 			p.counters.wait.Observe(wait.Seconds())
 		}
 		form := p.form(b.Source)
+		client := clients[form.Metadata()]
 		for m, e, ok := b.Next(); ok; m, e, ok = b.Next() {
 			p.publish(client, p.newEvent(form, m, b.Origin, e), e)
 		}

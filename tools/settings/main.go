@@ -136,6 +136,8 @@ func literal(v reflect.Value) string {
 		return fmt.Sprintf(`"%#o"`, uint32(value))
 	case []string:
 		return "[" + strings.Join(value, ", ") + "]"
+	case map[string]any: // no default has any
+		return "{}"
 	}
 	if v.Kind() == reflect.String && !plain.MatchString(v.String()) {
 		return fmt.Sprintf("%q", v.String())
