@@ -50,7 +50,7 @@ func (bt *Beater) assemble() (*assembly, error) {
 		Workers:    min(runtime.GOMAXPROCS(0), maxWorkers),
 		DocumentID: bt.config.DocumentID,
 		Processors: bt.options.processors,
-		Form:       event.NewForm(event.DefaultSettings()),
+		Form:       event.NewForm(event.DefaultSettings(), bt.options.rootFields...),
 	}, m, bt.log.Named("publish"))
 	if err != nil {
 		return nil, fmt.Errorf("starting to publish: %w", err)

@@ -49,6 +49,7 @@ type Options struct {
 	Hangups chan os.Signal
 
 	processors []string // the names of the processors that Processing found in the configuration
+	rootFields []string // the names of the fields that libbeat adds to the root of each event, as Processing found them
 }
 
 // Beater receives batches over HTTP and answers 200 once they are delivered. libbeat runs it.

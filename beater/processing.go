@@ -26,7 +26,7 @@ func (o *Options) Processing(info beat.Info, log *logp.Logger, root *conf.C) (pr
 	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
-	o.processors = names
+	o.processors, o.rootFields = names, publish.RootFields(root)
 	return processing.MakeDefaultBeatSupport(true)(info, withoutDebug(log), watched)
 }
 

@@ -13,16 +13,29 @@ import (
 // Form builds the events of one source. Any goroutine may call its methods.
 type Form struct {
 	settings Settings
-	path     []string // of Target
+	path     []string            // of Target; nil for the root
+	taken    map[string]struct{} // names of fields of the event that a message at the root may not have
 	metadata *mapstr.EventMetadata
 	weight   int // of what does not depend on the message
 }
 
-// NewForm makes a form. The settings have passed Check.
-func NewForm(s Settings) *Form {
-	f := &Form{settings: s, path: strings.Split(s.Target, ".")}
+// NewForm makes a form. The settings have passed Check. added are the names of the fields that the Beat's own settings add to the
+// root of each event.
+func NewForm(s Settings, added ...string) *Form {
+	f := &Form{settings: s, taken: make(map[string]struct{})}
+	if s.Target != "" {
+		f.path = strings.Split(s.Target, ".")
+	}
+	for _, name := range slices.Concat(ownFields, added) {
+		f.taken[name] = struct{}{}
+	}
 	if len(s.Fields) > 0 {
 		f.metadata = &mapstr.EventMetadata{Fields: s.Fields, FieldsUnderRoot: s.FieldsUnderRoot}
+	}
+	if s.FieldsUnderRoot {
+		for name := range s.Fields {
+			f.taken[name] = struct{}{}
+		}
 	}
 	f.weight = f.weigh()
 	return f
@@ -35,13 +48,42 @@ func (f *Form) Metadata() *mapstr.EventMetadata { return f.metadata }
 // Fields returns the fields of a message's event, which owns the message's fields then. Each event has maps of its own: a processor
 // may change them.
 func (f *Form) Fields(m batch.Message, o inflight.Origin) mapstr.M {
-	fields := mapstr.M{"type": f.settings.Type}
-	put(fields, f.path, mapstr.M(m.Fields))
+	var fields mapstr.M
+	if f.path == nil {
+		fields = f.atRoot(m.Fields)
+	} else {
+		fields = make(mapstr.M)
+		put(fields, f.path, mapstr.M(m.Fields))
+	}
+	fields["type"] = f.settings.Type
 	addOrigin(fields, o)
 	if len(f.settings.Tags) > 0 {
 		fields["tags"] = slices.Clone(f.settings.Tags) // libbeat appends to the list
 	}
 	return fields
+}
+
+// ownFields are the names of the fields that rtbeat, libbeat, its processors for errors and hosts, or Logstash write at the root of
+// an event.
+var ownFields = []string{
+	"@metadata", "@timestamp", "@version", "agent", "clientIp", "ecs", "error", "fields", "headers", "host", messageField, "sender", "span", "tags", "trace", "type", "url",
+}
+
+// atRoot makes the message the fields of the event. A field whose name is taken goes into the field rxtxMsg, as does a name such as
+// host.name: stores read its dot as a level.
+func (f *Form) atRoot(message mapstr.M) mapstr.M {
+	displaced := make(mapstr.M)
+	for name, value := range message {
+		first, _, _ := strings.Cut(name, ".")
+		if _, isTaken := f.taken[first]; isTaken {
+			displaced[name] = value
+			delete(message, name)
+		}
+	}
+	if len(displaced) > 0 {
+		message[messageField] = displaced
+	}
+	return message
 }
 
 // put sets a field, with the maps on its path.

@@ -13,7 +13,9 @@ type Settings struct {
 	// Type is the field `type` of each event. Logstash and index templates select events by it.
 	Type string `config:"type" show:"text"`
 
-	// Target is the field that holds the message. A dot makes an inner field: `event.data` is the field `data` within `event`.
+	// Target is the field that holds the message. A dot makes an inner field: `event.data` is the field `data` within `event`. `""`
+	// puts the message's own fields beside those of the event. Of these, `rxtxMsg` has those with a name that rtbeat or libbeat
+	// uses, so that neither overwrites the other: [http-api.md](http-api.md#a-message-at-the-root) lists the names.
 	Target string `config:"target" show:"text"`
 
 	// Fields are fields of each event, in its field `fields`. They are those of any Beat: values may be texts, numbers, lists and
@@ -41,10 +43,30 @@ func (s *Settings) Check(prefix string) error {
 	if s.Type == "" {
 		return fmt.Errorf("%stype is empty; it must be the value of the field type", prefix)
 	}
-	if s.Target == "" || slices.Contains(strings.Split(s.Target, "."), "") {
-		return fmt.Errorf("%starget is %q; it must be the name of a field, such as %s", prefix, s.Target, messageField)
+	if err := s.checkTarget(prefix); err != nil {
+		return err
 	}
 	return s.checkFields(prefix)
+}
+
+// maxTargetNames bounds the levels that the target adds to a message. Logstash reads ten levels more than a message may have, and
+// processors need some of them.
+const maxTargetNames = 5
+
+func (s *Settings) checkTarget(prefix string) error {
+	if s.Target == "" {
+		return nil
+	}
+	names := strings.Split(s.Target, ".")
+	switch {
+	case slices.Contains(names, ""):
+		return fmt.Errorf("%starget is %q; it must be the name of a field, such as %s", prefix, s.Target, messageField)
+	case len(names) > maxTargetNames:
+		return fmt.Errorf("%starget is %q; it may have %d names at most", prefix, s.Target, maxTargetNames)
+	case names[0] != messageField && slices.Contains(ownFields, names[0]):
+		return fmt.Errorf("%starget is %q, and rtbeat or libbeat writes the field %s itself; choose another name", prefix, s.Target, names[0])
+	}
+	return nil
 }
 
 func (s *Settings) checkFields(prefix string) error {

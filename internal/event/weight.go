@@ -17,8 +17,11 @@ const (
 
 // Weight is what the form and the request add to a message's share of max_in_flight_bytes, without headers and trace. It is 0 for
 // the default form.
-func (f *Form) Weight(_ batch.Message, o inflight.Origin) int {
+func (f *Form) Weight(m batch.Message, o inflight.Origin) int {
 	weight := f.weight
+	if f.path == nil { // the map of the message may grow, and rxtxMsg have another
+		weight += mapWeight + entryWeight*len(m.Fields)
+	}
 	if o.Sender != "" {
 		weight += entryWeight // events share the text
 	}

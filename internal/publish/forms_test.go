@@ -4,15 +4,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
+	codec "github.com/elastic/beats/v7/libbeat/outputs/codec/json"
+	_ "github.com/elastic/beats/v7/libbeat/processors/add_host_metadata" // add_host_metadata
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 
 	"github.com/txn2/rtbeat/internal/event"
 	"github.com/txn2/rtbeat/internal/inflight"
+	"github.com/txn2/rtbeat/internal/lumbersink"
 	"github.com/txn2/rtbeat/internal/pipelinetest"
+	"github.com/txn2/rtbeat/internal/publish"
 )
 
 func newForm(change func(*event.Settings)) *event.Form {
@@ -93,6 +99,52 @@ func TestFieldsAndTags(t *testing.T) {
 			r.requireDelivered(token, inflight.Progress{Messages: 1, Acked: 1})
 		})
 	}
+}
+
+// A message at the root keeps all that it has, and the event has what libbeat and its processors write. The outputs can encode it.
+func TestAMessageAtTheRootInAPipeline(t *testing.T) {
+	const message = `{"uuid":"a","@timestamp":"1999","@metadata":{"_id":"evil","pipeline":"p"},"@metadata._id":"evil","type":1,"host":{"name":"evil","x":1},"agent":"evil",` +
+		`"ecs.version":"evil","tags":"evil","fields":[1],"env":"evil","dc":{"name":"evil"},"error":null,"own":{"a":[1,null]},"clientIp":1,"trace":2}`
+	const settings = `
+fields_under_root: true
+fields: {env: beat, dc.zone: z}
+tags: [beat]
+processors: [{add_host_metadata: {netinfo.enabled: false}}]`
+	output := &pipelinetest.Output{}
+	s := event.DefaultSettings()
+	s.Target, s.Tags, s.Fields = "", []string{"hook"}, map[string]any{"team": "a"}
+	form := event.NewForm(s, publish.RootFields(pipelinetest.Config(t, settings))...)
+	r := newRigOf(t, output, 1, 1, settings, rigSettings{form: form})
+	token := r.publish(message)
+	window := output.Next()
+	content := window.Events()[0].Content
+	require.WithinDuration(t, time.Now(), content.Timestamp, time.Minute)
+	require.Len(t, content.Meta["_id"], 22, "the hash of the message")
+
+	text, err := codec.New("9.9.9", codec.Config{}).Encode("rtbeat", &content)
+	require.NoError(t, err)
+	require.NoError(t, lumbersink.CheckJSON(text))
+	require.True(t, jsontext.Value(text).IsValid(), "no key twice: %s", text)
+	var sent map[string]any
+	require.NoError(t, json.Unmarshal(text, &sent))
+	require.Equal(t, map[string]any{
+		"@timestamp": "1999", "@metadata": map[string]any{"_id": "evil", "pipeline": "p"}, "@metadata._id": "evil", "type": 1., "host": map[string]any{"name": "evil", "x": 1.},
+		"agent": "evil", "ecs.version": "evil", "tags": "evil", "fields": []any{1.}, "env": "evil", "dc": map[string]any{"name": "evil"}, "error": nil, "clientIp": 1., "trace": 2.,
+	}, sent["rxtxMsg"])
+	require.Equal(t, map[string]any{"a": []any{1., nil}}, sent["own"])
+	require.Equal(t, "a", sent["uuid"])
+	require.Equal(t, "rtbeat", sent["type"])
+	require.Equal(t, "beat", sent["env"])
+	require.Equal(t, map[string]any{"zone": "z"}, sent["dc"])
+	require.Equal(t, map[string]any{"team": "a"}, sent["fields"])
+	require.Equal(t, []any{"hook", "beat"}, sent["tags"])
+	require.NotEqual(t, "evil", sent["host"].(map[string]any)["name"])
+	require.NotEmpty(t, sent["host"].(map[string]any)["architecture"], "of add_host_metadata")
+	require.Equal(t, "rtbeat", sent["agent"].(map[string]any)["type"])
+	require.NotEmpty(t, sent["ecs"].(map[string]any)["version"])
+	window.ACK()
+	r.requireDelivered(token, inflight.Progress{Messages: 1, Acked: 1})
+	r.requireEmpty()
 }
 
 // A processor changes the fields and the tags of one event only, also with several workers at once.

@@ -1,0 +1,4 @@
+package event
+
+// OwnFields are the names that a message at the root cannot have.
+var OwnFields = ownFields
