@@ -25,10 +25,10 @@ func TestChangedNamesTheSettingsThatDiffer(t *testing.T) {
 // Names of certificates have no effect while ssl is not in force, also if the new file sets ssl.
 func TestAuthIsCheckedAgainstTheSettingsInForce(t *testing.T) {
 	c := config.Default()
-	next, err := c.WithAuth(auth.Settings{Bearer: auth.Bearer{Tokens: auth.Unnamed("t")}, HMAC: c.Auth.HMAC})
+	next, err := c.WithAuth(auth.Settings{Bearer: auth.Bearer{Tokens: auth.Unnamed("t")}, Header: c.Auth.Header, HMAC: c.Auth.HMAC})
 	require.NoError(t, err)
 	require.Equal(t, auth.Unnamed("t"), next.Auth.Bearer.Tokens)
 	require.Empty(t, c.Auth.Bearer.Tokens)
-	_, err = c.WithAuth(auth.Settings{Certificate: auth.Certificate{Names: []string{"a"}}, HMAC: c.Auth.HMAC})
+	_, err = c.WithAuth(auth.Settings{Certificate: auth.Certificate{Names: []string{"a"}}, Header: c.Auth.Header, HMAC: c.Auth.HMAC})
 	require.ErrorContains(t, err, "rtbeat.auth.certificate.names is set without rtbeat.ssl.client_authentication")
 }

@@ -34,8 +34,8 @@ type (
 type Config struct {
 	Listen `config:",inline"`
 
-	// Auth is who may send batches. A request needs one of bearer, basic and hmac, and certificate on top of it. With nothing
-	// set, everybody may send. Keep secrets out of this file: write ${NAME}, and put NAME into the keystore (rtbeat keystore
+	// Auth is who may send batches. A request needs one of bearer, basic, header and hmac, and certificate on top of it. With
+	// nothing set, everybody may send. Keep secrets out of this file: write ${NAME}, and put NAME into the keystore (rtbeat keystore
 	// create; rtbeat keystore add NAME) or into the environment.
 	Auth auth.Settings `config:"auth"`
 

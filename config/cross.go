@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/config"
@@ -14,7 +15,7 @@ import (
 // check applies the rules of all settings. The first error counts. It names the setting.
 func (c *Config) check() error {
 	return cmp.Or(
-		c.Listen.Check(), c.Admin.Check(&c.Listen), c.Auth.Check(), c.checkCertificateNames(), c.Intake.Check(), c.InFlight.Check(),
+		c.Listen.Check(), c.Admin.Check(&c.Listen), c.Auth.Check(), c.checkCertificateNames(), c.checkCopiedTokens(), c.Intake.Check(), c.InFlight.Check(),
 		c.Shutdown.check(), c.Proxies.Check(), c.checkDurable(),
 	)
 }
@@ -23,6 +24,23 @@ func (c *Config) check() error {
 func (c *Config) checkCertificateNames() error {
 	if len(c.Auth.Certificate.Names) > 0 && !c.AsksForCertificates() {
 		return errors.New("rtbeat.auth.certificate.names is set without rtbeat.ssl.client_authentication, so no sender would present a certificate; set rtbeat.ssl.client_authentication to required, with rtbeat.ssl.certificate_authorities")
+	}
+	return nil
+}
+
+// checkCopiedTokens refuses to copy the header of tokens into events, unless it is named twice.
+func (c *Config) checkCopiedTokens() error {
+	if len(c.Auth.Header.Values) == 0 {
+		return nil
+	}
+	at, times := 0, 0
+	for i, name := range c.IncludeHeaders {
+		if strings.EqualFold(name, c.Auth.Header.Name) {
+			at, times = i, times+1
+		}
+	}
+	if times == 1 {
+		return fmt.Errorf("rtbeat.include_headers.%d is %s, which carries the tokens of rtbeat.auth.header, and each event would have them; remove it, or name it twice to copy it", at, c.IncludeHeaders[at])
 	}
 	return nil
 }

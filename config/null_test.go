@@ -36,6 +36,8 @@ func TestNullIsNoSecret(t *testing.T) {
 		`auth.basic: {username: "${RT}", password: a}`:                           "auth.basic.username",
 		`auth.basic: {username: a, password: "${RT}"}`:                           "auth.basic.password",
 		`auth.basic: {username: , password: }`:                                   "auth.basic.username",
+		`auth.header.values: ["${RT}"]`:                                          "auth.header.values.0",
+		`auth.header.name: "${RT}"`:                                              "auth.header.name",
 		`auth.certificate.names: ["${RT}"]`:                                      "auth.certificate.names.0",
 		`auth.certificate.names: "${RT}"`:                                        "auth.certificate.names",
 		`auth.bearer.tokens:`:                                                    "auth.bearer.tokens",

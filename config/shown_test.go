@@ -78,6 +78,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	require.NotContains(t, strings.ToLower(fmt.Sprint(values)), mark)
 	for key, value := range map[string]string{
 		"rtbeat.auth.bearer.tokens": "set (2)", "rtbeat.auth.basic.username": "set", "rtbeat.auth.basic.password": "set",
+		"rtbeat.auth.header.name": "set", "rtbeat.auth.header.values": "set (2)",
 		"rtbeat.auth.hmac.keys": "set (2)", "rtbeat.auth.hmac.header": "set", "rtbeat.auth.hmac.window": "5m",
 		"rtbeat.auth.certificate.names": "set (2)", "rtbeat.ssl": "on", "rtbeat.ssl.certificate": "set", "rtbeat.ssl.key": "set",
 		"rtbeat.ssl.key_passphrase": "set", "rtbeat.ssl.certificate_authorities": "set (2)", "rtbeat.ssl.client_authentication": "none",

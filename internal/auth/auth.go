@@ -1,12 +1,12 @@
 // Package auth decides which requests may send batches.
 //
-// It looks at the credentials of one request: a bearer token, a user and password, a signature over the body, or the name in
-// the sender's verified certificate. It writes no answer, reads no body and opens no connection: it returns a refusal to the
+// It looks at the credentials of one request: a bearer token, a user and password, a token in a header of its own, a signature over
+// the body, or the name in the sender's verified certificate. It writes no answer, reads no body and opens no connection: it returns a refusal to the
 // caller.
 //
 // # Which credential is enough
 //
-// One of the schemes in force (bearer, basic, hmac) is enough. Each credential of a request must be right: a wrong
+// One of the schemes in force (bearer, basic, header, hmac) is enough. Each credential of a request must be right: a wrong
 // Authorization header is refused even beside a right signature, and a wrong signature beside a right token. So a sender learns
 // at once that a secret is out of date, and not on the day when the other scheme is switched off.
 //
@@ -43,6 +43,8 @@ type Authenticator struct {
 	schemes []string
 	tokens  digests
 	logins  digests
+	header  string  // with values, in canonical form; empty when tokens in a header are not configured
+	values  digests // of header
 	signer  *signer // nil when signatures are not configured
 	names   *names  // nil when there are no names of certificates
 
@@ -64,6 +66,11 @@ func New(s Settings) (*Authenticator, error) {
 		a.schemes = append(a.schemes, "basic")
 		a.logins.add(s.Basic.Username, s.Basic.Username+":"+s.Basic.Password)
 	}
+	if len(s.Header.Values) > 0 {
+		a.schemes = append(a.schemes, "header")
+		a.header = http.CanonicalHeaderKey(s.Header.Name)
+		a.values.addAll(s.Header.Values)
+	}
 	if len(s.HMAC.Keys) > 0 {
 		a.schemes = append(a.schemes, "hmac")
 		a.signer = &signer{
@@ -83,7 +90,7 @@ func New(s Settings) (*Authenticator, error) {
 	return a, nil
 }
 
-// Schemes returns the schemes in force for the log, in the order bearer, basic, hmac, certificate.
+// Schemes returns the schemes in force for the log, in the order bearer, basic, header, hmac, certificate.
 func (a *Authenticator) Schemes() []string {
 	if a == nil {
 		return nil
@@ -110,37 +117,52 @@ func (a *Authenticator) Check(req *http.Request) (Pending, *Refusal) {
 	if a == nil {
 		return Pending{checked: true}, nil
 	}
-	sender, detail, ok := a.names.check(req.TLS)
+	certificate, detail, ok := a.names.check(req.TLS)
 	if !ok {
 		return refuse(forbidden(detail))
 	}
-
-	takesAuthorization := !a.tokens.isEmpty() || !a.logins.isEmpty()
-	var authorization, signature []string
-	if takesAuthorization {
-		authorization = req.Header[headerAuthorization]
-	}
-	if a.signer != nil {
-		signature = req.Header[a.signer.header]
-	}
-	if len(authorization)+len(signature) == 0 && (takesAuthorization || a.signer != nil) {
+	authorization, token, signature := a.credentials(req.Header)
+	if len(authorization)+len(token)+len(signature) == 0 && a.takesSecrets() {
 		return refuse(a.unauthorized(Missing, false))
 	}
-	if len(authorization) > 0 {
-		name, refusal := a.checkAuthorization(authorization)
-		if refusal != nil {
-			return refuse(refusal)
-		}
-		sender = cmp.Or(name, sender)
+	user, refusal := a.checkAuthorization(authorization)
+	if refusal != nil {
+		return refuse(refusal)
 	}
+	owner, refusal := a.checkToken(token)
+	if refusal != nil {
+		return refuse(refusal)
+	}
+	p := Pending{checked: true, sender: cmp.Or(user, owner, certificate)}
 	if len(signature) == 0 {
-		return Pending{checked: true, sender: sender}, nil
+		return p, nil
 	}
-	claim, detail, ok := a.signer.read(signature, req.Header, a.now())
-	if !ok {
+	if p.claim, detail, ok = a.signer.read(signature, req.Header, a.now()); !ok {
 		return refuse(a.unauthorized(detail, false))
 	}
-	return Pending{checked: true, auth: a, claim: claim, sender: sender}, nil
+	p.auth = a
+	return p, nil
+}
+
+func (a *Authenticator) takesAuthorization() bool { return !a.tokens.isEmpty() || !a.logins.isEmpty() }
+
+// takesSecrets tells whether a scheme beside the names of certificates is in force.
+func (a *Authenticator) takesSecrets() bool {
+	return a.takesAuthorization() || a.header != "" || a.signer != nil
+}
+
+// credentials returns the values of the headers that the schemes in force read.
+func (a *Authenticator) credentials(header http.Header) (authorization, token, signature []string) {
+	if a.takesAuthorization() {
+		authorization = header[headerAuthorization]
+	}
+	if a.header != "" {
+		token = header[a.header]
+	}
+	if a.signer != nil {
+		signature = header[a.signer.header]
+	}
+	return authorization, token, signature
 }
 
 // Pending is a request after Check. It belongs to the goroutine of its request. The zero Pending is a request that was never
@@ -155,7 +177,7 @@ type Pending struct {
 
 // Sender returns the name of the sender, "" for one without a name. It is the configured name of the token or key, the user of
 // basic, or the name of the certificate that matched. Of several right credentials the first with a name counts, in the order
-// signature, Authorization, certificate. Before Verify has accepted the request, the result means nothing.
+// signature, Authorization, header, certificate. Before Verify has accepted the request, the result means nothing.
 func (p *Pending) Sender() string { return p.sender }
 
 // refuse makes the results of Check for a refusal.

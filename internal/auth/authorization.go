@@ -7,12 +7,15 @@ import (
 
 const headerAuthorization = "Authorization"
 
-// checkAuthorization checks the values of the Authorization header, and returns the name of the token's owner, or the user. There
-// is at least one value.
+// checkAuthorization checks the values of the Authorization header, and returns the name of the token's owner, or the user. Without
+// values, both results are empty.
 //
 // A request may have the header once (RFC 9110, 11.6.2). Two are refused even if both are right: a proxy may check the first,
 // and rtbeat the second.
 func (a *Authenticator) checkAuthorization(values []string) (sender string, refusal *Refusal) {
+	if len(values) == 0 {
+		return "", nil
+	}
 	if len(values) != 1 {
 		return "", a.unauthorized(RepeatedHeader, false)
 	}
@@ -42,6 +45,22 @@ func (a *Authenticator) checkAuthorization(values []string) (sender string, refu
 	default:
 		return "", a.unauthorized(BadScheme, false)
 	}
+}
+
+// checkToken checks the values of the header of tokens, and returns the name of the token's owner. Without values, both results are
+// empty.
+func (a *Authenticator) checkToken(values []string) (sender string, refusal *Refusal) {
+	if len(values) == 0 {
+		return "", nil
+	}
+	if len(values) != 1 {
+		return "", a.unauthorized(RepeatedHeader, false)
+	}
+	name, ok := a.values.find(values[0])
+	if !ok {
+		return "", a.unauthorized(WrongToken, false)
+	}
+	return name, nil
 }
 
 // strictBase64 requires padding, and accepts one spelling of each value.

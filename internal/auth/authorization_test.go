@@ -113,11 +113,13 @@ func TestChallenges(t *testing.T) {
 	all := timedSignatures()
 	all.HMAC.Header, all.HMAC.TimestampHeader = "x-hub-signature", "x-time"
 	all.Bearer.Tokens, all.Basic = Unnamed("token"), Basic{"ada", "one"}
+	all.Header = Header{"x-gitlab-token", Unnamed("value")}
 
 	const (
 		bearer    = `Bearer realm="rtbeat"`
 		invalid   = `Bearer realm="rtbeat", error="invalid_token"`
 		login     = `Basic realm="rtbeat", charset="UTF-8"`
+		token     = `Header realm="rtbeat", header="X-Gitlab-Token"`
 		signature = `Signature realm="rtbeat", header="X-Signature"`
 		timed     = `Signature realm="rtbeat", header="X-Hub-Signature", timestamp="X-Time"`
 	)
@@ -135,10 +137,11 @@ func TestChallenges(t *testing.T) {
 		{"basic, wrong", Settings{Basic: Basic{"ada", "one"}}, basic("a", "b"), []string{login}},
 		{"hmac", signatures(), "A: b", []string{signature}},
 		{"hmac, malformed", signatures(), "X-Signature: b", []string{signature}},
-		{"all, nothing sent", all, "A: b", []string{bearer, login, timed}},
-		{"all, a wrong token", all, "Authorization: Bearer x", []string{invalid, login, timed}},
-		{"all, a wrong login", all, basic("a", "b"), []string{bearer, login, timed}},
-		{"all, a malformed signature", all, "X-Hub-Signature: b", []string{bearer, login, timed}},
+		{"all, nothing sent", all, "A: b", []string{bearer, login, token, timed}},
+		{"all, a wrong token", all, "Authorization: Bearer x", []string{invalid, login, token, timed}},
+		{"all, a wrong login", all, basic("a", "b"), []string{bearer, login, token, timed}},
+		{"all, a wrong value", all, "X-Gitlab-Token: b", []string{bearer, login, token, timed}},
+		{"all, a malformed signature", all, "X-Hub-Signature: b", []string{bearer, login, token, timed}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			refusal := check(t, newAuth(t, c.settings), request(c.line), "")

@@ -25,15 +25,17 @@ func TestNothingConfigured(t *testing.T) {
 func TestSchemes(t *testing.T) {
 	all := signatures()
 	all.Bearer.Tokens, all.Basic, all.Certificate.Names = Unnamed("t"), Basic{"u", "p"}, []string{"n"}
+	all.Header.Values = Unnamed("v")
 	for _, c := range []struct {
 		settings Settings
 		want     []string
 	}{
 		{Settings{Bearer: Bearer{Tokens: Unnamed("t")}}, []string{"bearer"}},
 		{Settings{Basic: Basic{"u", "p"}}, []string{"basic"}},
+		{Settings{Header: Header{Values: Unnamed("v")}}, []string{"header"}},
 		{signatures(), []string{"hmac"}},
 		{Settings{Certificate: Certificate{Names: []string{"n"}}}, []string{"certificate"}},
-		{all, []string{"bearer", "basic", "hmac", "certificate"}},
+		{all, []string{"bearer", "basic", "header", "hmac", "certificate"}},
 	} {
 		a := newAuth(t, c.settings)
 		require.True(t, a.Enabled())
@@ -62,8 +64,13 @@ func TestCombinations(t *testing.T) {
 		"wrong signature":     {"X-Signature: sha256=" + sign("new-key", ""), WrongSignature},
 		"malformed signature": {"X-Signature: x", BadSignature},
 	}
-	for configured := range 8 {
-		bearer, login, hmac := configured&1 != 0, configured&2 != 0, configured&4 != 0
+	tokens := map[string]presented{
+		"no value":    {},
+		"right value": {"X-Api-Key: value", ""},
+		"wrong value": {"X-Api-Key: x", WrongToken},
+	}
+	for configured := range 16 {
+		bearer, login, hmac, header := configured&1 != 0, configured&2 != 0, configured&4 != 0, configured&8 != 0
 		s := Settings{}
 		if hmac {
 			s = signatures()
@@ -74,45 +81,56 @@ func TestCombinations(t *testing.T) {
 		if login {
 			s.Basic = Basic{"ada", "one"}
 		}
+		if header {
+			s.Header.Values = Unnamed("value")
+		}
 		a := newAuth(t, s)
 
 		for authorizationName, authorization := range authorizations {
-			for signatureName, signature := range bodySignatures {
-				// The rule of the package comment.
-				var problems []string
-				something := false
-				if (bearer || login) && authorization.line != "" {
-					something = true
-					unknown := (authorizationName == "right token" || authorizationName == "wrong token") && !bearer ||
-						(authorizationName == "right login" || authorizationName == "wrong login") && !login
-					if unknown {
-						problems = append(problems, BadScheme)
-					} else if authorization.want != "" {
-						problems = append(problems, authorization.want)
+			for tokenName, token := range tokens {
+				for signatureName, signature := range bodySignatures {
+					// The rule of the package comment.
+					var problems []string
+					something := false
+					if (bearer || login) && authorization.line != "" {
+						something = true
+						unknown := (authorizationName == "right token" || authorizationName == "wrong token") && !bearer ||
+							(authorizationName == "right login" || authorizationName == "wrong login") && !login
+						if unknown {
+							problems = append(problems, BadScheme)
+						} else if authorization.want != "" {
+							problems = append(problems, authorization.want)
+						}
 					}
-				}
-				if hmac && signature.line != "" {
-					something = true
-					if signature.want != "" {
-						problems = append(problems, signature.want)
+					if header && token.line != "" {
+						something = true
+						if token.want != "" {
+							problems = append(problems, token.want)
+						}
 					}
-				}
-				if !something && configured != 0 {
-					problems = append(problems, Missing)
-				}
-				want := ""
-				if len(problems) > 0 {
-					want = problems[0]
-				}
+					if hmac && signature.line != "" {
+						something = true
+						if signature.want != "" {
+							problems = append(problems, signature.want)
+						}
+					}
+					if !something && configured != 0 {
+						problems = append(problems, Missing)
+					}
+					want := ""
+					if len(problems) > 0 {
+						want = problems[0]
+					}
 
-				var lines []string
-				for _, line := range []string{authorization.line, signature.line} {
-					if line != "" {
-						lines = append(lines, line)
+					var lines []string
+					for _, line := range []string{authorization.line, token.line, signature.line} {
+						if line != "" {
+							lines = append(lines, line)
+						}
 					}
+					name := fmt.Sprintf("%v, %s, %s, %s", a.Schemes(), authorizationName, tokenName, signatureName)
+					require.Equal(t, want, detail(t, a, request(lines...), testBody), name)
 				}
-				name := fmt.Sprintf("%v, %s, %s", a.Schemes(), authorizationName, signatureName)
-				require.Equal(t, want, detail(t, a, request(lines...), testBody), name)
 			}
 		}
 	}

@@ -22,6 +22,12 @@ func TestNewRefuses(t *testing.T) {
 	tokens := func(list ...string) Settings { return Settings{Bearer: Bearer{Tokens: Unnamed(list...)}} }
 	login := func(user, password string) Settings { return Settings{Basic: Basic{user, password}} }
 	keys := func(list ...string) Settings { return hmacWith(func(h *HMAC) { h.Keys = Unnamed(list...) }) }
+	values := func(list ...string) Settings { return Settings{Header: Header{Values: Unnamed(list...)}} }
+	token := func(name string) Settings { return Settings{Header: Header{Name: name, Values: Unnamed("v")}} }
+	hmacAnd := func(s Settings) Settings {
+		s.HMAC = timedSignatures().HMAC
+		return s
+	}
 	names := func(list ...string) Settings { return Settings{Certificate: Certificate{Names: list}} }
 
 	for _, c := range []struct {
@@ -69,6 +75,19 @@ func TestNewRefuses(t *testing.T) {
 		{"no window", hmacWith(func(h *HMAC) { h.Window = 0 }), "rtbeat.auth.hmac.window "},
 		{"a negative window", hmacWith(func(h *HMAC) { h.Window = -time.Second }), "rtbeat.auth.hmac.window "},
 
+		{"an empty value", values("good", ""), "rtbeat.auth.header.values.1 "},
+		{"a value with its line break", values("v\n"), "rtbeat.auth.header.values.0 "},
+		{"a value that is not ASCII", values("v\u00e4"), "rtbeat.auth.header.values.0 "},
+		{"a value with a space before", values(" v"), "rtbeat.auth.header.values.0 "},
+		{"no header of tokens", Settings{Header: Header{Name: "a b"}}, "rtbeat.auth.header.name "},
+		{"a token in a cookie", token("cookie"), "rtbeat.auth.header.name "},
+		{"a token in a header that net/http takes away", token("Host"), "rtbeat.auth.header.name "},
+		{"a token in Proxy-Authorization", token("Proxy-Authorization"), "rtbeat.auth.header.name "},
+		{"a token in the header of the signature", hmacAnd(token("x-signature")), "rtbeat.auth.header.name "},
+		{"a token in the header of the time", hmacAnd(token("x-timestamp")), "rtbeat.auth.header.name "},
+		{"a token in Authorization beside bearer", Settings{Header: token("authorization").Header, Bearer: Bearer{Tokens: Unnamed("t")}}, "rtbeat.auth.header.name "},
+		{"a token in Authorization beside basic", Settings{Header: token("Authorization").Header, Basic: Basic{"a", "b"}}, "rtbeat.auth.header.name "},
+
 		{"an empty name", names("a", ""), "rtbeat.auth.certificate.names.1 "},
 		{"white space around a name", names("a "), "rtbeat.auth.certificate.names.0 "},
 		{"a name with a line break", names("a\n"), "rtbeat.auth.certificate.names.0 "},
@@ -99,6 +118,9 @@ func TestNewAccepts(t *testing.T) {
 		"no prefix":                       hmacWith(func(h *HMAC) { h.Prefix = "" }),
 		"a prefix with a space":           hmacWith(func(h *HMAC) { h.Prefix = "HMAC-SHA256 " }),
 		"an odd header":                   hmacWith(func(h *HMAC) { h.Header = "x!sig|" }),
+		"a value with spaces inside":      {Header: Header{Values: Unnamed("Token a b")}},
+		"a value in Authorization":        {Header: Header{Name: "authorization", Values: Unnamed("a")}},
+		"an unused cookie":                {Header: Header{Name: "Cookie"}},
 		"names of all kinds":              {Certificate: Certificate{Names: []string{"a", "*.b", "c@d", "spiffe://e/f", "g h, i:j"}}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,10 +23,10 @@ type Refusal struct {
 // The details of a 401. A detail is a stable name of a reason.
 const (
 	Missing          = "missing"           // none of the configured credentials
-	RepeatedHeader   = "repeated_header"   // Authorization more than once
+	RepeatedHeader   = "repeated_header"   // Authorization, or the header of a token, more than once
 	BadScheme        = "bad_scheme"        // Authorization names no scheme that is configured, or none
 	BadAuthorization = "bad_authorization" // Authorization does not have the syntax of its scheme
-	WrongToken       = "wrong_token"       // no such bearer token
+	WrongToken       = "wrong_token"       // no such bearer token, or value of the header of tokens
 	WrongLogin       = "wrong_login"       // no such user, or another password
 	BadSignature     = "bad_signature"     // the header of the signature is repeated, lacks its prefix or is not hex
 	BadTimestamp     = "bad_timestamp"     // the timestamp is missing, repeated or not in Unix seconds
@@ -69,6 +69,9 @@ func (a *Authenticator) unauthorized(detail string, invalidToken bool) *Refusal 
 	}
 	if !a.logins.isEmpty() {
 		challenges = append(challenges, fmt.Sprintf(`Basic realm=%q, charset="UTF-8"`, realm))
+	}
+	if a.header != "" { // the scheme is not registered, so the challenge names the header
+		challenges = append(challenges, fmt.Sprintf("Header realm=%q, header=%q", realm, a.header))
 	}
 	if a.signer != nil {
 		challenges = append(challenges, a.signer.challenge())

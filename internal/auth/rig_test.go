@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -32,11 +33,12 @@ func newAuth(tb testing.TB, s Settings, users ...Basic) *Authenticator {
 	return a
 }
 
-// withDefaults sets the defaults of signatures in settings without keys.
+// withDefaults sets the defaults of signatures in settings without keys, and the name of the header of tokens.
 func withDefaults(s Settings) Settings {
 	if len(s.HMAC.Keys) == 0 {
 		s.HMAC = DefaultSettings().HMAC
 	}
+	s.Header.Name = cmp.Or(s.Header.Name, DefaultSettings().Header.Name)
 	return s
 }
 

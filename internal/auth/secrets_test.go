@@ -58,6 +58,8 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 			{Bearer: Bearer{Tokens: Unnamed(m.next(), m.next()+" "+m.next())}},
 			{Bearer: Bearer{Tokens: Secrets{{"alice", m.next()}, {"bob", spoil(m)}}}},
 			{Bearer: Bearer{Tokens: Secrets{{m.next() + " ", "alice"}}}},
+			{Header: Header{Values: Unnamed(m.next(), spoil(m))}},
+			{Header: Header{Name: spoil(m)}},
 			{Basic: Basic{m.next() + ":", m.next()}},
 			{Basic: Basic{spoil(m), m.next()}},
 			{Basic: Basic{m.next(), spoil(m)}},
@@ -87,6 +89,7 @@ func TestRefusalsHoldNoSecretAndNothingOfTheRequest(t *testing.T) {
 		s.HMAC.Prefix = m.next()
 		s.Bearer.Tokens = Unnamed(m.next(), m.next())
 		s.Basic = Basic{m.next(), m.next()}
+		s.Header.Values = Unnamed(m.next(), m.next())
 		a := newAuth(t, s)
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 			m.absent(t, fmt.Sprintf(verb, a))
@@ -96,6 +99,7 @@ func TestRefusalsHoldNoSecretAndNothingOfTheRequest(t *testing.T) {
 		for _, candidates := range [][]string{
 			{"", "Authorization: Bearer " + m.next(), "Authorization: Bearer " + m.next() + "," + m.next(), "Authorization: " + m.next(), basic(m.next(), m.next()), basic(s.Basic.Username, m.next()), "Authorization: Basic " + m.next()},
 			{"", "", "Authorization: Bearer " + s.Bearer.Tokens[0].Value},
+			{"", "X-Api-Key: " + m.next(), "X-Api-Key: " + s.Header.Values[1].Value},
 			{"", "X-Signature: " + m.next(), "X-Signature: " + s.HMAC.Prefix + m.next(), "X-Signature: " + s.HMAC.Prefix + sign(m.next(), "")},
 			{"", "X-Timestamp: " + m.next(), "X-Timestamp: " + testTimestamp, "X-Timestamp: 7"},
 		} {

@@ -9,12 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A request may show several right credentials: a signature counts before a token, and a token before the certificate.
+// A request may show several right credentials: a signature counts before Authorization, that before the header
+// of tokens, and all of them before the certificate.
 func TestSender(t *testing.T) {
 	s := signatures()
 	s.HMAC.Keys = Secrets{{"carol", "carols-key"}, {"", "old-key"}}
 	s.Bearer.Tokens = Secrets{{"alice", "alices-token"}, {"bob", "bobs-token"}, {"", "old-token"}}
 	s.Basic = Basic{"ada", "one"}
+	s.Header.Values = Secrets{{"dave", "daves-value"}}
 	const (
 		alice, bob, nobody = "Authorization: Bearer alices-token", "Authorization: Bearer bobs-token", "Authorization: Bearer old-token"
 		oldKey             = "old-key"
@@ -28,6 +30,10 @@ func TestSender(t *testing.T) {
 		{"another token", "", "bob", []string{bob}},
 		{"a token without a name", "", "", []string{nobody}},
 		{"a user", "", "ada", []string{basic("ada", "one")}},
+		{"a value", "", "dave", []string{"X-Api-Key: daves-value"}},
+		{"a value and a token", "", "alice", []string{"X-Api-Key: daves-value", alice}},
+		{"a value and a key", "", "carol", []string{"X-Api-Key: daves-value", carol}},
+		{"a value and a certificate", "sender.example.com", "dave", []string{"X-Api-Key: daves-value"}},
 		{"a key", "", "carol", []string{carol}},
 		{"a key without a name", "", "", []string{old}},
 		{"a key and a token", "", "carol", []string{alice, carol}},

@@ -22,6 +22,9 @@ type Settings struct {
 	// Basic is a user and a password in the Authorization header (RFC 7617).
 	Basic Basic `config:"basic"`
 
+	// Header is a token in a header of its own, such as X-Gitlab-Token.
+	Header Header `config:"header"`
+
 	// HMAC is a signature over the body as it is sent: HMAC with SHA-256, in hexadecimal digits of either case.
 	HMAC HMAC `config:"hmac"`
 
@@ -44,6 +47,17 @@ type Basic struct {
 
 	// Password is the password of that user.
 	Password string `config:"password"`
+}
+
+// Header is a token in a header of its own.
+type Header struct {
+	// Name is the request header with a [token of its own](#token-in-a-header). It may be `Authorization`, for a sender whose value
+	// has no scheme, while there are neither bearer tokens nor a user.
+	Name string `config:"name"`
+
+	// Values are the values that this header may have: a list, or a group with a [name](#names-of-senders) for each. A value is
+	// printable ASCII, without spaces at its ends. Empty switches the header off.
+	Values Secrets `config:"values"`
 }
 
 // HMAC is a signature over the body. Headers are not signed: without TLS, anybody between the sender and rtbeat can change
@@ -79,12 +93,12 @@ type Certificate struct {
 
 // DefaultSettings are the settings where the file says nothing. They accept every request.
 func DefaultSettings() Settings {
-	return Settings{HMAC: HMAC{Header: "X-Signature", Prefix: "sha256=", Window: 5 * time.Minute}}
+	return Settings{Header: Header{Name: "X-Api-Key"}, HMAC: HMAC{Header: "X-Signature", Prefix: "sha256=", Window: 5 * time.Minute}}
 }
 
 // IsSet tells whether a request needs a credential.
 func (s *Settings) IsSet() bool {
-	return len(s.Bearer.Tokens)+len(s.HMAC.Keys)+len(s.Certificate.Names) > 0 || s.Basic.isSet()
+	return len(s.Bearer.Tokens)+len(s.Header.Values)+len(s.HMAC.Keys)+len(s.Certificate.Names) > 0 || s.Basic.isSet()
 }
 
 // SentSecrets names the schemes in force that send the secret itself.
@@ -96,6 +110,9 @@ func (s *Settings) SentSecrets() string {
 	if s.Basic.isSet() {
 		schemes = append(schemes, "rtbeat.auth.basic")
 	}
+	if len(s.Header.Values) > 0 {
+		schemes = append(schemes, "rtbeat.auth.header")
+	}
 	return strings.Join(schemes, " and ")
 }
 
@@ -103,6 +120,7 @@ func (b *Basic) isSet() bool { return b.Username != "" }
 
 // The settings as errors name them.
 const (
+	keyToken           = "rtbeat.auth.header.name"
 	keyHeader          = "rtbeat.auth.hmac.header"
 	keyTimestampHeader = "rtbeat.auth.hmac.timestamp_header"
 	keyUsername        = "rtbeat.auth.basic.username"
@@ -114,6 +132,7 @@ func (s *Settings) Check() error {
 	return cmp.Or(
 		s.Bearer.Tokens.check("rtbeat.auth.bearer.tokens", checkToken),
 		s.Basic.check(),
+		s.checkHeader(),
 		s.HMAC.check(),
 		s.Certificate.check(),
 	)
@@ -162,6 +181,35 @@ func (b *Basic) check() error {
 	return cmp.Or(setting.CheckText(keyUsername, b.Username), setting.CheckText(keyPassword, b.Password))
 }
 
+// checkHeader checks the header of tokens. It may have a name that means nothing else while there are no values.
+func (s *Settings) checkHeader() error {
+	h := &s.Header
+	if err := checkHeaderName(keyToken, h.Name, "X-Api-Key"); err != nil || len(h.Values) == 0 {
+		return err
+	}
+	switch name := http.CanonicalHeaderKey(h.Name); {
+	case name != headerAuthorization && slices.Contains(taken, name):
+		return errors.New(keyToken + " is a header with another meaning; use another header, such as X-Api-Key")
+	case name == headerAuthorization && (len(s.Bearer.Tokens) > 0 || s.Basic.isSet()):
+		return errors.New(keyToken + " is Authorization, which rtbeat.auth.bearer or rtbeat.auth.basic reads; use another header, or remove these")
+	case len(s.HMAC.Keys) > 0 && (strings.EqualFold(name, s.HMAC.Header) || strings.EqualFold(name, s.HMAC.TimestampHeader)):
+		return errors.New(keyToken + " is a header of rtbeat.auth.hmac; use another header, such as X-Api-Key")
+	}
+	return h.Values.check("rtbeat.auth.header.values", checkHeaderValue)
+}
+
+// checkHeaderValue refuses a text that a header does not carry as it is (RFC 9110, 5.5).
+func checkHeaderValue(key, value string) error {
+	if strings.TrimSpace(value) != value || !isPrintable(value) {
+		return fmt.Errorf("%s cannot be the value of a header; use printable ASCII, without spaces at its ends", key)
+	}
+	return nil
+}
+
+func isPrintable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
 func (h *HMAC) check() error {
 	if err := checkHeaderName(keyHeader, h.Header, "X-Signature"); err != nil {
 		return err
@@ -201,13 +249,13 @@ func (h *HMAC) checkInUse() error {
 		}
 	}
 	// A header carries printable characters, and loses white space at its ends (RFC 9110, 5.5).
-	if strings.ContainsFunc(h.Prefix, func(r rune) bool { return r < ' ' || r > '~' }) || strings.HasPrefix(h.Prefix, " ") {
+	if !isPrintable(h.Prefix) || strings.HasPrefix(h.Prefix, " ") {
 		return errors.New("rtbeat.auth.hmac.prefix cannot begin the value of a header; use printable ASCII, such as sha256=")
 	}
 	return nil
 }
 
-// taken are the headers that can carry neither a signature nor its time. Some carry other credentials; net/http uses the
+// taken are the headers that can carry neither a token, nor a signature, nor its time. Some carry other credentials; net/http uses the
 // others itself, or removes them.
 var taken = []string{
 	headerAuthorization, "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Expect", "Host",
