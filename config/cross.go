@@ -15,7 +15,7 @@ import (
 // check applies the rules of all settings. The first error counts. It names the setting.
 func (c *Config) check() error {
 	return cmp.Or(
-		c.Listen.Check(), c.Admin.Check(&c.Listen), c.Auth.Check(), c.checkCertificateNames(), c.checkCopiedTokens(), c.Intake.Check(), c.InFlight.Check(),
+		c.Listen.Check(), c.Admin.Check(&c.Listen), c.Auth.Check("rtbeat.auth"), c.checkCertificateNames(), c.checkCopiedTokens(), c.Intake.Check(), c.InFlight.Check(),
 		c.Shutdown.check(), c.Proxies.Check(), c.checkDurable(),
 	)
 }
@@ -110,7 +110,7 @@ func (c *Config) warnings(section *config.C, values map[string]any) (warnings []
 		}
 		warn("rtbeat listens on %s %s: anybody who reaches it can send events; set rtbeat.auth, or set rtbeat.host to 127.0.0.1", where, without)
 	}
-	if sent := c.Auth.SentSecrets(); sent != "" && !c.SSL.IsEnabled() {
+	if sent := c.Auth.SentSecrets("rtbeat.auth"); sent != "" && !c.SSL.IsEnabled() {
 		warn("rtbeat listens on %s with %s, but without rtbeat.ssl: credentials travel in clear text; set rtbeat.ssl, unless a proxy in front ends TLS", where, sent)
 	}
 	return warnings

@@ -51,10 +51,13 @@ type Authenticator struct {
 	now func() time.Time
 }
 
+// settingsKey is the group as errors of New name it.
+const settingsKey = "rtbeat.auth"
+
 // New makes an Authenticator of settings that Check accepts. It keeps none of their slices. With DefaultSettings it accepts
 // every request.
 func New(s Settings) (*Authenticator, error) {
-	if err := s.Check(); err != nil {
+	if err := s.Check(settingsKey); err != nil {
 		return nil, err
 	}
 	a := &Authenticator{now: time.Now}

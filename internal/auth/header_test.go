@@ -45,10 +45,10 @@ func TestTokenInAuthorization(t *testing.T) {
 
 func TestSentSecrets(t *testing.T) {
 	s := signatures()
-	require.Empty(t, s.SentSecrets())
+	require.Empty(t, s.SentSecrets("rtbeat.auth"))
 	s.Header.Values = Unnamed("v")
-	require.Equal(t, "rtbeat.auth.header", s.SentSecrets())
+	require.Equal(t, "rtbeat.auth.header", s.SentSecrets("rtbeat.auth"))
 	s.Bearer.Tokens = Unnamed("t")
-	require.Equal(t, "rtbeat.auth.bearer and rtbeat.auth.header", s.SentSecrets())
+	require.Equal(t, "rtbeat.auth.bearer and rtbeat.auth.header", s.SentSecrets("rtbeat.auth"))
 	require.True(t, (&Settings{Header: s.Header}).IsSet())
 }

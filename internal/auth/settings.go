@@ -1,17 +1,8 @@
 package auth
 
 import (
-	"cmp"
-	"errors"
-	"fmt"
-	"net/http"
-	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
-
-	"github.com/txn2/rtbeat/internal/setting"
 )
 
 // Settings are who may send batches.
@@ -101,163 +92,19 @@ func (s *Settings) IsSet() bool {
 	return len(s.Bearer.Tokens)+len(s.Header.Values)+len(s.HMAC.Keys)+len(s.Certificate.Names) > 0 || s.Basic.isSet()
 }
 
-// SentSecrets names the schemes in force that send the secret itself.
-func (s *Settings) SentSecrets() string {
+// SentSecrets names the schemes in force that send the secret itself. key is the full name of the auth group, as in Check.
+func (s *Settings) SentSecrets(key string) string {
 	var schemes []string
 	if len(s.Bearer.Tokens) > 0 {
-		schemes = append(schemes, "rtbeat.auth.bearer")
+		schemes = append(schemes, key+".bearer")
 	}
 	if s.Basic.isSet() {
-		schemes = append(schemes, "rtbeat.auth.basic")
+		schemes = append(schemes, key+".basic")
 	}
 	if len(s.Header.Values) > 0 {
-		schemes = append(schemes, "rtbeat.auth.header")
+		schemes = append(schemes, key+".header")
 	}
 	return strings.Join(schemes, " and ")
 }
 
 func (b *Basic) isSet() bool { return b.Username != "" }
-
-// The settings as errors name them.
-const (
-	keyToken           = "rtbeat.auth.header.name"
-	keyHeader          = "rtbeat.auth.hmac.header"
-	keyTimestampHeader = "rtbeat.auth.hmac.timestamp_header"
-	keyUsername        = "rtbeat.auth.basic.username"
-	keyPassword        = "rtbeat.auth.basic.password" //nolint:gosec // the name of a setting
-)
-
-// Check applies the rules of the settings. An error names the setting, and never its value.
-func (s *Settings) Check() error {
-	return cmp.Or(
-		s.Bearer.Tokens.check("rtbeat.auth.bearer.tokens", checkToken),
-		s.Basic.check(),
-		s.checkHeader(),
-		s.HMAC.check(),
-		s.Certificate.check(),
-	)
-}
-
-// check counts names from 0, as everywhere in Beats.
-func (c *Certificate) check() error {
-	for i, name := range c.Names {
-		key := fmt.Sprintf("rtbeat.auth.certificate.names.%d", i)
-		if err := cmp.Or(setting.CheckText(key, name), checkName(key, name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkToken(key, token string) error {
-	if !isToken68(token) {
-		return fmt.Errorf("%s cannot be sent as a bearer token; use letters, digits and -._~+/ only, and = at the end", key)
-	}
-	return nil
-}
-
-func checkName(key, name string) error {
-	if strings.TrimSpace(name) != name {
-		return fmt.Errorf("%s has white space around it; remove it", key)
-	}
-	whole, _ := strings.CutPrefix(name, wildcard)
-	if whole == "" || whole[0] == '.' || strings.Contains(whole, "*") {
-		return fmt.Errorf("%s is no complete name; write one, or *. and one, as in *.example.com", key)
-	}
-	return nil
-}
-
-func (b *Basic) check() error {
-	switch {
-	case b.Username == "" && b.Password == "":
-		return nil
-	case b.Username == "":
-		return errors.New(keyPassword + " is set without " + keyUsername + "; give both, or leave both out")
-	case b.Password == "":
-		return errors.New(keyUsername + " is set without " + keyPassword + "; give both, or leave both out")
-	case strings.Contains(b.Username, ":"):
-		return errors.New(keyUsername + " has a colon, which separates user and password in a request; choose another name")
-	}
-	return cmp.Or(setting.CheckText(keyUsername, b.Username), setting.CheckText(keyPassword, b.Password))
-}
-
-// checkHeader checks the header of tokens. It may have a name that means nothing else while there are no values.
-func (s *Settings) checkHeader() error {
-	h := &s.Header
-	if err := checkHeaderName(keyToken, h.Name, "X-Api-Key"); err != nil || len(h.Values) == 0 {
-		return err
-	}
-	switch name := http.CanonicalHeaderKey(h.Name); {
-	case name != headerAuthorization && slices.Contains(taken, name):
-		return errors.New(keyToken + " is a header with another meaning; use another header, such as X-Api-Key")
-	case name == headerAuthorization && (len(s.Bearer.Tokens) > 0 || s.Basic.isSet()):
-		return errors.New(keyToken + " is Authorization, which rtbeat.auth.bearer or rtbeat.auth.basic reads; use another header, or remove these")
-	case len(s.HMAC.Keys) > 0 && (strings.EqualFold(name, s.HMAC.Header) || strings.EqualFold(name, s.HMAC.TimestampHeader)):
-		return errors.New(keyToken + " is a header of rtbeat.auth.hmac; use another header, such as X-Api-Key")
-	}
-	return h.Values.check("rtbeat.auth.header.values", checkHeaderValue)
-}
-
-// checkHeaderValue refuses a text that a header does not carry as it is (RFC 9110, 5.5).
-func checkHeaderValue(key, value string) error {
-	if strings.TrimSpace(value) != value || !isPrintable(value) {
-		return fmt.Errorf("%s cannot be the value of a header; use printable ASCII, without spaces at its ends", key)
-	}
-	return nil
-}
-
-func isPrintable(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
-}
-
-func (h *HMAC) check() error {
-	if err := checkHeaderName(keyHeader, h.Header, "X-Signature"); err != nil {
-		return err
-	}
-	if strings.EqualFold(h.Header, headerAuthorization) {
-		return errors.New(keyHeader + " is Authorization, the header of tokens and passwords; use another header, such as X-Signature")
-	}
-	if h.TimestampHeader != "" {
-		if err := checkHeaderName(keyTimestampHeader, h.TimestampHeader, "X-Timestamp"); err != nil {
-			return err
-		}
-		if strings.EqualFold(h.Header, h.TimestampHeader) {
-			return errors.New(keyHeader + " and " + keyTimestampHeader + " are the same header; use two")
-		}
-	}
-	return cmp.Or(setting.CheckDuration("rtbeat.auth.hmac.window", h.Window, 1), h.checkInUse())
-}
-
-func checkHeaderName(key, name, example string) error {
-	if !httpguts.ValidHeaderFieldName(name) {
-		return fmt.Errorf("%s is not the name of a header; use letters, digits and hyphens, such as %s", key, example)
-	}
-	return nil
-}
-
-// checkInUse applies the rules that hold once there are keys.
-func (h *HMAC) checkInUse() error {
-	if len(h.Keys) == 0 {
-		return nil
-	}
-	if err := h.Keys.check("rtbeat.auth.hmac.keys", checkAny); err != nil {
-		return err
-	}
-	for _, header := range []struct{ key, name string }{{keyHeader, h.Header}, {keyTimestampHeader, h.TimestampHeader}} {
-		if slices.Contains(taken, http.CanonicalHeaderKey(header.name)) {
-			return fmt.Errorf("%s is a header with another meaning; use another header, such as X-Signature", header.key)
-		}
-	}
-	// A header carries printable characters, and loses white space at its ends (RFC 9110, 5.5).
-	if !isPrintable(h.Prefix) || strings.HasPrefix(h.Prefix, " ") {
-		return errors.New("rtbeat.auth.hmac.prefix cannot begin the value of a header; use printable ASCII, such as sha256=")
-	}
-	return nil
-}
-
-// taken are the headers that can carry neither a token, nor a signature, nor its time. Some carry other credentials; net/http uses the
-// others itself, or removes them.
-var taken = []string{
-	headerAuthorization, "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Expect", "Host",
-	"Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
-}
