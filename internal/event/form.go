@@ -17,12 +17,14 @@ type Form struct {
 	taken    map[string]struct{} // names of fields of the event that a message at the root may not have
 	metadata *mapstr.EventMetadata
 	weight   int // of what does not depend on the message
+
+	timeFormats []timeFormat
 }
 
 // NewForm makes a form. The settings have passed Check. added are the names of the fields that the Beat's own settings add to the
 // root of each event.
 func NewForm(s Settings, added ...string) *Form {
-	f := &Form{settings: s, taken: make(map[string]struct{})}
+	f := &Form{settings: s, taken: make(map[string]struct{}), timeFormats: newTimeFormats(s.Timestamp.Formats)}
 	if s.Target != "" {
 		f.path = strings.Split(s.Target, ".")
 	}
@@ -44,6 +46,9 @@ func NewForm(s Settings, added ...string) *Form {
 // Metadata are the fields that libbeat adds to each event of the form after the Beat's own fields, so that they win. It is nil
 // without any.
 func (f *Form) Metadata() *mapstr.EventMetadata { return f.metadata }
+
+// HasTime tells whether the settings name a field of the message for the time of the event.
+func (f *Form) HasTime() bool { return f.settings.Timestamp.Field != "" }
 
 // Fields returns the fields of a message's event, which owns the message's fields then. Each event has maps of its own: a processor
 // may change them.

@@ -18,6 +18,9 @@ type Settings struct {
 	// uses, so that neither overwrites the other: [http-api.md](http-api.md#a-message-at-the-root) lists the names.
 	Target string `config:"target" show:"text"`
 
+	// Timestamp is the time of the event, taken from the message.
+	Timestamp Timestamp `config:"timestamp"`
+
 	// Fields are fields of each event, in its field `fields`. They are those of any Beat: values may be texts, numbers, lists and
 	// groups. The Beat's own `fields`, outside of `rtbeat`, are added as well; of a field in both, this value counts.
 	Fields map[string]any `config:"fields"`
@@ -44,6 +47,9 @@ func (s *Settings) Check(prefix string) error {
 		return fmt.Errorf("%stype is empty; it must be the value of the field type", prefix)
 	}
 	if err := s.checkTarget(prefix); err != nil {
+		return err
+	}
+	if err := s.Timestamp.check(prefix); err != nil {
 		return err
 	}
 	return s.checkFields(prefix)

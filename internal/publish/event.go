@@ -1,6 +1,8 @@
 package publish
 
 import (
+	"cmp"
+
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 
@@ -14,7 +16,11 @@ const maxDocumentID = 512
 
 // newEvent builds the event of one message, which owns the message's fields then.
 func (p *Publisher) newEvent(form *event.Form, m batch.Message, o inflight.Origin, e *inflight.EventAck) beat.Event {
-	made := beat.Event{Timestamp: o.Received, Fields: form.Fields(m, o), Private: e}
+	at, ok := form.Time(m, o.Received)
+	if !ok {
+		p.counters.timestampFailures.Inc(cmp.Or(o.Source, inflight.DefaultSource))
+	}
+	made := beat.Event{Timestamp: at, Fields: form.Fields(m, o), Private: e}
 	if id := p.documentID(m, e); id != "" {
 		// The outputs read it from here: @metadata._id for Logstash, the document's _id for Elasticsearch.
 		made.Meta = mapstr.M{"_id": id}

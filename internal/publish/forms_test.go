@@ -101,6 +101,40 @@ func TestFieldsAndTags(t *testing.T) {
 	}
 }
 
+// An event has the time of its message, or the time of receipt if that cannot be read. The metric says of which source it is.
+func TestTheTimeOfTheMessage(t *testing.T) {
+	output := &pipelinetest.Output{}
+	form := newForm(func(s *event.Settings) { s.Target, s.Timestamp.Field = "", "time" }) // the message is moved after its time is read
+	r := newRigOf(t, output, 1, 1, "", rigSettings{forms: map[string]*event.Form{"timed": form, "in": newForm(func(*event.Settings) {})}})
+	for _, tt := range []struct {
+		source, message string
+		want            time.Time // zero for receipt
+		failures        int
+	}{
+		{"timed", `{"time":"2001-02-03T04:05:06.789Z"}`, time.Date(2001, 2, 3, 4, 5, 6, 789e6, time.UTC), 0},
+		{"timed", `{"time":981173106789}`, time.Date(2001, 2, 3, 4, 5, 6, 789e6, time.UTC), 0},
+		{"timed", `{"time":"yesterday"}`, time.Time{}, 1},
+		{"timed", `{}`, time.Time{}, 2},
+		{"in", `{"time":1}`, time.Time{}, 2},
+		{"gone", `{"time":1}`, time.Time{}, 2},
+	} {
+		r.origin.Source = tt.source
+		token := r.publish(tt.message)
+		window := output.Next()
+		got := window.Events()[0].Content.Timestamp
+		if tt.want.IsZero() {
+			require.Equal(t, r.origin.Received, got)
+		} else {
+			require.Equal(t, tt.want, got)
+		}
+		require.Equal(t, tt.failures, r.count("rtbeat_timestamp_failures_total", "timed"))
+		require.Equal(t, tt.failures, r.count("rtbeat_timestamp_failures_total"))
+		window.ACK()
+		r.requireDelivered(token, inflight.Progress{Messages: 1, Acked: 1})
+	}
+	r.requireEmpty()
+}
+
 // A message at the root keeps all that it has, and the event has what libbeat and its processors write. The outputs can encode it.
 func TestAMessageAtTheRootInAPipeline(t *testing.T) {
 	const message = `{"uuid":"a","@timestamp":"1999","@metadata":{"_id":"evil","pipeline":"p"},"@metadata._id":"evil","type":1,"host":{"name":"evil","x":1},"agent":"evil",` +

@@ -9,6 +9,7 @@ import (
 type counters struct {
 	wait              prometheus.Histogram
 	filtered          prometheus.Counter
+	timestampFailures metrics.CounterBy
 	processorFailures metrics.CounterBy
 	dropped           prometheus.Counter
 	rejected          prometheus.Counter
@@ -17,7 +18,7 @@ type counters struct {
 	lastAckTime       prometheus.Gauge
 }
 
-func newCounters(r *metrics.Registry, processors []string) *counters {
+func newCounters(r *metrics.Registry, settings Settings) *counters {
 	queue, output := r.Section("queue"), r.Section("output")
 	c := &counters{
 		wait: queue.Histogram(metrics.Declaration{
@@ -27,6 +28,12 @@ func newCounters(r *metrics.Registry, processors []string) *counters {
 			Moves:  "Long waits: the queue is full, or processors are slow. It is a part of `rtbeat_ack_duration_seconds`.",
 			Bounds: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}),
+		timestampFailures: queue.CounterBy(metrics.Declaration{
+			Name: "rtbeat_timestamp_failures_total", Labels: []string{"source"},
+			Help:  "Events that have the time of receipt, because the time in their message is missing or cannot be read.",
+			More:  "One series for each source with `timestamp.field`; `other` is a stored batch of another source. A retry counts again.",
+			Moves: "A sender writes its time in another format: see the setting `timestamp.formats`.",
+		}, sourcesWithTime(settings)),
 		filtered: queue.Counter(metrics.Declaration{
 			Name:  "rtbeat_events_filtered_total",
 			Help:  "Events that a processor dropped; the answer counts them as filtered.",
@@ -38,7 +45,7 @@ func newCounters(r *metrics.Registry, processors []string) *counters {
 			Help:  "Events that a processor failed on. Their batches get 500 processor_failed, or are retried in durable mode.",
 			More:  "One series for each processor of the configuration. A panic counts in `rtbeat_events_dropped_total` instead. A retry counts again.",
 			Moves: "Above zero: the log names the processor, and libbeat's line `Failed to publish event` has the cause. [Alert](runbooks.md#rtbeatinternalerrors).",
-		}, processors),
+		}, settings.Processors),
 		dropped: queue.Counter(metrics.Declaration{
 			Name:  "rtbeat_events_dropped_total",
 			Help:  "Events that never entered the pipeline: a processor panicked, or the pipeline was closing.",
@@ -74,6 +81,19 @@ func newCounters(r *metrics.Registry, processors []string) *counters {
 		Moves: "Kept for dashboards of the first rtbeat.",
 	}, c.acked)
 	return c
+}
+
+// sourcesWithTime are the names of the sources whose events have the time of the message.
+func sourcesWithTime(s Settings) (names []string) {
+	for name, form := range s.Forms {
+		if form.HasTime() {
+			names = append(names, name)
+		}
+	}
+	if s.Form != nil && s.Form.HasTime() {
+		names = append(names, "other")
+	}
+	return names
 }
 
 func (c *counters) ack(events int) {

@@ -13,7 +13,7 @@ import (
 // Each metric shows its own number, and the status page gets the same numbers.
 func TestMetricsOfPublishing(t *testing.T) {
 	r := metrics.NewRegistry()
-	c := newCounters(r, []string{"script"})
+	c := newCounters(r, Settings{Processors: []string{"script"}})
 	c.ack(5)
 	c.ack(3)
 	c.filtered.Add(20)

@@ -58,7 +58,7 @@ func New(pipeline beat.Pipeline, registry *inflight.Registry, settings Settings,
 	p := &Publisher{
 		settings: settings,
 		registry: registry,
-		counters: newCounters(r, settings.Processors),
+		counters: newCounters(r, settings),
 		log:      log,
 		failures: newFailures(log),
 		panics:   rate.Sometimes{Interval: time.Second},
