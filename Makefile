@@ -77,7 +77,7 @@ chaos-short: # The same in a minute: each fault once, then a few at random
 REQUIRE ?= 1
 
 .PHONY: senders
-senders: build ## suite: Run curl, nginx, HAProxy, syslog-ng and an OpenTelemetry Collector against the real binary
+senders: build ## suite: Run senders and proxies, with the recipes of docs/senders.md, against the real binary
 	@scripts/provide.sh senders || [ -z "$(REQUIRE)" ]
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) go test -tags senders -count=1 -timeout 10m -v ./test/senders
 

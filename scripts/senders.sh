@@ -1,6 +1,11 @@
 #!/bin/sh
-# Builds the OpenTelemetry Collector of `make senders`. Its Go modules stay out of rtbeat's go.mod.
+# Builds the programs of `make senders` that are Go modules: an OpenTelemetry Collector and a Benthos. Their
+# modules stay out of rtbeat's go.mod.
 set -eu
-cd "$(dirname "$0")/../test/senders/otelcol"
-mkdir -p ../../../build
-GOFLAGS="$(go env GOFLAGS) -mod=readonly" CGO_ENABLED=0 go build -trimpath -o ../../../build/otelcol .
+cd "$(dirname "$0")/../test/senders"
+mkdir -p ../../build
+GOFLAGS="$(go env GOFLAGS) -mod=readonly"
+export GOFLAGS
+for program in otelcol benthos; do
+	(cd $program && CGO_ENABLED=0 go build -trimpath -o ../../../build/$program .)
+done

@@ -150,12 +150,13 @@ func MessageOf(raw json.RawMessage) (id string, message json.RawMessage, err err
 
 // same compares two JSON texts as values, numbers digit by digit: float64 would call 2^53 and 2^53+1 equal.
 func same(a, b json.RawMessage) bool {
-	x, errX := decodeExact(a)
-	y, errY := decodeExact(b)
+	x, errX := DecodeExact(a)
+	y, errY := DecodeExact(b)
 	return errX == nil && errY == nil && reflect.DeepEqual(x, y)
 }
 
-func decodeExact(raw json.RawMessage) (any, error) {
+// DecodeExact decodes JSON, and leaves its numbers as they are written.
+func DecodeExact(raw json.RawMessage) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var v any

@@ -48,6 +48,17 @@ func StartProgram(t testing.TB, dir, path string, args ...string) *Program {
 // Said is the output so far.
 func (p *Program) Said() string { return p.out.String() }
 
+// Ends waits until the program ends by itself, and requires the exit code 0.
+func (p *Program) Ends() {
+	p.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(2 * ArriveWithin):
+		require.FailNow(p.t, "it has not ended")
+	}
+	require.True(p.t, p.cmd.ProcessState.Success(), "%s", p.cmd.ProcessState)
+}
+
 // stop sends SIGTERM, and SIGKILL after ten seconds.
 func (p *Program) stop() {
 	p.t.Helper()
