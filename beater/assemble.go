@@ -57,17 +57,17 @@ func (bt *Beater) assemble() (*assembly, error) {
 	}
 
 	parts := intake.Parts{
-		Admission:     admission,
-		Registry:      registry,
-		Metrics:       m,
-		Authenticator: bt.listeners.authenticator,
-		Trusted:       bt.listeners.trusted,
-		TLS:           bt.listeners.certificates.Config(),
-		Admin:         bt.listeners.admin != nil,
-		Dedupe:        bt.config.Dedupe.Enabled,
-		Connections:   bt.listeners.connections,
-		Ack:           bt.ack(),
-		Log:           bt.log.Named("intake"),
+		Sources:     bt.sources(),
+		Admission:   admission,
+		Registry:    registry,
+		Metrics:     m,
+		Trusted:     bt.listeners.trusted,
+		TLS:         bt.listeners.certificates.Config(),
+		Admin:       bt.listeners.admin != nil,
+		Dedupe:      bt.config.Dedupe.Enabled,
+		Connections: bt.listeners.connections,
+		Ack:         bt.ack(),
+		Log:         bt.log.Named("intake"),
 	}
 	if shipping.shipper != nil {
 		parts.Store = shipping.shipper
@@ -94,6 +94,14 @@ func (bt *Beater) assemble() (*assembly, error) {
 		connectionsFull(bt.listeners.connections.Open, bt.listeners.connections.Limit, bt.listeners.connections.Displaced, bt.log),
 	}
 	return a, nil
+}
+
+// sources are the paths that take requests, each with its credentials.
+func (bt *Beater) sources() (all []intake.Source) {
+	for i, s := range bt.config.AllSources() {
+		all = append(all, intake.Source{Source: s, Authenticator: bt.listeners.authenticators[i]})
+	}
+	return all
 }
 
 func (a *assembly) inFlightBytes() int64 { return a.admission.Used() + a.shipping.inFlight() }

@@ -178,7 +178,7 @@ func (bt *Beater) Run(*beat.Beat) error {
 func (bt *Beater) announce() {
 	c := bt.config
 	bt.log.Infow("listening on "+bt.Address(),
-		"service.version", bt.build.version, "tls", bt.listeners.certificates != nil, "auth", schemesOf(bt.listeners.authenticator), "output", bt.output, "ack", string(bt.ack()),
+		"service.version", bt.build.version, "tls", bt.listeners.certificates != nil, "auth", schemesOf(c, bt.listeners.authenticators), "output", bt.output, "ack", string(bt.ack()),
 		"timeout", c.Timeout.String(), "stall_after", c.StallAfter.String(), "shutdown_timeout", c.ShutdownTimeout.String(),
 		"max_body_bytes", int64(c.MaxBody), "max_messages", c.MaxMessages, "max_in_flight_bytes", int64(c.MaxInFlight),
 		"max_connections", bt.listeners.connections.Limit())

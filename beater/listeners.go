@@ -18,10 +18,10 @@ import (
 
 // listeners are the sockets of rtbeat, with the certificates, the limits and the credentials that apply to them.
 type listeners struct {
-	authenticator *auth.Authenticator // in force; from Run on, only reloads use it
-	trusted       clientip.Trusted
-	certificates  *listen.Certificates // nil for plain HTTP
-	connections   *listen.Bound
+	authenticators []*auth.Authenticator // in force, in the order of the sources; from Run on, only reloads use them
+	trusted        clientip.Trusted
+	certificates   *listen.Certificates // nil for plain HTTP
+	connections    *listen.Bound
 
 	intake *listen.Loop
 	admin  net.Listener // nil when there is none
@@ -31,7 +31,7 @@ type listeners struct {
 func newListeners(c config.Config, log *logp.Logger) (*listeners, error) {
 	l := &listeners{connections: listen.NewBound(listen.Affordable(c.MaxConnections))}
 	var err error
-	if l.authenticator, err = auth.New(c.Auth); err != nil {
+	if l.authenticators, err = authenticators(c); err != nil {
 		return nil, err
 	}
 	if l.trusted, err = clientip.ParseTrusted(c.TrustedProxies); err != nil {
@@ -100,5 +100,27 @@ func (l *listeners) register(r *metrics.Registry) {
 	}
 }
 
-// schemesOf names the schemes of authentication, for the log.
-func schemesOf(a *auth.Authenticator) string { return cmp.Or(strings.Join(a.Schemes(), ", "), "none") }
+// authenticators returns an Authenticator for each source, in their order.
+func authenticators(c config.Config) (all []*auth.Authenticator, err error) {
+	for _, s := range c.AllSources() {
+		a, err := auth.New(s.Auth)
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", s.Name, err)
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// schemesOf names the schemes of authentication, for the log: of each source, if there is a list.
+func schemesOf(c config.Config, all []*auth.Authenticator) string {
+	var texts []string
+	for i, s := range c.AllSources() {
+		schemes := cmp.Or(strings.Join(all[i].Schemes(), ", "), "none")
+		if len(c.Sources) == 0 {
+			return schemes
+		}
+		texts = append(texts, s.Name+": "+schemes)
+	}
+	return strings.Join(texts, "; ")
+}

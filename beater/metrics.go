@@ -15,6 +15,7 @@ import (
 	"github.com/txn2/rtbeat/internal/outputs"
 	"github.com/txn2/rtbeat/internal/publish"
 	"github.com/txn2/rtbeat/internal/shipper"
+	"github.com/txn2/rtbeat/internal/source"
 )
 
 // registerInFlight registers the gauges of package inflight, which does without Prometheus. Durable mode has a second Admission:
@@ -117,7 +118,8 @@ func DeclareMetrics(r *metrics.Registry) error {
 	connections := listen.NewBound(1)
 	connections.Register(r)
 	listen.RegisterExpiry(r, func() time.Time { return time.Time{} })
-	intake.New(intake.Settings{}, intake.Parts{Admission: admission, Registry: registry, Connections: connections, Metrics: r})
+	sources := []intake.Source{{Source: source.Default(source.DefaultSettings())}}
+	intake.New(intake.Settings{}, intake.Parts{Sources: sources, Admission: admission, Registry: registry, Connections: connections, Metrics: r})
 	new(diskqueue.Queue).Register(r)
 	shipper.New(shipper.Parts{Registry: registry}).Register(r)
 	registerInFlight(r, admission, registry, admission.Used, 1)

@@ -42,12 +42,12 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 	values := gather(t, r)
 	for _, name := range []string{
 		"rtbeat_connections", "rtbeat_connections_limit", "rtbeat_connections_displaced_total", "rtbeat_tls_certificate_expiry_timestamp_seconds",
-		"rtbeat_in_flight_requests", "rtbeat_in_flight_requests_limit", "rtbeat_received_bytes_total", "rtbeat_batches_total", "rtbeat_batches_received",
-		"rtbeat_messages_total", "rtbeat_messages_parsed", "rtbeat_numbers_as_strings_total", "rtbeat_ack_duration_seconds", "rtbeat_timeout_seconds",
-		"rtbeat_messages_coalesced_total state=in_flight", "rtbeat_messages_coalesced_total state=delivered",
-		"rtbeat_answers_total code=200 reason=delivered", "rtbeat_answers_total code=499 reason=client_gone", "rtbeat_answers_total code=503 reason=queue_full",
-		"rtbeat_decode_failures_total reason=malformed_json", "rtbeat_decode_failures_total reason=corrupt_encoding",
-		"rtbeat_auth_failures_total reason=missing", "rtbeat_auth_failures_total reason=wrong_token",
+		"rtbeat_in_flight_requests", "rtbeat_in_flight_requests_limit", "rtbeat_received_bytes_total source=in", "rtbeat_batches_total source=in", "rtbeat_batches_received",
+		"rtbeat_messages_total source=in", "rtbeat_messages_parsed", "rtbeat_numbers_as_strings_total", "rtbeat_ack_duration_seconds", "rtbeat_timeout_seconds",
+		"rtbeat_messages_coalesced_total source=in state=in_flight", "rtbeat_messages_coalesced_total source=in state=delivered",
+		"rtbeat_answers_total code=200 reason=delivered source=in", "rtbeat_answers_total code=499 reason=client_gone source=in", "rtbeat_answers_total code=503 reason=queue_full source=in",
+		"rtbeat_decode_failures_total reason=malformed_json source=in", "rtbeat_decode_failures_total reason=corrupt_encoding source=in",
+		"rtbeat_auth_failures_total reason=missing source=in", "rtbeat_auth_failures_total reason=wrong_token source=in",
 		"rtbeat_tls_handshake_failures_total reason=closed", "rtbeat_tls_handshake_failures_total reason=other",
 		"rtbeat_queue_batches", "rtbeat_queue_bytes", "rtbeat_queue_oldest_seconds", "rtbeat_queue_file_bytes", "rtbeat_queue_file_bytes_limit",
 		"rtbeat_queue_stored_bytes_total", "rtbeat_queue_delivered_bytes_total", "rtbeat_queue_retrying_batches", "rtbeat_queue_full", "rtbeat_queue_failed",

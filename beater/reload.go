@@ -9,8 +9,6 @@ import (
 	"syscall"
 
 	conf "github.com/elastic/elastic-agent-libs/config"
-
-	"github.com/txn2/rtbeat/internal/auth"
 )
 
 // errAuthRemoved refuses to switch authentication off: a missing auth section is more likely a half-written file than a decision.
@@ -51,8 +49,8 @@ func (bt *Beater) reloads(ctx context.Context, a *assembly, notifier *sdNotifier
 	}
 }
 
-// reload reads the configuration again. It applies the auth section and the files of rtbeat.ssl: all of them, or none after an
-// error. It logs the names of other settings of the rtbeat section that have changed.
+// reload reads the configuration again. It applies the credentials of all sources and the files of rtbeat.ssl: all of them, or none
+// after an error. It logs the names of other settings of the rtbeat section that have changed.
 func (bt *Beater) reload(a *assembly) error {
 	if bt.options.Reread == nil {
 		return errors.New("this process cannot read its configuration again; restart it")
@@ -72,26 +70,32 @@ func (bt *Beater) reload(a *assembly) error {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}
 	// Certificate names need the ssl settings in force, which may differ from the file.
-	next, err := bt.config.WithAuth(read.Auth)
+	next, err := bt.config.WithSecrets(read)
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}
-	authenticator, err := auth.New(next.Auth)
+	all, err := authenticators(next)
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}
-	if bt.listeners.authenticator.Enabled() && !authenticator.Enabled() {
+	for i, a := range all {
+		if !bt.listeners.authenticators[i].Enabled() || a.Enabled() {
+			continue
+		}
+		if len(next.Sources) > 0 {
+			return fmt.Errorf("source %s: %w", next.Sources[i].Name, errAuthRemoved)
+		}
 		return errAuthRemoved
 	}
 	if err := bt.listeners.certificates.Reload(); err != nil {
 		return err
 	}
-	bt.listeners.authenticator = authenticator
-	a.server.Authenticate(authenticator)
+	bt.listeners.authenticators = all
+	a.server.Authenticate(all)
 	for _, warning := range warnings {
 		bt.log.Warn(warning)
 	}
-	bt.log.Infow("reloaded: the certificates, tokens, passwords and keys of the files are in force", "tls", bt.listeners.certificates != nil, "auth", schemesOf(authenticator))
+	bt.log.Infow("reloaded: the certificates, tokens, passwords and keys of the files are in force", "tls", bt.listeners.certificates != nil, "auth", schemesOf(next, all))
 	if keys := bt.config.Changed(read); len(keys) > 0 {
 		bt.log.Warnw("reloaded, but other settings have changed: restart rtbeat to apply them", "settings", strings.Join(keys, ", "))
 	}

@@ -1,18 +1,12 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 
 	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/diskqueue"
 )
-
-// WithAuth returns c with another auth section, if the whole keeps the rules.
-func (c Config) WithAuth(a auth.Settings) (Config, error) {
-	c.Auth = a
-	err := c.check()
-	return c, err
-}
 
 // WithDurable returns c with other settings of durable mode, if they keep the rules.
 func (c Config) WithDurable(d diskqueue.Settings) (Config, error) {
@@ -21,7 +15,7 @@ func (c Config) WithDurable(d diskqueue.Settings) (Config, error) {
 	return c, err
 }
 
-// Changed returns the full names of the settings that differ between c and other. It leaves out auth, and names ssl as a whole.
+// Changed returns the full names of the settings that differ between c and other. It leaves out the credentials, and names ssl as a whole.
 func (c Config) Changed(other Config) []string {
 	return changed("rtbeat.", reflect.ValueOf(c), reflect.ValueOf(other))
 }
@@ -31,6 +25,10 @@ func changed(prefix string, a, b reflect.Value) (keys []string) {
 		before, after := a.FieldByIndex(field.Index), b.FieldByIndex(field.Index)
 		switch key := prefix + field.Key; {
 		case field.Type == reflect.TypeFor[auth.Settings]():
+		case field.IsList() && before.Len() == after.Len():
+			for i := range before.Len() {
+				keys = append(keys, changed(fmt.Sprintf("%s.%d.", key, i), before.Index(i), after.Index(i))...)
+			}
 		case field.IsGroup():
 			keys = append(keys, changed(key+".", before, after)...)
 		case !reflect.DeepEqual(before.Interface(), after.Interface()):

@@ -25,10 +25,33 @@ func TestChangedNamesTheSettingsThatDiffer(t *testing.T) {
 // Names of certificates have no effect while ssl is not in force, also if the new file sets ssl.
 func TestAuthIsCheckedAgainstTheSettingsInForce(t *testing.T) {
 	c := config.Default()
-	next, err := c.WithAuth(auth.Settings{Bearer: auth.Bearer{Tokens: auth.Unnamed("t")}, Header: c.Auth.Header, HMAC: c.Auth.HMAC})
+	read := config.Default()
+	read.Auth.Bearer.Tokens = auth.Unnamed("t")
+	next, err := c.WithSecrets(read)
 	require.NoError(t, err)
 	require.Equal(t, auth.Unnamed("t"), next.Auth.Bearer.Tokens)
 	require.Empty(t, c.Auth.Bearer.Tokens)
-	_, err = c.WithAuth(auth.Settings{Certificate: auth.Certificate{Names: []string{"a"}}, Header: c.Auth.Header, HMAC: c.Auth.HMAC})
+	read.Auth.Certificate.Names = []string{"a"}
+	_, err = c.WithSecrets(read)
 	require.ErrorContains(t, err, "rtbeat.auth.certificate.names is set without rtbeat.ssl.client_authentication")
+}
+
+// A reload applies the credentials of the sources by name. A source that the file has lost keeps its own.
+func TestSecretsOfSources(t *testing.T) {
+	load := func(yaml string) config.Config {
+		c, _, err := config.Load(sectionOf(t, "rtbeat:\n  sources:\n"+yaml))
+		require.NoError(t, err)
+		return c
+	}
+	c := load("    - {name: a, path: /a, auth.bearer.tokens: [old]}\n    - {name: b, path: /b, auth.bearer.tokens: [kept]}\n")
+	read := load("    - {name: c, path: /c, auth.bearer.tokens: [c]}\n    - {name: a, path: /a, auth.bearer.tokens: [new], include_headers: [x]}\n")
+	next, err := c.WithSecrets(read)
+	require.NoError(t, err)
+	require.Equal(t, auth.Unnamed("new"), next.Sources[0].Auth.Bearer.Tokens)
+	require.Empty(t, next.Sources[0].IncludeHeaders)
+	require.Equal(t, auth.Unnamed("kept"), next.Sources[1].Auth.Bearer.Tokens)
+	require.Equal(t, auth.Unnamed("old"), c.Sources[0].Auth.Bearer.Tokens)
+	require.Empty(t, c.Changed(next))
+	require.Equal(t, []string{"rtbeat.sources.0.name", "rtbeat.sources.0.path", "rtbeat.sources.1.name", "rtbeat.sources.1.path", "rtbeat.sources.1.include_headers"}, c.Changed(read))
+	require.Equal(t, []string{"rtbeat.sources"}, c.Changed(config.Default()))
 }

@@ -4,16 +4,17 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/config"
 
-	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/clientip"
 	"github.com/txn2/rtbeat/internal/diskqueue"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/intake"
 	"github.com/txn2/rtbeat/internal/listen"
+	"github.com/txn2/rtbeat/internal/source"
 )
 
 // The groups without a section of their own in the file. Config embeds them. An embedded type names its field, so each needs an
@@ -23,6 +24,8 @@ type (
 	Listen = listen.Settings
 	// Proxies are the proxies in front.
 	Proxies = clientip.Settings
+	// EachSource is the default of the settings of each source.
+	EachSource = source.Settings
 	// Intake is the limits of a request.
 	Intake = intake.Settings
 	// InFlight is how much may be in flight.
@@ -34,10 +37,12 @@ type (
 type Config struct {
 	Listen `config:",inline"`
 
-	// Auth is who may send batches. A request needs one of bearer, basic, header and hmac, and certificate on top of it. With
-	// nothing set, everybody may send. Keep secrets out of this file: write ${NAME}, and put NAME into the keystore (rtbeat keystore
-	// create; rtbeat keystore add NAME) or into the environment.
-	Auth auth.Settings `config:"auth"`
+	EachSource `config:",inline"`
+
+	// Sources are the paths that take requests, each with a `name` and a `path`. Each may have its own `auth`, `content_types` and
+	// `include_headers`. What a source does not set is as outside. A group and a list of a source replace the ones outside as a
+	// whole. Without sources there is one, `{name: in, path: /in}`.
+	Sources []source.Source `config:"sources"`
 
 	Proxies  `config:",inline"`
 	Intake   `config:",inline"`
@@ -73,12 +78,12 @@ type Shutdown struct {
 // Default returns the settings where the file says nothing.
 func Default() Config {
 	return Config{
-		Listen:   listen.DefaultSettings(),
-		Auth:     auth.DefaultSettings(),
-		Intake:   intake.DefaultSettings(),
-		InFlight: inflight.DefaultSettings(),
-		Durable:  diskqueue.DefaultSettings(),
-		Shutdown: Shutdown{ShutdownTimeout: 30 * time.Second},
+		Listen:     listen.DefaultSettings(),
+		EachSource: source.DefaultSettings(),
+		Intake:     intake.DefaultSettings(),
+		InFlight:   inflight.DefaultSettings(),
+		Durable:    diskqueue.DefaultSettings(),
+		Shutdown:   Shutdown{ShutdownTimeout: 30 * time.Second},
 	}
 }
 
@@ -90,7 +95,7 @@ func Load(section *config.C) (c Config, warnings []string, err error) {
 		return Config{}, nil, err
 	}
 	c = Default()
-	if err := section.Unpack(&c); err != nil {
+	if err := c.unpack(section); err != nil {
 		return Config{}, nil, fmt.Errorf("reading the rtbeat section: %w", err)
 	}
 	warnings = c.normalize(values)
@@ -121,12 +126,6 @@ func (c *Config) normalize(values map[string]any) (warnings []string) {
 	if durable["enabled"] == nil && hasValues(durable) {
 		c.Durable.Enabled = true
 	}
-	for _, list := range []*[]string{
-		&c.Auth.Certificate.Names, &c.TrustedProxies, &c.IncludeHeaders,
-	} {
-		if len(*list) == 0 {
-			*list = nil
-		}
-	}
+	unsetEmpty(reflect.ValueOf(c).Elem())
 	return warnings
 }

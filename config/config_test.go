@@ -15,6 +15,7 @@ import (
 	"github.com/txn2/rtbeat/config"
 	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/setting"
+	"github.com/txn2/rtbeat/internal/source"
 )
 
 // open is the warning about the defaults.
@@ -61,7 +62,7 @@ func parted(text string) (yaml string, want []string) {
 	return yaml, want
 }
 
-// changes are the settings that differ between two values of a group.
+// changes are the settings that differ between two values of a group, and the settings of a source that are not as outside.
 func changes(prefix string, before, after reflect.Value) (lines []string) {
 	for field := range config.Fields(before.Type()) {
 		was, is := before.FieldByIndex(field.Index), after.FieldByIndex(field.Index)
@@ -70,6 +71,11 @@ func changes(prefix string, before, after reflect.Value) (lines []string) {
 		}
 		key := prefix + field.Key
 		switch {
+		case field.IsList():
+			c, _ := reflect.TypeAssert[config.Config](after)
+			for i := range is.Len() {
+				lines = append(lines, changes(fmt.Sprintf("%s.%d.", key, i), reflect.ValueOf(source.Source{Settings: c.EachSource}), is.Index(i))...)
+			}
 		case is.Kind() == reflect.Struct:
 			lines = append(lines, changes(key+".", was, is)...)
 		case field.Type.Kind() != is.Kind(), !reflect.DeepEqual(was.Interface(), is.Interface()): // the first is a pointer that is set
@@ -173,6 +179,9 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 		"auth.basic: {username: a, password: {" + secret + ": 1}}",
 		`auth.basic: {username: a, password: "` + secret + `\t"}`,
 		"ssl: {certificate: a, key_passphrase: " + secret + "}",
+		"sources: [{name: a, path: /a, auth.bearer.tokens: [" + secret + ", '']}]",
+		"sources: [{name: a, path: /a, auth.basic: {username: a, password: ['" + secret + "']}}]",
+		"sources: [{name: a, path: /a, auth.hmac.keys: [" + secret + ", {a: 1}]}]",
 		"ssl: {certificate: a, key: b, key_passphrase: [" + secret + "]}",
 	} {
 		section, err := conf.NewConfigWithYAML([]byte(file), "rtbeat.yml")
@@ -195,11 +204,13 @@ func TestLoadTwice(t *testing.T) {
 }
 
 // keys returns the full names of all settings under rtbeat:, in the order of Config. It leaves out the settings under ssl, which
-// libbeat declares.
+// libbeat declares, and the settings of a source that are also outside.
 func keys(prefix string, settings reflect.Type) (names []string) {
 	for field := range config.Fields(settings) {
 		switch key := prefix + field.Key; {
 		case field.IsShared():
+		case field.IsList():
+			names = append(names, key+".0.name", key+".0.path")
 		case field.IsGroup():
 			names = append(names, keys(key+".", field.Type)...)
 		default:

@@ -2,9 +2,7 @@ package config
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/elastic/elastic-agent-libs/config"
@@ -15,34 +13,9 @@ import (
 // check applies the rules of all settings. The first error counts. It names the setting.
 func (c *Config) check() error {
 	return cmp.Or(
-		c.Listen.Check(), c.Admin.Check(&c.Listen), c.Auth.Check("rtbeat.auth"), c.checkCertificateNames(), c.checkCopiedTokens(), c.Intake.Check(), c.InFlight.Check(),
+		c.Listen.Check(), c.Admin.Check(&c.Listen), c.checkSources(), c.Intake.Check(), c.InFlight.Check(),
 		c.Shutdown.check(), c.Proxies.Check(), c.checkDurable(),
 	)
-}
-
-// checkCertificateNames refuses names of certificates where no sender is asked for a certificate.
-func (c *Config) checkCertificateNames() error {
-	if len(c.Auth.Certificate.Names) > 0 && !c.AsksForCertificates() {
-		return errors.New("rtbeat.auth.certificate.names is set without rtbeat.ssl.client_authentication, so no sender would present a certificate; set rtbeat.ssl.client_authentication to required, with rtbeat.ssl.certificate_authorities")
-	}
-	return nil
-}
-
-// checkCopiedTokens refuses to copy the header of tokens into events, unless it is named twice.
-func (c *Config) checkCopiedTokens() error {
-	if len(c.Auth.Header.Values) == 0 {
-		return nil
-	}
-	at, times := 0, 0
-	for i, name := range c.IncludeHeaders {
-		if strings.EqualFold(name, c.Auth.Header.Name) {
-			at, times = i, times+1
-		}
-	}
-	if times == 1 {
-		return fmt.Errorf("rtbeat.include_headers.%d is %s, which carries the tokens of rtbeat.auth.header, and each event would have them; remove it, or name it twice to copy it", at, c.IncludeHeaders[at])
-	}
-	return nil
 }
 
 func (s *Shutdown) check() error {
@@ -90,8 +63,8 @@ func (c *Config) warnings(section *config.C, values map[string]any) (warnings []
 	if c.Timeout >= rxtxTimeout {
 		warn("rtbeat.timeout is %s; a sender that gives up earlier (rxtx after %s) never sees the answer and sends again; lower rtbeat.timeout", c.Timeout, rxtxTimeout)
 	}
-	if section.HasField("auth") && !hasValues(values["auth"]) && !c.RequiresCertificates() {
-		warn("rtbeat.auth is empty, so everybody may send; add tokens, a user, keys or names of certificates, or remove it")
+	if !c.RequiresCertificates() {
+		warnings = append(warnings, c.warnAboutAuth(section, values)...)
 	}
 	if section.HasField("durable") && !hasValues(values["durable"]) {
 		warn("rtbeat.durable is empty, so durable mode is off; set rtbeat.durable.enabled to true, or remove it")
@@ -103,15 +76,18 @@ func (c *Config) warnings(section *config.C, values map[string]any) (warnings []
 	if c.IsEverywhere() {
 		where = "every address of this machine"
 	}
-	if !c.RequiresCertificates() && !c.Auth.IsSet() {
-		without := "with neither rtbeat.ssl nor rtbeat.auth"
+	if open := c.openSources(); len(open) > 0 && !c.RequiresCertificates() {
+		without, to := "with neither rtbeat.ssl nor rtbeat.auth", ""
 		if c.SSL.IsEnabled() {
 			without = "with rtbeat.ssl, but without rtbeat.auth"
 		}
-		warn("rtbeat listens on %s %s: anybody who reaches it can send events; set rtbeat.auth, or set rtbeat.host to 127.0.0.1", where, without)
+		if len(c.Sources) > 0 {
+			to = " to " + shownList(open)
+		}
+		warn("rtbeat listens on %s %s: anybody who reaches it can send events%s; set rtbeat.auth, or set rtbeat.host to 127.0.0.1", where, without, to)
 	}
-	if sent := c.Auth.SentSecrets("rtbeat.auth"); sent != "" && !c.SSL.IsEnabled() {
-		warn("rtbeat listens on %s with %s, but without rtbeat.ssl: credentials travel in clear text; set rtbeat.ssl, unless a proxy in front ends TLS", where, sent)
+	if !c.SSL.IsEnabled() {
+		warnings = append(warnings, c.warnInClear(section, where)...)
 	}
 	return warnings
 }

@@ -54,6 +54,11 @@ func (f Field) IsShared() bool {
 	return f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct
 }
 
+// IsList tells a list of groups from a list of values, such as secrets.
+func (f Field) IsList() bool {
+	return f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct && f.Type.Elem().Field(0).Tag.Get("config") != ""
+}
+
 // group returns the struct with the settings of a group, or nil for a setting.
 func (f Field) group() reflect.Type {
 	if f.IsGroup() {

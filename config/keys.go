@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/elastic/elastic-agent-libs/config"
@@ -27,6 +28,12 @@ func checkGroup(section *config.C, prefix string, settings reflect.Type) error {
 		if !known {
 			return unknown(prefix+key, settings)
 		}
+		if field.IsList() {
+			if err := checkGroups(section, prefix, field); err != nil {
+				return err
+			}
+			continue
+		}
 		inner := field.group()
 		if inner == nil {
 			continue
@@ -45,12 +52,35 @@ func checkGroup(section *config.C, prefix string, settings reflect.Type) error {
 	return nil
 }
 
+// checkGroups refuses a key in a list of groups that no field of the groups has.
+func checkGroups(section *config.C, prefix string, field Field) error {
+	list, err := section.Child(field.Key, -1)
+	if err != nil || !list.IsArray() { // checkValue refuses it
+		return nil
+	}
+	n, _ := list.CountField("")
+	for i := range n {
+		group, err := list.Child("", i)
+		if err != nil {
+			continue
+		}
+		key := prefix + field.Key + "." + strconv.Itoa(i)
+		if group.IsArray() {
+			return unknown(key+".0", field.Type.Elem())
+		}
+		if err := checkGroup(group, key+".", field.Type.Elem()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // unknown is the error for a key that is not in a group of settings.
 func unknown(key string, group reflect.Type) error {
 	var names []string
 	for field := range Fields(group) {
 		name := field.Key
-		if field.group() != nil {
+		if field.group() != nil || field.IsList() {
 			name += ".*"
 		}
 		names = append(names, name)

@@ -55,6 +55,10 @@ func TestNullIsNoSecret(t *testing.T) {
 		`ssl: {certificate: a, key: b, client_authentication: "${RT}"}`:          "ssl.client_authentication",
 		`ssl: {certificate: a, key: b, supported_protocols: [TLSv1.3, "${RT}"]}`: "ssl.supported_protocols.1",
 		`ssl: {certificate: a, key: b, ca_sha256: "${RT}"}`:                      "ssl.ca_sha256",
+		`sources: "${RT}"`:                                                       "sources",
+		`sources: [{name: a, path: /a, auth: "${RT}"}]`:                          "sources.0.auth",
+		`sources: [{name: a, path: /a, auth.bearer: "${RT}"}]`:                   "sources.0.auth.bearer",
+		`sources: [{name: a, path: /a, auth.hmac.keys: ["${RT}"]}]`:              "sources.0.auth.hmac.keys.0",
 		`trusted_proxies: ["${RT}"]`:                                             "trusted_proxies.0",
 		`include_headers: ["${RT}"]`:                                             "include_headers.0",
 	}
@@ -90,6 +94,8 @@ func TestUnreadableVariables(t *testing.T) {
 		`ssl: {certificate: a, key: b, certificate_authorities: ["${RT}"]}`: "ssl.certificate_authorities.0",
 		`host: "${RT}"`:                                                     "host",
 		`no_setting: "${RT}"`:                                               "no_setting",
+		`sources: [{name: a, path: /a, auth.bearer.tokens: ["${RT}"]}]`:     "sources.0.auth.bearer.tokens.0",
+		`sources: [{name: a, path: /a, auth.basic.password: "${RT}"}]`:      "sources.0.auth.basic.password",
 		`no_setting: [[[[[[["${RT}"]]]]]]]`:                                 "no_setting",
 	}
 	for _, value := range []string{

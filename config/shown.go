@@ -12,6 +12,7 @@ import (
 
 	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/setting"
+	"github.com/txn2/rtbeat/internal/source"
 )
 
 // Setting is a setting in effect: its full name, and its value without secrets.
@@ -30,7 +31,30 @@ const maxListed = 12
 
 // Shown returns the settings in effect without secrets, in the order of Config. Numbers, durations, sizes and switches show. A text
 // or a list shows as set or not set, unless its field has the tag `show:"text"`. So a new secret is hidden.
-func (c Config) Shown() []Setting { return shown("rtbeat.", reflect.ValueOf(c)) }
+func (c Config) Shown() []Setting {
+	settings := shown("rtbeat.", reflect.ValueOf(c))
+	for i := range c.Sources {
+		settings = append(settings, c.shownSource(i)...)
+	}
+	return settings
+}
+
+// shownSource returns the settings of a source that are not as outside of the list.
+func (c *Config) shownSource(i int) (settings []Setting) {
+	own, outside := reflect.ValueOf(c.Sources[i]), reflect.ValueOf(source.Source{Settings: c.EachSource})
+	prefix := fmt.Sprintf("rtbeat.sources.%d.", i)
+	isShown := make(map[string]bool)
+	for field := range Fields(own.Type()) {
+		isShown[field.Key] = !reflect.DeepEqual(own.FieldByIndex(field.Index).Interface(), outside.FieldByIndex(field.Index).Interface())
+	}
+	for _, s := range shown(prefix, own) {
+		key, _, _ := strings.Cut(strings.TrimPrefix(s.Key, prefix), ".")
+		if isShown[key] {
+			settings = append(settings, s)
+		}
+	}
+	return settings
+}
 
 func shown(prefix string, group reflect.Value) (settings []Setting) {
 	for field := range Fields(group.Type()) {
@@ -57,6 +81,8 @@ func shownValue(value reflect.Value, isPublic bool) string {
 		return fmt.Sprintf("%#o", uint32(v))
 	case bool, int:
 		return fmt.Sprint(v)
+	case []source.Source:
+		return entries(len(v))
 	case []string:
 		if isPublic && len(v) > 0 {
 			return shownList(v)

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/txn2/rtbeat/config"
 	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/source"
 )
 
 func shown(t *testing.T, c config.Config) map[string]string {
@@ -29,13 +31,16 @@ func shown(t *testing.T, c config.Config) map[string]string {
 const mark = "5ecret"
 
 // public are the texts that show: a directory, and settings whose checks, or whose listener, accept no secret.
-var public = []string{"rtbeat.host", "rtbeat.trusted_proxies", "rtbeat.document_id", "rtbeat.durable.path", "rtbeat.admin.host"}
+var public = []string{"rtbeat.host", "rtbeat.sources.0.name", "rtbeat.sources.0.path", "rtbeat.trusted_proxies", "rtbeat.document_id", "rtbeat.durable.path", "rtbeat.admin.host"}
 
 // fillSettings puts a secret into every text and list of the settings below value, except those in public.
 func fillSettings(prefix string, value reflect.Value) (filled int) {
 	for field := range config.Fields(value.Type()) {
 		key, inner := prefix+field.Key, value.FieldByIndex(field.Index)
 		switch {
+		case field.IsList():
+			inner.Set(reflect.MakeSlice(field.Type, 1, 1))
+			filled += fillSettings(key+".0.", inner.Index(0))
 		case field.IsGroup():
 			filled += fillSettings(key+".", inner)
 		case !slices.Contains(public, key):
@@ -82,7 +87,7 @@ func TestNoSecretIsShown(t *testing.T) {
 		"rtbeat.auth.hmac.keys": "set (2)", "rtbeat.auth.hmac.header": "set", "rtbeat.auth.hmac.window": "5m",
 		"rtbeat.auth.certificate.names": "set (2)", "rtbeat.ssl": "on", "rtbeat.ssl.certificate": "set", "rtbeat.ssl.key": "set",
 		"rtbeat.ssl.key_passphrase": "set", "rtbeat.ssl.certificate_authorities": "set (2)", "rtbeat.ssl.client_authentication": "none",
-		"rtbeat.include_headers": "set (2)", "rtbeat.durable.path": "queue",
+		"rtbeat.include_headers": "set (2)", "rtbeat.sources": "set (1)", "rtbeat.durable.path": "queue",
 	} {
 		require.Equal(t, value, values[key], key)
 	}
@@ -128,11 +133,39 @@ rtbeat:
 }
 
 func TestEverySettingIsShown(t *testing.T) {
-	values := shown(t, config.Default())
+	c := config.Default()
+	c.Sources = make([]source.Source, 1)
+	fillSettings("rtbeat.", reflect.ValueOf(&c).Elem())
+	c.Sources[0].Name, c.Sources[0].Path, c.Sources[0].Auth.HMAC.Window = "a", "/a", 7
+	c.EachSource = source.DefaultSettings()
+	values := shown(t, c)
 	for _, key := range keys("", reflect.TypeFor[config.Config]()) {
 		require.Contains(t, values, "rtbeat."+key)
 	}
 	require.Equal(t, config.Setting{Key: "rtbeat.host", Value: "not set"}, config.Default().Shown()[0])
+}
+
+// A source shows the settings that are not as outside of the list.
+func TestSourcesAreShown(t *testing.T) {
+	c, _, err := config.Load(sectionOf(t, `
+rtbeat:
+  auth.bearer.tokens: [5ecret]
+  include_headers: [a]
+  sources:
+    - {name: one, path: /one}
+    - {name: two, path: "/two/*", auth.basic: {username: 5ecret, password: 5ecret}, include_headers: []}
+`))
+	require.NoError(t, err)
+	values := shown(t, c)
+	require.NotContains(t, fmt.Sprint(values), mark)
+	maps.DeleteFunc(values, func(key, _ string) bool { return !strings.HasPrefix(key, "rtbeat.sources") })
+	require.Subset(t, values, map[string]string{
+		"rtbeat.sources": "set (2)", "rtbeat.sources.0.name": "one", "rtbeat.sources.0.path": "/one",
+		"rtbeat.sources.1.name": "two", "rtbeat.sources.1.path": "/two/*", "rtbeat.sources.1.auth.bearer.tokens": "not set",
+		"rtbeat.sources.1.auth.basic.username": "set", "rtbeat.sources.1.include_headers": "not set",
+	})
+	require.NotContains(t, values, "rtbeat.sources.0.auth.bearer.tokens")
+	require.NotContains(t, values, "rtbeat.sources.1.content_types")
 }
 
 func TestListsAreBounded(t *testing.T) {

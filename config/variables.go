@@ -73,7 +73,7 @@ func recovered(read func() error) (err error) {
 }
 
 // maxLevels is how deep values are read one by one. No setting is deeper.
-const maxLevels = 4
+const maxLevels = 6
 
 // The reasons of ucfg (error.go) that have messages of their own.
 const (

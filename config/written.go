@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,11 +68,14 @@ func (w *written) checkValues(prefix string, settings reflect.Type, values map[s
 	return nil
 }
 
-// checkNull refuses a key without a value under auth and ssl: it would switch authentication or TLS off. A group there may be
-// empty in the file, but not because of a variable.
+// ofList matches the beginning of a key in the list of sources.
+var ofList = regexp.MustCompile(`^sources\.\d+\.`)
+
+// checkNull refuses a key without a value under auth and ssl, and a list of sources without a value: it would switch authentication or
+// TLS off. A group there may be empty in the file, but not because of a variable.
 func (w *written) checkNull(key string, field Field) error {
-	within, _, _ := strings.Cut(key, ".")
-	if within != "auth" && within != "ssl" {
+	within, _, _ := strings.Cut(ofList.ReplaceAllString(key, ""), ".")
+	if within != "auth" && within != "ssl" && within != "sources" {
 		return nil
 	}
 	has, _ := w.section.Has(key, -1) // an error means that a single value stands for a group, which Unpack refuses
@@ -111,11 +115,35 @@ func (w *written) checkValue(key string, field Field, value any) (err error) {
 		return checkText(key, value)
 	case field.Type == reflect.TypeFor[auth.Secrets]():
 		return checkSecrets(key, value)
+	case field.IsList():
+		return w.checkGroups(key, field, value)
 	case field.Type.Kind() == reflect.Slice:
 		return checkList(key, field.Type.Elem(), value)
 	default:
 		return nil // Unpack checks it
 	}
+}
+
+// checkGroups checks the groups of a list.
+func (w *written) checkGroups(key string, field Field, value any) error {
+	list, isList := value.([]any)
+	if !isList {
+		return fmt.Errorf("rtbeat.%s is read as %s and not as a list; begin each of its groups with a hyphen", key, kindOf(value))
+	}
+	for i, element := range list {
+		key := fmt.Sprintf("%s.%d", key, i)
+		group, isGroup := element.(map[string]any)
+		switch {
+		case element == nil:
+			return noValue(key)
+		case !isGroup:
+			return fmt.Errorf("rtbeat.%s is read as %s and not as a group of settings", key, kindOf(element))
+		}
+		if err := w.checkValues(key+".", field.Type.Elem(), group); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parseDuration reads a duration: a number of seconds, in quotes or without, or a number with a unit.
@@ -218,6 +246,8 @@ func kindOf(value any) string {
 		return "a list"
 	case bool:
 		return "true or false"
+	case string:
+		return "a text"
 	default:
 		return "a number"
 	}

@@ -123,8 +123,8 @@ func TestMemoryGrowsWithTheBytesThatArrive(t *testing.T) {
 		require.NoError(t, err)
 		req := r.request(strings.Repeat("x", n))
 		req.ContentLength = int64(test.announced)
-		h := &handler{counters: r.metrics.counters, Settings: Settings{ReadTimeout: time.Second, MaxBody: 1 << 20}}
-		p := &post{handler: h, w: httptest.NewRecorder(), req: req, requestSlot: requestSlot, reservation: reservation}
+		e := &endpoint{handler: &handler{Settings: Settings{ReadTimeout: time.Second, MaxBody: 1 << 20}}, counters: r.metrics.sourceCounters}
+		p := &post{endpoint: e, w: httptest.NewRecorder(), req: req, requestSlot: requestSlot, reservation: reservation}
 		body, err := p.read()
 		require.NoError(t, err)
 		require.Len(t, body, n)
@@ -241,7 +241,7 @@ func TestRequestsAreBounded(t *testing.T) {
 			require.NoError(t, slot.Grow(weight))
 		}
 		h.draining, h.Admission, h.MaxBody = func() bool { return false }, r.admission, 1000
-		p := &post{handler: h, req: r.request(messages(1))}
+		p := &post{endpoint: &endpoint{handler: h}, req: r.request(messages(1))}
 		require.Equal(t, inFlightLimit, outcomeOf(p.admit()))
 	})
 }
@@ -253,7 +253,7 @@ func TestDecodingEndsWithTheRequest(t *testing.T) {
 		reservation, err := r.admission.Open(0)
 		require.NoError(t, err)
 		cancel(cause)
-		p := &post{handler: r.server.handler, req: r.request("").WithContext(ctx), complete: time.Now(), reservation: reservation}
+		p := &post{endpoint: r.server.endpoints[0], req: r.request("").WithContext(ctx), complete: time.Now(), reservation: reservation}
 		_, _, err = p.decode([]byte(messages(5000)))
 		require.Error(t, err)
 		require.Equal(t, want, outcomeOf(err))

@@ -41,9 +41,9 @@ const (
 )
 
 // headers copies the headers that go into the events. It returns nil when the request has none of them.
-func (h *handler) headers(req *http.Request) map[string]string {
+func (e *endpoint) headers(req *http.Request) map[string]string {
 	var copied map[string]string
-	for _, name := range h.headerNames {
+	for _, name := range e.headerNames {
 		values := req.Header.Values(name)
 		if name == "host" { // net/http takes it out of the headers
 			values = []string{req.Host}
@@ -52,7 +52,7 @@ func (h *handler) headers(req *http.Request) map[string]string {
 			continue
 		}
 		if copied == nil {
-			copied = make(map[string]string, len(h.headerNames))
+			copied = make(map[string]string, len(e.headerNames))
 		}
 		copied[name] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD") // RFC 9110, 5.3
 	}

@@ -16,7 +16,7 @@ const abortGrace = 250 * time.Millisecond
 // gets no answer, which on HTTP/1 is rare, but cannot be ruled out (RFC 9112, 9.5).
 const closeAfter = 500 * time.Millisecond
 
-// Drain closes the listener, refuses new batches on open connections, and waits for the requests to /in that are being served.
+// Drain closes the listener, refuses new batches on open connections, and waits for the requests to sources that are being served.
 // Connections in the socket's backlog are not accepted any more. Another process that holds the socket accepts them. Open
 // connections may carry one more request until closeAfter.
 //

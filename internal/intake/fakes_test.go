@@ -129,9 +129,7 @@ func (anyConnections) HeadersTimedOut(net.Conn) bool                            
 func (anyConnections) Complete(context.Context) (done func(), ok bool)             { return func() {}, true }
 
 // counted reads the metrics of a rig.
-type counted struct{ *counters }
-
-func newCounted() counted { return counted{newCounters(metrics.NewRegistry())} }
+type counted struct{ *sourceCounters }
 
 // number is the value of a metric.
 func number(m prometheus.Metric) int { return int(metrics.Value(m)) }
@@ -152,9 +150,9 @@ func (c counted) failedTimes() map[string]int {
 // answered counts answers, by "code reason".
 func (c counted) answered() map[string]int {
 	answers := make(map[string]int)
-	for i, counter := range &c.answers {
-		if counter != nil && number(counter) > 0 {
-			answers[labels(outcome(i))] = number(counter)
+	for o := range outcome(len(outcomes)) {
+		if n := int(c.counters.answered(o)); n > 0 {
+			answers[labels(o)] = n
 		}
 	}
 	return answers

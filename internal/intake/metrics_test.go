@@ -8,11 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/metrics"
+	"github.com/txn2/rtbeat/internal/source"
 )
 
 // A 200 just before the timeout and a 504 must not fall into one bucket.
 func TestAckDurationTellsTheTimeoutApart(t *testing.T) {
-	c := newCounted()
+	c := newCounters(metrics.NewRegistry(), nil)
 	for _, d := range []time.Duration{2 * time.Millisecond, 3900 * time.Millisecond, 4900 * time.Millisecond, 5100 * time.Millisecond, 61 * time.Second} {
 		c.ackDuration.Observe(d.Seconds())
 	}
@@ -29,12 +30,13 @@ func TestAckDurationTellsTheTimeoutApart(t *testing.T) {
 	require.Equal(t, []uint64{1, 2, 3, 4}, cumulative, "each in a bucket of its own, the last beyond all")
 }
 
-// The counters under old names have the same values.
+// The counters under old names have the values of all sources.
 func TestFormerNames(t *testing.T) {
 	registry := metrics.NewRegistry()
-	c := newCounters(registry)
-	c.batches.Inc()
-	c.messages.Add(3)
+	c := newCounters(registry, []Source{{Source: source.Source{Name: "a"}}, {Source: source.Source{Name: "b"}}})
+	c.of("a").batches.Inc()
+	c.of("a").messages.Add(1)
+	c.of("b").messages.Add(2)
 	families, err := registry.Gather()
 	require.NoError(t, err)
 	found := 0

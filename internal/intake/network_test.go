@@ -62,7 +62,7 @@ type serveFunc = func(http.ResponseWriter, *http.Request) result
 // serveWith is serve with another handler.
 func (r *rig) serveWith(serve serveFunc) string {
 	r.t.Helper()
-	r.server.http.Handler = r.replier().handle(serve)
+	r.server.http.Handler = r.replier().handle(r.server.endpoints[0], serve)
 	return r.serve()
 }
 

@@ -63,7 +63,10 @@ func TestAnswersFitOpenAPI(t *testing.T) {
 			res = healthResult(o, 0)
 		}
 		w := httptest.NewRecorder()
-		newRig(t).replier().reply(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/in", nil), res)
+		r := newRig(t)
+		replier := r.replier()
+		res.source = r.giving(replier, o)
+		replier.reply(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/in", nil), res)
 		var body any
 		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
 		response := responseOf(t, doc, o)

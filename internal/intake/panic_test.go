@@ -24,7 +24,7 @@ func TestAPanicIsA500WithItsStackInTheLog(t *testing.T) {
 			breakIt(r, req)
 			r.do(req).requireAnswer(panicked)
 			require.Contains(t, r.log.text(), "panic while serving a request")
-			require.Contains(t, r.log.text(), "(*handler).serve", "the stack")
+			require.Contains(t, r.log.text(), "(*endpoint).serve", "the stack")
 			require.Len(t, r.log.about(panicked), 1)
 			require.Equal(t, 2, strings.Count(r.log.text(), "trace.id:"+aTrace), "in both lines")
 			r.requireAnswers("500 internal_error")
@@ -61,7 +61,7 @@ func TestAPanicWhileWithdrawingGivesTheBytesBack(t *testing.T) {
 
 func TestAHandlerThatWritesNothingIsNoSuccess(t *testing.T) {
 	r := newRig(t)
-	handler := r.replier().handle(func(http.ResponseWriter, *http.Request) result { return result{} })
+	handler := r.replier().handle(r.server.endpoints[0], func(http.ResponseWriter, *http.Request) result { return result{} })
 	c := start(t, handler, r.request(messages(1)))
 	c.requireAnswer(panicked)
 }

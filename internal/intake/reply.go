@@ -8,13 +8,12 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
-	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/txn2/rtbeat/internal/contentcoding"
+	"github.com/txn2/rtbeat/internal/source"
 )
 
 const (
@@ -40,16 +39,14 @@ type answerBody struct {
 // replier writes every answer, counts it and logs it.
 type replier struct {
 	*handler
-	logged [len(outcomes)]struct {
-		now        rate.Sometimes
-		suppressed atomic.Int64
-	}
+	nowhere  *endpoint // of requests that reach no source
+	notFound string    // the phrase of a 404; empty for the one of the table
 }
 
 func newReplier(h *handler) *replier {
-	r := &replier{handler: h}
-	for i := range r.logged {
-		r.logged[i].now.Interval = logInterval
+	r := &replier{handler: h, nowhere: h.newEndpoint(Source{})}
+	if !slices.ContainsFunc(h.Sources, func(s Source) bool { return s.Path == source.Default(s.Settings).Path }) {
+		r.notFound = "there is nothing here. Batches go to the paths of rtbeat.sources"
 	}
 	return r
 }
@@ -59,7 +56,7 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 	o := outcomes[res.outcome]
 	id := requestID(req)
 	if !res.outcome.health() {
-		r.counters.answers[res.outcome].Inc()
+		res.source.count(res.outcome)
 		r.logResult(req, id, res)
 	}
 	if res.outcome == clientGone {
@@ -82,11 +79,11 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 
 // replyTo answers on a connection whose headers did not arrive in time. net/http closes the connection next.
 func (r *replier) replyTo(conn net.Conn, o outcome) {
-	res := result{outcome: o}
+	res := result{outcome: o, source: r.nowhere}
 	req := &http.Request{RemoteAddr: conn.RemoteAddr().String(), Header: http.Header{}}
 	req = req.WithContext(context.WithValue(context.Background(), http.LocalAddrContextKey, conn.LocalAddr()))
 	id := requestID(req)
-	r.counters.answers[o].Inc()
+	r.nowhere.count(o)
 	r.logResult(req, id, res)
 
 	encoded := r.encode(res)
@@ -106,6 +103,9 @@ func (r *replier) replyTo(conn net.Conn, o outcome) {
 func (r *replier) encode(res result) []byte {
 	o := outcomes[res.outcome]
 	body := answerBody{Status: o.word, Reason: res.outcome.answerReason(), Message: o.phrase, detail: res.detail}
+	if res.phrase != "" {
+		body.Message = res.phrase
+	}
 	if res.say != "" {
 		body.Message += ": " + res.say
 	}
@@ -144,7 +144,7 @@ func advise(header http.Header, res result) {
 	}
 }
 
-// logResult writes a line for an outcome of level warn or failure, each outcome once in logInterval.
+// logResult writes a line for an outcome of level warn or failure, each outcome of a source once in logInterval.
 func (r *replier) logResult(req *http.Request, id string, res result) {
 	o := outcomes[res.outcome]
 	if o.level == quiet {
@@ -153,7 +153,7 @@ func (r *replier) logResult(req *http.Request, id string, res result) {
 		}
 		return
 	}
-	limiter := &r.logged[res.outcome]
+	limiter := &res.source.logged[res.outcome]
 	said := false
 	limiter.now.Do(func() {
 		said = true
@@ -174,6 +174,9 @@ func (r *replier) logResult(req *http.Request, id string, res result) {
 func (r *replier) fields(req *http.Request, id string, res result) []any {
 	o := outcomes[res.outcome]
 	args := []any{"reason", o.reason, "http.response.status_code", o.status, "client.address", r.clientIP(req), "http.request.id", id}
+	if name := res.source.source.Name; name != "" {
+		args = append(args, "source", name)
+	}
 	args = appendTrace(args, req)
 	if res.err != nil {
 		args = append(args, "error.message", res.err.Error())

@@ -13,9 +13,17 @@ import (
 
 // reply answers a request with this result.
 func (r *rig) reply(replier *replier, res result) *call {
-	c := start(r.t, replier.handle(func(http.ResponseWriter, *http.Request) result { return res }), r.request(""))
+	c := start(r.t, replier.handle(r.giving(replier, res.outcome), func(http.ResponseWriter, *http.Request) result { return res }), r.request(""))
 	c.wait()
 	return c
+}
+
+// giving returns an endpoint that gives such an answer.
+func (r *rig) giving(replier *replier, o outcome) *endpoint {
+	if e := r.server.endpoints[0]; e.counters.answers[o] != nil {
+		return e
+	}
+	return replier.nowhere
 }
 
 func TestEveryOutcomeIsAnsweredAsTheTableSays(t *testing.T) {
@@ -61,6 +69,7 @@ func TestTheTextForTheSenderFollowsThePhraseAndTheErrorStaysInTheLog(t *testing.
 	delete(lines[0].fields, "event.duration")
 	require.Equal(t, map[string]any{
 		"reason":                    "wrong_shape",
+		"source":                    "in",
 		"http.response.status_code": 400,
 		"client.address":            "192.0.2.1",
 		"http.request.id":           c.recorder.Header().Get("X-Request-ID"),

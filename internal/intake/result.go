@@ -16,6 +16,8 @@ type result struct {
 	err     error  // for the log alone
 	detail  detail
 
+	source    *endpoint // that the request reached
+	phrase    string    // instead of the outcome's; empty for that one
 	challenge []string  // WWW-Authenticate
 	began     time.Time // start of the request; zero before its headers
 }
@@ -39,19 +41,19 @@ type detail struct {
 func seconds(d time.Duration) *float64 { return new(d.Truncate(100 * time.Millisecond).Seconds()) }
 
 // resultOf returns the result of a request from what serve returned. It counts refusals of credentials and of the decoder.
-func (h *handler) resultOf(progress inflight.Progress, err error) result {
+func (e *endpoint) resultOf(progress inflight.Progress, err error) result {
 	if err == nil {
-		return h.delivered(progress)
+		return e.delivered(progress)
 	}
 	if denied, ok := errors.AsType[*authError](err); ok {
-		h.counters.authFailures.Inc(denied.Error())
+		e.counters.authFailures.Inc(denied.Error())
 		if denied.refusal.Status == http.StatusForbidden {
 			return result{outcome: forbidden, err: err}
 		}
 		return result{outcome: unauthorized, err: err, challenge: denied.refusal.Challenge}
 	}
 	if invalid, ok := errors.AsType[*batch.Error](err); ok {
-		h.counters.decodeFailures.Inc(string(invalid.Reason))
+		e.counters.decodeFailures.Inc(string(invalid.Reason))
 		return refuseBody(invalid)
 	}
 	if stall, ok := errors.AsType[*inflight.StalledError](err); ok {
@@ -63,7 +65,7 @@ func (h *handler) resultOf(progress inflight.Progress, err error) result {
 	res := result{outcome: outcomeOf(err), err: err}
 	switch res.outcome { //nolint:exhaustive // the others have no details
 	case corruptEncoding:
-		h.counters.decodeFailures.Inc(outcomes[corruptEncoding].reason)
+		e.counters.decodeFailures.Inc(outcomes[corruptEncoding].reason)
 	case ackTimeout:
 		res.detail = partly(progress)
 	case outputRejected:

@@ -17,13 +17,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/clientip"
 	"github.com/txn2/rtbeat/internal/contentcoding"
 	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/metrics"
+	"github.com/txn2/rtbeat/internal/source"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,7 +47,8 @@ type rig struct {
 // limits are the settings of a rig.
 type limits struct {
 	Settings
-	Authenticator *auth.Authenticator
+	Source        // the only source
+	Others        []Source
 	Connections   Connections
 	Store         Store
 	Ack           Ack
@@ -66,6 +67,7 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 			Timeout: 5 * time.Second, ReadTimeout: 2 * time.Second, IdleTimeout: time.Minute, MaxBody: 1000,
 			MaxMessages: 100, MaxDepth: 20, MaxHeader: 8 << 10,
 		},
+		Source:      Source{Source: source.Default(source.DefaultSettings())},
 		Connections: anyConnections{},
 		Ack:         Delivered,
 		InFlight:    10_000,
@@ -83,21 +85,21 @@ func newRig(t *testing.T, changes ...func(*limits)) *rig {
 		log:         &fakeLog{},
 	}
 	r.server = New(l.Settings, Parts{
-		Admission:     r.admission,
-		Registry:      r.registry,
-		Store:         l.Store,
-		Ack:           l.Ack,
-		Metrics:       metrics.NewRegistry(),
-		Authenticator: l.Authenticator,
-		Trusted:       l.Trusted,
-		Admin:         l.Admin,
-		Dedupe:        l.Dedupe,
-		Connections:   l.Connections,
-		Status:        http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "status") }),
-		StatusPaths:   []string{"/", "/status.json", "/status.css", "/status.js", "/status.svg"},
-		Log:           r.log,
+		Sources:     append([]Source{l.Source}, l.Others...),
+		Admission:   r.admission,
+		Registry:    r.registry,
+		Store:       l.Store,
+		Ack:         l.Ack,
+		Metrics:     metrics.NewRegistry(),
+		Trusted:     l.Trusted,
+		Admin:       l.Admin,
+		Dedupe:      l.Dedupe,
+		Connections: l.Connections,
+		Status:      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "status") }),
+		StatusPaths: []string{"/", "/status.json", "/status.css", "/status.js", "/status.svg"},
+		Log:         r.log,
 	})
-	r.metrics = counted{r.server.handler.counters}
+	r.metrics = counted{r.server.endpoints[0].counters}
 	t.Cleanup(func() {
 		r.server.abort(nil)
 		if !t.Failed() {
@@ -282,5 +284,5 @@ func requireAnswer(t *testing.T, want outcome, code int, header http.Header, bod
 
 // replier returns the replier of a server that does not drain.
 func (r *rig) replier() *replier {
-	return newReplier(&handler{Parts: Parts{Log: r.log}, counters: r.metrics.counters, draining: func() bool { return false }})
+	return newReplier(&handler{Parts: Parts{Log: r.log, Sources: r.server.handler.Sources}, counters: r.metrics.sourceCounters.counters, draining: func() bool { return false }})
 }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,50 +17,75 @@ import (
 
 // route is a path and its methods, so that another method is a 405 with Allow.
 type route struct {
-	path    string
-	methods []string
-	handler http.Handler
+	path     string
+	isBelow  bool // path is the beginning of the paths
+	endpoint *endpoint
+	methods  []string
+	handler  http.Handler
 }
 
 // routes returns the handlers of the main and the admin listener. Health and metrics are on one of them. The status page is only on
 // the admin listener.
 func (s *Server) routes(r *replier) (in, admin http.Handler) {
 	h := s.handler
-	serve := func(w http.ResponseWriter, req *http.Request) result {
-		h.counters.requests.Inc()
-		defer h.counters.requests.Dec()
-		return h.resultOf(h.serve(w, req))
-	}
 	livez := func(http.ResponseWriter, *http.Request) result { return result{outcome: alive} }
 	readyz := func(http.ResponseWriter, *http.Request) result { return s.readiness() }
 	get := []string{http.MethodGet, http.MethodHead}
-	intake := []route{{"/in", []string{http.MethodPost}, s.track(r.handle(serve))}}
 	health := []route{
-		{"/livez", get, r.handle(livez)},
-		{"/readyz", get, r.handle(readyz)},
-		{"/metrics", get, withWriteTimeout(h.Metrics.Handler())},
+		{"/livez", false, r.nowhere, get, r.handle(r.nowhere, livez)},
+		{"/readyz", false, r.nowhere, get, r.handle(r.nowhere, readyz)},
+		{"/metrics", false, r.nowhere, get, withWriteTimeout(h.Metrics.Handler())},
 	}
+	intake := s.intakeRoutes(r)
 	if h.Admin {
 		var status []route
 		for _, path := range h.StatusPaths {
-			status = append(status, route{path, get, withWriteTimeout(h.Status)})
+			status = append(status, route{path, false, r.nowhere, get, withWriteTimeout(h.Status)})
 		}
 		return r.router(intake), r.router(slices.Concat(health, status))
 	}
-	return r.router(slices.Concat(intake, health)), r.router(nil)
+	return r.router(slices.Concat(health, intake)), r.router(nil)
 }
 
-// router serves a table of paths. Any other path is a 404.
+// intakeRoutes returns a route for each source: first the exact paths, then the longest beginnings.
+func (s *Server) intakeRoutes(r *replier) (routes []route) {
+	for _, e := range s.endpoints {
+		path, isBelow := e.source.Below()
+		if !isBelow {
+			path = e.source.Path
+		}
+		routes = append(routes, route{path, isBelow, e, []string{http.MethodPost}, s.track(r.handle(e, e.answer))})
+	}
+	slices.SortStableFunc(routes, func(a, b route) int {
+		switch {
+		case a.isBelow == b.isBelow:
+			return cmp.Compare(len(b.path), len(a.path))
+		case b.isBelow:
+			return -1
+		default:
+			return 1
+		}
+	})
+	return routes
+}
+
+// router serves a table of paths. The first that matches counts. Any other path is a 404.
 func (r *replier) router(routes []route) http.Handler {
 	router := mux.NewRouter().SkipClean(true) // else //in is a redirect, which makes a GET of a POST
 	for _, route := range routes {
-		router.Path(route.path).Methods(route.methods...).Handler(route.handler)
-		router.Path(route.path).Handler(r.handle(func(w http.ResponseWriter, _ *http.Request) result {
+		at := router.Path
+		if route.isBelow {
+			at = router.PathPrefix
+		}
+		at(route.path).Methods(route.methods...).Handler(route.handler)
+		at(route.path).Handler(r.handle(route.endpoint, func(w http.ResponseWriter, _ *http.Request) result {
 			w.Header().Set("Allow", strings.Join(route.methods, ", "))
 			return result{outcome: methodNotAllowed}
 		}))
 	}
-	router.NotFoundHandler = r.handle(func(http.ResponseWriter, *http.Request) result { return result{outcome: notFound} })
+	router.NotFoundHandler = r.handle(r.nowhere, func(http.ResponseWriter, *http.Request) result {
+		return result{outcome: notFound, phrase: r.notFound}
+	})
 	return router
 }
 
@@ -107,13 +133,13 @@ func healthResult(o outcome, age time.Duration) result {
 	return result{outcome: o, detail: detail{Setting: settingOf[o], Age: seconds(age)}}
 }
 
-// handle makes a handler that replies with the result of serve. A panic is a 500. net/http writes a 200 for a handler that writes
+// handle makes a handler that replies with the result of serve, as endpoint e. A panic is a 500. net/http writes a 200 for a handler that writes
 // nothing; this handler always writes.
-func (r *replier) handle(serve func(http.ResponseWriter, *http.Request) result) http.Handler {
+func (r *replier) handle(e *endpoint, serve func(http.ResponseWriter, *http.Request) result) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		began := time.Now()
 		res := r.recovered(serve, w, req)
-		res.began = began
+		res.source, res.began = e, began
 		r.reply(w, req, res)
 	})
 }

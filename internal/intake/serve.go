@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/txn2/rtbeat/internal/auth"
@@ -14,24 +13,22 @@ import (
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
-// handler serves POST /in.
+// handler has what the endpoints of all sources share.
 type handler struct {
 	Settings
 	Parts
-	counters      *counters
-	limits        batch.Options       // of a body
-	headerNames   []string            // of the headers that go into the events, in lower case
-	requests      *inflight.Admission // bounds the memory of requests beside their batches
-	gates         gates
-	decompressor  *contentcoding.Decompressor
-	authenticator atomic.Pointer[auth.Authenticator] // nil accepts every request
-	draining      func() bool
+	counters     *counters
+	limits       batch.Options       // of a body
+	requests     *inflight.Admission // bounds the memory of requests beside their batches
+	gates        gates
+	decompressor *contentcoding.Decompressor
+	draining     func() bool
 }
 
 // serve takes a request through its steps. Without an error, the output is done with every message of the batch, the batch is
 // on the disk, or it is empty. serve returns the progress of the batch with an error too.
-func (h *handler) serve(w http.ResponseWriter, req *http.Request) (inflight.Progress, error) {
-	p := &post{handler: h, w: w, req: req, received: time.Now().UTC()}
+func (e *endpoint) serve(w http.ResponseWriter, req *http.Request) (inflight.Progress, error) {
+	p := &post{endpoint: e, w: w, req: req, received: time.Now().UTC()}
 	defer p.release()
 	if err := p.admit(); err != nil {
 		return inflight.Progress{}, err
@@ -50,7 +47,7 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) (inflight.Prog
 	if err != nil || len(messages) == 0 {
 		return inflight.Progress{}, err
 	}
-	if h.Store != nil {
+	if p.Store != nil {
 		return p.store(body, messages)
 	}
 	if err := p.claim(messages); err != nil {
@@ -60,9 +57,9 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request) (inflight.Prog
 	return p.await()
 }
 
-// post is a request to /in, with all that it must release.
+// post is a request to a source, with all that it must release.
 type post struct {
-	*handler
+	*endpoint
 	w        http.ResponseWriter
 	req      *http.Request
 	received time.Time

@@ -75,20 +75,20 @@ type Logger interface {
 
 // Parts are the objects that the server uses.
 type Parts struct {
-	Admission     *inflight.Admission
-	Registry      *inflight.Registry
-	Store         Store               // nil where batches are delivered before the answer
-	Metrics       *metrics.Registry   // the intake registers its metrics here, and serves all of them
-	Status        http.Handler        // serves the status page, by ServeAdmin alone
-	StatusPaths   []string            // under these paths; none where there is no page
-	Authenticator *auth.Authenticator // nil accepts every request
-	Trusted       clientip.Trusted
-	TLS           *tls.Config // nil for plain HTTP
-	Connections   Connections
-	Ack           Ack  // in every 200
-	Admin         bool // health and metrics are served by ServeAdmin, and not beside /in
-	Dedupe        bool // Store is told which messages it may know already
-	Log           Logger
+	Sources     []Source // at least one
+	Admission   *inflight.Admission
+	Registry    *inflight.Registry
+	Store       Store             // nil where batches are delivered before the answer
+	Metrics     *metrics.Registry // the intake registers its metrics here, and serves all of them
+	Status      http.Handler      // serves the status page, by ServeAdmin alone
+	StatusPaths []string          // under these paths; none where there is no page
+	Trusted     clientip.Trusted
+	TLS         *tls.Config // nil for plain HTTP
+	Connections Connections
+	Ack         Ack  // in every 200
+	Admin       bool // health and metrics are served by ServeAdmin, and not beside the sources
+	Dedupe      bool // Store is told which messages it may know already
+	Log         Logger
 }
 
 // phase is the state of the server between start and end. It only grows.
@@ -115,14 +115,15 @@ const (
 // Server is the HTTP server. Make it with New, then Serve until Drain, and ServeAdmin until CloseAdmin. Serve once; Drain and
 // CloseAdmin may be repeated.
 type Server struct {
-	http    *http.Server
-	admin   *http.Server
-	handler *handler
-	born    time.Time
-	phase   atomic.Int32
-	leftAt  atomic.Int64            // when the phase became phaseLeaving or more, in nanoseconds after born; 0 before
-	serving *semaphore.Weighted     // holds 1 for each request to /in
-	abort   context.CancelCauseFunc // ends the requests that wait
+	http      *http.Server
+	admin     *http.Server
+	handler   *handler
+	endpoints []*endpoint // in the order of Parts.Sources
+	born      time.Time
+	phase     atomic.Int32
+	leftAt    atomic.Int64            // when the phase became phaseLeaving or more, in nanoseconds after born; 0 before
+	serving   *semaphore.Weighted     // holds 1 for each request to a source
+	abort     context.CancelCauseFunc // ends the requests that wait
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -136,18 +137,19 @@ func New(settings Settings, parts Parts) *Server {
 	h := &handler{
 		Settings: settings,
 		Parts:    parts,
-		counters: newCounters(parts.Metrics),
+		counters: newCounters(parts.Metrics, parts.Sources),
 		draining: func() bool { return s.at(phaseDraining) },
 		limits: batch.Options{
 			MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth, MaxKeyBytes: int(settings.MaxKey),
 			Identity: batch.Identity{Fields: []string{"uuid"}, Off: !parts.Dedupe && !parts.Registry.NeedsKeys()},
 		},
-		headerNames:  settings.headers(),
 		requests:     inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
 		gates:        newGates(parts.Registry),
 		decompressor: contentcoding.New(max(1, runtime.GOMAXPROCS(0)/2)),
 	}
-	h.authenticator.Store(parts.Authenticator)
+	for _, source := range parts.Sources {
+		s.endpoints = append(s.endpoints, h.newEndpoint(source))
+	}
 	s.handler = h
 	s.registerGauges(parts.Metrics)
 	r := newReplier(h)
@@ -232,8 +234,13 @@ func (s *Server) CloseAdmin() { _ = s.admin.Close() } // its errors are of closi
 // Leave turns /readyz to 503, while batches are still taken.
 func (s *Server) Leave() { s.advance(phaseLeaving) }
 
-// Authenticate sets the Authenticator for all later requests, on open connections as well. nil accepts every request.
-func (s *Server) Authenticate(a *auth.Authenticator) { s.handler.authenticator.Store(a) }
+// Authenticate sets the Authenticator of each source, in the order of Parts.Sources, for all later requests, on open connections
+// as well. nil accepts every request.
+func (s *Server) Authenticate(all []*auth.Authenticator) {
+	for i, a := range all {
+		s.endpoints[i].authenticator.Store(a)
+	}
+}
 
 // TouchLocks takes and releases each lock of the server that every request takes. It blocks while one of them is held.
 func (s *Server) TouchLocks() {

@@ -70,7 +70,7 @@ func TestPathsAndMethods(t *testing.T) {
 	}
 	got := ask(t, c, http.MethodGet, url+"/metrics", "")
 	require.Equal(t, http.StatusOK, got.code)
-	require.Contains(t, got.body, "\nrtbeat_batches_total 2\n")
+	require.Contains(t, got.body, "\nrtbeat_batches_total{source=\"in\"} 2\n")
 }
 
 func TestHeadIsGetWithoutTheBody(t *testing.T) {

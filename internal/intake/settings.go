@@ -3,17 +3,13 @@ package intake
 import (
 	"cmp"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
-// Settings are the limits of a request, and the headers that go into its events.
+// Settings are the limits of a request.
 type Settings struct {
 	// Timeout is how long a request waits for the output to acknowledge its batch, from the moment its body has been read. Then
 	// rtbeat answers 504, and the sender sends the batch again. Keep it below the sender's own timeout, which is 60 s in rxtx:
@@ -46,10 +42,6 @@ type Settings struct {
 	// MaxHeader limits the request line and the headers of a request together, between `1KiB` and `1MiB`. rtbeat answers more
 	// with 431. On HTTP/1.1, Go lets 4 KiB more pass.
 	MaxHeader setting.ByteSize `config:"max_header_bytes"`
-
-	// IncludeHeaders are the request headers that rtbeat copies into each event under `headers`, with names in lower case.
-	// `Authorization`, `Proxy-Authorization` and `Cookie` carry credentials: to copy one of them, name it twice.
-	IncludeHeaders []string `config:"include_headers"`
 }
 
 // DefaultSettings are the settings where the file says nothing.
@@ -88,36 +80,5 @@ func (s *Settings) Check() error {
 		setting.CheckSize("rtbeat.max_body_bytes", s.MaxBody),
 		setting.CheckNumber("rtbeat.max_messages", s.MaxMessages, 1, mostMessages),
 		setting.CheckNumber("rtbeat.max_depth", s.MaxDepth, 1, batch.HighestMaxDepth),
-		s.checkHeaders(),
 	)
-}
-
-// credentials are the headers that have to be named twice.
-var credentials = []string{"authorization", "proxy-authorization", "cookie"}
-
-func (s *Settings) checkHeaders() error {
-	times := make(map[string]int)
-	for i, name := range s.IncludeHeaders {
-		if !httpguts.ValidHeaderFieldName(name) {
-			return fmt.Errorf("rtbeat.include_headers.%d is not the name of a header; use letters, digits and hyphens, such as X-Request-Id", i)
-		}
-		times[strings.ToLower(name)]++
-	}
-	for i, name := range s.IncludeHeaders {
-		if lower := strings.ToLower(name); times[lower] == 1 && slices.Contains(credentials, lower) {
-			return fmt.Errorf("rtbeat.include_headers.%d is %s, which carries credentials, and each event would have them; remove it, or name it twice to copy it", i, name)
-		}
-	}
-	return nil
-}
-
-// headers returns the names of IncludeHeaders in lower case, each once, in their order.
-func (s *Settings) headers() []string {
-	var names []string
-	for _, name := range s.IncludeHeaders {
-		if name = strings.ToLower(name); !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
 }

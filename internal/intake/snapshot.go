@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/metrics"
 )
@@ -12,8 +14,16 @@ import (
 type Counts struct {
 	Bytes, Batches, Messages, Requests           float64
 	DedupedInFlight, DedupedDelivered, Withdrawn float64
-	Failures                                     []Failure // always in the same order
-	AckDurations                                 []uint64  // cumulative, by AckBounds; the last one counts all
+	Failures                                     []Failure // of all sources, always in the same order
+	Sources                                      []SourceCounts
+	AckDurations                                 []uint64 // cumulative, by AckBounds; the last one counts all
+}
+
+// SourceCounts are the numbers of one source.
+type SourceCounts struct {
+	Name, Path                 string
+	Answers, Refused, Messages float64  // Refused are the answers that were no 200
+	LastProblem                *Problem // nil before the first
 }
 
 // Failure counts an answer that was no 200, refused credentials by reason, or handshakes that failed by reason.
@@ -62,20 +72,52 @@ func (o outcome) fault() Fault {
 func (s *Server) Counts() Counts {
 	c := s.handler.counters
 	counts := Counts{
-		Bytes: metrics.Value(c.bytes), Batches: metrics.Value(c.batches), Messages: metrics.Value(c.messages), Requests: metrics.Value(c.requests),
-		DedupedInFlight: metrics.Value(c.dedupedInFlight), DedupedDelivered: metrics.Value(c.dedupedDelivered), Withdrawn: metrics.Value(c.withdrawn),
-		AckDurations: metrics.Buckets(c.ackDuration),
+		Bytes:   c.sum(func(s *sourceCounters) prometheus.Counter { return s.bytes }),
+		Batches: c.batches(), Messages: c.messages(), Requests: metrics.Value(c.requests),
+		DedupedInFlight:  c.sum(func(s *sourceCounters) prometheus.Counter { return s.dedupedInFlight }),
+		DedupedDelivered: c.sum(func(s *sourceCounters) prometheus.Counter { return s.dedupedDelivered }),
+		Withdrawn:        metrics.Value(c.withdrawn),
+		AckDurations:     metrics.Buckets(c.ackDuration),
 	}
-	for i, answered := range &c.answers {
-		if o := outcomes[i]; answered != nil && o.word != ok {
-			counts.Failures = append(counts.Failures, Failure{"answer", strconv.Itoa(o.status), o.reason, outcome(i).fault(), metrics.Value(answered)})
+	for o := range outcome(len(outcomes)) {
+		if row := outcomes[o]; !o.health() && row.word != ok {
+			counts.Failures = append(counts.Failures, Failure{"answer", strconv.Itoa(row.status), row.reason, o.fault(), c.answered(o)})
 		}
 	}
 	for _, reason := range auth.Details() {
-		counts.Failures = append(counts.Failures, Failure{"auth", "", reason, BySender, metrics.Value(c.authFailures[reason])})
+		total := c.sum(func(s *sourceCounters) prometheus.Counter { return s.authFailures[reason] })
+		counts.Failures = append(counts.Failures, Failure{"auth", "", reason, BySender, total})
 	}
 	for _, reason := range handshakeReasons {
 		counts.Failures = append(counts.Failures, Failure{"tls", "", reason, BySender, metrics.Value(c.handshakeFailures[reason])})
+	}
+	for _, e := range s.endpoints {
+		counts.Sources = append(counts.Sources, e.counts())
+	}
+	return counts
+}
+
+// answered is how often rtbeat answered so, with a source or without.
+func (c *counters) answered(o outcome) (total float64) {
+	for _, s := range c.sources {
+		if s.answers[o] != nil {
+			total += metrics.Value(s.answers[o])
+		}
+	}
+	return total
+}
+
+func (e *endpoint) counts() SourceCounts {
+	counts := SourceCounts{Name: e.source.Name, Path: e.source.Path, Messages: metrics.Value(e.counters.messages), LastProblem: e.lastProblem.Load()}
+	for o, answers := range e.counters.answers {
+		if answers == nil {
+			continue
+		}
+		n := metrics.Value(answers)
+		counts.Answers += n
+		if outcomes[o].word != ok {
+			counts.Refused += n
+		}
 	}
 	return counts
 }

@@ -37,7 +37,7 @@ func scrape(t testing.TB, handler http.Handler, format string) (body []byte, con
 func TestRenamedCounter(t *testing.T) {
 	r := metrics.NewRegistry()
 	counter := r.Section("one").Counter(declared("batches_total"))
-	r.Section("one").RenamedCounter(declared("batches_received"), counter)
+	r.Section("one").RenamedCounter(declared("batches_received"), func() float64 { return metrics.Value(counter) })
 	counter.Add(5)
 	for format, untyped := range map[string]string{plain: "untyped", openMetrics: "unknown"} {
 		text, contentType := scrape(t, r.Handler(), format)

@@ -45,7 +45,7 @@ func TestMetricsAreDeclaredRegisteredAndMove(t *testing.T) {
 	r := metrics.NewRegistry()
 	s := r.Section("one")
 	counter := s.Counter(declared("batches_total"))
-	s.RenamedCounter(declared("batches_received"), counter)
+	s.RenamedCounter(declared("batches_received"), func() float64 { return metrics.Value(counter) })
 	by := s.CounterBy(declared("failures_total", "reason"), []string{"closed", "other"})
 	strict := s.CounterBy(declared("reloads_total", "result"), []string{"done"})
 	gauge := s.Gauge(declared("requests"))

@@ -79,7 +79,7 @@ func newCounters(r *metrics.Registry, settings Settings) *counters {
 		Name:  "rtbeat_acks_received",
 		Help:  "rtbeat_events_acked_total under its old name.",
 		Moves: "Kept for dashboards of the first rtbeat.",
-	}, c.acked)
+	}, func() float64 { return metrics.Value(c.acked) })
 	return c
 }
 

@@ -123,7 +123,7 @@ func TestADedupedBatchOfAFilteredMessageIsRetried(t *testing.T) {
 	harness.Await(t, prompt, "the first", waiting(6))
 	second := postDrop(t, b, batch.Body(), "no")
 	harness.Await(t, prompt, "the second has joined", func() bool {
-		return b.Metric(`rtbeat_messages_coalesced_total{state="in_flight"}`) == 2
+		return b.Metric(`rtbeat_messages_coalesced_total{source="in",state="in_flight"}`) == 2
 	})
 
 	harness.RecoverSink(sink)

@@ -34,8 +34,8 @@ func TestRegroupedRetriesAreDeduped(t *testing.T) {
 	require.Equal(t, 60, again.Body.Coalesced)
 	l.CheckOnce(t, sink)
 	require.Equal(t, 60, int(b.Metric("rtbeat_acks_received")))
-	require.Positive(t, b.Metric(`rtbeat_messages_coalesced_total{state="in_flight"}`))
-	require.GreaterOrEqual(t, b.Metric(`rtbeat_messages_coalesced_total{state="delivered"}`), 60.0)
+	require.Positive(t, b.Metric(`rtbeat_messages_coalesced_total{source="in",state="in_flight"}`))
+	require.GreaterOrEqual(t, b.Metric(`rtbeat_messages_coalesced_total{source="in",state="delivered"}`), 60.0)
 	l.RequireDocumentIDs(t, sink.Events())
 }
 

@@ -122,7 +122,7 @@ func moves(parts ...map[string]float64) map[string]float64 {
 }
 
 func came(messages float64) map[string]float64 {
-	return map[string]float64{"rtbeat_batches_total": 1, "rtbeat_batches_received": 1, "rtbeat_messages_total": messages, "rtbeat_messages_parsed": messages}
+	return map[string]float64{`rtbeat_batches_total{source="in"}`: 1, "rtbeat_batches_received": 1, `rtbeat_messages_total{source="in"}`: messages, "rtbeat_messages_parsed": messages}
 }
 
 func acked(events float64) map[string]float64 {
@@ -130,5 +130,5 @@ func acked(events float64) map[string]float64 {
 }
 
 func answered(code, reason string) map[string]float64 {
-	return map[string]float64{`rtbeat_answers_total{code="` + code + `",reason="` + reason + `"}`: 1}
+	return map[string]float64{`rtbeat_answers_total{code="` + code + `",reason="` + reason + `",source="in"}`: 1}
 }

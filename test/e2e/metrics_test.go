@@ -21,7 +21,7 @@ import (
 
 // delivered has the counters that a batch answered 200 moves, beside those of its messages.
 var delivered = map[string]float64{
-	"rtbeat_ack_duration_seconds_count": 1, "rtbeat_publish_wait_seconds_count": 1, `rtbeat_answers_total{code="200",reason="delivered"}`: 1,
+	"rtbeat_ack_duration_seconds_count": 1, "rtbeat_publish_wait_seconds_count": 1, `rtbeat_answers_total{code="200",reason="delivered",source="in"}`: 1,
 }
 
 // One process, one step after the other: each step moves its metrics, and no others.
@@ -40,14 +40,14 @@ func TestMetricsOfOneProcess(t *testing.T) {
 	require.Equal(t, http.StatusOK, c.post(good))
 	c.requireMoved("a good batch", moves(came(3), acked(3), delivered))
 	require.InDelta(t, time.Now().Unix(), value("rtbeat_last_ack_timestamp_seconds"), 10)
-	require.InDelta(t, len(good), value("rtbeat_received_bytes_total"), 0)
+	require.InDelta(t, len(good), value(`rtbeat_received_bytes_total{source="in"}`), 0)
 	require.InDelta(t, 2, value("rtbeat_current_acks"), 1, "they may come in two windows")
 	require.InDelta(t, 3, value("rtbeat_dedupe_entries"), 0)
 	require.GreaterOrEqual(t, value("rtbeat_connections"), 1.0)
 
 	require.Equal(t, http.StatusOK, c.post(good))
 	c.requireMoved("the same again", moves(came(3), map[string]float64{
-		"rtbeat_ack_duration_seconds_count": 1, `rtbeat_answers_total{code="200",reason="delivered"}`: 1, `rtbeat_messages_coalesced_total{state="delivered"}`: 3,
+		"rtbeat_ack_duration_seconds_count": 1, `rtbeat_answers_total{code="200",reason="delivered",source="in"}`: 1, `rtbeat_messages_coalesced_total{source="in",state="delivered"}`: 3,
 	}))
 	c.post([]byte(`[{"n":123456789012345678901234567890}]`))
 	c.requireMoved("a large number", moves(came(1), acked(1), delivered, map[string]float64{"rtbeat_numbers_as_strings_total": 1}))
@@ -78,14 +78,14 @@ func (c *counted) undecodable() {
 			headers = []string{"Content-Encoding: gzip"}
 		}
 		require.Equal(c.t, http.StatusBadRequest, c.post(body, headers...), reason)
-		c.requireMoved(reason, moves(answered("400", reason), map[string]float64{`rtbeat_decode_failures_total{reason="` + reason + `"}`: 1}))
+		c.requireMoved(reason, moves(answered("400", reason), map[string]float64{`rtbeat_decode_failures_total{reason="` + reason + `",source="in"}`: 1}))
 	}
 }
 
 func (c *counted) unwelcome() {
 	for reason, header := range map[string]string{"wrong_token": "Authorization: Bearer x", "bad_scheme": "Authorization: Basic eDp5"} {
 		require.Equal(c.t, http.StatusUnauthorized, c.post([]byte("[]"), header))
-		c.requireMoved(reason, moves(answered("401", "unauthorized"), map[string]float64{`rtbeat_auth_failures_total{reason="` + reason + `"}`: 1}))
+		c.requireMoved(reason, moves(answered("401", "unauthorized"), map[string]float64{`rtbeat_auth_failures_total{reason="` + reason + `",source="in"}`: 1}))
 	}
 }
 
@@ -122,7 +122,7 @@ func (c *counted) stall() {
 	require.Equal(c.t, http.StatusGatewayTimeout, c.post(stalled))
 	c.requireMoved("a timeout", moves(came(1), answered("504", "ack_timeout"), map[string]float64{"rtbeat_publish_wait_seconds_count": 1}))
 	require.Equal(c.t, http.StatusGatewayTimeout, c.post(stalled))
-	c.requireMoved("a joined retry", moves(came(1), answered("504", "ack_timeout"), map[string]float64{`rtbeat_messages_coalesced_total{state="in_flight"}`: 1}))
+	c.requireMoved("a joined retry", moves(came(1), answered("504", "ack_timeout"), map[string]float64{`rtbeat_messages_coalesced_total{source="in",state="in_flight"}`: 1}))
 
 	owed := c.beat.Metrics()
 	for _, name := range []string{"rtbeat_oldest_unacknowledged_seconds", "rtbeat_output_no_ack_seconds"} {

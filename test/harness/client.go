@@ -165,8 +165,13 @@ func (b *Beat) Metric(name string) float64 {
 	return samples[name]
 }
 
-// Answers is the process's own count of an answer.
-func (b *Beat) Answers(code int, reason string) int {
+// Answers is the process's own count of an answer, of all sources.
+func (b *Beat) Answers(code int, reason string) (n int) {
 	b.t.Helper()
-	return int(b.Metrics()[fmt.Sprintf(`rtbeat_answers_total{code="%d",reason=%q}`, code, reason)])
+	for name, value := range b.Metrics() {
+		if strings.HasPrefix(name, fmt.Sprintf(`rtbeat_answers_total{code="%d",reason=%q,`, code, reason)) {
+			n += int(value)
+		}
+	}
+	return n
 }

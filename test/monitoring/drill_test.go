@@ -53,7 +53,7 @@ func (s series) String() string {
 }
 
 func answers(code, reason string) series {
-	return series{name: fmt.Sprintf(`rtbeat_answers_total{code=%q,reason=%q}`, code, reason), grows: true}
+	return series{name: fmt.Sprintf(`rtbeat_answers_total{code=%q,reason=%q,source="in"}`, code, reason), grows: true}
 }
 
 const wellReady = "200 ready"
@@ -97,7 +97,7 @@ var faults = []fault{
 		end:     func(w *world) { w.endFault() },
 		lasting: true,
 		ready:   wellReady,
-		series:  []series{answers("400", "malformed_json"), {name: `rtbeat_decode_failures_total{reason="malformed_json"}`, grows: true}},
+		series:  []series{answers("400", "malformed_json"), {name: `rtbeat_decode_failures_total{reason="malformed_json",source="in"}`, grows: true}},
 		alerts:  []string{"RtbeatSenderBlocked"},
 		page:    "delivering, nobody",
 		line:    "request refused: the body is not valid JSON", level: "warn",

@@ -54,7 +54,7 @@ func TestRetryMeetsTheSameInstanceOrAnother(t *testing.T) {
 	knows := giveUp(same)
 	joined := again(same)
 	harness.Await(t, harness.ArriveWithin, "the retry at "+knows.name, func() bool {
-		return knows.beat.Metrics()[`rtbeat_messages_coalesced_total{state="in_flight"}`] == 1
+		return knows.beat.Metrics()[`rtbeat_messages_coalesced_total{source="in",state="in_flight"}`] == 1
 	})
 	harness.RecoverSink(w.sink)
 	a := <-joined

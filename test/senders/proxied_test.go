@@ -95,7 +95,7 @@ func (p proxied) timeouts(t *testing.T) int {
 	a := p.client.Do(req)
 	require.NoError(t, a.Err)
 	require.Equal(t, http.StatusOK, a.Code)
-	found := regexp.MustCompile(`(?m)^rtbeat_answers_total{code="504",reason="ack_timeout"} (\d+)$`).FindSubmatch(a.Raw)
+	found := regexp.MustCompile(`(?m)^rtbeat_answers_total{code="504",reason="ack_timeout",source="in"} (\d+)$`).FindSubmatch(a.Raw)
 	if found == nil {
 		return 0
 	}

@@ -37,6 +37,7 @@ func files() (map[string][]byte, error) {
 type entry struct {
 	key     string // in full, such as "dedupe.window"
 	isGroup bool
+	inList  bool   // a setting of a group in a list: the reference file has none
 	text    string // in Markdown
 	value   string // the default, as the file writes it
 }
@@ -56,6 +57,13 @@ func entriesOf(prefix string, settings reflect.Value, docs docs) (entries []entr
 		if !e.isGroup {
 			e.value = literal(value)
 			entries = append(entries, e)
+			if field.IsList() {
+				inner, err := entriesInList(e.key, field.Type.Elem(), settings.Type(), docs)
+				if err != nil {
+					return nil, err
+				}
+				entries = append(entries, inner...)
+			}
 			continue
 		}
 		inner, err := entriesOf(e.key+".", value, docs)
@@ -63,6 +71,25 @@ func entriesOf(prefix string, settings reflect.Value, docs docs) (entries []entr
 			return nil, err
 		}
 		entries = append(append(entries, e), inner...)
+	}
+	return entries, nil
+}
+
+// entriesInList returns the settings that only a group in a list has. The others are documented outside of the list.
+func entriesInList(list string, group, outside reflect.Type, docs docs) (entries []entry, err error) {
+	isOutside := make(map[string]bool)
+	for field := range config.Fields(outside) {
+		isOutside[field.Key] = true
+	}
+	for field := range config.Fields(group) {
+		if isOutside[field.Key] {
+			continue
+		}
+		text, err := docs.of(field)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry{key: list + ".*." + field.Key, inList: true, text: text, value: literal(reflect.Zero(field.Type))})
 	}
 	return entries, nil
 }
@@ -173,6 +200,9 @@ func reference(entries []entry) string {
 	block := "" // the group that the settings are in
 	gap := ""   // before the next setting
 	for _, e := range entries {
+		if e.inList {
+			continue
+		}
 		key, indent := e.key, "  "
 		if block != "" && strings.HasPrefix(key, block) {
 			key, indent = strings.TrimPrefix(key, block), "    "

@@ -1,0 +1,176 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/elastic/elastic-agent-libs/config"
+
+	"github.com/txn2/rtbeat/internal/source"
+)
+
+// AllSources returns the sources: those of the list, or the default source without a list.
+func (c *Config) AllSources() []source.Source {
+	if len(c.Sources) == 0 {
+		return []source.Source{source.Default(c.EachSource)}
+	}
+	return c.Sources
+}
+
+// unpack reads the section over c, which has the defaults. A source begins with the settings outside of the list.
+func (c *Config) unpack(section *config.C) error {
+	clearLists(section, reflect.ValueOf(c).Elem())
+	if err := section.Unpack(c); err != nil {
+		return err
+	}
+	for i := range c.Sources {
+		own := ownSettings(section, i)
+		s := source.Source{Settings: c.EachSource}
+		resetGroups(own, reflect.ValueOf(&s.Settings).Elem(), reflect.ValueOf(source.DefaultSettings()))
+		clearLists(own, reflect.ValueOf(&s).Elem())
+		if err := own.Unpack(&s); err != nil {
+			return err
+		}
+		c.Sources[i] = s
+	}
+	return nil
+}
+
+// ownSettings returns the settings of source i as they are written: none without a list.
+func ownSettings(section *config.C, i int) *config.C {
+	if section.HasField("sources") {
+		if own, err := section.Child("sources", i); err == nil {
+			return own
+		}
+	}
+	return config.NewConfig()
+}
+
+// clearLists empties each list that section has. Unpack would merge the elements by their index.
+func clearLists(section *config.C, settings reflect.Value) {
+	for field := range Fields(settings.Type()) {
+		if !section.HasField(field.Key) {
+			continue
+		}
+		value := settings.FieldByIndex(field.Index)
+		switch {
+		case field.IsGroup():
+			if group, err := section.Child(field.Key, -1); err == nil {
+				clearLists(group, value)
+			}
+		case value.Kind() == reflect.Slice || value.Kind() == reflect.Map:
+			value.SetZero()
+		}
+	}
+}
+
+// resetGroups gives each group that section has its defaults.
+func resetGroups(section *config.C, settings, defaults reflect.Value) {
+	for field := range Fields(settings.Type()) {
+		if field.IsGroup() && section.HasField(field.Key) {
+			settings.FieldByIndex(field.Index).Set(defaults.FieldByIndex(field.Index))
+		}
+	}
+}
+
+// unsetEmpty makes an empty list the same as none.
+func unsetEmpty(settings reflect.Value) {
+	for field := range Fields(settings.Type()) {
+		switch value := settings.FieldByIndex(field.Index); {
+		case field.IsGroup():
+			unsetEmpty(value)
+		case value.Kind() == reflect.Slice && value.Len() == 0:
+			value.SetZero()
+		case field.IsList():
+			for i := range value.Len() {
+				unsetEmpty(value.Index(i))
+			}
+		}
+	}
+}
+
+// outside begins the keys of the settings outside of the list of sources. inList begins those of source i.
+const outside = "rtbeat."
+
+func inList(i int) string { return fmt.Sprintf("rtbeat.sources.%d.", i) }
+
+// checkSources applies the rules of the sources.
+func (c *Config) checkSources() error {
+	if err := c.checkSource(outside, &c.EachSource); err != nil {
+		return err
+	}
+	if err := source.CheckAll(c.Sources, inList); err != nil {
+		return err
+	}
+	for i := range c.Sources {
+		if err := c.checkSource(inList(i), &c.Sources[i].Settings); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSource applies the rules of one source. It refuses names of certificates where no sender is asked for a certificate.
+func (c *Config) checkSource(prefix string, s *source.Settings) error {
+	if err := s.Check(prefix); err != nil {
+		return err
+	}
+	if len(s.Auth.Certificate.Names) > 0 && !c.AsksForCertificates() {
+		return fmt.Errorf("%sauth.certificate.names is set without rtbeat.ssl.client_authentication, so no sender would present a certificate; set rtbeat.ssl.client_authentication to required, with rtbeat.ssl.certificate_authorities", prefix)
+	}
+	return nil
+}
+
+// warnAboutAuth returns a warning for each section auth that is empty.
+func (c *Config) warnAboutAuth(section *config.C, values map[string]any) (warnings []string) {
+	warn := func(prefix string, section *config.C, values map[string]any) {
+		if section.HasField("auth") && !hasValues(values["auth"]) {
+			warnings = append(warnings, prefix+"auth is empty, so everybody may send; add tokens, a user, keys or names of certificates, or remove it")
+		}
+	}
+	warn(outside, section, values)
+	list, _ := values["sources"].([]any)
+	for i, element := range list {
+		own, _ := element.(map[string]any)
+		warn(inList(i), ownSettings(section, i), own)
+	}
+	return warnings
+}
+
+// warnInClear returns a warning for each section auth with secrets that travel in clear text.
+func (c *Config) warnInClear(section *config.C, where string) (warnings []string) {
+	for i, s := range c.AllSources() {
+		prefix := outside
+		if ownSettings(section, i).HasField("auth") {
+			prefix = inList(i)
+		}
+		if sent := s.Auth.SentSecrets(prefix + "auth"); sent != "" {
+			warnings = append(warnings, fmt.Sprintf("rtbeat listens on %s with %s, but without rtbeat.ssl: credentials travel in clear text; set rtbeat.ssl, unless a proxy in front ends TLS", where, sent))
+		}
+	}
+	return slices.Compact(warnings)
+}
+
+// openSources are the names of the sources that accept every request.
+func (c *Config) openSources() (names []string) {
+	for _, s := range c.AllSources() {
+		if !s.Auth.IsSet() {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// WithSecrets returns c with the credentials of read, if the whole keeps the rules. A source that read does not have keeps its own.
+func (c Config) WithSecrets(read Config) (Config, error) {
+	c.Auth, c.Sources = read.Auth, slices.Clone(c.Sources)
+	for i := range c.Sources {
+		s := &c.Sources[i]
+		if j := slices.IndexFunc(read.Sources, func(r source.Source) bool { return r.Name == s.Name }); j >= 0 {
+			s.Auth = read.Sources[j].Auth
+		}
+	}
+	err := c.check()
+	return c, err
+}

@@ -1,0 +1,94 @@
+// Package source has the settings of a source: a path that takes requests, who may send there, and how their messages are read.
+//
+// The settings outside of the list of sources are the default of each source. Without the list there is one source, Default.
+package source
+
+import (
+	"cmp"
+	"fmt"
+	"mime"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/setting"
+)
+
+// Settings are the settings that each source may have of its own.
+type Settings struct {
+	// Auth is who may send batches. A request needs one of bearer, basic, header and hmac, and certificate on top of it. With
+	// nothing set, everybody may send. Keep secrets out of this file: write ${NAME}, and put NAME into the keystore (rtbeat keystore
+	// create; rtbeat keystore add NAME) or into the environment.
+	Auth auth.Settings `config:"auth"`
+
+	// ContentTypes are the content types that rtbeat takes beside JSON and NDJSON, such as `text/plain`, and reads as JSON. Of
+	// `application/x-www-form-urlencoded` it reads the field `payload`. A browser sends these two to any address, for any web page,
+	// without asking rtbeat first. So admit them only where a request needs a credential that browsers do not add by themselves.
+	ContentTypes []string `config:"content_types"`
+
+	// IncludeHeaders are the request headers that rtbeat copies into each event under `headers`, with names in lower case.
+	// `Authorization`, `Proxy-Authorization` and `Cookie` carry credentials: to copy one of them, name it twice.
+	IncludeHeaders []string `config:"include_headers"`
+}
+
+// DefaultSettings are the settings where the file says nothing.
+func DefaultSettings() Settings { return Settings{Auth: auth.DefaultSettings()} }
+
+// Check applies the rules of the settings. prefix is the path of the settings in the file, with the dot at its end.
+func (s *Settings) Check(prefix string) error {
+	return cmp.Or(s.Auth.Check(prefix+"auth"), s.checkTypes(prefix+"content_types"), s.checkHeaders(prefix))
+}
+
+func (s *Settings) checkTypes(list string) error {
+	for i, value := range s.ContentTypes {
+		key := fmt.Sprintf("%s.%d", list, i)
+		if err := setting.CheckText(key, value); err != nil {
+			return err
+		}
+		media, params, err := mime.ParseMediaType(value)
+		if err != nil || len(params) > 0 || !strings.Contains(media, "/") {
+			return fmt.Errorf("%s is no content type; write type and subtype without parameters, such as text/plain", key)
+		}
+		if strings.HasPrefix(media, "multipart/") {
+			return fmt.Errorf("%s is %s, and rtbeat reads no body of several parts; remove it", key, media)
+		}
+	}
+	return nil
+}
+
+// credentials are the headers that have to be named twice.
+var credentials = []string{"authorization", "proxy-authorization", "cookie"}
+
+func (s *Settings) checkHeaders(prefix string) error {
+	times := make(map[string]int)
+	for i, name := range s.IncludeHeaders {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return fmt.Errorf("%sinclude_headers.%d is not the name of a header; use letters, digits and hyphens, such as X-Request-Id", prefix, i)
+		}
+		times[strings.ToLower(name)]++
+	}
+	for i, name := range s.IncludeHeaders {
+		lower := strings.ToLower(name)
+		switch {
+		case times[lower] > 1:
+		case slices.Contains(credentials, lower):
+			return fmt.Errorf("%sinclude_headers.%d is %s, which carries credentials, and each event would have them; remove it, or name it twice to copy it", prefix, i, name)
+		case len(s.Auth.Header.Values) > 0 && strings.EqualFold(name, s.Auth.Header.Name):
+			return fmt.Errorf("%sinclude_headers.%d is %s, which carries the tokens of %[1]sauth.header, and each event would have them; remove it, or name it twice to copy it", prefix, i, name)
+		}
+	}
+	return nil
+}
+
+// Headers returns the names of IncludeHeaders in lower case, each once, in their order.
+func (s *Settings) Headers() []string {
+	var names []string
+	for _, name := range s.IncludeHeaders {
+		if name = strings.ToLower(name); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
