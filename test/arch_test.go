@@ -99,6 +99,17 @@ func TestNothingOfElasticsOwnLicenceIsLinked(t *testing.T) {
 	}
 }
 
+// "Processors work as in any Beat" (docs/configuration.md). An update of libbeat may bring a new one.
+func TestEveryProcessorOfLibbeatIsLinked(t *testing.T) {
+	const processors = "github.com/elastic/beats/v7/libbeat/processors"
+	linked := list(t, "{{.ImportPath}}", "-deps", ".")
+	for _, pkg := range list(t, "{{.ImportPath}}", "-e", processors+"/...") {
+		if pkg != processors+"/add_data_stream" { // has no name in a configuration
+			require.Contains(t, linked, pkg, "import it in internal/publish/processors.go")
+		}
+	}
+}
+
 func list(t *testing.T, format string, args ...string) []string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "go", append([]string{"list", "-f", format}, args...)...)

@@ -132,6 +132,7 @@ func TestAccepted(t *testing.T) {
 		"monitoring: {enabled: true, cloud: {id: a, auth: 'b:c'}}",
 		"setup: {dashboards.enabled: true, kibana.host: a}",
 		"processors: []",
+		"processors: [{cache: {put.ttl: 1h, backend: {memory.id: a, capacity: 10}}}, {cache: {get.key_field: a, backend.memory.id: a}}]",
 		"processors: [{drop_event.when.equals.type: x}, {rate_limit.limit: 10/s}, {if.equals.type: x, then: [{drop_event: null}]}]",
 		"{name: a, tags: [b], fields: {enabled: maybe}, max_procs: 1, path.data: /tmp, seccomp.enabled: false, keystore.path: a, cloud.id: '', timeseries.enabled: false, timestamp.precision: nanosecond}",
 		"rtbeat: {dedupe.enabled: 1}",
@@ -145,18 +146,19 @@ func TestAccepted(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	for yaml, want := range map[string]string{
-		"output.logstash.timeout: 9s":                          "output.logstash.timeout is 9s. Logstash sends keep-alives 5s apart",
-		"output.logstash.bulk_maxsize: 10":                     "output.logstash.bulk_maxsize is unknown to libbeat, which ignores it. Known here: backoff.init, backoff.max, bulk_max_size,",
-		"output.logstash.backoff.maximum: 1s":                  "output.logstash.backoff.maximum is unknown",
-		"output.logstash.codec.json.pretty: true":              "output.logstash.codec.json.pretty is unknown",
-		"queue.mem.event: 64":                                  "queue.mem.event is unknown to libbeat, which ignores it. Known here: enabled, events, flush.min_events, flush.timeout",
-		"output.logstash.queue.mem.flush.min_event: 64":        "output.logstash.queue.mem.flush.min_event is unknown",
-		"common.enabled: maybe":                                "common is no setting: neither rtbeat nor libbeat reads it",
-		"procesors: []":                                        "procesors is no setting: neither rtbeat nor libbeat reads it",
-		"processors: [{drop_event: null}]":                     "processors.0.drop_event has no condition. Every message is answered 200 with \"filtered\", and none is delivered",
-		"processors: [{drop_event: {}}]":                       "processors.0.drop_event has no condition",
-		"processors: [{add_tags.tags: [a]}, {rate_limit: {}}]": "processors.1.rate_limit.limit is \"0/s\"",
-		"processors: [{rate_limit.limit: -1/m}]":               "processors.0.rate_limit.limit is \"-1/m\"",
+		"output.logstash.timeout: 9s":                                "output.logstash.timeout is 9s. Logstash sends keep-alives 5s apart",
+		"output.logstash.bulk_maxsize: 10":                           "output.logstash.bulk_maxsize is unknown to libbeat, which ignores it. Known here: backoff.init, backoff.max, bulk_max_size,",
+		"output.logstash.backoff.maximum: 1s":                        "output.logstash.backoff.maximum is unknown",
+		"output.logstash.codec.json.pretty: true":                    "output.logstash.codec.json.pretty is unknown",
+		"queue.mem.event: 64":                                        "queue.mem.event is unknown to libbeat, which ignores it. Known here: enabled, events, flush.min_events, flush.timeout",
+		"output.logstash.queue.mem.flush.min_event: 64":              "output.logstash.queue.mem.flush.min_event is unknown",
+		"common.enabled: maybe":                                      "common is no setting: neither rtbeat nor libbeat reads it",
+		"procesors: []":                                              "procesors is no setting: neither rtbeat nor libbeat reads it",
+		"processors: [{drop_event: null}]":                           "processors.0.drop_event has no condition. Every message is answered 200 with \"filtered\", and none is delivered",
+		"processors: [{drop_event: {}}]":                             "processors.0.drop_event has no condition",
+		"processors: [{add_tags.tags: [a]}, {rate_limit: {}}]":       "processors.1.rate_limit.limit is \"0/s\"",
+		"processors: [{cache: {put.ttl: 1h, backend.memory.id: a}}]": "processors.0.cache.backend.capacity is not set",
+		"processors: [{rate_limit.limit: -1/m}]":                     "processors.0.rate_limit.limit is \"-1/m\"",
 	} {
 		warnings, err := Check(withLogstash(t, yaml))
 		require.NoError(t, err, yaml)

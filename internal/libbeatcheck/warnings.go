@@ -27,7 +27,7 @@ func checkProcessors(root *conf.C, _ string) []error {
 	return []error{fmt.Errorf("processors is a map, and libbeat ignores everything in it: write a list, as in \"processors: [{%s: …}]\"", processors.GetFields()[0])}
 }
 
-// warnOfProcessors warns of processors that drop every event: their senders are answered 200.
+// warnOfProcessors warns of processors that drop every event, whose senders are answered 200, and of memory without a limit.
 func warnOfProcessors(root *conf.C) (warnings []string) {
 	const result = "Every message is answered 200 with \"filtered\", and none is delivered"
 	var c struct {
@@ -46,6 +46,9 @@ func warnOfProcessors(root *conf.C) (warnings []string) {
 		}
 		if limit := value(processor, "rate_limit.limit", "0/s"); processor.HasField("rate_limit") && !has(processor, "rate_limit.when") && isZeroRate(limit) {
 			warnings = append(warnings, fmt.Sprintf("%s.rate_limit.limit is %q. %s. Write a rate above zero, as in 100/s", key, limit, result))
+		}
+		if has(processor, "cache.put") && value(processor, "cache.backend.capacity", 0) <= 0 {
+			warnings = append(warnings, key+".cache.backend.capacity is not set. Senders can fill the memory with values. Write the most values that the cache may have, as in 10000")
 		}
 	}
 	return warnings

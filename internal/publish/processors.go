@@ -10,6 +10,11 @@ import (
 
 	"github.com/elastic/beats/v7/libbeat/beat"
 	"github.com/elastic/beats/v7/libbeat/processors"
+
+	// Filebeat has these beside the processors that every Beat has (libbeat/cmd/instance/imports_common.go).
+	_ "github.com/elastic/beats/v7/libbeat/processors/cache"
+	_ "github.com/elastic/beats/v7/libbeat/processors/decode_csv_fields"
+	_ "github.com/elastic/beats/v7/libbeat/processors/timestamp"
 	conf "github.com/elastic/elastic-agent-libs/config"
 	"github.com/elastic/elastic-agent-libs/logp"
 

@@ -230,6 +230,37 @@ func TestAWatchedProcessorHasACloseIfItsProcessorHas(t *testing.T) {
 	}
 }
 
+// The processors that only Filebeat imports work on an event of rtbeat, and are watched.
+func TestProcessorsOfFilebeat(t *testing.T) {
+	const settings = `
+processors:
+  - timestamp: {field: rxtxMsg.time, layouts: ["02.01.2006 15:04"], timezone: "+0100"}
+  - if.has_fields: [rxtxMsg.csv]
+    then: [{decode_csv_fields: {fields: {rxtxMsg.csv: rxtxMsg.list}}}]
+  - cache: {put: {key_field: rxtxMsg.device, value_field: rxtxMsg.site, ttl: 1h}, backend: {memory.id: sites, capacity: 10}}
+  - cache: {get: {key_field: rxtxMsg.device, target_field: site}, backend: {memory.id: sites, capacity: 10}}`
+	_, names, err := publish.WatchProcessors(pipelinetest.Config(t, settings))
+	require.NoError(t, err)
+	require.Equal(t, []string{"cache", "decode_csv_fields", "timestamp"}, names)
+
+	output := &pipelinetest.Output{}
+	r := newRig(t, output, 1, 1, settings)
+	token := r.publish(`{"time":"30.11.2026 12:34","csv":"a,b","device":"d","site":"s"}`, `{"device":"d","time":"never"}`)
+	first := output.Next()
+	event := first.Events()[0].Content
+	require.Equal(t, time.Date(2026, 11, 30, 11, 34, 0, 0, time.UTC), event.Timestamp)
+	require.Equal(t, []string{"a", "b"}, event.Fields["rxtxMsg"].(mapstr.M)["list"])
+	second := output.Next()
+	event = second.Events()[0].Content
+	require.Equal(t, r.origin.Received, event.Timestamp, "a time that cannot be read changes nothing")
+	require.Equal(t, "s", event.Fields["site"])
+	first.ACK()
+	second.ACK()
+	r.requireDelivered(token, inflight.Progress{Messages: 2, Acked: 2})
+	require.Zero(t, r.count("rtbeat_processor_failures_total"))
+	r.requireEmpty()
+}
+
 // lines collects the log lines.
 type lines []string
 

@@ -66,10 +66,12 @@ func processorsOfLibbeat(metadata string) map[string]processor {
 		"add_process_metadata":    {goesOn, map[string]any{"match_pids": []string{none}}, nil, false},
 		"add_tags":                {goesOn, map[string]any{"tags": []string{"a"}, "target": text + ".a"}, nil, false},
 		"append":                  {fails, map[string]any{"target_field": text + ".a", "fields": []string{none}, "fail_on_error": true}, map[string]any{"error": "text"}, false},
+		"cache":                   {goesOn, map[string]any{"backend": map[string]any{"memory.id": "a", "capacity": 1}, "put": map[string]any{"key_field": text, "value_field": none, "ttl": "1h"}, "ignore_missing": false}, nil, false},
 		"community_id":            {goesOn, map[string]any{"target": text + ".a"}, nil, false},
 		"convert":                 {goesOn, map[string]any{"fields": []any{map[string]any{"from": none, "type": "integer"}}, "fail_on_error": true}, nil, false},
 		"copy_fields":             {goesOn, fromTo, nil, false},
 		"decode_base64_field":     {goesOn, fromToOne, nil, false},
+		"decode_csv_fields":       {goesOn, map[string]any{"fields": map[string]any{none: text}, "fail_on_error": true}, nil, false},
 		"decode_duration":         {goesOn, map[string]any{"field": none, "format": "seconds"}, nil, false},
 		"decode_json_fields":      {goesOn, map[string]any{"fields": []string{text}}, nil, false},
 		"decode_xml":              {goesOn, map[string]any{"field": text}, nil, false},
@@ -93,11 +95,20 @@ func processorsOfLibbeat(metadata string) map[string]processor {
 		// A panic in Go after Cancel is (nil, err), too. No known script causes one.
 		"script":                   {goesOn, map[string]any{"lang": "javascript", "source": "function process(e) { e.Cancel(); throw 'x'; }"}, nil, false},
 		"syslog":                   {goesOn, map[string]any{"field": text}, nil, false},
+		"timestamp":                {goesOn, map[string]any{"field": text, "layouts": []string{"UNIX"}}, nil, false},
 		"translate_ldap_attribute": {notBuilt, nil, nil, false}, // an LDAP server; returns the event with the error
 		"truncate_fields":          {goesOn, map[string]any{"fields": []string{none}, "max_bytes": 1, "fail_on_error": true}, nil, false},
 		"uppercase":                {goesOn, fields, nil, false},
 		"urldecode":                {goesOn, fromTo, nil, false},
 	}
+}
+
+// docs/configuration.md lists the processors.
+func TestTheDocsListTheProcessors(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/configuration.md")
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(strings.Fields(string(page)), " "), ": `"+strings.Join(registeredProcessors(t), "`, `")+"`.")
 }
 
 // Every processor of the pinned libbeat does the worst to an event, and no failing processor ends in a 200. With a new processor
