@@ -2,11 +2,8 @@ package cmd
 
 import (
 	"cmp"
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -172,16 +169,12 @@ func credentialsOf(a auth.Settings) (credentials []probe.Credential) {
 	if a.Basic.Username != "" {
 		add("basic", func(req *http.Request, _ string) { req.SetBasicAuth(a.Basic.Username, a.Basic.Password) })
 	}
-	if h := a.HMAC; len(h.Keys) > 0 {
+	if values := a.Header.Values; len(values) > 0 {
+		add("header", func(req *http.Request, _ string) { req.Header.Set(a.Header.Name, values[0].Value) })
+	}
+	if len(a.HMAC.Keys) > 0 {
 		add("hmac", func(req *http.Request, body string) {
-			if h.TimestampHeader != "" {
-				now := strconv.FormatInt(time.Now().Unix(), 10)
-				req.Header.Set(h.TimestampHeader, now)
-				body = now + "." + body
-			}
-			mac := hmac.New(sha256.New, []byte(h.Keys[0].Value))
-			mac.Write([]byte(body))
-			req.Header.Set(h.Header, h.Prefix+hex.EncodeToString(mac.Sum(nil)))
+			_ = a.HMAC.Sign(req.Header, []byte(body), time.Now()) // it fails for settings that Check refuses
 		})
 	}
 	return credentials

@@ -76,14 +76,9 @@ func New(s Settings) (*Authenticator, error) {
 	}
 	if len(s.HMAC.Keys) > 0 {
 		a.schemes = append(a.schemes, "hmac")
-		a.signer = &signer{
-			header:          http.CanonicalHeaderKey(s.HMAC.Header),
-			prefix:          s.HMAC.Prefix,
-			timestampHeader: http.CanonicalHeaderKey(s.HMAC.TimestampHeader),
-			window:          s.HMAC.Window,
-		}
-		for _, key := range s.HMAC.Keys {
-			a.signer.keys, a.signer.names = append(a.signer.keys, []byte(key.Value)), append(a.signer.names, key.Name)
+		var err error
+		if a.signer, err = newSigner(&s.HMAC); err != nil {
+			return nil, err
 		}
 	}
 	if len(s.Certificate.Names) > 0 {
@@ -176,12 +171,22 @@ type Pending struct {
 	auth    *Authenticator // nil without a signature to verify
 	claim   claim
 	sender  string
+	key     []byte // that made the signature, after Verify
+}
+
+// Format prints nothing of a request, whatever the verb, and no key.
+func (p Pending) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "pending(%t)", p.checked && p.refusal == nil)
 }
 
 // Sender returns the name of the sender, "" for one without a name. It is the configured name of the token or key, the user of
 // basic, or the name of the certificate that matched. Of several right credentials the first with a name counts, in the order
 // signature, Authorization, header, certificate. Before Verify has accepted the request, the result means nothing.
 func (p *Pending) Sender() string { return p.sender }
+
+// Key returns the key that made the signature, for answers that must prove the same key. It is nil before Verify has accepted a
+// signature. The caller does not change it.
+func (p *Pending) Key() []byte { return p.key }
 
 // refuse makes the results of Check for a refusal.
 func refuse(refusal *Refusal) (Pending, *Refusal) {
@@ -201,10 +206,11 @@ func (p *Pending) Verify(body []byte) *Refusal {
 	case p.refusal != nil || p.auth == nil:
 		return p.refusal
 	}
-	name, ok := p.auth.signer.verify(p.claim, body)
+	signer := p.auth.signer
+	key, ok := signer.verify(&p.claim, body)
 	if !ok {
 		return p.auth.unauthorized(WrongSignature, false)
 	}
-	p.sender = cmp.Or(name, p.sender)
+	p.key, p.sender = signer.keys[key], cmp.Or(signer.names[key], p.sender)
 	return nil
 }

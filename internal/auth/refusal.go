@@ -28,8 +28,9 @@ const (
 	BadAuthorization = "bad_authorization" // Authorization does not have the syntax of its scheme
 	WrongToken       = "wrong_token"       // no such bearer token, or value of the header of tokens
 	WrongLogin       = "wrong_login"       // no such user, or another password
-	BadSignature     = "bad_signature"     // the header of the signature is repeated, lacks its prefix or is not hex
+	BadSignature     = "bad_signature"     // the header of the signature is repeated, lacks its prefix, or is not hex or base64
 	BadTimestamp     = "bad_timestamp"     // the timestamp is missing, repeated or not in Unix seconds
+	BadSignedHeader  = "bad_signed_header" // a header that is signed is missing, or repeated
 	StaleTimestamp   = "stale_timestamp"   // the timestamp is too old, or too far ahead
 	WrongSignature   = "wrong_signature"   // the body was signed with another key, or is another body
 )
@@ -44,7 +45,7 @@ const (
 // Details are all details. A metric has a series of each before the first refusal.
 func Details() []string {
 	return []string{
-		Missing, RepeatedHeader, BadScheme, BadAuthorization, WrongToken, WrongLogin, BadSignature, BadTimestamp, StaleTimestamp, WrongSignature,
+		Missing, RepeatedHeader, BadScheme, BadAuthorization, WrongToken, WrongLogin, BadSignature, BadTimestamp, BadSignedHeader, StaleTimestamp, WrongSignature,
 		NoCertificate, NameNotAllowed, NotChecked,
 	}
 }

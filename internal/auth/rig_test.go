@@ -119,7 +119,9 @@ func sign(key, text string) string {
 }
 
 func signatures() Settings {
-	return Settings{HMAC: HMAC{Keys: Unnamed("new-key", "old-key"), Header: "X-Signature", Prefix: "sha256=", Window: 5 * time.Minute}}
+	s := DefaultSettings()
+	s.HMAC.Keys = Unnamed("new-key", "old-key")
+	return s
 }
 
 func timedSignatures() Settings {

@@ -71,6 +71,14 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 			hmac(func(h *HMAC) { h.TimestampHeader = h.Header }),
 			hmac(func(h *HMAC) { h.Prefix = spoil(m) }),
 			hmac(func(h *HMAC) { h.Window = -1 }),
+			hmac(func(h *HMAC) { h.Encoding = m.next() }),
+			hmac(func(h *HMAC) { h.KeyEncoding = m.next() }),
+			hmac(func(h *HMAC) { h.KeyEncoding, h.Keys = "base64", Unnamed(m.next()+"!") }),
+			hmac(func(h *HMAC) { h.Separator = m.next() }),
+			hmac(func(h *HMAC) { h.TimestampPrefix = spoil(m) }),
+			hmac(func(h *HMAC) { h.Signed = m.next() }),
+			hmac(func(h *HMAC) { h.Signed = "{" + m.next() + "}" }),
+			hmac(func(h *HMAC) { h.Signed = "{body}{header:" + m.next() + " }" }),
 		} {
 			_, err := New(withDefaults(s))
 			require.Error(t, err)

@@ -16,7 +16,7 @@ type Settings struct {
 	// Header is a token in a header of its own, such as X-Gitlab-Token.
 	Header Header `config:"header"`
 
-	// HMAC is a signature over the body as it is sent: HMAC with SHA-256, in hexadecimal digits of either case.
+	// HMAC is a signature over the body as it is sent: HMAC with SHA-256.
 	HMAC HMAC `config:"hmac"`
 
 	// Certificate is about client certificates. `ssl.client_authentication` asks for them.
@@ -51,13 +51,16 @@ type Header struct {
 	Values Secrets `config:"values"`
 }
 
-// HMAC is a signature over the body. Headers are not signed: without TLS, anybody between the sender and rtbeat can change
-// them.
+// HMAC is a signature over the body. Headers are not signed unless `signed` has them: without TLS, anybody between the sender and
+// rtbeat can change them.
 type HMAC struct {
-	// Keys are the keys of [signatures](#signatures): HMAC-SHA256 over the body as it is sent, in hexadecimal. They are a list, or
-	// a group with a [name](#names-of-senders) for each. Each key is good. The text is the key: rtbeat decodes nothing. Empty
-	// switches signatures off.
+	// Keys are the keys of [signatures](#signatures): HMAC-SHA256 over the body as it is sent. They are a list, or a group with a
+	// [name](#names-of-senders) for each. Each key is good. Empty switches signatures off.
 	Keys Secrets `config:"keys"`
+
+	// KeyEncoding is how the text of a key stands for its bytes. `text`: the text is the key, and rtbeat decodes nothing. `base64`:
+	// rtbeat decodes the text, without the prefix `whsec_` of Standard Webhooks.
+	KeyEncoding string `config:"key_encoding" show:"text"`
 
 	// Header is the request header with the signature. `Authorization` is refused.
 	Header string `config:"header"`
@@ -65,9 +68,24 @@ type HMAC struct {
 	// Prefix is the text before the signature in that header. It may be empty.
 	Prefix string `config:"prefix"`
 
-	// TimestampHeader is the request header with the time of signing, in Unix seconds. The sender then signs that time, a
-	// full stop, and the body. Empty: the sender signs the body alone, and a signature is good for ever.
+	// Separator is the character between the elements of that header, if it has several: `,`, `;` or a space. rtbeat tries the
+	// elements that begin with the prefix, 8 at most, and one right signature is enough. Empty: the whole value is the signature.
+	Separator string `config:"separator"`
+
+	// Encoding is the text form of a signature: `hex`, in digits of either case, or `base64`.
+	Encoding string `config:"encoding" show:"text"`
+
+	// Signed is the [text that the sender signs](#other-forms-of-signatures), made of `{timestamp}`, `{body}`, `{header:NAME}` and
+	// other characters. It has `{body}` once. A header that it names must occur once in a request. Empty is `{body}`, or
+	// `{timestamp}.{body}` with `timestamp_header`.
+	Signed string `config:"signed"`
+
+	// TimestampHeader is the request header with the time of signing, in Unix seconds. It may be the header of the signature, if that
+	// has elements. Empty: a signature is good for ever.
 	TimestampHeader string `config:"timestamp_header"`
+
+	// TimestampPrefix is the text before the time, such as `t=`.
+	TimestampPrefix string `config:"timestamp_prefix"`
 
 	// Window is how far the time of signing may be from the time of rtbeat, before or after. Within it, rtbeat accepts the same
 	// request as often as it is sent.
@@ -84,8 +102,17 @@ type Certificate struct {
 
 // DefaultSettings are the settings where the file says nothing. They accept every request.
 func DefaultSettings() Settings {
-	return Settings{Header: Header{Name: "X-Api-Key"}, HMAC: HMAC{Header: "X-Signature", Prefix: "sha256=", Window: 5 * time.Minute}}
+	return Settings{Header: Header{Name: "X-Api-Key"}, HMAC: HMAC{
+		KeyEncoding: encodingText, Header: "X-Signature", Prefix: "sha256=", Encoding: encodingHex, Window: 5 * time.Minute,
+	}}
 }
+
+// The encodings of keys and signatures.
+const (
+	encodingText   = "text"
+	encodingHex    = "hex"
+	encodingBase64 = "base64"
+)
 
 // IsSet tells whether a request needs a credential.
 func (s *Settings) IsSet() bool {

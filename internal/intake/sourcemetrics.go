@@ -65,7 +65,7 @@ func declareSources(r *metrics.Registry) sourceFamilies {
 		authFailures: senders.CounterVec(metrics.Declaration{
 			Name: "rtbeat_auth_failures_total", Labels: []string{"source", "reason"},
 			Help: "Requests that rtbeat refused because of their credentials, by source and reason.",
-			More: "401: `missing`, `repeated_header`, `bad_scheme`, `bad_authorization`, `wrong_token`, `wrong_login`, `bad_signature`, `bad_timestamp`, `stale_timestamp`, " +
+			More: "401: `missing`, `repeated_header`, `bad_scheme`, `bad_authorization`, `wrong_token`, `wrong_login`, `bad_signature`, `bad_timestamp`, `bad_signed_header`, `stale_timestamp`, " +
 				"`wrong_signature`. 403: `no_certificate`, `name_not_allowed`. `not_checked` is a defect in rtbeat.",
 			Moves: "`wrong_token`, `wrong_login`, `wrong_signature`: a sender has an old secret, or somebody tries. `stale_timestamp`: a clock is wrong.",
 		}),
