@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/textproto"
 	"os"
-	"strings"
 	"time"
 
-	"github.com/txn2/rtbeat/internal/contentcoding"
 	"github.com/txn2/rtbeat/internal/inflight"
 )
 
@@ -22,49 +19,6 @@ const readStart = 4 << 10
 
 // readMost is how much of a body is read at a time. A sender on a fast network always has more.
 const readMost = 64 << 10
-
-// form is how a body is to be read, as its headers say.
-type form struct {
-	coding contentcoding.Coding
-	lines  bool // NDJSON
-}
-
-// parseForm refuses a body by its headers, before it is read.
-func parseForm(req *http.Request, maxBody int64) (form, error) {
-	if req.ContentLength > maxBody {
-		return form{}, errBodyTooLarge
-	}
-	coding, err := contentcoding.Parse(req.Header.Values("Content-Encoding"))
-	if err != nil {
-		return form{}, err
-	}
-	lines, ok := parseType(req.Header.Values("Content-Type"))
-	if !ok {
-		return form{}, errType
-	}
-	return form{coding: coding, lines: lines}, nil
-}
-
-// acceptedTypes is the header Accept of a 415 for the content type.
-const acceptedTypes = "application/json, application/x-ndjson"
-
-// linesOf has the accepted types, and whether their bodies are NDJSON.
-var linesOf = map[string]bool{
-	"application/json": false, "application/x-ndjson": true, "application/ndjson": true, "application/jsonl": true,
-}
-
-// parseType tells the two kinds of body apart. A body without a type is JSON.
-func parseType(values []string) (lines, known bool) {
-	if len(values) == 0 {
-		return false, true
-	}
-	media, params, err := mime.ParseMediaType(values[0])
-	if charset := strings.ToLower(params["charset"]); err != nil || len(values) > 1 || charset != "" && charset != "utf-8" && charset != "utf8" {
-		return false, false
-	}
-	lines, known = linesOf[media]
-	return lines, known
-}
 
 // grow doubles the buffer of a body, but not beyond the announced length, which is -1 where there is none. One byte more than
 // announced shows the end of the body without growing again.

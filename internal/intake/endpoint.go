@@ -2,6 +2,7 @@ package intake
 
 import (
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,7 @@ type endpoint struct {
 	source        source.Source // the zero value for requests that reach no source
 	counters      *sourceCounters
 	headerNames   []string                           // of the headers that go into the events, in lower case
+	types         []string                           // that the source takes beside JSON and NDJSON, in lower case
 	authenticator atomic.Pointer[auth.Authenticator] // nil accepts every request
 
 	logged [len(outcomes)]struct {
@@ -40,6 +42,9 @@ type Problem struct {
 
 func (h *handler) newEndpoint(s Source) *endpoint {
 	e := &endpoint{handler: h, source: s.Source, counters: h.counters.of(s.Name), headerNames: s.Headers()}
+	for _, media := range s.ContentTypes {
+		e.types = append(e.types, strings.ToLower(media))
+	}
 	e.authenticator.Store(s.Authenticator)
 	for i := range e.logged {
 		e.logged[i].now.Interval = logInterval

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/txn2/rtbeat/internal/contentcoding"
@@ -136,7 +137,7 @@ func writeHead(header http.Header, id string, res result, length int, last bool)
 func advise(header http.Header, res result) {
 	switch res.outcome { //nolint:exhaustive // the others have no such header
 	case unsupportedType: // RFC 9110, 15.5.16
-		header.Set("Accept", acceptedTypes)
+		header.Set("Accept", strings.Join(append([]string{acceptedTypes}, res.source.types...), ", "))
 	case unsupportedEncoding: // and only then: RFC 9110, 12.5.3
 		header.Set("Accept-Encoding", contentcoding.Accepted)
 	case unauthorized: // RFC 9110, 11.6.1
@@ -170,7 +171,7 @@ func (r *replier) logResult(req *http.Request, id string, res result) {
 }
 
 // fields are the key-value pairs of a log line. The path and the headers come from the sender and stay out, except a request id
-// and a trace id, which have harmless characters.
+// and a trace id, which have harmless characters, and the content type of a 415, which is cut and escaped.
 func (r *replier) fields(req *http.Request, id string, res result) []any {
 	o := outcomes[res.outcome]
 	args := []any{"reason", o.reason, "http.response.status_code", o.status, "client.address", r.clientIP(req), "http.request.id", id}

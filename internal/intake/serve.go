@@ -103,7 +103,7 @@ func (p *post) admit() (err error) {
 		return &authError{refusal}
 	}
 	p.signature = signature
-	if p.form, err = parseForm(p.req, int64(p.MaxBody)); err != nil {
+	if p.form, err = p.parseForm(p.req); err != nil {
 		return err
 	}
 	if p.requestSlot, err = p.requests.Open(0); err != nil || p.requestSlot.Grow(requestWeight(p.req.Header)) != nil {
@@ -146,6 +146,11 @@ func (p *post) decode(wire []byte) (body []byte, messages []batch.Message, err e
 	defer cancel()
 	if body, err = p.decompress(ctx, wire); err != nil {
 		return nil, nil, err
+	}
+	if p.form.isForm {
+		if body, err = payload(body); err != nil {
+			return nil, nil, err
+		}
 	}
 	// Wait for at most half of the timeout. The other half is for decoding and publishing: a 400 or a 504 says more than a 503.
 	p.decodeSlot = p.gates.enter(ctx, p.complete.Add(p.Timeout/2), len(body))

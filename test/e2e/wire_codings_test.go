@@ -97,20 +97,26 @@ func typeCases(s *script) {
 		"application/json;\tcharset=Utf-8;",
 		"application/json; version=1",
 		"application/json; profile=x; charset=utf-8",
+		"application/json; profile=urn:example:v:1.0; charset=utf-8",
+		"application/json; charset=us-ascii", "application/json; charset=", "application/json; charset", "application/json; =utf-8",
+		"text/json", "application/vnd.api+json", "application/cloudevents-batch+json", "",
 	} {
 		s.good("type: "+value, head("Content-Type: "+value, "Content-Length: %d")+"%s")
 	}
 	m := s.message()
-	s.add("type: ndjson with a charset", post(m, "Content-Type: Application/NDJSON; charset=utf-8"), ok(m))
+	for _, kind := range []string{"NDJSON; charset=utf-8", "x-ndjson", "jsonl", "jsonlines", "x-jsonlines", "x-ldjson", "stream+json"} {
+		m := s.message()
+		s.add("type: lines as "+kind, post(m, "Content-Type: Application/"+kind), ok(m))
+	}
 
 	unsupported := no("unsupported_media_type").with("Accept", "application/json, application/x-ndjson")
 	for _, value := range []string{
-		"text/plain", "text/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/*", "*/*",
-		"application/vnd.api+json", "application/jsonx", "application/octet-stream",
+		"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/*", "*/*",
+		"application/jsonx", "+json", "application/+json/x", "application/octet-stream",
 		"application/json; charset=iso-8859-1", "application/json; charset=utf-16", `application/json; charset="utf-8x"`,
-		"application/json; charset=us-ascii", "application/x-ndjson; charset=latin1",
-		"application/json; charset=utf-8; charset=latin1", "application/json; charset=", "application/json; charset",
-		"application/json; =utf-8", "application/json, application/json", "application/json text/json", ";", "json", "",
+		"application/x-ndjson; charset=latin1", "application/json; profile=urn:x:1; charset=latin1",
+		"application/json; charset=utf-8; charset=latin1",
+		"application/json, application/json", "application/json text/json", ";", "json",
 	} {
 		s.bad("type: "+value, head("Content-Type: "+value, "Content-Length: %d")+"%s", unsupported)
 	}

@@ -85,8 +85,8 @@ func (c *Client) PostTo(ctx context.Context, url string, header http.Header, bod
 	if err != nil {
 		return Answer{Start: time.Now(), At: time.Now(), Err: err}
 	}
-	maps.Copy(req.Header, header)
 	req.Header.Set("Content-Type", "application/json")
+	maps.Copy(req.Header, header)
 	return c.Do(req)
 }
 

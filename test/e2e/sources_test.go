@@ -1,0 +1,111 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"net/http"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// sourced is a process with sources.
+type sourced struct {
+	*harness.Beat
+	t      *testing.T
+	client *harness.Client
+	sink   *lumbersink.Sink
+	home   string
+}
+
+func startSources(t *testing.T, rtbeat map[string]any) *sourced {
+	t.Helper()
+	s := &sourced{t: t, client: harness.NewClient(t), sink: harness.StartSink(t, lumbersink.Immediate()), home: t.TempDir()}
+	s.Beat = harness.StartBeat(t, harness.Settings{Home: s.home, Sink: s.sink.Addr(), Rtbeat: rtbeat})
+	return s
+}
+
+// post sends a body to a path, with headers in pairs of name and value.
+func (s *sourced) post(path, body string, headers ...string) harness.Answer {
+	s.t.Helper()
+	header := make(http.Header)
+	for i := 0; i+1 < len(headers); i += 2 {
+		header.Set(headers[i], headers[i+1])
+	}
+	return s.client.PostTo(s.t.Context(), "http://"+s.Addr+path, header, []byte(body))
+}
+
+// reload writes other settings, and waits for the end of the reload.
+func (s *sourced) reload(rtbeat map[string]any, line string) harness.Entry {
+	s.t.Helper()
+	settings := harness.Settings{Home: s.home, Sink: s.sink.Addr(), Rtbeat: rtbeat}
+	settings.WriteConfig(s.t, s.home)
+	s.Signal(syscall.SIGHUP)
+	entry, ok := s.Log.WaitFor(s.t.Context(), s.Done(), line)
+	require.True(s.t, ok, "no line %q", line)
+	return entry
+}
+
+func sourcesWith(tokens ...string) map[string]any {
+	var list []any
+	for i, token := range tokens {
+		name := string(rune('a' + i))
+		list = append(list, map[string]any{"name": name, "path": "/" + name, "auth.bearer.tokens": []string{token}})
+	}
+	return map[string]any{"sources": list}
+}
+
+// A reload applies the tokens of all sources, or of none.
+func TestReloadOfSources(t *testing.T) {
+	t.Parallel()
+	s := startSources(t, sourcesWith("one", "two"))
+	code := func(path, token string) int { return s.post(path, `[{}]`, "Authorization", "Bearer "+token).Code }
+	require.Equal(t, []int{200, 401, 401, 200, 404}, []int{code("/a", "one"), code("/a", "two"), code("/b", "one"), code("/b", "two"), code("/in", "one")})
+
+	s.reload(sourcesWith("three", "four"), "reloaded: ")
+	require.Equal(t, []int{401, 200, 200}, []int{code("/a", "one"), code("/a", "three"), code("/b", "four")})
+
+	open := sourcesWith("five", "six")
+	open["sources"].([]any)[1].(map[string]any)["auth"] = map[string]any{}
+	delete(open["sources"].([]any)[1].(map[string]any), "auth.bearer.tokens")
+	refused := s.reload(open, "reloading failed")
+	require.Contains(t, refused.Line, "source b: rtbeat.auth is in force, and the configuration has none")
+	require.Equal(t, []int{401, 200, 200, 401}, []int{code("/a", "five"), code("/a", "three"), code("/b", "four"), code("/b", "")})
+	require.InDelta(t, 3, s.Metric(`rtbeat_messages_total{source="a"}`), 0)
+}
+
+// Each of testdata/cases is taken, or refused, by its content type.
+func TestContentTypesOfSources(t *testing.T) {
+	t.Parallel()
+	s := startSources(t, map[string]any{"sources": []any{
+		map[string]any{"name": "in", "path": "/in"},
+		map[string]any{"name": "more", "path": "/more", "content_types": []string{"text/plain", "application/x-www-form-urlencoded"}},
+	}})
+	for _, c := range []struct {
+		kind, body      string
+		in, more, wants int
+	}{
+		{"application/json; profile=urn:example:v:1.0; charset=utf-8", `[{"a":1}]`, 200, 200, 1},
+		{"application/json; charset=us-ascii", `[{"a":1}]`, 200, 200, 1},
+		{"application/cloudevents-batch+json", `[{"id":"A1"},{"id":"A2"}]`, 200, 200, 2},
+		{"application/stream+json", "{\"a\":1}\n{\"a\":2}\n", 200, 200, 2},
+		{"text/plain", `[{"a":1}]`, 415, 200, 1},
+		{"application/x-www-form-urlencoded", "payload=%5B%7B%22a%22%3A1%7D%5D", 415, 200, 1},
+	} {
+		for path, want := range map[string]int{"/in": c.in, "/more": c.more} {
+			a := s.post(path, c.body, "Content-Type", c.kind)
+			require.Equal(t, want, a.Code, "%s to %s: %s", c.kind, path, a)
+			if want == 200 {
+				require.Equal(t, c.wants, a.Body.Messages, c.kind)
+			}
+		}
+	}
+	line, ok := s.Log.Find("request refused: the content type")
+	require.True(t, ok)
+	require.Contains(t, line.Line, `content type \"text/plain\"`)
+	require.Contains(t, line.Line, `"source":"in"`)
+}
