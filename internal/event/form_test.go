@@ -50,7 +50,8 @@ func TestTheDefaultForm(t *testing.T) {
 				`"nothing":null,"type":"mine","uint":18446744073709551615,"uuid":"a"},"span":{"id":"00f0"},"trace":{"id":"4bf9"},"type":"rtbeat"}`,
 		},
 		"sender and path": {
-			`{"a":1}`, inflight.Origin{Source: "github", Sender: "alice", Path: "/hooks/a"},
+			`{"a":1}`,
+			inflight.Origin{Source: "github", Sender: "alice", Path: "/hooks/a"},
 			`{"rxtxMsg":{"a":1},"sender":"alice","type":"rtbeat","url":{"path":"/hooks/a"}}`,
 		},
 	} {
@@ -181,14 +182,14 @@ func TestAMessageAtTheRootIsWhole(t *testing.T) {
 			}
 			return batch.Message{Fields: fields}
 		}
-		event, want := form.Fields(message(), o), whole.Fields(message(), o)
+		got, want := form.Fields(message(), o), whole.Fields(message(), o)
 		again := mapstr.M{}
-		if displaced, ok := event["rxtxMsg"].(mapstr.M); ok {
+		if displaced, ok := got["rxtxMsg"].(mapstr.M); ok {
 			again.Update(displaced)
 		}
-		delete(event, "rxtxMsg")
+		delete(got, "rxtxMsg")
 		delete(want, "rxtxMsg")
-		for name, value := range event {
+		for name, value := range got {
 			if _, isOwn := want[name]; isOwn {
 				require.Equal(t, want[name], value)
 				delete(want, name)
@@ -197,7 +198,7 @@ func TestAMessageAtTheRootIsWhole(t *testing.T) {
 			}
 		}
 		require.Empty(t, want)
-		require.Equal(t, len(sent), len(again))
+		require.Len(t, again, len(sent))
 		for name, value := range sent {
 			require.Equal(t, value, again[name])
 		}

@@ -2,7 +2,6 @@ package event
 
 import (
 	"fmt"
-
 	"strconv"
 	"strings"
 	"time"

@@ -57,7 +57,8 @@ func TestFieldsAndTags(t *testing.T) {
 	}{
 		"neither": {``, event.Settings{}, `{"type":"rtbeat"}`},
 		"of the source": {
-			``, event.Settings{Fields: map[string]any{"env": "prod", "team": map[string]any{"name": "a"}}, Tags: []string{"hook"}},
+			``,
+			event.Settings{Fields: map[string]any{"env": "prod", "team": map[string]any{"name": "a"}}, Tags: []string{"hook"}},
 			`{"type":"rtbeat","fields":{"env":"prod","team":{"name":"a"}},"tags":["hook"]}`,
 		},
 		"of the Beat": {`{fields: {dc: x, env: beat}, tags: [beat]}`, event.Settings{}, `{"type":"rtbeat","fields":{"dc":"x","env":"beat"},"tags":["beat"]}`},
@@ -67,11 +68,13 @@ func TestFieldsAndTags(t *testing.T) {
 			`{"type":"rtbeat","fields":{"dc":"x","env":"prod","team":{"lead":"b","name":"a"}},"tags":["hook","beat"]}`,
 		},
 		"under the root": {
-			`{fields: {dc: x, env: beat}}`, event.Settings{Fields: map[string]any{"env": "prod", "type": "webhook", "agent": map[string]any{"id": "mine"}}, FieldsUnderRoot: true},
+			`{fields: {dc: x, env: beat}}`,
+			event.Settings{Fields: map[string]any{"env": "prod", "type": "webhook", "agent": map[string]any{"id": "mine"}}, FieldsUnderRoot: true},
 			`{"type":"webhook","env":"prod","agent":{"id":"mine"},"fields":{"dc":"x","env":"beat"}}`,
 		},
 		"the Beat's under the root": {
-			`{fields: {env: beat}, fields_under_root: true}`, event.Settings{Fields: map[string]any{"env": "prod"}},
+			`{fields: {env: beat}, fields_under_root: true}`,
+			event.Settings{Fields: map[string]any{"env": "prod"}},
 			`{"type":"rtbeat","env":"beat","fields":{"env":"prod"}}`,
 		},
 	} {

@@ -182,16 +182,16 @@ func TestEventIsTheMessageAsItWasSent(t *testing.T) {
 	token := r.publish(message)
 
 	window := output.Next()
-	event := window.Events()[0].Content
-	require.WithinDuration(t, time.Now(), event.Timestamp, time.Minute)
-	require.Equal(t, "rtbeat", event.Fields["type"])
-	require.Equal(t, "192.0.2.7", event.Fields["clientIp"])
-	encoded, err := json.Marshal(event.Fields["rxtxMsg"])
+	content := window.Events()[0].Content
+	require.WithinDuration(t, time.Now(), content.Timestamp, time.Minute)
+	require.Equal(t, "rtbeat", content.Fields["type"])
+	require.Equal(t, "192.0.2.7", content.Fields["clientIp"])
+	encoded, err := json.Marshal(content.Fields["rxtxMsg"])
 	require.NoError(t, err)
 	require.JSONEq(t, message, string(encoded))
 	require.Contains(t, string(encoded), "9007199254740993", "exact beyond 2^53")
 	require.Contains(t, string(encoded), `"nothing":null`, "null is kept")
-	require.Empty(t, event.Meta)
+	require.Empty(t, content.Meta)
 
 	window.ACK()
 	r.requireDelivered(token, inflight.Progress{Messages: 1, Acked: 1})
@@ -246,9 +246,9 @@ func TestALongBatchDoesNotHoldUpAShortOne(t *testing.T) {
 	sent, position := 0, 0
 	for sent < 3001 {
 		window := output.Next()
-		for _, event := range window.Events() {
+		for _, e := range window.Events() {
 			sent++
-			if message, _ := event.Content.Fields["rxtxMsg"].(mapstr.M); message["short"] != nil {
+			if message, _ := e.Content.Fields["rxtxMsg"].(mapstr.M); message["short"] != nil {
 				position = sent
 			}
 		}
