@@ -21,6 +21,7 @@ func (bt *Beater) snapshot(a *assembly) status.Numbers {
 		Acked: status.Number(out.Acked), LastAck: status.Number(out.LastAck),
 		AckDurations: status.Histogram{Bounds: intake.AckBounds, Counts: in.AckDurations},
 		Failures:     in.Failures,
+		Sources:      in.Sources,
 
 		InFlight: status.InFlight{
 			Bytes:       bounded(a.inFlightBytes(), int64(bt.config.MaxInFlight)),

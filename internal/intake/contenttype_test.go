@@ -71,8 +71,8 @@ func FuzzPayload(f *testing.F) {
 // The log names the type, and nobody can forge a line or fill the log with it. The answer does not repeat it.
 func TestTheLogNamesTheContentType(t *testing.T) {
 	for value, want := range map[string]string{
-		"text/csv; header=present":          `content type "text/csv; header=present"`,
-		"text/\u2028x\x1b[31m" + marker:     `content type "text/\u2028x\x1b[31m` + marker + `"`,
+		"text/csv; header=present":           `content type "text/csv; header=present"`,
+		"text/\u2028x\x1b[31m" + marker:      `content type "text/\u2028x\x1b[31m` + marker + `"`,
 		"a/b" + strings.Repeat("\xff", 1000): `content type "a/b` + strings.Repeat(`\xff`, 97) + `"`,
 	} {
 		r := newRig(t)

@@ -12,6 +12,7 @@ type Numbers struct {
 	LastAck      Number // in Unix time; 0 before the first
 	AckDurations Histogram
 	Failures     []intake.Failure
+	Sources      []intake.SourceCounts
 
 	InFlight InFlight
 	IsHigh   bool // the bytes in flight are near their limit, as /readyz has it

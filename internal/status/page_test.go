@@ -156,6 +156,7 @@ func TestTheManualHasEveryField(t *testing.T) {
 		r := newRig(t)
 		r.durable()
 		r.answer("400", "malformed_json", 1)
+		r.numbers.Sources[0].LastProblem = &intake.Problem{Reason: "malformed_json", At: time.Now()}
 		defer r.running()()
 		time.Sleep(2 * interval)
 		var decoded any
@@ -226,4 +227,22 @@ func benchmarkGet(b *testing.B, path string) {
 			b.ReportMetric(float64(w.Body.Len()), "bytes")
 		}
 	}
+}
+
+func TestSourcesInTheReport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		at := time.Now()
+		r.numbers.Sources = append(r.numbers.Sources, intake.SourceCounts{
+			Name: "github", Path: "/github", Answers: 7, Refused: 2, Messages: 5, LastProblem: &intake.Problem{Reason: "unauthorized", At: at},
+		})
+		defer r.running()()
+		time.Sleep(interval)
+		var report Report
+		require.NoError(t, json.Unmarshal(r.get("/status.json").Body.Bytes(), &report))
+		require.Equal(t, []Source{
+			{Name: "in", Path: "/in"},
+			{Name: "github", Path: "/github", AnswersTotal: 7, RefusedTotal: 2, MessagesTotal: 5, LastProblem: &SourceProblem{"unauthorized", at.UTC()}},
+		}, report.Sources)
+	})
 }

@@ -31,6 +31,7 @@ type Report struct {
 	Durable  *Durable `json:"durable"` // null in memory mode
 	Retries  Retries  `json:"retries"`
 	Errors   []Error  `json:"errors"`
+	Sources  []Source `json:"sources"`
 	History  History  `json:"history"`
 
 	Configuration []config.Setting `json:"configuration"` // null under a foreign name
@@ -131,6 +132,22 @@ type Retries struct {
 	DroppedTotal          Number  `json:"dropped_total"`
 }
 
+// Source is a source, and its answers.
+type Source struct {
+	Name          string         `json:"name"`
+	Path          string         `json:"path"`
+	AnswersTotal  Number         `json:"answers_total"`
+	RefusedTotal  Number         `json:"refused_total"` // answers other than 200
+	MessagesTotal Number         `json:"messages_total"`
+	LastProblem   *SourceProblem `json:"last_problem"` // null before the first
+}
+
+// SourceProblem is an answer other than 200.
+type SourceProblem struct {
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
 // Error counts a failure.
 type Error struct {
 	What     string       `json:"what"`
@@ -190,6 +207,7 @@ func (r *recorder) compose() *Report {
 			Last: timeOf(s.LastAck),
 		},
 		Errors:        r.composeErrors(),
+		Sources:       composeSources(s.Sources),
 		History:       r.composeHistory(),
 		Configuration: r.settings.Configuration,
 	}
@@ -227,6 +245,18 @@ const (
 	median  = 0.5
 	slowest = 0.99
 )
+
+func composeSources(counts []intake.SourceCounts) []Source {
+	sources := make([]Source, 0, len(counts))
+	for _, c := range counts {
+		s := Source{Name: c.Name, Path: c.Path, AnswersTotal: Number(c.Answers), RefusedTotal: Number(c.Refused), MessagesTotal: Number(c.Messages)}
+		if c.LastProblem != nil {
+			s.LastProblem = &SourceProblem{c.LastProblem.Reason, c.LastProblem.At.UTC()}
+		}
+		sources = append(sources, s)
+	}
+	return sources
+}
 
 func (r *recorder) composeErrors() []Error {
 	errors := make([]Error, 0, len(r.failures))

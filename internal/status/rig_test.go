@@ -37,6 +37,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, numbers: Numbers{
 		Phase: "serving", InFlight: InFlight{Bytes: Bounded{Limit: 1000}}, AckDurations: Histogram{Bounds: []float64{.1, 1, 10}, Counts: make([]uint64, 4)},
 		CertificateExpiry: Number(math.NaN()),
+		Sources:           []intake.SourceCounts{{Name: "in", Path: "/in"}},
 	}}
 	for _, answer := range []string{
 		"400 malformed_json sender", "401 unauthorized sender", "413 body_too_large sender", "499 client_gone sender", "500 internal_error rtbeat",

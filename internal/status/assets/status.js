@@ -202,6 +202,13 @@
         make('td', e.fault === 'nobody' ? '' : e.fault), make('td', whole(e.recent)), make('td', whole(e.total)), make('td', ago(e.last_seen, s.now)));
       return row;
     }));
+    at('sources').hidden = s.sources.length < 2;
+    fill('source-rows', s.sources.map((source) => {
+      const row = make('tr'), problem = source.last_problem;
+      row.append(make('td', source.name), make('td', whole(source.answers_total)), make('td', whole(source.messages_total)), make('td', whole(source.refused_total)),
+        make('td', problem ? problem.reason.replaceAll('_', ' ') + ', ' + ago(problem.at, s.now) : 'none'));
+      return row;
+    }));
     at('withheld').hidden = s.configuration !== null;
     rows('configuration', (s.configuration || []).map((c) => [c.key, c.value]));
     for (const name of at('configuration').querySelectorAll('dt')) { // a long key breaks behind a dot
