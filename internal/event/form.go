@@ -13,6 +13,7 @@ import (
 // Form builds the events of one source. Any goroutine may call its methods.
 type Form struct {
 	settings Settings
+	kind     any                 // Type, which is not allocated for each event then
 	path     []string            // of Target; nil for the root
 	taken    map[string]struct{} // names of fields of the event that a message at the root may not have
 	metadata *mapstr.EventMetadata
@@ -24,7 +25,7 @@ type Form struct {
 // NewForm makes a form. The settings have passed Check. added are the names of the fields that the Beat's own settings add to the
 // root of each event.
 func NewForm(s Settings, added ...string) *Form {
-	f := &Form{settings: s, taken: make(map[string]struct{}), timeFormats: newTimeFormats(s.Timestamp.Formats)}
+	f := &Form{settings: s, kind: s.Type, taken: make(map[string]struct{}), timeFormats: newTimeFormats(s.Timestamp.Formats)}
 	if s.Target != "" {
 		f.path = strings.Split(s.Target, ".")
 	}
@@ -60,7 +61,7 @@ func (f *Form) Fields(m batch.Message, o inflight.Origin) mapstr.M {
 		fields = make(mapstr.M)
 		put(fields, f.path, mapstr.M(m.Fields))
 	}
-	fields["type"] = f.settings.Type
+	fields["type"] = f.kind
 	addOrigin(fields, o)
 	if len(f.settings.Tags) > 0 {
 		fields["tags"] = slices.Clone(f.settings.Tags) // libbeat appends to the list
