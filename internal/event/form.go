@@ -110,7 +110,7 @@ func addOrigin(fields mapstr.M, o inflight.Origin) {
 		fields["sender"] = o.Sender
 	}
 	if o.Path != "" { // as ECS has it, like the trace
-		fields["url"] = mapstr.M{"path": o.Path}
+		fields["url"] = mapstr.M{"path": strings.ToValidUTF8(o.Path, "\uFFFD")}
 	}
 	if len(o.Headers) > 0 {
 		headers := make(mapstr.M, len(o.Headers))

@@ -114,6 +114,12 @@ func TestEventsShareNoMap(t *testing.T) {
 	require.NotEqual(t, mapstr.M(nil), before)
 }
 
+// Logstash closes the connection at invalid UTF-8. The path /%FF has it.
+func TestThePathIsValidUTF8(t *testing.T) {
+	fields := event.NewForm(event.DefaultSettings()).Fields(message(t, `{}`), inflight.Origin{Path: "/\xff/a"})
+	require.Equal(t, mapstr.M{"path": "/\uFFFD/a"}, fields["url"])
+}
+
 func TestCheck(t *testing.T) {
 	good := event.DefaultSettings()
 	require.NoError(t, good.Check("rtbeat."))

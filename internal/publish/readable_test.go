@@ -24,12 +24,15 @@ var highest = batch.Options{MaxDepth: 1 << 30, MaxKeyBytes: 1 << 30, MaxStringBy
 
 // written returns the events of a body as the Logstash output writes them (libbeat/outputs/logstash/enc.go). The error is the
 // error of the decoder.
-func written(t require.TestingT, body []byte, o inflight.Origin, escapeHTML bool) (events [][]byte, err error) {
+func written(t require.TestingT, target string, body []byte, o inflight.Origin, escapeHTML bool) (events [][]byte, err error) {
 	decoded, err := batch.Decode(body, highest)
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{settings: Settings{DocumentID: inflight.UUIDID, Form: event.NewForm(event.DefaultSettings())}}
+	s := event.DefaultSettings()
+	s.Target = target
+	require.NoError(t, s.Check(""))
+	p := &Publisher{settings: Settings{DocumentID: inflight.UUIDID, Form: event.NewForm(s)}}
 	encoder := codec.New("9.9.9", codec.Config{EscapeHTML: escapeHTML})
 	for _, m := range decoded.Messages {
 		made := p.newEvent(p.settings.Form, m, o, nil)
@@ -50,7 +53,8 @@ func TestLogstashReadsAcceptedMessages(t *testing.T) {
 		kind := rapid.SampledFrom([]string{"depth", "key", "number", "text"}).Draw(t, "kind")
 		message, size := drawMessage(t, kind)
 		o := inflight.Origin{Received: time.Now(), ClientIP: "192.0.2.1"}
-		events, err := written(t, []byte("["+message+"]"), o, rapid.Bool().Draw(t, "escape_html"))
+		target := rapid.SampledFrom([]string{"rxtxMsg", "", "a.b.c.d.e"}).Draw(t, "target")
+		events, err := written(t, target, []byte("["+message+"]"), o, rapid.Bool().Draw(t, "escape_html"))
 		if err != nil {
 			refused[kind]++
 			return
@@ -124,15 +128,23 @@ func TestLogstashReadsTheLongestMessage(t *testing.T) {
 			o := inflight.Origin{
 				Received: time.Now(), ClientIP: "2001:db8::1",
 				Headers: map[string]string{strings.Repeat("x", 1<<10): strings.Repeat("y", 1<<20+4<<10)}, // the highest max_header_bytes, and the bytes that Go adds
+				Path:    "/\xff" + strings.Repeat("p", 1<<20),
+				Sender:  strings.Repeat("s", 1<<10),
 				Trace:   inflight.Trace{ID: strings.Repeat("a", 32), SpanID: strings.Repeat("b", 16)},
 			}
 			body := `[{"` + strings.Repeat("k", batch.HighestMaxKeyBytes) + `":` + value + `}]`
-			events, err := written(t, []byte(body), o, true)
-			require.NoError(t, err)
-			require.NoError(t, lumbersink.CheckJSON(events[0]))
-			require.Greater(t, len(events[0]), len(body))
+			targets := []string{"rxtxMsg"}
+			if name == "levels" {
+				targets = append(targets, "", "a.b.c.d.e")
+			}
+			for _, target := range targets {
+				events, err := written(t, target, []byte(body), o, true)
+				require.NoError(t, err)
+				require.NoError(t, lumbersink.CheckJSON(events[0]))
+				require.Greater(t, len(events[0]), len(body))
+			}
 
-			_, err = written(t, []byte(strings.Replace(body, "k", "kk", 1)), o, true)
+			_, err := written(t, "", []byte(strings.Replace(body, "k", "kk", 1)), o, true)
 			require.Error(t, err)
 		})
 	}
