@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"config":                 {"internal/auth", "internal/clientip", "internal/diskqueue", "internal/inflight", "internal/intake", "internal/listen", "internal/setting", "internal/source"},
 	"internal/source":        {"internal/auth", "internal/setting"},
 	"internal/auth":          {"internal/setting"},
+	"internal/preset":        {"internal/auth"},
 	"internal/clientip":      {"internal/setting"},
 	"internal/listen":        {"internal/metrics", "internal/setting"},
 	"internal/intake":        {"internal/auth", "internal/batch", "internal/clientip", "internal/contentcoding", "internal/diskqueue", "internal/inflight", "internal/metrics", "internal/setting", "internal/source"},
@@ -45,7 +46,7 @@ var mayImport = map[string][]string{
 }
 
 // freeOfLibbeat lists the packages that build and test in a second, because they do not import libbeat.
-var freeOfLibbeat = []string{"config", "internal/batch", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/dedupe", "internal/diskqueue", "internal/event", "internal/pace", "internal/probe", "internal/shipper", "internal/source", "internal/systemd"}
+var freeOfLibbeat = []string{"config", "internal/batch", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/dedupe", "internal/diskqueue", "internal/event", "internal/pace", "internal/preset", "internal/probe", "internal/shipper", "internal/source", "internal/systemd"}
 
 // stdlibAnd lists the packages that use only the standard library, this module and the modules named.
 var stdlibAnd = map[string][]string{

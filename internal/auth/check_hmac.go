@@ -39,7 +39,7 @@ func (h *HMAC) checkElements(key string) error {
 	switch {
 	case h.Separator == "":
 		return nil
-	case len(h.Separator) > 1 || !strings.Contains(",; ", h.Separator):
+	case !slices.Contains([]string{",", ";", " "}, h.Separator):
 		return fmt.Errorf("%s.separator must be a comma, a semicolon or a space, in quotes", key)
 	case strings.Contains(h.Prefix+h.TimestampPrefix, h.Separator):
 		return fmt.Errorf("%s.separator is a part of a prefix, so no element would begin with it; use another", key)
