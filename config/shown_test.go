@@ -31,7 +31,7 @@ func shown(t *testing.T, c config.Config) map[string]string {
 const mark = "5ecret"
 
 // public are the texts that show: a directory, and settings whose checks, or whose listener, accept no secret.
-var public = []string{"rtbeat.auth.hmac.key_encoding", "rtbeat.auth.hmac.encoding", "rtbeat.sources.0.auth.hmac.key_encoding", "rtbeat.sources.0.auth.hmac.encoding", "rtbeat.host", "rtbeat.sources.0.name", "rtbeat.sources.0.path", "rtbeat.trusted_proxies", "rtbeat.document_id", "rtbeat.durable.path", "rtbeat.admin.host"}
+var public = []string{"rtbeat.auth.hmac.key_encoding", "rtbeat.auth.hmac.encoding", "rtbeat.sources.0.auth.hmac.key_encoding", "rtbeat.sources.0.auth.hmac.encoding", "rtbeat.host", "rtbeat.name", "rtbeat.path", "rtbeat.id.fields", "rtbeat.trusted_proxies", "rtbeat.document_id", "rtbeat.durable.path", "rtbeat.admin.host"}
 
 // fillSettings puts a secret into every text and list of the settings below value, except those in public.
 func fillSettings(prefix string, value reflect.Value) (filled int) {
@@ -43,7 +43,7 @@ func fillSettings(prefix string, value reflect.Value) (filled int) {
 			filled += fillSettings(key+".0.", inner.Index(0))
 		case field.IsGroup():
 			filled += fillSettings(key+".", inner)
-		case !slices.Contains(public, key):
+		case !slices.Contains(public, strings.Replace(key, "sources.0.", "", 1)):
 			filled += fill(inner)
 		}
 	}

@@ -22,7 +22,7 @@ import (
 func (r *rig) endings() map[outcome]func() *call {
 	const size = 500
 	whole := batchOf(size)
-	r.server.handler.limits.MaxKeyBytes, r.server.handler.limits.MaxStringBytes = 300, size-11
+	r.server.endpoints[0].limits.MaxKeyBytes, r.server.endpoints[0].limits.MaxStringBytes = 300, size-11
 	storing := func(err error) func() *call {
 		return func() *call {
 			r.server.handler.Store = &fakeStore{err: err}

@@ -1,14 +1,18 @@
 package intake
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/time/rate"
 
 	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/source"
 )
 
@@ -23,6 +27,8 @@ type endpoint struct {
 	*handler
 	source        source.Source // the zero value for requests that reach no source
 	counters      *sourceCounters
+	limits        batch.Options                      // of a body
+	idHeaders     []string                           // that may hold the id of a request, in order
 	headerNames   []string                           // of the headers that go into the events, in lower case
 	types         []string                           // that the source takes beside JSON and NDJSON, in lower case
 	authenticator atomic.Pointer[auth.Authenticator] // nil accepts every request
@@ -41,7 +47,15 @@ type Problem struct {
 }
 
 func (h *handler) newEndpoint(s Source) *endpoint {
-	e := &endpoint{handler: h, source: s.Source, counters: h.counters.of(s.Name), headerNames: s.Headers()}
+	e := &endpoint{
+		handler: h, source: s.Source, counters: h.counters.of(s.Name), headerNames: s.Headers(), idHeaders: s.ID.Headers(),
+		limits: batch.Options{
+			MaxMessages: h.MaxMessages, MaxDepth: h.MaxDepth, MaxKeyBytes: int(h.MaxKey),
+			Identity: batch.Identity{
+				Scope: s.Scope(), Fields: s.ID.Fields, Content: s.ID.Content, Off: !h.Dedupe && !h.Registry.NeedsKeys(),
+			},
+		},
+	}
 	for _, media := range s.ContentTypes {
 		e.types = append(e.types, strings.ToLower(media))
 	}
@@ -65,4 +79,23 @@ func (e *endpoint) count(o outcome) {
 	if outcomes[o].word != ok && o != clientGone {
 		e.lastProblem.Store(&Problem{outcomes[o].reason, time.Now()})
 	}
+}
+
+// maxGiven is the longest id of a request that is kept as it is, in bytes. UUIDs have 36.
+const maxGiven = 128
+
+// given is the id of a request from its headers, or "". It is stored as JSON: a long one, or one that is no UTF-8, becomes a hash.
+func (e *endpoint) given(header http.Header) string {
+	for _, name := range e.idHeaders {
+		id := strings.Join(header[name], ", ")
+		switch {
+		case id == "":
+		case len(id) <= maxGiven && utf8.ValidString(id):
+			return id
+		default:
+			sum := sha256.Sum256([]byte(id))
+			return hex.EncodeToString(sum[:])
+		}
+	}
+	return ""
 }

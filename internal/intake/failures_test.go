@@ -31,7 +31,7 @@ func TestUndecodableBodiesAreCounted(t *testing.T) {
 		corrupt:                         "corrupt_encoding",
 	} {
 		r := newRig(t, func(l *limits) { l.MaxDepth, l.MaxMessages, l.MaxKey = 3, 2, 7 })
-		r.server.handler.limits.MaxStringBytes = 6 // no setting
+		r.server.endpoints[0].limits.MaxStringBytes = 6 // no setting
 		req := r.request(body)
 		if want == "corrupt_encoding" {
 			req.Header.Set("Content-Encoding", "gzip")

@@ -58,7 +58,7 @@ func TestABodyThatIsNoBatchIsA400WithItsOffset(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, announced := range []bool{true, false} {
 				r := newRig(t, func(l *limits) { l.MaxBody, l.MaxDepth, l.MaxKey = 10_000, 128, 1000 })
-				r.server.handler.limits.MaxStringBytes = 2000 // no setting
+				r.server.endpoints[0].limits.MaxStringBytes = 2000 // no setting
 				req := r.request(tt.body)
 				if !announced {
 					req = r.chunked(strings.NewReader(tt.body))

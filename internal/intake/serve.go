@@ -18,7 +18,6 @@ type handler struct {
 	Settings
 	Parts
 	counters     *counters
-	limits       batch.Options       // of a body
 	requests     *inflight.Admission // bounds the memory of requests beside their batches
 	gates        gates
 	decompressor *contentcoding.Decompressor
@@ -158,6 +157,7 @@ func (p *post) decode(wire []byte) (body []byte, messages []batch.Message, err e
 		return nil, nil, fmt.Errorf("waiting to be decoded: %w", context.Cause(ctx))
 	}
 	p.options = p.limits
+	p.options.Identity.Given = p.given(p.req.Header)
 	p.options.Lines, p.options.Charge = p.form.lines, p.reservation.Grow
 	p.options.Interrupted = func() error { return context.Cause(ctx) }
 	b, err := batch.Decode(body, p.options)

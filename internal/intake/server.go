@@ -135,14 +135,10 @@ func New(settings Settings, parts Parts) *Server {
 	base, abort := context.WithCancelCause(context.Background())
 	s := &Server{abort: abort, born: time.Now(), serving: semaphore.NewWeighted(math.MaxInt64)}
 	h := &handler{
-		Settings: settings,
-		Parts:    parts,
-		counters: newCounters(parts.Metrics, parts.Sources),
-		draining: func() bool { return s.at(phaseDraining) },
-		limits: batch.Options{
-			MaxMessages: settings.MaxMessages, MaxDepth: settings.MaxDepth, MaxKeyBytes: int(settings.MaxKey),
-			Identity: batch.Identity{Fields: []string{"uuid"}, Off: !parts.Dedupe && !parts.Registry.NeedsKeys()},
-		},
+		Settings:     settings,
+		Parts:        parts,
+		counters:     newCounters(parts.Metrics, parts.Sources),
+		draining:     func() bool { return s.at(phaseDraining) },
 		requests:     inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
 		gates:        newGates(parts.Registry),
 		decompressor: contentcoding.New(max(1, runtime.GOMAXPROCS(0)/2)),

@@ -23,6 +23,9 @@ type Settings struct {
 	// create; rtbeat keystore add NAME) or into the environment.
 	Auth auth.Settings `config:"auth"`
 
+	// ID is what makes a message known: rtbeat [dedupes](delivery.md#retries) its retries.
+	ID ID `config:"id"`
+
 	// ContentTypes are the content types that rtbeat takes beside JSON and NDJSON, such as `text/plain`, and reads as JSON. Of
 	// `application/x-www-form-urlencoded` it reads the field `payload`. A browser sends these two to any address, for any web page,
 	// without asking rtbeat first. So admit them only where a request needs a credential that browsers do not add by themselves.
@@ -34,11 +37,21 @@ type Settings struct {
 }
 
 // DefaultSettings are the settings where the file says nothing.
-func DefaultSettings() Settings { return Settings{Auth: auth.DefaultSettings()} }
+func DefaultSettings() Settings {
+	return Settings{Auth: auth.DefaultSettings(), ID: ID{Fields: []string{"uuid"}, IdempotencyKey: true}}
+}
 
 // Check applies the rules of the settings. prefix is the path of the settings in the file, with the dot at its end.
 func (s *Settings) Check(prefix string) error {
-	return cmp.Or(s.Auth.Check(prefix+"auth"), s.checkTypes(prefix+"content_types"), s.checkHeaders(prefix))
+	return cmp.Or(s.Auth.Check(prefix+"auth"), s.checkID(prefix+"id."), s.checkTypes(prefix+"content_types"), s.checkHeaders(prefix))
+}
+
+// checkID refuses the header of tokens as an id, too.
+func (s *Settings) checkID(prefix string) error {
+	if len(s.Auth.Header.Values) > 0 && strings.EqualFold(s.ID.Header, s.Auth.Header.Name) {
+		return fmt.Errorf("%sheader is %s, which carries tokens, and durable mode would store them; name another header", prefix, s.ID.Header)
+	}
+	return s.ID.check(prefix)
 }
 
 func (s *Settings) checkTypes(list string) error {

@@ -109,3 +109,74 @@ func TestContentTypesOfSources(t *testing.T) {
 	require.Contains(t, line.Line, `content type \"text/plain\"`)
 	require.Contains(t, line.Line, `"source":"in"`)
 }
+
+// A webhook is sent three times: it gets 504, its retry waits for the first attempt, and a late retry finds it delivered. The event
+// arrives once, whatever its id is, and another source's is another event. In durable mode every attempt gets 200.
+func TestAWebhookThatIsSentThreeTimesArrivesOnce(t *testing.T) {
+	t.Parallel()
+	kinds := []struct {
+		name, body string
+		id         map[string]any
+		headers    []string
+	}{
+		{"field", `[{"uuid":"a","n":1}]`, nil, nil},
+		{"nested", `[{"event":{"id":17},"n":1}]`, map[string]any{"fields": []string{"id", "event.id"}}, nil},
+		{"header", `[{"n":1}]`, map[string]any{"header": "X-GitHub-Delivery"}, []string{"X-GitHub-Delivery", "b1a7d5e4"}},
+		{"key", `[{"n":1},{"n":1}]`, nil, []string{"Idempotency-Key", `"8e03978e-40d5"`}},
+		{"content", `[{"n":1}]`, map[string]any{"content": true}, nil},
+	}
+	var sources []any
+	for _, k := range kinds {
+		for _, twin := range []string{"", "-twin"} {
+			source := map[string]any{"name": k.name + twin, "path": "/" + k.name + twin}
+			if k.id != nil {
+				source["id"] = k.id
+			}
+			sources = append(sources, source)
+		}
+	}
+	for name, durable := range map[string]bool{"memory": false, "durable": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sink := harness.StartSink(t, lumbersink.Never())
+			rtbeat := map[string]any{"timeout": 1, "sources": sources}
+			if durable {
+				rtbeat["durable"] = map[string]any{"enabled": true}
+			}
+			s := &sourced{t: t, client: harness.NewClient(t), sink: sink}
+			s.Beat = harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: rtbeat})
+			first := 504
+			if durable {
+				first = 200
+			}
+			for range 2 {
+				for _, k := range kinds {
+					require.Equal(t, first, s.post("/"+k.name, k.body, k.headers...).Code, k.name)
+				}
+			}
+			harness.RecoverSink(sink)
+			wants := 0
+			for _, k := range kinds {
+				for _, twin := range []string{"", "-twin"} {
+					a := s.post("/"+k.name+twin, k.body, k.headers...)
+					require.Equal(t, 200, a.Code, "%s: %s", k.name, a)
+					wants += a.Body.Messages
+					if twin == "" {
+						require.Equal(t, a.Body.Messages, a.Body.Coalesced, k.name)
+					} else {
+						require.Zero(t, a.Body.Coalesced, k.name)
+					}
+				}
+			}
+			ids := make(map[string]bool)
+			harness.Await(t, harness.ArriveWithin, "every event", func() bool { return len(sink.Events()) >= wants })
+			for _, e := range sink.Events() {
+				id, err := harness.DocumentIDOf(e.Raw)
+				require.NoError(t, err)
+				ids[id] = true
+			}
+			require.Len(t, sink.Events(), wants)
+			require.Len(t, ids, wants)
+		})
+	}
+}
