@@ -45,19 +45,21 @@ func (bt *Beater) assemble() (*assembly, error) {
 	shipping.register(m)
 	bt.libbeat.Register(m)
 
+	forms := bt.forms()
 	var err error
 	a.publisher, err = publish.New(bt.pipeline, registry, publish.Settings{
 		Workers:    min(runtime.GOMAXPROCS(0), maxWorkers),
 		DocumentID: bt.config.DocumentID,
 		Processors: bt.options.processors,
-		Form:       event.NewForm(event.DefaultSettings(), bt.options.rootFields...),
+		Forms:      forms,
+		Form:       event.NewForm(bt.config.Event, bt.options.rootFields...),
 	}, m, bt.log.Named("publish"))
 	if err != nil {
 		return nil, fmt.Errorf("starting to publish: %w", err)
 	}
 
 	parts := intake.Parts{
-		Sources:     bt.sources(),
+		Sources:     bt.sources(forms),
 		Admission:   admission,
 		Registry:    registry,
 		Metrics:     m,
@@ -96,10 +98,19 @@ func (bt *Beater) assemble() (*assembly, error) {
 	return a, nil
 }
 
+// forms are the forms of the events, by the name of the source.
+func (bt *Beater) forms() map[string]*event.Form {
+	forms := make(map[string]*event.Form)
+	for _, s := range bt.config.AllSources() {
+		forms[s.Name] = event.NewForm(s.Event, bt.options.rootFields...)
+	}
+	return forms
+}
+
 // sources are the paths that take requests, each with its credentials.
-func (bt *Beater) sources() (all []intake.Source) {
+func (bt *Beater) sources(forms map[string]*event.Form) (all []intake.Source) {
 	for i, s := range bt.config.AllSources() {
-		all = append(all, intake.Source{Source: s, Authenticator: bt.listeners.authenticators[i]})
+		all = append(all, intake.Source{Source: s, Form: forms[s.Name], Authenticator: bt.listeners.authenticators[i]})
 	}
 	return all
 }

@@ -74,13 +74,13 @@ func resetGroups(section *config.C, settings, defaults reflect.Value) {
 	}
 }
 
-// unsetEmpty makes an empty list the same as none.
+// unsetEmpty makes an empty list, or group of fields, the same as none.
 func unsetEmpty(settings reflect.Value) {
 	for field := range Fields(settings.Type()) {
 		switch value := settings.FieldByIndex(field.Index); {
 		case field.IsGroup():
 			unsetEmpty(value)
-		case value.Kind() == reflect.Slice && value.Len() == 0:
+		case (value.Kind() == reflect.Slice || value.Kind() == reflect.Map) && value.Len() == 0:
 			value.SetZero()
 		case field.IsList():
 			for i := range value.Len() {

@@ -16,9 +16,16 @@ func (h *handler) clientIP(req *http.Request) string {
 	return h.Trusted.Of(req.RemoteAddr, ok && local.Network() == "unix", req.Header)
 }
 
-// chargeOrigin returns where the batch comes from, and reserves memory for it: each event carries the headers and the trace.
+// chargeOrigin returns where the batch comes from, and reserves memory for it: each event carries the headers, the trace, and the
+// fields that its form adds.
 func (p *post) chargeOrigin(messages []batch.Message) (inflight.Origin, error) {
-	origin := inflight.Origin{Received: p.received, ClientIP: p.clientIP(p.req), Headers: p.headers(p.req), Trace: traceOf(p.req.Header[traceparent])}
+	origin := inflight.Origin{
+		Received: p.received, ClientIP: p.clientIP(p.req), Headers: p.headers(p.req), Trace: traceOf(p.req.Header[traceparent]),
+		Source: p.source.Name, Sender: p.signature.Sender(),
+	}
+	if p.source.IncludePath {
+		origin.Path = p.req.URL.Path
+	}
 	weight := 0
 	for name, value := range origin.Headers {
 		weight += len(name) + len(value) + headerWeight
@@ -26,10 +33,13 @@ func (p *post) chargeOrigin(messages []batch.Message) (inflight.Origin, error) {
 	if origin.Trace.ID != "" {
 		weight += traceWeight
 	}
+	total := 0
 	for i := range messages {
-		messages[i].Weight += weight
+		added := weight + p.eventForm.Weight(messages[i], origin)
+		messages[i].Weight += added
+		total += added
 	}
-	return origin, p.reservation.Grow(int64(weight * len(messages)))
+	return origin, p.reservation.Grow(int64(total))
 }
 
 const (

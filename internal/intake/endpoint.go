@@ -13,12 +13,14 @@ import (
 
 	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/event"
 	"github.com/txn2/rtbeat/internal/source"
 )
 
-// Source is a path that takes batches, and the credentials that it wants.
+// Source is a path that takes batches, the credentials that it wants, and the form of its events.
 type Source struct {
 	source.Source
+	Form          *event.Form         // nil is the default form
 	Authenticator *auth.Authenticator // nil accepts every request
 }
 
@@ -27,6 +29,7 @@ type endpoint struct {
 	*handler
 	source        source.Source // the zero value for requests that reach no source
 	counters      *sourceCounters
+	eventForm     *event.Form
 	limits        batch.Options                      // of a body
 	idHeaders     []string                           // that may hold the id of a request, in order
 	headerNames   []string                           // of the headers that go into the events, in lower case
@@ -58,6 +61,9 @@ func (h *handler) newEndpoint(s Source) *endpoint {
 	}
 	for _, media := range s.ContentTypes {
 		e.types = append(e.types, strings.ToLower(media))
+	}
+	if e.eventForm = s.Form; e.eventForm == nil {
+		e.eventForm = event.NewForm(event.DefaultSettings())
 	}
 	e.authenticator.Store(s.Authenticator)
 	for i := range e.logged {

@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/event"
 	"github.com/txn2/rtbeat/internal/metrics"
 	"github.com/txn2/rtbeat/internal/source"
 )
@@ -118,4 +120,42 @@ func TestEachSourceHasItsSeries(t *testing.T) {
 		require.Contains(t, sources, "one", name)
 	}
 	require.Equal(t, 4, strings.Count(" "+strings.Join(series["rtbeat_answers_total"], ",")+",", ",,")+1, "answers without a source: 404, 405, 408, 500")
+}
+
+// What the form adds to each event counts against the in-flight limit, and the event gets its source, sender and path.
+func TestTheFormOfEventsIsReserved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		used := func(change func(*limits)) int64 {
+			r := newRig(t, func(l *limits) { l.InFlight = 1 << 20 }, change)
+			call := r.start(r.request(messages(10)))
+			job := r.take()
+			defer call.requireAnswer(delivered)
+			defer job.deliver()
+			require.Equal(t, "in", job.Origin.Source)
+			return r.admission.Used()
+		}
+		plain := used(func(*limits) {})
+		settings := event.DefaultSettings()
+		settings.Fields = map[string]any{"site": strings.Repeat("x", 1000)}
+		require.Greater(t, used(func(l *limits) { l.Form = event.NewForm(settings) }), plain+10_000)
+		require.Greater(t, used(func(l *limits) { l.IncludePath = true }), plain)
+	})
+}
+
+func TestTheOriginNamesSenderAndPath(t *testing.T) {
+	r := newRig(t, func(l *limits) {
+		l.Source = sourceAt(t, "hooks", "/hooks/*", "")
+		l.IncludePath = true
+		l.Auth.Bearer.Tokens = auth.Secrets{{Name: "alice", Value: bearer}}
+		var err error
+		l.Authenticator, err = auth.New(l.Auth)
+		require.NoError(t, err)
+	})
+	req := r.request(messages(1))
+	req.URL.Path = "/hooks/a"
+	call := r.start(req)
+	job := r.take()
+	require.Equal(t, []string{"hooks", "alice", "/hooks/a"}, []string{job.Origin.Source, job.Origin.Sender, job.Origin.Path})
+	job.deliver()
+	call.requireAnswer(delivered)
 }

@@ -13,8 +13,12 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/event"
 	"github.com/txn2/rtbeat/internal/setting"
 )
+
+// Event is the form of the events of a source.
+type Event = event.Settings
 
 // Settings are the settings that each source may have of its own.
 type Settings struct {
@@ -34,16 +38,21 @@ type Settings struct {
 	// IncludeHeaders are the request headers that rtbeat copies into each event under `headers`, with names in lower case.
 	// `Authorization`, `Proxy-Authorization` and `Cookie` carry credentials: to copy one of them, name it twice.
 	IncludeHeaders []string `config:"include_headers"`
+
+	// IncludePath is whether rtbeat copies the path of the request into each event, as `url.path`.
+	IncludePath bool `config:"include_path"`
+
+	Event `config:",inline"`
 }
 
 // DefaultSettings are the settings where the file says nothing.
 func DefaultSettings() Settings {
-	return Settings{Auth: auth.DefaultSettings(), ID: ID{Fields: []string{"uuid"}, IdempotencyKey: true}}
+	return Settings{Auth: auth.DefaultSettings(), ID: ID{Fields: []string{"uuid"}, IdempotencyKey: true}, Event: event.DefaultSettings()}
 }
 
 // Check applies the rules of the settings. prefix is the path of the settings in the file, with the dot at its end.
 func (s *Settings) Check(prefix string) error {
-	return cmp.Or(s.Auth.Check(prefix+"auth"), s.checkID(prefix+"id."), s.checkTypes(prefix+"content_types"), s.checkHeaders(prefix))
+	return cmp.Or(s.Auth.Check(prefix+"auth"), s.checkID(prefix+"id."), s.checkTypes(prefix+"content_types"), s.checkHeaders(prefix), s.Event.Check(prefix))
 }
 
 // checkID refuses the header of tokens as an id, too.

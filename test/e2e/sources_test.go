@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"net/http"
 	"syscall"
 	"testing"
@@ -177,6 +178,50 @@ func TestAWebhookThatIsSentThreeTimesArrivesOnce(t *testing.T) {
 			}
 			require.Len(t, sink.Events(), wants)
 			require.Len(t, ids, wants)
+		})
+	}
+}
+
+// Each source has its own form of events: type, target, fields, tags, path, sender and time. In durable mode the form is that of the
+// stored source.
+func TestEventsOfSources(t *testing.T) {
+	t.Parallel()
+	for name, durable := range map[string]bool{"memory": false, "durable": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rtbeat := map[string]any{"tags": []string{"all"}, "sources": []any{
+				map[string]any{"name": "in", "path": "/in"},
+				map[string]any{
+					"name": "hook", "path": "/hook/*", "type": "webhook", "target": "", "include_path": true, "tags": []string{"own"},
+					"fields": map[string]any{"site": "a"}, "timestamp.field": "at", "auth.bearer.tokens": map[string]any{"alice": "a-token"},
+				},
+			}}
+			if durable {
+				rtbeat["durable"] = map[string]any{"enabled": true}
+			}
+			s := startSources(t, rtbeat)
+			require.Equal(t, 200, s.post("/in", `[{"n":1}]`).Code)
+			require.Equal(t, 200, s.post("/hook/a/b", `[{"n":2,"at":"2024-05-06T07:08:09Z","host":"mine"}]`, "Authorization", "Bearer a-token").Code)
+			harness.Await(t, harness.ArriveWithin, "both events", func() bool { return len(s.sink.Events()) == 2 })
+			events := make(map[string]map[string]any)
+			for _, e := range s.sink.Events() {
+				var event map[string]any
+				require.NoError(t, json.Unmarshal(e.Raw, &event))
+				events[event["type"].(string)] = event
+			}
+			plain, hook := events["rtbeat"], events["webhook"]
+			require.Equal(t, map[string]any{"n": 1.0}, plain["rxtxMsg"])
+			require.Equal(t, []any{"all"}, plain["tags"])
+			for _, absent := range []string{"url", "sender", "fields"} {
+				require.NotContains(t, plain, absent)
+			}
+			require.InDelta(t, 2, hook["n"], 0)
+			require.Equal(t, map[string]any{"host": "mine"}, hook["rxtxMsg"])
+			require.Equal(t, []any{"own"}, hook["tags"])
+			require.Equal(t, map[string]any{"site": "a"}, hook["fields"])
+			require.Equal(t, map[string]any{"path": "/hook/a/b"}, hook["url"])
+			require.Equal(t, "alice", hook["sender"])
+			require.Equal(t, "2024-05-06T07:08:09.000Z", hook["@timestamp"])
 		})
 	}
 }

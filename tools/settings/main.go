@@ -166,6 +166,9 @@ func literal(v reflect.Value) string {
 	case map[string]any: // no default has any
 		return "{}"
 	}
+	if v.Kind() == reflect.Map { // the defaults have none
+		return "{}"
+	}
 	if v.Kind() == reflect.String && !plain.MatchString(v.String()) {
 		return fmt.Sprintf("%q", v.String())
 	}
