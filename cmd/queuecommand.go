@@ -94,7 +94,7 @@ standard error. It deletes nothing.
 
 A line is a batch of rxtx, {"uuid":…,"size":…,"messages":[…]}. Post each line by
 itself to another rtbeat: the lines together are no NDJSON of messages. rtbeat
-ignores the keys after the messages: received, client_ip, and headers.
+ignores the uuid, which says when and from where the batch was received.
 
 Each message has its original bytes, so its event has the same id, and a store
 keeps one copy. In a message with line breaks between its values they become

@@ -5,20 +5,20 @@
 //
 // # What is accepted
 //
-// A message is a JSON object. A body holds messages in one of three forms: the batch of rxtx, an array, or NDJSON (Options.Lines):
+// A message is a JSON object. A body holds one or more values, with white space between them or nothing: objects, which are messages,
+// and arrays of messages. One byte order mark may begin it. In NDJSON (Options.Lines) each value ends on its line: a newline, or the
+// end of the body.
+//
+//	{…}
+//	{…}{…} [{…}, {…}]
+//
+// The batch of rxtx stands alone, and not in NDJSON:
 //
 //	{"uuid": "…", "size": 2, "messages": [{…}, {…}]}
 //
-//	[{…}, {…}]
-//
-//	{…}
-//	{…}
-//
 // messages is an array of objects, or null for none. size may be missing or null. Otherwise it must be the number of messages, in
-// any form of a JSON number: the sender removes that many messages from its queue after a 200. The values of other keys must be
-// well-formed, and are ignored. So is the uuid of the batch: rxtx makes a new one for each attempt.
-//
-// A line of NDJSON ends with a newline, or at the end of the body. It holds one whole message and white space, or white space alone.
+// any form of a JSON number: the sender removes that many messages from its queue after a 200. uuid is ignored: rxtx makes a new one
+// for each attempt. An object with another key, or without messages, is a message.
 //
 // # What is refused
 //

@@ -18,9 +18,6 @@ import (
 // text of one value and about 32 KiB come on top.
 func Decode(body []byte, o Options) (Batch, error) {
 	d := newDecoder(body, o)
-	if len(bytes.TrimLeft(body, whitespace)) == 0 {
-		return Batch{}, d.fail(EmptyBody, int64(len(body)), "the body is empty")
-	}
 	messages, err := d.batch()
 	if err == nil {
 		err = d.chargeTo(d.excess, 1) // nothing but the messages is left
@@ -37,16 +34,21 @@ const (
 	delimiters = whitespace + ",:"
 )
 
+// byteOrderMark may begin a body.
+var byteOrderMark = []byte("\uFEFF")
+
 // decoder is the state of one Decode.
 type decoder struct {
 	account
 
 	body []byte
 	text *jsontext.Decoder
-	// The text being read: all of the body, or one line of it.
+	// The text being read, all of the body or one line of it, and the rest that text was reset to.
 	lines      bool
 	start, end int64
 	buffer     bytes.Buffer
+
+	otherKeys bool // in a batch
 
 	pace                      pace.Pace
 	interrupted               func() error
@@ -58,6 +60,7 @@ type decoder struct {
 	asStrings int  // numbers kept as strings so far
 
 	depth, deepest, maxDepth int // of the value being read, so far, and allowed
+	skipped                  int // the depth of the deepest value that was skipped
 	maxKey, maxString        int // bytes
 
 	widths  [HighestMaxDepth + 1]uint8 // by depth, how many keys the object before had, at most widest
@@ -77,6 +80,7 @@ func newDecoder(body []byte, o Options) *decoder {
 		account:   account{charge: o.Charge},
 		body:      body,
 		lines:     o.Lines,
+		otherKeys: o.OtherKeys,
 		end:       int64(len(body)),
 		index:     -1,
 		keys:      keyMaker{Identity: o.Identity},
@@ -87,29 +91,42 @@ func newDecoder(body []byte, o Options) *decoder {
 
 		interrupted: o.Interrupted,
 	}
-	// A bytes.Buffer is read in place, any other reader would be copied.
-	d.buffer = *bytes.NewBuffer(body)
 	d.text = jsontext.NewDecoder(&d.buffer, strict)
+	d.seek(0)
 	return d
 }
 
 // batch reads the whole body.
 func (d *decoder) batch() ([]Message, error) {
-	if d.lines {
-		return d.lineByLine()
+	rest := bytes.TrimPrefix(d.body, byteOrderMark)
+	if len(bytes.TrimLeft(rest, whitespace)) == 0 {
+		return nil, d.fail(EmptyBody, d.end, "the body is empty")
 	}
-	switch d.text.PeekKind() {
-	case '{':
-		return d.envelope()
-	case '[':
-		list, err := d.messages(0)
-		if err != nil {
-			return nil, err
+	for _, c := range codings {
+		if bytes.HasPrefix(rest, c.magic) {
+			return nil, d.fail(MalformedJSON, 0, c.msg)
 		}
-		return list, d.endOfText()
-	default:
-		return nil, d.wrong(d.offset(), "the body is no JSON object and no array")
 	}
+	from := d.end - int64(len(rest))
+	if d.lines {
+		return d.lineByLine(from)
+	}
+	d.seek(from)
+	return d.sequence(nil)
+}
+
+// seek goes to an offset of the text, outside of all values. A bytes.Buffer is read in place, any other reader would be copied.
+func (d *decoder) seek(at int64) {
+	d.start = at
+	d.yieldedAt = min(d.yieldedAt, at)
+	d.buffer = *bytes.NewBuffer(d.body[at:d.end])
+	d.text.Reset(&d.buffer, strict)
+}
+
+// next returns the offset of the next byte that is no white space. It is false at the end of the text.
+func (d *decoder) next() (at int64, ok bool) {
+	at = d.end - int64(len(bytes.TrimLeft(d.body[d.read():d.end], whitespace)))
+	return at, at < d.end
 }
 
 // read returns how much of the body has been read.
@@ -121,21 +138,4 @@ func (d *decoder) read() int64 {
 func (d *decoder) offset() int64 {
 	rest := d.body[d.read():d.end]
 	return d.end - int64(len(bytes.TrimLeft(rest, delimiters)))
-}
-
-// endOfText checks that nothing follows the value just read.
-func (d *decoder) endOfText() error {
-	rest := d.body[d.read():d.end]
-	more := bytes.TrimLeft(rest, whitespace)
-	if len(more) == 0 {
-		return nil
-	}
-	msg := msgTrailing
-	switch {
-	case d.lines:
-		msg = msgLineMore
-	case more[0] == '{' && bytes.IndexByte(rest[:len(rest)-len(more)], '\n') >= 0:
-		msg = msgTrailingLine
-	}
-	return d.fail(MalformedJSON, d.end-int64(len(more)), msg)
 }

@@ -36,11 +36,11 @@ func TestDecodeAccepts(t *testing.T) {
 		{"uuid null", `{"uuid":null,"messages":[]}`, none},
 		{"uuid of another type", `{"uuid":{"a":[1]},"messages":[]}`, none},
 		{"key by an escape", `{"\u006dessages":[{"\u0061":1}]}`, one},
-		{"other keys", `{"v":[1,{"messages":[{"b":2}]}],"messages":[{"a":1}],"Messages":7,"":0}`, one},
+		{"a uuid with messages", `{"uuid":[1,{"messages":[{"b":2}]}],"messages":[{"a":1}]}`, one},
 		{"array", `[{"a":1}]`, one},
 		{"array of none", ` [ ] `, none},
 		{"array with white space", "\t[ {} ,\r\n{}\n]\n", two},
-		{"a number ignored is not counted", `{"v":1e999,"messages":[{"a":1}],"w":[1e999]}`, one},
+		{"a number ignored is not counted", `{"uuid":[1e999],"messages":[{"a":1}]}`, one},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Decode([]byte(c.body), Options{})
@@ -170,7 +170,7 @@ func TestDecodeAllowsMaxDepth(t *testing.T) {
 
 			// One value to each level leaves nothing behind for the next message.
 			for _, body := range []string{
-				`{"messages":[` + message(depth) + "," + message(depth) + `],"v":` + message(depth) + "}",
+				`{"messages":[` + message(depth) + "," + message(depth) + `],"uuid":` + message(depth) + "}",
 				"[" + message(depth) + "," + message(depth) + "]",
 			} {
 				_, err = Decode([]byte(body), o)
@@ -183,7 +183,7 @@ func TestDecodeAllowsMaxDepth(t *testing.T) {
 			for body, position := range map[string][2]int{
 				message(depth) + "\n" + message(depth+1):                                           {len(message(depth)) + 1 + 5 + (depth-1)*len(c.open), 1},
 				`[` + message(depth) + "," + message(depth+1) + "]":                                {len(message(depth)) + 2 + 5 + (depth-1)*len(c.open), 1},
-				`{"v":` + message(depth+1) + "}":                                                   {10 + (depth-1)*len(c.open), -1},
+				`{"uuid":` + message(depth+1) + `,"messages":[]}`:                                  {13 + (depth-1)*len(c.open), -1},
 				`{"messages":` + strings.Repeat("[", depth+2) + strings.Repeat("]", depth+2) + "}": {12 + depth + 1, 0},
 			} {
 				o.Lines = strings.Contains(body, "\n")

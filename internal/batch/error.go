@@ -58,7 +58,7 @@ type Error struct {
 // The phrases of Msg for malformed JSON.
 const (
 	msgTruncated = "the JSON text ends too soon"
-	msgBOM       = "a byte order mark, which JSON does not allow"
+	msgBOM       = "a byte order mark, which only the body may begin with"
 	msgUTF8      = "invalid UTF-8"
 	msgControl   = "a control character that is not escaped"
 	msgEscape    = "an invalid escape, or half of a surrogate pair"
@@ -68,10 +68,19 @@ const (
 	msgCharacter = "unexpected character"
 
 	// With a hint for the sender.
-	msgTrailingLine = msgTrailing + " (one message a line is application/x-ndjson)"
-	msgLineEnds     = "the line ends before its message does, which takes exactly one"
-	msgLineMore     = "data after the end of the message, which has a line for itself"
+	msgLineEnds = "the line ends before its JSON value does"
+	msgNaN      = "NaN and Infinity are no numbers of JSON; null can stand for them"
+	msgAmong    = "a batch among other values; it must stand alone"
 )
+
+// codings are the beginnings of bodies that lack their Content-Encoding.
+var codings = []struct {
+	magic []byte
+	msg   string
+}{
+	{[]byte("\x1f\x8b"), "the body is gzip data, which Content-Encoding must say"},
+	{[]byte("\x28\xb5\x2f\xfd"), "the body is zstd data, which Content-Encoding must say"},
+}
 
 // Error returns the position and the message in one line.
 func (e *Error) Error() string {
@@ -104,6 +113,14 @@ func (d *decoder) malformed(err error) error {
 	if errors.As(err, &syntax) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		offset = min(d.start+syntax.ByteOffset, offset)
 	}
+	if errors.Is(err, jsontext.ErrNonStringName) {
+		return d.fail(MalformedJSON, offset, msgName)
+	}
+	return d.unexpected(offset)
+}
+
+// unexpected makes the error for a byte at an offset that JSON does not allow there, or for the end of the text.
+func (d *decoder) unexpected(offset int64) error {
 	rest := d.body[offset:d.end]
 
 	msg := msgCharacter
@@ -112,10 +129,10 @@ func (d *decoder) malformed(err error) error {
 		msg = msgLineEnds
 	case len(rest) == 0:
 		msg = msgTruncated
-	case errors.Is(err, jsontext.ErrNonStringName):
-		msg = msgName
-	case offset == 0 && bytes.HasPrefix(rest, []byte("\uFEFF")):
+	case bytes.HasPrefix(rest, byteOrderMark):
 		msg = msgBOM
+	case bytes.HasPrefix(rest, []byte("NaN")), bytes.HasPrefix(rest, []byte("Infinity")):
+		msg = msgNaN
 	case r == utf8.RuneError && n == 1:
 		msg = msgUTF8
 	case r < ' ':

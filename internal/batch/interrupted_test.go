@@ -22,7 +22,7 @@ func TestDecodingEndsWhenItIsInterrupted(t *testing.T) {
 		"an array":    {body: `[` + many + `]`},
 		"lines":       {body: strings.ReplaceAll(many, "},", "}\n"), lines: true},
 		"one message": {body: `[{"a":` + numbers + `}]`},
-		"ignored":     {body: `{"other":` + numbers + `,"messages":[]}`},
+		"ignored":     {body: `{"uuid":` + numbers + `,"messages":[]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked, after := 0, 3

@@ -4,20 +4,14 @@ import "bytes"
 
 // lineByLine reads NDJSON, the whole body.
 //
-// It decodes each line alone: a message that was cut off does not take in the next one, and the error names the right
+// It decodes each line alone: a value that was cut off does not take in the next one, and the error names the right
 // line. A newline always ends a line, because no string of JSON holds one.
-func (d *decoder) lineByLine() ([]Message, error) {
-	var list []Message
-	for from := int64(0); d.nextLine(from); from = d.end {
-		d.index = len(list)
-		m, err := d.message()
-		if err == nil {
-			err = d.endOfText()
-		}
-		if err != nil {
+func (d *decoder) lineByLine(from int64) (list []Message, err error) {
+	for d.nextLine(from) {
+		if list, err = d.sequence(list); err != nil {
 			return nil, err
 		}
-		list = append(list, m)
+		from = d.end
 	}
 	return list, nil
 }
@@ -32,7 +26,6 @@ func (d *decoder) nextLine(from int64) bool {
 	if n := bytes.IndexByte(d.body[d.start:], '\n'); n >= 0 {
 		d.end = d.start + int64(n)
 	}
-	d.buffer = *bytes.NewBuffer(d.body[d.start:d.end])
-	d.text.Reset(&d.buffer, strict)
+	d.seek(d.start)
 	return true
 }

@@ -10,15 +10,17 @@ import (
 // For smaller messages the slice grows later. A body with a false size gets at most half of its own length in memory.
 const minMessage = 2 * messageBytes
 
-// messages reads an array of messages. expected is the announced number of messages, 0 if unknown.
-func (d *decoder) messages(expected int64) ([]Message, error) {
+// messages appends an array of messages. expected is the announced number of messages, 0 if unknown.
+func (d *decoder) messages(list []Message, expected int64) ([]Message, error) {
 	if _, err := d.text.ReadToken(); err != nil {
 		return nil, d.malformed(err)
 	}
 	if d.most > 0 {
 		expected = min(expected, int64(d.most))
 	}
-	list := make([]Message, 0, min(expected, (d.end-d.read())/minMessage))
+	if expected > 0 {
+		list = make([]Message, 0, min(expected, (d.end-d.read())/minMessage))
+	}
 	for kind := d.text.PeekKind(); kind != ']'; kind = d.text.PeekKind() {
 		if kind != jsontext.KindInvalid {
 			d.index = len(list)
@@ -27,8 +29,8 @@ func (d *decoder) messages(expected int64) ([]Message, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, m)
 		d.index = -1
+		list = append(list, m)
 	}
 	if _, err := d.text.ReadToken(); err != nil {
 		return nil, d.malformed(err)

@@ -19,44 +19,63 @@ import (
 // byUUID is the identity of the default configuration.
 var byUUID = Options{Identity: Identity{Fields: []string{"uuid"}}}
 
-// modelValue is the value of a text by encoding/json with UseNumber, which keeps the literals of all numbers.
-func modelValue(text []byte) (v any, err error) {
-	reader := json.NewDecoder(bytes.NewReader(text))
-	reader.UseNumber()
-	if err := reader.Decode(&v); err != nil {
-		return nil, fmt.Errorf("the model refuses the text: %w", err)
-	}
-	if _, err := reader.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("the model finds more: %w", err)
-	}
-	return v, nil
-}
-
 // modelMessages are the messages of a body by encoding/json.
 func modelMessages(body []byte, lines bool) (messages []any, err error) {
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	texts := [][]byte{body}
 	if lines {
-		for line := range bytes.SplitSeq(body, []byte("\n")) {
-			if len(bytes.Trim(line, " \t\r")) == 0 {
-				continue
-			}
-			v, err := modelValue(line)
-			if err != nil {
-				return nil, err
-			}
-			messages = append(messages, v)
+		texts = bytes.Split(body, []byte("\n"))
+	}
+	for _, text := range texts {
+		more, err := modelSequence(text, !lines)
+		if err != nil {
+			return nil, err
 		}
-		return messages, nil
-	}
-	v, err := modelValue(body)
-	if list, ok := v.([]any); ok || err != nil {
-		return list, err
-	}
-	whole, ok := v.(map[string]any)
-	messages, isArray := whole["messages"].([]any)
-	if !ok || !isArray && whole["messages"] != nil {
-		return nil, errors.New("the model finds no batch")
+		messages = append(messages, more...)
 	}
 	return messages, nil
+}
+
+// modelSequence are the messages of values that follow each other.
+func modelSequence(text []byte, mayBeBatch bool) (messages []any, err error) {
+	reader := json.NewDecoder(bytes.NewReader(text))
+	reader.UseNumber()
+	for values := 0; ; values++ {
+		var v any
+		if err := reader.Decode(&v); errors.Is(err, io.EOF) {
+			return messages, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("the model refuses the text: %w", err)
+		}
+		list, isList := v.([]any)
+		whole, isObject := v.(map[string]any)
+		switch {
+		case isList:
+			messages = append(messages, list...)
+		case !isObject:
+			return nil, errors.New("the model finds no message")
+		case mayBeBatch && isModelBatch(whole):
+			if values > 0 || reader.More() {
+				return nil, errors.New("the model finds a batch among others")
+			}
+			list, _ = whole["messages"].([]any)
+			return list, nil
+		default:
+			messages = append(messages, v)
+		}
+	}
+}
+
+func isModelBatch(object map[string]any) bool {
+	messages, found := object["messages"]
+	_, isList := messages.([]any)
+	n := 1
+	for _, key := range []string{"uuid", "size"} {
+		if _, found := object[key]; found {
+			n++
+		}
+	}
+	return found && n == len(object) && (isList || messages == nil)
 }
 
 // checkModel compares a decoded batch with the result of encoding/json.

@@ -25,8 +25,11 @@ const (
 // Options say how to read a body. The zero value reads a JSON text of any number of messages, with the default limits. A limit
 // above the highest counts as the highest.
 type Options struct {
-	// Lines says that the body is NDJSON, one message a line, instead of one JSON text.
+	// Lines says that the body is NDJSON: each value ends on its line, and no object is a batch.
 	Lines bool
+
+	// OtherKeys lets a batch have other keys beside messages, size and uuid, and ignores them. Earlier versions did.
+	OtherKeys bool
 
 	// Identity says which keys the messages get.
 	Identity Identity

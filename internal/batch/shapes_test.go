@@ -123,12 +123,12 @@ var shapes = sync.OnceValue(func() []shape {
 	}
 	for _, n := range []int{16, 200, 900, 1665, 60_000} {
 		ignored := "{" + object(n, "0")[1:]
-		body := `{"v":` + ignored + `,"messages":[{}],"w":[` + ignored + strings.Repeat(`,{"":[]}`, 1<<12) + "]}"
+		body := `{"messages":[{}],"uuid":[` + ignored + `,` + ignored + strings.Repeat(`,{"":[]}`, 1<<12) + "]}"
 		all = append(all, shape{name: fmt.Sprintf("ignored, %d keys", n), body: []byte(body)})
 	}
 	// The maps of ignored objects are garbage as soon as they end, also inside another ignored object.
 	nested := strings.ReplaceAll(object(50_000, "0"), ":0", `:{"":{}}`)
-	all = append(all, shape{name: "ignored objects in an ignored object", body: []byte(`{"v":` + nested + `,"messages":[]}`)})
+	all = append(all, shape{name: "ignored objects in an ignored object", body: []byte(`{"uuid":` + nested + `,"messages":[]}`)})
 	// A message with much short text, just below and above the size of an allocation, then messages with little text. The
 	// objects in them bring the memory to the limit.
 	for _, s := range []struct{ strings, length, objects int }{{7, 256, 200}, {15, 256, 400}, {8, 512, 400}} {
@@ -138,6 +138,7 @@ var shapes = sync.OnceValue(func() []shape {
 		all = append(all, shape{name: name, body: []byte("[" + strings.Repeat(message, 200) + "{}]")})
 		all = append(all, shape{name: name + ", and little", body: []byte("[" + strings.Repeat(message+`{"a":"ab"},{"a":1},`, 200) + "{}]")})
 	}
-	all = append(all, shape{name: "keys of the envelope", body: []byte(`{"messages":[],` + object(100_000, "0")[1:])})
+	// A batch that turns out to be a message.
+	all = append(all, shape{name: "messages and other keys", body: []byte(`{"messages":[` + strings.Repeat(`{"":0},`, 1<<14) + `{}],` + object(20_000, "0")[1:])})
 	return all
 })

@@ -28,8 +28,6 @@ const (
 	groupBytes   = 288 // the first eight slots of a map
 	slotBytes    = 41  // each slot of a larger map: 33 for an entry, the rest for control bytes, tables and rounding
 	levelBytes   = 512 // of stack, for a level of recursion
-	keySetBytes  = 256 // a set of up to eight keys
-	keyBytes     = 64  // each key of a set: just over half of the slots of 25 bytes may be in use
 )
 
 // groupEntries is the number of entries in the first slots of a map.
@@ -79,6 +77,24 @@ type account struct {
 	finishedText int64 // bytes of the body that are finished messages
 	excess       int64 // weight of the finished messages beyond finishedText
 	charged      int64 // weight
+}
+
+// mark is the state of an account to which rewind returns.
+type mark struct {
+	openValues, finishedText, excess int64
+	asStrings                        int
+}
+
+// mark returns the state outside of messages.
+func (d *decoder) mark() mark { return mark{d.openValues, d.finishedText, d.excess, d.asStrings} }
+
+// rewind forgets what was read since. Its values are garbage. What was charged stays charged.
+func (d *decoder) rewind(to mark) {
+	d.openValues, d.finishedText, d.excess, d.asStrings = to.openValues, to.finishedText, to.excess, to.asStrings
+	d.nextCharge = 0 // it depends on these
+	d.depth, d.index, d.ignoring = 0, -1, false
+	clear(d.stack)
+	d.stack = d.stack[:0]
 }
 
 // finish adds a message of raw bytes, which took heap bytes, and returns its weight.

@@ -100,9 +100,15 @@ func TestChargeAtTheEnd(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []int64{int64(2*b.Messages[0].Weight - 4)}, calls)
 	}
+	// What was read as a batch, and is none, is not charged for.
+	body := []byte(`{"messages":[` + strings.Repeat(`{},`, 20) + `{}],"a":0}`)
+	var calls []int64
+	b, err := Decode(body, Options{Charge: func(n int64) error { calls = append(calls, n); return nil }})
+	require.NoError(t, err)
+	require.Equal(t, []int64{int64(b.Messages[0].Weight - len(body))}, calls)
 	for _, body := range []string{
-		`[]`, `{"messages":null,"v":[1,2,{"a":{}}]}`, string(rxtxBatch(1)[:100]),
-		`{"v":[` + strings.Repeat(`{"a":0},`, 1<<14) + `{}],"messages":[]}`,
+		`[]`, `{"messages":null,"uuid":[1,2,{"a":{}}]}`, string(rxtxBatch(1)[:100]),
+		`{"uuid":[` + strings.Repeat(`{"a":0},`, 1<<14) + `{}],"messages":[]}`,
 	} {
 		_, _ = Decode([]byte(body), Options{Charge: func(int64) error { t.Fatal("nothing to charge for"); return nil }})
 	}
@@ -144,7 +150,7 @@ func TestRefusedCharge(t *testing.T) {
 func TestChargeForNesting(t *testing.T) {
 	for _, body := range []string{
 		`[{"a":` + strings.Repeat("[", HighestMaxDepth-1) + strings.Repeat("]", HighestMaxDepth-1) + `}]`,
-		`{"v":` + strings.Repeat("[", HighestMaxDepth) + strings.Repeat("]", HighestMaxDepth) + `,"messages":[]}`,
+		`{"uuid":` + strings.Repeat("[", HighestMaxDepth) + strings.Repeat("]", HighestMaxDepth) + `,"messages":[]}`,
 	} {
 		var charged int64
 		_, err := Decode([]byte(body), Options{MaxDepth: HighestMaxDepth, Charge: func(n int64) error { charged += n; return nil }})
@@ -192,7 +198,7 @@ func TestChargeDoesNotWait(t *testing.T) {
 // Keys of ignored objects are charged while they are read.
 func TestChargeForIgnoredKeys(t *testing.T) {
 	keys := strings.TrimSuffix(object(20_000, "0"), "}")
-	for _, body := range []string{keys, `{"v":[` + keys} {
+	for _, body := range []string{keys, `{"uuid":[` + keys} {
 		_, err := Decode([]byte(body), Options{Charge: func(int64) error { return errFull }})
 		require.ErrorIs(t, err, errFull)
 	}
@@ -202,7 +208,7 @@ func TestChargeForIgnoredKeys(t *testing.T) {
 func TestPreallocatedMessages(t *testing.T) {
 	body := []byte("[" + strings.Repeat(" ", 1<<20) + "]")
 	for most, want := range map[int]int{0: len(body) / 112, 1 << 40: len(body) / 112, 7: 7} {
-		list, err := newDecoder(body, Options{MaxMessages: most}).messages(1 << 50)
+		list, err := newDecoder(body, Options{MaxMessages: most}).messages(nil, 1<<50)
 		require.NoError(t, err)
 		require.InDelta(t, want, cap(list), 1)
 	}

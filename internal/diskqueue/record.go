@@ -52,7 +52,7 @@ func (r *Record) Decode() (batch.Batch, error) {
 		o.Identity = *r.Identity
 		return batch.Decode(r.Body, o)
 	}
-	o.Identity.Fields = []string{"uuid"}
+	o.Identity.Fields, o.OtherKeys = []string{"uuid"}, true
 	b, err := batch.Decode(r.Body, o)
 	for i := range b.Messages {
 		m := &b.Messages[i]

@@ -57,11 +57,12 @@ func TestTheIdentityIsStored(t *testing.T) {
 	}
 }
 
-// A record of an earlier version has no identity. The uuid was one then, if it was a string.
+// A record of an earlier version has no identity. The uuid was one then, if it was a string, and a batch could have other keys.
 func TestARecordWithoutAnIdentity(t *testing.T) {
-	record := Record{Body: []byte(`[{"uuid":"a"},{"uuid":7},{"n":1}]`)}
+	record := Record{Body: []byte(`{"v":1,"messages":[{"uuid":"a"},{"uuid":7},{"n":1}],"w":{}}`)}
 	b, err := record.Decode()
 	require.NoError(t, err)
+	require.Len(t, b.Messages, 3)
 	require.Equal(t, "a", b.Messages[0].ID)
 	require.NotZero(t, b.Messages[0].Key)
 	for _, m := range b.Messages[1:] {

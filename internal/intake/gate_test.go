@@ -205,7 +205,7 @@ func TestARefusedBodyLeavesTheGate(t *testing.T) {
 		r := newRig(t, ample)
 		r.deliverAll()
 		for range runtime.GOMAXPROCS(0) * gatePerCore / smallBody {
-			r.do(r.request(strings.Repeat(" ", smallBody) + "{}")).requireAnswer(wrongShape)
+			r.do(r.request(strings.Repeat(" ", smallBody) + "17")).requireAnswer(wrongShape)
 		}
 		c := r.do(r.request(batchOf(2 * smallBody)))
 		c.requireAnswer(delivered)

@@ -121,8 +121,8 @@ var outcomes = [...]struct {
 		"A string of a message of more than 20,000,000 bytes, or a number of as many digits that [becomes a string](#the-event).",
 	},
 	wrongShape: {
-		400, fail, "wrong_shape", "the body is no batch. Send a JSON object with a messages array of objects, a JSON array of objects, or NDJSON", warn, false, false,
-		"JSON, but no batch: neither object nor array, an object without `messages`, a message that is no object.",
+		400, fail, "wrong_shape", "the body has a value that is no message. Send JSON objects, arrays of objects, or one batch", warn, false, false,
+		"JSON, but not [messages](#what-a-body-is): a value that is neither object nor array, an element that is no object, a `size` that is no number, a batch among other values.",
 	},
 	sizeMismatch: {
 		400, fail, "size_mismatch", "size is not the number of messages", warn, false, false,

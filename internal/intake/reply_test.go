@@ -59,7 +59,7 @@ func TestTheTextForTheSenderFollowsThePhraseAndTheErrorStaysInTheLog(t *testing.
 	require.JSONEq(t, `{
 		"status": "FAIL",
 		"reason": "wrong_shape",
-		"message": "the body is no batch. Send a JSON object with a messages array of objects, a JSON array of objects, or NDJSON: a message is no object",
+		"message": "the body has a value that is no message. Send JSON objects, arrays of objects, or one batch: a message is no object",
 		"index": 3,
 		"offset": 70
 	}`, c.requireAnswer(wrongShape))

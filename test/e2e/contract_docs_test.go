@@ -29,6 +29,7 @@ type promises struct {
 	answers map[string]row  // to senders, by reason
 	plain   map[string]bool // of Go's HTTP server, by code
 	health  []row           // of /livez and /readyz: their reason is path and reason
+	bodies  [][]string      // bodies, their content types, and what becomes of them
 }
 
 func readPromises(t testing.TB) promises {
@@ -53,6 +54,7 @@ func readPromises(t testing.TB) promises {
 		require.NoError(t, err)
 		p.health = append(p.health, row{code: code, status: cells[2], reason: cells[0] + " " + cells[3], setting: cells[4]})
 	}
+	p.bodies = docsTable(t, text, "| body | `Content-Type` | messages, or the answer |")
 	return p
 }
 

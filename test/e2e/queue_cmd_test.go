@@ -146,12 +146,15 @@ func TestQueueExport(t *testing.T) {
 	client, lines := harness.NewClient(t), 0
 	for line := range strings.Lines(result.Stdout) {
 		require.NotContains(t, line, "\r")
-		var keys struct {
-			Received time.Time         `json:"received"`
-			ClientIP string            `json:"client_ip"`
-			Headers  map[string]string `json:"headers"`
+		var exported struct {
+			UUID struct {
+				Received time.Time         `json:"received"`
+				ClientIP string            `json:"client_ip"`
+				Headers  map[string]string `json:"headers"`
+			} `json:"uuid"`
 		}
-		require.NoError(t, json.Unmarshal([]byte(line), &keys))
+		require.NoError(t, json.Unmarshal([]byte(line), &exported))
+		keys := exported.UUID
 		require.WithinDuration(t, time.Now(), keys.Received, time.Minute)
 		require.Equal(t, "127.0.0.1", keys.ClientIP)
 		if strings.Contains(line, "array-0") {

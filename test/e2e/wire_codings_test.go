@@ -122,6 +122,9 @@ func typeCases(s *script) {
 	}
 	s.bad("type: two headers", head(typeJSON, typeNDJSON, "Content-Length: %d")+"%s", unsupported)
 	s.bad("type: two headers of one", head(typeJSON, typeJSON, "Content-Length: %d")+"%s", unsupported)
-	s.add("type: JSON sent as NDJSON", post("["+s.message()+"]", typeNDJSON), no("wrong_shape").index(0))
-	s.add("type: NDJSON sent as JSON", post(m+"\n"+m, typeJSON), no("malformed_json"))
+	for name, contentType := range map[string]string{"JSON sent as NDJSON": typeNDJSON, "NDJSON sent as JSON": typeJSON} {
+		list := s.messages(3)
+		s.add("type: "+name, post("["+list[0]+"]\n"+list[1]+"\n"+list[2], contentType), ok(list...))
+	}
+	s.add("type: gzip without a coding", post(string(gzipped([]byte(m)))), no("malformed_json").offset(0))
 }

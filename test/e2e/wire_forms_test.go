@@ -36,6 +36,13 @@ var bodyForms = []bodyForm{
 	{"rxtx without a type", "", func(m []string) string { return batchOf(m...) }},
 	{"array", typeJSON, func(m []string) string { return "[" + strings.Join(m, ",") + "]" }},
 	{"array with white space", "", func(m []string) string { return " \r\n[\t" + strings.Join(m, " ,\n") + "\n]\r\n " }},
+	{"messages behind each other", typeJSON, lines("", "")},
+	{"messages on lines", typeJSON, lines("\r\n", "\n")},
+	{"arrays behind each other", "", func(m []string) string { return "[" + m[0] + "][]\n[" + strings.Join(m[1:], ",") + "]" }},
+	{"a byte order mark", "", func(m []string) string { return "\uFEFF" + batchOf(m...) }},
+	{"ndjson with arrays", typeNDJSON, func(m []string) string {
+		return "\uFEFF[" + m[0] + "," + m[1] + "] " + strings.Join(m[2:], "") + "\n[]"
+	}},
 	{"x-ndjson", typeNDJSON, lines("\n", "\n")},
 	{"ndjson", "Content-Type: application/ndjson", lines("\n", "\n")},
 	{"jsonl", "Content-Type: application/jsonl", lines("\n", "\n")},

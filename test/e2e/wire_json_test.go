@@ -25,10 +25,11 @@ func jsonCases(s *script) {
 		"a lone low surrogate":       `[{"k":"§\ude00"}]`,
 		"surrogates in wrong order":  `[{"k":"§\ude00\ud83d"}]`,
 		"a lone surrogate in a key":  `[{"§\uD83D":1}]`,
-		"a byte order mark":          "\uFEFF[{\"k\":\"§\"}]",
+		"a byte order mark within":   "{\"k\":\"§\"}\n\uFEFF{}",
+		"two byte order marks":       "\uFEFF\uFEFF{\"k\":\"§\"}",
 		"UTF-16":                     "[\x00{\x00}\x00]\x00§",
 		"text behind it":             `[{"k":"§"}] §`,
-		"a second value":             `[{"k":"§"}]{}`,
+		"a comma between values":     `{"k":"§"},{}`,
 		"a NUL behind it":            "[{\"k\":\"§\"}]\x00",
 		"a closing bracket too many": `[{"k":"§"}]]`,
 		"no end":                     `[{"k":"§"}`,
@@ -64,7 +65,6 @@ func jsonCases(s *script) {
 		s.add("json: "+name, post(strings.ReplaceAll(body, "§", secret), typeJSON), no("malformed_json"))
 	}
 	for name, body := range map[string]string{
-		"a line of two messages":  `{"k":"§"}{}` + "\n",
 		"a message of two lines":  "{\"k\":\n\"§\"}\n",
 		"an array of lines":       "[{\"k\":\"§\"},\n{}]\n",
 		"a comma behind a line":   "{\"k\":\"§\"},\n{}\n",
@@ -110,40 +110,38 @@ func shapeCases(s *script) {
 		body string
 		want reply
 	}{
-		"null":                     {`null`, no("wrong_shape").offset(0)},
-		"true":                     {`true`, no("wrong_shape")},
-		"a number":                 {`12`, no("wrong_shape")},
-		"a string":                 {`"§"`, no("wrong_shape").offset(0)},
-		"an object of other keys":  {`{"message":[{"k":"§"}]}`, no("wrong_shape")},
-		"an empty object":          {`{}`, no("wrong_shape").offset(0)},
-		"messages in capitals":     {`{"Messages":[{"k":"§"}]}`, no("wrong_shape")},
-		"messages is a string":     {`{"messages":"§"}`, no("wrong_shape").offset(12)},
-		"messages is an object":    {`{"messages":{"k":"§"}}`, no("wrong_shape")},
-		"messages is false":        {`{"messages":false}`, no("wrong_shape")},
-		"a message is null":        {`{"messages":[{"k":"§"},null]}`, no("wrong_shape").index(1)},
-		"a message is a string":    {`["§"]`, no("wrong_shape").index(0).offset(1)},
-		"a message is a number":    {`[{},{},3]`, no("wrong_shape").index(2).offset(7)},
-		"a message is an array":    {`[[{"k":"§"}]]`, no("wrong_shape").index(0)},
-		"size is a string":         {`{"size":"1","messages":[{"k":"§"}]}`, no("wrong_shape").offset(8)},
-		"size is true":             {`{"size":true,"messages":[{"k":"§"}]}`, no("wrong_shape")},
-		"size is too large":        {`{"size":2,"messages":[{"k":"§"}]}`, no("size_mismatch").offset(8)},
-		"size is too small":        {`{"messages":[{"k":"§"},{}],"size":1}`, no("size_mismatch")},
-		"size is zero":             {`{"size":0,"messages":[{"k":"§"}]}`, no("size_mismatch")},
-		"size of null messages":    {`{"size":1,"messages":null}`, no("size_mismatch")},
-		"size is negative":         {`{"size":-1,"messages":[{"k":"§"}]}`, no("size_mismatch")},
-		"size is a fraction":       {`{"size":1.5,"messages":[{"k":"§"}]}`, no("size_mismatch")},
-		"size is huge":             {`{"size":1e999,"messages":[{"k":"§"}]}`, no("size_mismatch")},
-		"size is 2^64+1":           {`{"size":18446744073709551617,"messages":[{"k":"§"}]}`, no("size_mismatch")},
-		"no body":                  {``, no("empty_body").offset(0)},
-		"white space":              {" \t\r\n ", no("empty_body").offset(5)},
-		"no messages":              {`{"messages":[]}`, ok()},
-		"no messages, counted":     {`{"size":0,"messages":[]}`, ok()},
-		"null messages":            {`{"messages":null}`, ok()},
-		"null messages, counted":   {`{"uuid":"§","size":0,"messages":null}`, ok()},
-		"an empty array":           {`[]`, ok()},
-		"too deep, ignored":        {`{"x":` + nested(plainDepth+1) + `,"messages":[]}`, no("too_deep")},
-		"too deep, and not closed": {strings.Repeat("[", 100_000), no("too_deep")},
-		"too deep, in the batch":   {`{"messages":[{},{"k":` + nested(plainDepth) + `}]}`, no("too_deep").index(1)},
+		"null":                      {`null`, no("wrong_shape").offset(0)},
+		"true":                      {`true`, no("wrong_shape")},
+		"a number":                  {`12`, no("wrong_shape")},
+		"a string":                  {`"§"`, no("wrong_shape").offset(0)},
+		"a number behind a message": {`{"k":"§"} 12`, no("wrong_shape").index(1)},
+		"a batch and a message":     {`{"messages":[{"k":"§"}]}{}`, no("wrong_shape")},
+		"a message and a batch":     {`{}{"messages":[{"k":"§"}]}`, no("wrong_shape").offset(2)},
+		"two batches":               {"{\"messages\":[{\"k\":\"§\"}]}\n{\"messages\":[]}", no("wrong_shape")},
+		"a message is null":         {`{"messages":[{"k":"§"},null]}`, no("wrong_shape").index(1)},
+		"a message is a string":     {`["§"]`, no("wrong_shape").index(0).offset(1)},
+		"a message is a number":     {`[{},{},3]`, no("wrong_shape").index(2).offset(7)},
+		"a message is an array":     {`[[{"k":"§"}]]`, no("wrong_shape").index(0)},
+		"size is a string":          {`{"size":"1","messages":[{"k":"§"}]}`, no("wrong_shape").offset(8)},
+		"size is true":              {`{"size":true,"messages":[{"k":"§"}]}`, no("wrong_shape")},
+		"size is too large":         {`{"size":2,"messages":[{"k":"§"}]}`, no("size_mismatch").offset(8)},
+		"size is too small":         {`{"messages":[{"k":"§"},{}],"size":1}`, no("size_mismatch")},
+		"size is zero":              {`{"size":0,"messages":[{"k":"§"}]}`, no("size_mismatch")},
+		"size of null messages":     {`{"size":1,"messages":null}`, no("size_mismatch")},
+		"size is negative":          {`{"size":-1,"messages":[{"k":"§"}]}`, no("size_mismatch")},
+		"size is a fraction":        {`{"size":1.5,"messages":[{"k":"§"}]}`, no("size_mismatch")},
+		"size is huge":              {`{"size":1e999,"messages":[{"k":"§"}]}`, no("size_mismatch")},
+		"size is 2^64+1":            {`{"size":18446744073709551617,"messages":[{"k":"§"}]}`, no("size_mismatch")},
+		"no body":                   {``, no("empty_body").offset(0)},
+		"white space":               {" \t\r\n ", no("empty_body").offset(5)},
+		"no messages":               {`{"messages":[]}`, ok()},
+		"no messages, counted":      {`{"size":0,"messages":[]}`, ok()},
+		"null messages":             {`{"messages":null}`, ok()},
+		"null messages, counted":    {`{"uuid":"§","size":0,"messages":null}`, ok()},
+		"an empty array":            {`[]`, ok()},
+		"too deep, ignored":         {`{"x":` + nested(plainDepth+1) + `,"messages":[]}`, no("too_deep")},
+		"too deep, and not closed":  {strings.Repeat("[", 100_000), no("too_deep")},
+		"too deep, in the batch":    {`{"messages":[{},{"k":` + nested(plainDepth) + `}]}`, no("too_deep").index(1)},
 	} {
 		s.add("shape: "+name, post(strings.ReplaceAll(c.body, "§", secret), typeJSON), c.want)
 	}
@@ -152,7 +150,7 @@ func shapeCases(s *script) {
 		"size is null":        `{"size":null,"messages":[%s]}`,
 		"size is 1.0":         `{"size":1.0,"messages":[%s]}`,
 		"size is 1e0":         `{"size":1e0,"messages":[%s]}`,
-		"other keys":          `{"a":[{"b":{}}],"messages":[%s],"c":null}`,
+		"a uuid":              `{"uuid":[{"b":{}}],"messages":[%s]}`,
 		"messages by escapes": `{"messa\u0067es":[%s]}`,
 	} {
 		m := s.message()
@@ -161,8 +159,20 @@ func shapeCases(s *script) {
 	for _, body := range []string{"\n\n \r\n", ""} {
 		s.add(fmt.Sprintf("shape: NDJSON of %q", body), post(body, typeNDJSON), no("empty_body"))
 	}
-	for _, line := range []string{"null", "[]", "1", `"` + secret + `"`} {
-		s.add("shape: NDJSON with "+strings.Trim(line, `"`), post("{}\n"+line+"\n", typeNDJSON), no("wrong_shape").index(1).offset(3))
+	for name, m := range map[string]string{
+		"an object of other keys": `{"message":[{"k":"§"}]}`,
+		"an empty object":         `{}`,
+		"messages in capitals":    `{"Messages":[{"k":"§"}]}`,
+		"messages is a string":    `{"messages":"§"}`,
+		"messages is an object":   `{"messages":{"k":"§"}}`,
+		"messages is false":       `{"messages":false}`,
+		"keys beside messages":    `{"a":[{"b":{}}],"messages":[{"k":"§"},17],"c":null}`,
+	} {
+		m = strings.ReplaceAll(m, "§", secret)
+		s.add("shape: a message: "+name, post(m, typeJSON), ok(m))
+	}
+	for _, line := range []string{"null", "[1]", "1", `"` + secret + `"`} {
+		s.add("shape: NDJSON with "+strings.Trim(line, `"`), post("{}\n"+line+"\n", typeNDJSON), no("wrong_shape").index(1))
 	}
 }
 

@@ -28,6 +28,7 @@ func playPlain(t *testing.T, g *rig) {
 	codingCases(t, g.script)
 	typeCases(g.script)
 	jsonCases(g.script)
+	documentedBodies(g.script, g.promises)
 	lineCases(g.script)
 	headerCases(g.script)
 	lengthCases(g.script)
