@@ -3,13 +3,12 @@
 package senders
 
 import (
-	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/txn2/rtbeat/internal/lumbersink"
 	"github.com/txn2/rtbeat/test/harness"
 )
 
@@ -18,37 +17,29 @@ const otlpLog = `{"resourceLogs":[{"resource":{"attributes":[{"key":"service.nam
 	`"scopeLogs":[{"scope":{},"logRecords":[{"timeUnixNano":"1730000000000000000","severityText":"INFO",` +
 	`"body":{"stringValue":"sold"},"attributes":[{"key":"n","value":{"intValue":"9007199254740993"}}]}]}]}]}`
 
-// A record sent to the collector arrives as one message of the same shape, and an outage loses nothing.
+// Each request that is sent to the collector arrives once, as one message of the same shape.
 func TestOpenTelemetryCollector(t *testing.T) {
 	t.Parallel()
-	sink := harness.StartSink(t, lumbersink.Never())
-	b := startWith(t, sink, "", promptTimeout)
-	in, port := harness.FreeAddress(t)
-	text := recipe(t, "otelcol", here, "http://"+b.Addr+"/in", "endpoint: 127.0.0.1:4318", "endpoint: 127.0.0.1:"+port,
-		"initial_interval: 1s", "initial_interval: 100ms")
-	// The recipe leaves the port of the collector's own metrics unchanged.
-	text += "  telemetry:\n    metrics:\n      level: none\n"
 	otelcol := harness.FindProgram(t, "otelcol")
 	dir := t.TempDir()
-	harness.StartProgram(t, dir, otelcol, "--config", harness.WriteRecipe(t, dir, "otelcol.yaml", text)).Listens(in)
-
-	c := clientAt(t, nil)
-	a := c.PostTo(t.Context(), "http://"+in+"/v1/logs", nil, []byte(otlpLog))
-	require.NoError(t, a.Err)
-	require.Equal(t, http.StatusOK, a.Code)
-	harness.Await(t, harness.ArriveWithin, "a 504", func() bool { return b.Answers(http.StatusGatewayTimeout, "ack_timeout") > 0 })
-	harness.RecoverSink(sink)
-	harness.Await(t, harness.ArriveWithin, "a 200", func() bool { return b.Answers(http.StatusOK, "delivered") > 0 })
-
-	events := eventsAt(t, sink)
-	require.NotEmpty(t, events)
-	for _, e := range events {
-		require.JSONEq(t, otlpLog, string(e.Message))
-		require.Empty(t, e.Metadata.ID, "OTLP has no id for rtbeat")
+	in, port := harness.FreeAddress(t)
+	requests := []string{otlpLog, strings.Replace(otlpLog, "sold", "sold out", 1)}
+	post := func(request string) {
+		a := clientAt(t, nil).PostTo(t.Context(), "http://"+in+"/v1/logs", nil, []byte(request))
+		require.NoError(t, a.Err)
+		require.Equal(t, http.StatusOK, a.Code)
 	}
-	var exact struct {
-		ResourceLogs []json.RawMessage `json:"resourceLogs"`
-	}
-	require.NoError(t, json.Unmarshal(events[0].Message, &exact))
-	require.Len(t, exact.ResourceLogs, 1)
+	b, sink := outage{
+		block: recipe(t, "otelcol-rtbeat"),
+		start: func(addr string) {
+			text := recipe(t, "otelcol", here, "http://"+addr+"/in", "endpoint: 127.0.0.1:4318", "endpoint: 127.0.0.1:"+port,
+				"initial_interval: 1s", "initial_interval: 100ms", "max_interval: 10s", "max_interval: 1s")
+			// The recipe leaves the port of the collector's own metrics unchanged.
+			text += "  telemetry:\n    metrics:\n      level: none\n"
+			harness.StartProgram(t, dir, otelcol, "--config", harness.WriteRecipe(t, dir, "otelcol.yaml", text)).Listens(in)
+			post(requests[0])
+		},
+		more: func() { post(requests[1]) },
+	}.run(t)
+	requireMessages(t, b, sink, requests)
 }
