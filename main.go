@@ -4,6 +4,7 @@ package main
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"os"
 
@@ -27,7 +28,8 @@ func main() {
 	err = root.Execute()
 	// libbeat does not wait. A Windows service that ends before its report counts as crashed, and is restarted.
 	service.WaitExecutionDone()
-	if err != nil {
-		os.Exit(1)
+	exit := cmd.ExitError{Code: 1}
+	if errors.As(err, &exit) || err != nil {
+		os.Exit(exit.Code)
 	}
 }

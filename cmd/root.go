@@ -1,4 +1,4 @@
-// Package cmd is the command line: libbeat's commands under rtbeat's name, "rtbeat sink", "rtbeat queue" and "rtbeat test intake".
+// Package cmd is the command line: libbeat's commands under rtbeat's name, "rtbeat sink", "rtbeat queue", "rtbeat send" and "rtbeat test intake".
 package cmd
 
 import (
@@ -75,7 +75,7 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 		},
 		settings)
 	root.Short = "rtbeat takes JSON batches over HTTP and answers 200 once the output has acknowledged every event"
-	root.AddCommand(newSinkCmd(), newQueueCmd(settings, &options.LibbeatDiskKey))
+	root.AddCommand(newSinkCmd(), newSendCmd(), newQueueCmd(settings, &options.LibbeatDiskKey))
 	root.TestCmd.AddCommand(newTestIntakeCmd(settings, &options.LibbeatDiskKey))
 
 	for _, c := range []*cobra.Command{&root.Command, root.RunCmd} { // the root command is an alias of run
