@@ -20,19 +20,45 @@ func (c *Config) AllSources() []source.Source {
 
 // unpack reads the section over c, which has the defaults. A source begins with the settings outside of the list.
 func (c *Config) unpack(section *config.C) error {
+	c.EachSource = begin(section, c.EachSource)
 	clearLists(section, reflect.ValueOf(c).Elem())
 	if err := section.Unpack(c); err != nil {
 		return err
 	}
 	for i := range c.Sources {
 		own := ownSettings(section, i)
-		s := source.Source{Settings: c.EachSource}
-		resetGroups(own, reflect.ValueOf(&s.Settings).Elem(), reflect.ValueOf(source.DefaultSettings()))
+		s := source.Source{Settings: begin(own, c.EachSource)}
 		clearLists(own, reflect.ValueOf(&s).Elem())
 		if err := own.Unpack(&s); err != nil {
 			return err
 		}
 		c.Sources[i] = s
+	}
+	return nil
+}
+
+// begin returns the settings over which those in written are read. They are those around, but each group in written has its
+// defaults: the ones of the preset in force. A preset in written resets the groups that it knows.
+func begin(written *config.C, around source.Settings) source.Settings {
+	s, groups := around, written.GetFields()
+	if written.HasField("preset") {
+		s.Preset, _ = written.String("preset", -1) // an error shows in Unpack
+		groups = append(groups, "auth", "id")
+	}
+	resetGroups(groups, reflect.ValueOf(&s).Elem(), reflect.ValueOf(source.DefaultsOf(s.Preset)))
+	return s
+}
+
+// completePresets adds to the settings of presets what depends on other settings. Those outside of the list are in force without a
+// list only.
+func (c *Config) completePresets() error {
+	if len(c.Sources) == 0 {
+		return c.EachSource.Complete(outside)
+	}
+	for i := range c.Sources {
+		if err := c.Sources[i].Complete(inList(i)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -65,10 +91,10 @@ func clearLists(section *config.C, settings reflect.Value) {
 	}
 }
 
-// resetGroups gives each group that section has its defaults.
-func resetGroups(section *config.C, settings, defaults reflect.Value) {
+// resetGroups gives the groups with these names their defaults.
+func resetGroups(names []string, settings, defaults reflect.Value) {
 	for field := range Fields(settings.Type()) {
-		if field.IsGroup() && section.HasField(field.Key) {
+		if field.IsGroup() && slices.Contains(names, field.Key) {
 			settings.FieldByIndex(field.Index).Set(defaults.FieldByIndex(field.Index))
 		}
 	}

@@ -24,6 +24,8 @@ func AnswerDocs() []AnswerDoc {
 			RetryAfter: row.retry, Closes: row.close, Setting: settingOf[o], Situation: row.situation, Level: string(row.level),
 		}
 		switch {
+		case o == challenged:
+			doc.Status = "" // the sender decides what is in the body
 		case o == alive:
 			doc.Path = "/livez"
 		case o.health():

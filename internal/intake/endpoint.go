@@ -14,6 +14,7 @@ import (
 	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/event"
+	"github.com/txn2/rtbeat/internal/preset"
 	"github.com/txn2/rtbeat/internal/source"
 )
 
@@ -29,6 +30,7 @@ type endpoint struct {
 	*handler
 	source        source.Source // the zero value for requests that reach no source
 	counters      *sourceCounters
+	preset        *preset.Preset // nil without one
 	eventForm     *event.Form
 	limits        batch.Options                      // of a body
 	idHeaders     []string                           // that may hold the id of a request, in order
@@ -65,6 +67,9 @@ func (h *handler) newEndpoint(s Source) *endpoint {
 	if e.eventForm = s.Form; e.eventForm == nil {
 		e.eventForm = event.NewForm(event.DefaultSettings())
 	}
+	if p, known := preset.Find(s.Preset); known {
+		e.preset = p
+	}
 	e.authenticator.Store(s.Authenticator)
 	for i := range e.logged {
 		e.logged[i].now.Interval = logInterval
@@ -77,6 +82,15 @@ func (e *endpoint) answer(w http.ResponseWriter, req *http.Request) result {
 	e.counters.requests.Inc()
 	defer e.counters.requests.Dec()
 	return e.resultOf(e.serve(w, req))
+}
+
+// methods are the methods that the source takes: POST, and the one of its preset's challenges.
+func (e *endpoint) methods() []string {
+	methods := []string{http.MethodPost}
+	if e.preset != nil && e.preset.Method != "" && e.preset.Method != http.MethodPost {
+		methods = append(methods, e.preset.Method)
+	}
+	return methods
 }
 
 // count counts an answer, and keeps the last problem for the status page.

@@ -21,6 +21,7 @@ var (
 	errBodyTimeout   = errors.New("the body was not complete within read_timeout")
 	errBodyTruncated = errors.New("the body was cut off")
 	errBadTrailer    = errors.New("malformed trailer after the body")
+	errMethod        = errors.New("a method for challenges only")
 	errType          = errors.New("unsupported content type")
 	errNotStored     = errors.New("storing the batch")
 )
@@ -32,6 +33,7 @@ var refusals = [...]struct {
 }{
 	{errStopping, stopping},
 	{errDisplaced, clientGone},
+	{errMethod, methodNotAllowed},
 	{errType, unsupportedType},
 	{contentcoding.ErrUnsupported, unsupportedEncoding},
 	{contentcoding.ErrCorrupt, corruptEncoding},
@@ -78,6 +80,11 @@ func outcomeOf(err error) outcome {
 	}
 	return panicked
 }
+
+// challenge ends a request that is a challenge of its sender. answer is the body of the answer.
+type challenge struct{ answer []byte }
+
+func (*challenge) Error() string { return "a challenge of the sender" }
 
 // authError is the error of a request with wrong credentials.
 type authError struct{ refusal *auth.Refusal }

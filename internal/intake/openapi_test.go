@@ -49,6 +49,8 @@ func TestAnswersFitOpenAPI(t *testing.T) {
 		switch o { //nolint:exhaustive // the others have no details
 		case delivered:
 			res.detail = detail{Ack: Persisted, Messages: &zero, Coalesced: &zero, Filtered: &zero}
+		case challenged:
+			res.answer = []byte(`{"plainToken":"a","encryptedToken":"b"}`)
 		case ackTimeout:
 			res.detail = detail{Messages: &zero, Coalesced: &zero, Filtered: &zero, Acked: &zero}
 		case outputRejected:

@@ -7,6 +7,7 @@ type outcome int
 const (
 	panicked outcome = iota
 	delivered
+	challenged
 	ackTimeout
 	outputRejected
 	processorFailed
@@ -87,6 +88,10 @@ var outcomes = [...]struct {
 	delivered: {
 		200, ok, "delivered", "", quiet, false, false,
 		"Every event of the batch is acknowledged, or `messages` is empty. In [durable mode](durable.md): the batch is on the local disk. `reason` is not in the body.",
+	},
+	challenged: {
+		200, ok, "challenge", "", quiet, false, false,
+		"A sender asks whether the address is its own, as the [preset](configuration.md#presets) of the source knows. rtbeat publishes nothing. The body is the answer that the sender wants, without `status` and `reason`.",
 	},
 	ackTimeout: {
 		504, "TIMEOUT", ReasonAckTimeout, "the batch was not acknowledged in time. Keep it and send it again", warn, true, false,

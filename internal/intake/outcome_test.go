@@ -76,7 +76,7 @@ func TestTheTableOfOutcomesHasNoHole(t *testing.T) {
 func TestOnlyDeliveryIsASuccess(t *testing.T) {
 	require.Equal(t, panicked, outcome(0), "forgetting to say how a request ended is no success")
 	for i, o := range outcomes {
-		if o.status < 300 && !outcome(i).health() {
+		if o.status < 300 && !outcome(i).health() && outcome(i) != challenged { // the answer to a question, not to a batch
 			require.Equal(t, delivered, outcome(i), "rxtx removes the batch on this answer")
 		}
 	}

@@ -104,6 +104,9 @@ func (r *replier) replyTo(conn net.Conn, o outcome) {
 func (r *replier) encode(res result) []byte {
 	o := outcomes[res.outcome]
 	body := answerBody{Status: o.word, Reason: res.outcome.answerReason(), Message: o.phrase, detail: res.detail}
+	if res.answer != nil {
+		return res.answer
+	}
 	if res.phrase != "" {
 		body.Message = res.phrase
 	}
@@ -140,6 +143,10 @@ func advise(header http.Header, res result) {
 		header.Set("Accept", strings.Join(append([]string{acceptedTypes}, res.source.types...), ", "))
 	case unsupportedEncoding: // and only then: RFC 9110, 12.5.3
 		header.Set("Accept-Encoding", contentcoding.Accepted)
+	case methodNotAllowed: // the routes know better where the method is known nowhere
+		if header.Get("Allow") == "" {
+			header.Set("Allow", http.MethodPost)
+		}
 	case unauthorized: // RFC 9110, 11.6.1
 		header["Www-Authenticate"] = res.challenge
 	}

@@ -17,6 +17,7 @@ type result struct {
 	detail  detail
 
 	source    *endpoint // that the request reached
+	answer    []byte    // the whole body, instead of the one of the outcome; nil for that one
 	phrase    string    // instead of the outcome's; empty for that one
 	challenge []string  // WWW-Authenticate
 	began     time.Time // start of the request; zero before its headers
@@ -44,6 +45,9 @@ func seconds(d time.Duration) *float64 { return new(d.Truncate(100 * time.Millis
 func (e *endpoint) resultOf(progress inflight.Progress, err error) result {
 	if err == nil {
 		return e.delivered(progress)
+	}
+	if asked, ok := errors.AsType[*challenge](err); ok {
+		return result{outcome: challenged, answer: asked.answer}
 	}
 	if denied, ok := errors.AsType[*authError](err); ok {
 		e.counters.authFailures.Inc(denied.Error())

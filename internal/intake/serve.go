@@ -42,6 +42,9 @@ func (e *endpoint) serve(w http.ResponseWriter, req *http.Request) (inflight.Pro
 	if err := p.pin(); err != nil {
 		return inflight.Progress{}, err
 	}
+	if err := p.answerChallenge(wire); err != nil {
+		return inflight.Progress{}, err
+	}
 	body, messages, err := p.decode(wire)
 	if err != nil || len(messages) == 0 {
 		return inflight.Progress{}, err
@@ -131,6 +134,20 @@ func (p *post) pin() error {
 		return errDisplaced
 	}
 	p.unpin, p.complete = unpin, time.Now()
+	return nil
+}
+
+// answerChallenge ends a request that asks whether the address is the sender's own, as the preset of the source knows. It refuses
+// other requests with the method of such a question.
+func (p *post) answerChallenge(wire []byte) error {
+	if p.preset != nil && p.preset.Challenge != nil {
+		if answer, ok := p.preset.Challenge(p.req, wire, p.signature.Key()); ok {
+			return &challenge{append(answer, '\n')}
+		}
+	}
+	if p.req.Method != http.MethodPost {
+		return errMethod
+	}
 	return nil
 }
 

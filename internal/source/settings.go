@@ -14,6 +14,7 @@ import (
 
 	"github.com/txn2/rtbeat/internal/auth"
 	"github.com/txn2/rtbeat/internal/event"
+	"github.com/txn2/rtbeat/internal/preset"
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
@@ -22,6 +23,11 @@ type Event = event.Settings
 
 // Settings are the settings that each source may have of its own.
 type Settings struct {
+	// Preset is a well-known sender of webhooks: `github`,
+	// `gitlab`, `grafana`, `okta`, `shopify`, `slack`, `standard-webhooks`, `stripe` or `zoom`. It sets the [form of its signature or the header of its token](#presets), and
+	// `id`; you give the key or the token. Settings beside it override it. Empty is none.
+	Preset string `config:"preset" show:"text"`
+
 	// Auth is who may send batches. A request needs one of bearer, basic, header and hmac, and certificate on top of it. With
 	// nothing set, everybody may send. Keep secrets out of this file: write ${NAME}, and put NAME into the keystore (rtbeat keystore
 	// create; rtbeat keystore add NAME) or into the environment.
@@ -46,12 +52,36 @@ type Settings struct {
 }
 
 // DefaultSettings are the settings where the file says nothing.
-func DefaultSettings() Settings {
+func DefaultSettings() Settings { return DefaultsOf("") }
+
+// DefaultsOf are the settings where the file names a preset and says nothing else. Check refuses a name that is not known.
+func DefaultsOf(name string) Settings {
+	s := defaults()
+	s.Preset = name
+	if p, known := preset.Find(name); known {
+		s.Auth = p.Defaults()
+		s.ID.Header, s.ID.Fields = p.IDHeader, p.IDFields
+	}
+	return s
+}
+
+// Complete adds to the settings of a preset what depends on other settings. It comes before Check.
+func (s *Settings) Complete(prefix string) error {
+	if p, known := preset.Find(s.Preset); known {
+		return p.Complete(&s.Auth, prefix) //nolint:wrapcheck // it names the setting
+	}
+	return nil
+}
+
+func defaults() Settings {
 	return Settings{Auth: auth.DefaultSettings(), ID: ID{Fields: []string{"uuid"}, IdempotencyKey: true}, Event: event.DefaultSettings()}
 }
 
 // Check applies the rules of the settings. prefix is the path of the settings in the file, with the dot at its end.
 func (s *Settings) Check(prefix string) error {
+	if _, known := preset.Find(s.Preset); s.Preset != "" && !known {
+		return fmt.Errorf("%spreset is %q; it must be one of %s", prefix, s.Preset, strings.Join(preset.Names(), ", "))
+	}
 	return cmp.Or(s.Auth.Check(prefix+"auth"), s.checkID(prefix+"id."), s.checkTypes(prefix+"content_types"), s.checkHeaders(prefix), s.Event.Check(prefix))
 }
 

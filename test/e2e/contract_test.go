@@ -22,6 +22,7 @@ const leastCases = 150
 
 // notOverTheWire are rows of the docs that no sender can cause, each with the reason.
 var notOverTheWire = map[string]string{
+	"challenge":            "takes a preset: TestAPresetVerifiesItsSender, and internal/intake",
 	"internal_error":       "takes a defect, or a processor that panics: internal/intake and internal/publish bring one in",
 	"joined_filtered":      "takes a full queue, and two requests: TestADedupedBatchOfAFilteredMessageIsRetried, and internal/intake",
 	"queue_full":           "durable mode only: TestDurable…, and internal/intake",

@@ -5,8 +5,10 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -224,4 +226,28 @@ func TestEventsOfSources(t *testing.T) {
 			require.Equal(t, "2024-05-06T07:08:09.000Z", hook["@timestamp"])
 		})
 	}
+}
+
+// A preset verifies the signature and answers the challenge of its sender. Its id dedupes deliveries.
+func TestAPresetVerifiesItsSender(t *testing.T) {
+	t.Parallel()
+	s := startSources(t, map[string]any{"sources": []any{
+		map[string]any{"name": "github", "path": "/github", "preset": "github", "auth.hmac.keys": []string{"g-key"}},
+		map[string]any{"name": "slack", "path": "/slack", "preset": "slack", "auth.hmac.keys": []string{"s-key"}},
+	}})
+	const push = `[{"ref":"refs/heads/main"}]`
+	github := func(key, delivery string) harness.Answer {
+		return s.post("/github", push, "X-Hub-Signature-256", "sha256="+signature(key, push), "X-GitHub-Delivery", delivery)
+	}
+	require.Equal(t, []int{200, 401, 200, 200}, []int{github("g-key", "a").Code, github("s-key", "b").Code, github("g-key", "a").Code, github("g-key", "b").Code})
+	require.Len(t, s.sink.Events(), 2)
+
+	slack := func(body string) harness.Answer {
+		now := strconv.FormatInt(time.Now().Unix(), 10)
+		return s.post("/slack", body, "X-Slack-Request-Timestamp", now, "X-Slack-Signature", "v0="+signature("s-key", "v0:"+now+":"+body))
+	}
+	answer := slack(`{"type":"url_verification","challenge":"3eZb"}`)
+	require.Equal(t, "{\"challenge\":\"3eZb\"}\n", string(answer.Raw))
+	require.Len(t, s.sink.Events(), 2)
+	require.Equal(t, 1, s.Answers(200, "challenge"))
 }
