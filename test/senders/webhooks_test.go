@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -52,7 +53,7 @@ var deliveries = []struct {
 func TestWebhooks(t *testing.T) {
 	t.Parallel()
 	certs := newCertificates(t)
-	for _, name := range []string{"cloudflare"} {
+	for _, name := range []string{"webhooks", "cloudflare"} {
 		block := recipe(t, name, "/etc/rtbeat/server.pem", certs.path(serverCert), "/etc/rtbeat/server.key", certs.path(serverKey))
 		for _, variable := range []string{"${GITHUB_SECRET}", "${GITLAB_TOKEN}", "${GRAFANA_SECRET}", "${CLOUDFLARE_TOKEN}"} {
 			block = strings.ReplaceAll(block, variable, secret)
@@ -72,7 +73,8 @@ func TestWebhooks(t *testing.T) {
 					header.Set(name, value)
 				}
 				lines := len(strings.Split(d.body, "\n"))
-				for range 2 {
+				for attempt := range 2 {
+					header.Set("X-Gitlab-Event-UUID", strconv.Itoa(attempt)) // GitLab makes another one for each attempt
 					a := c.PostTo(t.Context(), "https://"+b.Addr+d.path, header, []byte(d.body))
 					require.Equal(t, http.StatusOK, a.Code, "%s: %s", d.path, a)
 					require.Equal(t, lines, a.Body.Messages, "%s: %s", d.path, a)
