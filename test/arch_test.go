@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"tools/metrics":          {"beater", "internal/metrics", "tools/generate"},
 	"tools/notice":           {"tools/generate"},
 	"tools/rules":            {"tools/generate"},
-	"tools/settings":         {"config", "internal/setting", "tools/generate"},
+	"tools/settings":         {"config", "internal/auth", "internal/preset", "internal/setting", "tools/generate"},
 	"internal/outputs":       {},
 	"internal/pipelinetest":  {},
 	"internal/status":        {"config", "internal/intake"},

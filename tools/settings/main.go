@@ -29,7 +29,7 @@ func files() (map[string][]byte, error) {
 		return nil, err
 	}
 	file, err1 := generate.Page("rtbeat.reference.yml", generate.InYAML, map[string]string{"settings": reference(entries)})
-	manual, err2 := generate.Page("docs/configuration.md", generate.InMarkdown, map[string]string{"settings": table(entries)})
+	manual, err2 := generate.Page("docs/configuration.md", generate.InMarkdown, map[string]string{"settings": table(entries), "presets": presets()})
 	return map[string][]byte{"rtbeat.reference.yml": file, "docs/configuration.md": manual}, errors.Join(err1, err2)
 }
 
