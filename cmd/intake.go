@@ -87,20 +87,23 @@ type credential struct {
 
 // credentialsOf returns the first secret of each scheme.
 func credentialsOf(a auth.Settings) (all []credential) {
+	add := func(scheme string, set func(*http.Request)) {
+		all = append(all, credential{" with auth." + scheme, set})
+	}
 	if len(a.Bearer.Tokens) > 0 {
-		all = append(all, credential{" with auth.bearer", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+a.Bearer.Tokens[0].Value) }})
+		add("bearer", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+a.Bearer.Tokens[0].Value) })
 	}
 	if a.Basic.Username != "" {
-		all = append(all, credential{" with auth.basic", func(r *http.Request) { r.SetBasicAuth(a.Basic.Username, a.Basic.Password) }})
+		add("basic", func(r *http.Request) { r.SetBasicAuth(a.Basic.Username, a.Basic.Password) })
 	}
 	if len(a.Header.Values) > 0 {
-		all = append(all, credential{" with auth.header", func(r *http.Request) { r.Header.Set(a.Header.Name, a.Header.Values[0].Value) }})
+		add("header", func(r *http.Request) { r.Header.Set(a.Header.Name, a.Header.Values[0].Value) })
 	}
 	if len(a.HMAC.Keys) > 0 {
-		all = append(all, credential{" with auth.hmac", func(r *http.Request) { _ = a.HMAC.Sign(r.Header, emptyBatch, time.Now()) }}) // the settings are checked
+		add("hmac", func(r *http.Request) { _ = a.HMAC.Sign(r.Header, emptyBatch, time.Now()) }) // Check has refused what it cannot
 	}
 	if len(all) == 0 {
-		all = append(all, credential{"", func(*http.Request) {}})
+		return []credential{{"", func(*http.Request) {}}}
 	}
 	return all
 }

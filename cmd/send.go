@@ -33,12 +33,13 @@ type ExitError struct {
 	Code int
 }
 
+const exitUsage, exitInterrupted = 2, 3 // of `rtbeat send`
+
 // newSendCmd is `rtbeat send`. It reads no configuration file.
 func newSendCmd() *cobra.Command {
 	s, to := &sender.Sender{Answers: map[int]int{}, Begun: time.Now()}, &connection{}
 	var headers []string
 	var maxTime time.Duration
-	usage := func(err error) error { return ExitError{err, 2} }
 	cmd := &cobra.Command{
 		Use:   "send FILE...",
 		Short: "Send the messages of files, and keep each batch until its 200",
@@ -51,14 +52,14 @@ The exit code is 0 if everything was delivered, 1 if rtbeat refused a message or
 a file cannot be read, 2 for a wrong command line, 3 after a signal or --max-time.`,
 		Example: "  rtbeat send --to https://rtbeat.example.com:8081/in --header @token.txt --resume app.ndjson.gz",
 		RunE: func(cmd *cobra.Command, files []string) (err error) {
+			if s.Header, err = parseHeaders(headers); err == nil {
+				s.Client, err = to.client("to", "/in", nil, tlscommon.VerifyFull)
+			}
 			if len(files) == 0 || s.Batch < 1 || s.Parallel < 1 {
-				return usage(errors.New("name a file, or - for standard input; --batch and --parallel must be positive"))
+				err = errors.New("name a file, or - for standard input; --batch and --parallel must be positive")
 			}
-			if s.Header, err = parseHeaders(headers); err != nil {
-				return usage(err)
-			}
-			if s.Client, err = to.client("to", "/in", nil, tlscommon.VerifyFull); err != nil {
-				return usage(err)
+			if err != nil {
+				return ExitError{err, exitUsage}
 			}
 			cmd.SilenceUsage = true // errors from here on are not about the command line
 			s.Log, s.IsTerminal = cmd.ErrOrStderr(), term.IsTerminal(int(os.Stderr.Fd()))
@@ -71,12 +72,12 @@ a file cannot be read, 2 for a wrong command line, 3 after a signal or --max-tim
 			}
 			cmd.Println(s.Summary())
 			if err != nil && ctx.Err() != nil {
-				return ExitError{err, 3}
+				return ExitError{err, exitInterrupted}
 			}
 			return err
 		},
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return ExitError{err, exitUsage} })
 	to.flags(cmd, "to", time.Minute)
 	flags := cmd.Flags()
 	flags.IntVar(&s.Batch, "batch", 500, "messages of a batch; keep it with --resume")

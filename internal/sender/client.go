@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -55,7 +56,7 @@ func (a *Answer) Err() error {
 	if a.Code == http.StatusOK && a.Ack != "" {
 		return nil
 	}
-	return fmt.Errorf("%d %s: %s%s", a.Code, a.Reason, a.Message, codes[a.Code])
+	return errors.New(strings.TrimPrefix(fmt.Sprintf("%d %s: %s%s", a.Code, a.Reason, a.Message, codes[a.Code]), "0 "))
 }
 
 // isFinal tells whether the next attempt would end in the same way.

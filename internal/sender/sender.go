@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,7 +77,7 @@ func (s *Sender) Send(ctx context.Context, name string) (err error) {
 		}
 	}
 	s.bar = progressbar.NewOptions64(size, progressbar.OptionSetWriter(s.Log), progressbar.OptionSetVisibility(s.IsTerminal), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionThrottle(100*time.Millisecond))
+		progressbar.OptionSetWidth(10), progressbar.OptionSetPredictTime(false), progressbar.OptionSetSpinnerChangeInterval(0), progressbar.OptionThrottle(100*time.Millisecond))
 	defer s.bar.Finish() //nolint:errcheck // it was shown, or not
 	r, w := io.Pipe()    // nothing interrupts a read of standard input: this goroutine ends with the next bytes, or with the process
 	go func() { _, err := io.Copy(io.MultiWriter(w, s.bar), file); _ = w.CloseWithError(err) }()
@@ -227,8 +228,8 @@ func (s *Sender) report(answer *Answer, waiting int) {
 	}
 }
 
-// Summary has the counts.
+// Summary has the counts. With the bar it fits into a line.
 func (s *Sender) Summary() string {
-	return fmt.Sprintf("%d messages delivered, %.0f/s, %d batches waiting, answers by code %v", s.delivered,
-		float64(s.delivered)/time.Since(s.Begun).Seconds(), s.waiting, s.Answers)
+	answers := strings.Trim(fmt.Sprint(s.Answers), "map[]")
+	return fmt.Sprintf("%d messages, %.0f/s, %d waiting, answers %s", s.delivered, float64(s.delivered)/time.Since(s.Begun).Seconds(), s.waiting, answers)
 }

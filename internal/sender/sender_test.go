@@ -109,7 +109,7 @@ func TestBatchesAreCutByMessagesAndBytes(t *testing.T) {
 	}
 	require.Equal(t, []string{"{}\n\n", "1\n" + big + "\n", "2\n3\n"}, bodies, "a batch of blank lines alone is not posted")
 	require.Equal(t, 8, r.mark(t).Lines)
-	require.Contains(t, r.Summary(), "5 messages delivered")
+	require.Contains(t, r.Summary(), "5 messages,")
 }
 
 func TestAttemptsAreEqual(t *testing.T) {

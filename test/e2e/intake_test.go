@@ -185,15 +185,32 @@ func TestIntakeBehindAProxy(t *testing.T) {
 	requireOK(t, r.ask(t, settings), "intake: "+address(r)+"...\n  talk to intake... OK\n")
 }
 
+// preset is a source with a secret.
+func preset(name, scheme, list, secret string) map[string]any {
+	return map[string]any{"name": name, "path": "/" + name, "preset": name, "auth": map[string]any{scheme: map[string]any{list: []string{secret}}}}
+}
+
 func TestIntakeOfEachSource(t *testing.T) {
 	t.Parallel()
 	settings := map[string]any{"auth": map[string]any{"bearer": map[string]any{"tokens": []string{authToken}}}, "sources": []any{
 		map[string]any{"name": "in", "path": "/in"},
 		map[string]any{"name": "hooks", "path": "/hooks/*", "auth": map[string]any{"basic": map[string]any{"username": "collector", "password": authPassword}}},
+		preset("github", "hmac", "keys", "a-key"),
+		preset("gitlab", "header", "values", "a-value"),
+		preset("slack", "hmac", "keys", "a-key"),
+		preset("standard-webhooks", "hmac", "keys", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+		preset("stripe", "hmac", "keys", "a-key"),
 	}}
 	r := startIntake(t, settings)
-	requireOK(t, r.ask(t, settings), "intake: "+address(r)+"...\n  talk to intake with auth.bearer... OK\n"+
-		"intake: http://"+r.beat.Addr+"/hooks/...\n  talk to intake with auth.basic... OK\n")
+	at := "intake: http://" + r.beat.Addr
+	requireOK(t, r.ask(t, settings), at+"/in...\n  talk to intake with auth.bearer... OK\n"+
+		at+"/hooks/...\n  talk to intake with auth.basic... OK\n"+
+		at+"/github...\n  talk to intake with auth.hmac... OK\n"+
+		at+"/gitlab...\n  talk to intake with auth.header... OK\n"+
+		at+"/slack...\n  talk to intake with auth.hmac... OK\n"+
+		at+"/standard-webhooks...\n  talk to intake with auth.hmac... OK\n"+
+		at+"/stripe...\n  talk to intake with auth.hmac... OK\n")
+	require.Zero(t, r.sink.Received(), "nothing is published")
 }
 
 func TestIntakeThatIsNotReady(t *testing.T) {

@@ -161,10 +161,10 @@ func TestSendOfPackedFiles(t *testing.T) {
 	require.NoError(t, zw.Close())
 
 	told := sendFiles(t, append(names, "--to", "http://"+beat.Addr)...).end(t, 0)
-	require.Contains(t, told, "3000 messages delivered")
+	require.Contains(t, told, "3000 messages,")
 	require.Zero(t, requireAll(t, sink, 3000))
 	told = sendFiles(t, append(names, "--to", "http://"+beat.Addr, "--resume")...).end(t, 0)
-	require.Contains(t, told, "0 messages delivered")
+	require.Contains(t, told, "0 messages,")
 	require.Equal(t, 3000, sink.Received())
 
 	r := harness.Command(t, beat.Home, numbered(3000, 3010), "send", "--to", "http://"+beat.Addr, "-")
