@@ -25,6 +25,15 @@
 // The text must be I-JSON (RFC 7493): valid UTF-8, no escape that is half of a surrogate pair, no object with the same key twice.
 // Other parsers repair these in silence. A message has to arrive as it was sent, so they are errors with a position.
 //
+// With Options.KeepInvalid the other messages of the body are accepted. A message that is not valid comes with its Failure and its
+// bytes. They end where the message ends, if that can be told:
+//
+//   - in an array, at the end of the element, if its brackets, strings and numbers can be read; otherwise the body is refused
+//   - elsewhere, at the first line end that does not come before the error
+//   - in NDJSON at the end of the line, also for an array whose end is not known: none of its elements counts
+//
+// Problems of the whole body are errors as without it. So is an object that may be the batch of rxtx cut off.
+//
 // # Numbers
 //
 // The pipeline knows int64, uint64 and float64 only. A number becomes one of them if writing it gives the same decimal value.
@@ -39,6 +48,8 @@
 //
 // Options.Charge is called during decoding for the weight beyond the length of the body.
 package batch
+
+import "bytes"
 
 // Batch is a decoded request body. Only Message.Raw shares memory with the body.
 type Batch struct {
@@ -65,6 +76,21 @@ type Message struct {
 	// equal, and both be meant.
 	Key Key
 
-	// Raw is the message as it was sent, a part of the body. Set it to nil soon: it keeps the whole body in memory.
+	// Failure says why the message is not valid, if it was kept for Options.KeepInvalid. Its Fields are empty then.
+	Failure *Error
+
+	// Raw is the message as it was sent, a part of the body. Call Detach soon: Raw keeps the whole body in memory.
 	Raw []byte
+}
+
+// MaxOriginal is how many bytes of a message that is not valid are left after Detach. Its event has them.
+const MaxOriginal = 32 << 10
+
+// Detach lets go of the body. Raw is nil then. Of a message that is not valid it is a copy of at most MaxOriginal bytes.
+func (m *Message) Detach() {
+	if m.Failure == nil {
+		m.Raw = nil
+		return
+	}
+	m.Raw = bytes.Clone(m.Raw[:min(len(m.Raw), MaxOriginal)])
 }

@@ -13,6 +13,7 @@ import (
 var bodies = map[string]struct {
 	messages []string // of a body that is accepted
 	err      string   // of a body that is refused
+	invalid  string   // its second message with KeepInvalid; empty for a body that is refused all the same
 }{
 	"object.json":               {messages: []string{`{"event":"order.paid","id":"evt_1","amount":12.50}`}},
 	"object-with-messages.json": {messages: []string{`{"event":"message_created","id":7,"status":"open","messages":[{"id":1,"content":"hi"}],"meta":{"sender":"a"}}`}},
@@ -25,16 +26,16 @@ var bodies = map[string]struct {
 	"batch-among.json":          {err: "byte 22: a batch among other values; it must stand alone"},
 	"bom.json":                  {messages: []string{`{"a":1}`}},
 	"bom.ndjson":                {messages: []string{`{"a":1}`, `{"a":2}`}},
-	"bom-inside.ndjson":         {err: "byte 8, line 2, message 1: a byte order mark, which only the body may begin with"},
+	"bom-inside.ndjson":         {err: "byte 8, line 2, message 1: a byte order mark, which only the body may begin with", invalid: "\ufeff{\"a\":2}"},
 	"gzip-unsaid.json":          {err: "byte 0: the body is gzip data, which Content-Encoding must say"},
-	"bad-nan.ndjson":            {err: "byte 19, line 2, message 1: NaN and Infinity are no numbers of JSON; null can stand for them"},
-	"bad-surrogate.ndjson":      {err: "byte 26, line 2, message 1: an invalid escape, or half of a surrogate pair"},
-	"bad-utf8.ndjson":           {err: "byte 24, line 2, message 1: invalid UTF-8"},
-	"bad-control.ndjson":        {err: "byte 23, line 2, message 1: a control character that is not escaped"},
-	"bad-twice.ndjson":          {err: "byte 24, line 2, message 1: an object has the same key twice"},
-	"bad-line.ndjson":           {err: "byte 8, line 2, message 1: unexpected character"},
-	"bad-cut.ndjson":            {err: "byte 28, line 2, message 1: the line ends before its JSON value does"},
-	"bad-in-array.json":         {err: "byte 24, message 1: an invalid escape, or half of a surrogate pair"},
+	"bad-nan.ndjson":            {err: "byte 19, line 2, message 1: NaN and Infinity are no numbers of JSON; null can stand for them", invalid: `{"n":2,"v":NaN}`},
+	"bad-surrogate.ndjson":      {err: "byte 26, line 2, message 1: an invalid escape, or half of a surrogate pair", invalid: `{"n":2,"user":"Ann\ud83d"}`},
+	"bad-utf8.ndjson":           {err: "byte 24, line 2, message 1: invalid UTF-8", invalid: "{\"n\":2,\"city\":\"M\xfcnchen\"}"},
+	"bad-control.ndjson":        {err: "byte 23, line 2, message 1: a control character that is not escaped", invalid: "{\"n\":2,\"msg\":\"a\x1db\"}"},
+	"bad-twice.ndjson":          {err: "byte 24, line 2, message 1: an object has the same key twice", invalid: `{"n":2,"time":1,"time":2}`},
+	"bad-line.ndjson":           {err: "byte 8, line 2, message 1: unexpected character", invalid: `Nov 30 00:00:00 host app: not JSON`},
+	"bad-cut.ndjson":            {err: "byte 28, line 2, message 1: the line ends before its JSON value does", invalid: `{"n":2,"msg":"cut he`},
+	"bad-in-array.json":         {err: "byte 24, message 1: an invalid escape, or half of a surrogate pair", invalid: `{"n":2,"user":"\udc00"}`},
 	"bad-array-broken.json":     {err: "byte 16, message 1: unexpected character"},
 }
 
@@ -68,6 +69,33 @@ func TestBodiesOfSenders(t *testing.T) {
 				messages = append(messages, string(m.Raw))
 			}
 			require.Equal(t, want.messages, messages)
+		})
+	}
+}
+
+// With KeepInvalid, one message does not take its neighbors with it.
+func TestBodiesOfSendersWithAnInvalidMessage(t *testing.T) {
+	for name, body := range readBodies(t) {
+		t.Run(name, func(t *testing.T) {
+			o := Options{Lines: strings.HasSuffix(name, ".ndjson")}
+			want, err := Decode(body, o)
+			o.KeepInvalid = true
+			got, keptErr := Decode(body, o)
+			if bodies[name].invalid == "" {
+				require.Equal(t, want, got)
+				require.Equal(t, err, keptErr)
+				return
+			}
+			require.NoError(t, keptErr)
+			require.GreaterOrEqual(t, len(got.Messages), 2)
+			for i, m := range got.Messages {
+				if i != 1 {
+					require.Nil(t, m.Failure)
+					continue
+				}
+				require.Equal(t, bodies[name].invalid, string(m.Raw))
+				require.EqualError(t, m.Failure, bodies[name].err)
+			}
 		})
 	}
 }

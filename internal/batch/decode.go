@@ -20,6 +20,9 @@ func Decode(body []byte, o Options) (Batch, error) {
 	d := newDecoder(body, o)
 	messages, err := d.batch()
 	if err == nil {
+		err = d.identifyInvalid(messages)
+	}
+	if err == nil {
 		err = d.chargeTo(d.excess, 1) // nothing but the messages is left
 	}
 	if err != nil {
@@ -48,11 +51,15 @@ type decoder struct {
 	start, end int64
 	buffer     bytes.Buffer
 
-	otherKeys bool // in a batch
+	otherKeys   bool // in a batch
+	keepInvalid bool
+	begun       begun // the last message
 
 	pace                      pace.Pace
 	interrupted               func() error
 	yieldedAt, yieldedCharged int64 // in the body, and of the charges
+
+	lineAt, lineNumber int64 // of the last error in NDJSON, the number without the first line
 
 	index     int  // of the message being read, -1 outside of messages
 	ignoring  bool // values are checked, and not kept
@@ -81,13 +88,15 @@ func newDecoder(body []byte, o Options) *decoder {
 		body:      body,
 		lines:     o.Lines,
 		otherKeys: o.OtherKeys,
-		end:       int64(len(body)),
-		index:     -1,
-		keys:      keyMaker{Identity: o.Identity},
-		most:      max(o.MaxMessages, 0),
-		maxDepth:  limit(o.MaxDepth, DefaultMaxDepth, HighestMaxDepth),
-		maxKey:    limit(o.MaxKeyBytes, DefaultMaxKeyBytes, HighestMaxKeyBytes),
-		maxString: limit(o.MaxStringBytes, HighestMaxStringBytes, HighestMaxStringBytes),
+
+		keepInvalid: o.KeepInvalid,
+		end:         int64(len(body)),
+		index:       -1,
+		keys:        keyMaker{Identity: o.Identity},
+		most:        max(o.MaxMessages, 0),
+		maxDepth:    limit(o.MaxDepth, DefaultMaxDepth, HighestMaxDepth),
+		maxKey:      limit(o.MaxKeyBytes, DefaultMaxKeyBytes, HighestMaxKeyBytes),
+		maxString:   limit(o.MaxStringBytes, HighestMaxStringBytes, HighestMaxStringBytes),
 
 		interrupted: o.Interrupted,
 	}

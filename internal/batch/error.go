@@ -44,8 +44,7 @@ type Error struct {
 	//   - the length of the body, if it ends too soon or is empty; the newline, if a line ends too soon
 	Offset int64
 
-	// Index is the message with the problem, counting from 0; -1 for a problem outside of all messages. In NDJSON each
-	// line that is not blank counts as a message, valid or not.
+	// Index is the message with the problem, counting from 0; -1 for a problem outside of all messages.
 	Index int
 
 	// Line is the line of Offset, counting from 1, when the body is NDJSON; otherwise 0.
@@ -100,10 +99,23 @@ func (e *Error) Error() string {
 func (d *decoder) fail(reason Reason, offset int64, msg string) error {
 	e := &Error{Reason: reason, Offset: offset, Index: d.index, Msg: msg}
 	if d.lines && reason != EmptyBody {
-		e.Line = 1 + bytes.Count(d.body[:offset], []byte("\n"))
+		e.Line = d.line(offset)
 	}
 	return e
 }
+
+// line returns the number of the line at an offset. It counts from the last error: there may be many.
+func (d *decoder) line(offset int64) int {
+	if offset >= d.lineAt {
+		d.lineNumber += int64(bytes.Count(d.body[d.lineAt:offset], newline))
+	} else {
+		d.lineNumber -= int64(bytes.Count(d.body[offset:d.lineAt], newline))
+	}
+	d.lineAt = offset
+	return int(d.lineNumber) + 1
+}
+
+var newline = []byte("\n")
 
 // malformed translates an error of jsontext. That error quotes the body, so malformed takes only its position. The phrase
 // comes from the byte at that position. Each phrase is true of its byte, both in a string and between values.

@@ -19,11 +19,12 @@ func (k Key) ID() string {
 	return string(text[:])
 }
 
-// The kinds of keys that hash more than the message. The kind is the first byte that is hashed. A message begins with a brace, so
-// no key of one kind hashes the bytes of another.
+// The kinds of keys that hash more than the message. The kind is the first byte that is hashed. A valid message begins with a brace,
+// so no key of one kind hashes the bytes of another.
 const (
-	scopedKey byte = 's' // the scope, the message
-	givenKey  byte = 'g' // the scope, the id of the request, the index of the message, the message
+	scopedKey  byte = 's' // the scope, the message
+	givenKey   byte = 'g' // the scope, the id of the request, the index of the message, the message
+	invalidKey byte = 'i' // the scope, each message before with its length, and the same of the message, which is not valid
 )
 
 // keyMaker makes the keys of a body.
@@ -39,10 +40,7 @@ func (k *keyMaker) identify(m *Message, index int) {
 	switch {
 	case k.Off:
 	case m.ID == "" && k.Given != "":
-		k.begin(givenKey)
-		k.add(k.Given)
-		k.before = binary.BigEndian.AppendUint64(k.before, uint64(index)) //nolint:gosec // not negative
-		m.Key = k.sum(m.Raw)
+		k.identifyGiven(m, index)
 	case m.ID == "" && !k.Content:
 	case k.Scope == "":
 		sum := sha256.Sum256(m.Raw)
@@ -51,6 +49,13 @@ func (k *keyMaker) identify(m *Message, index int) {
 		k.begin(scopedKey)
 		m.Key = k.sum(m.Raw)
 	}
+}
+
+func (k *keyMaker) identifyGiven(m *Message, index int) {
+	k.begin(givenKey)
+	k.add(k.Given)
+	k.before = binary.BigEndian.AppendUint64(k.before, uint64(index)) //nolint:gosec // not negative
+	m.Key = k.sum(m.Raw)
 }
 
 func (k *keyMaker) begin(kind byte) {

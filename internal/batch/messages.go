@@ -8,7 +8,10 @@ import (
 
 // minMessage is the length in bytes that each announced message must have left in the body for its slot to be preallocated.
 // For smaller messages the slice grows later. A body with a false size gets at most half of its own length in memory.
-const minMessage = 2 * messageBytes
+const minMessage = 2 * messageSize
+
+// messageSize is the size of a Message in bytes.
+const messageSize = 80
 
 // messages appends an array of messages. expected is the announced number of messages, 0 if unknown.
 func (d *decoder) messages(list []Message, expected int64) ([]Message, error) {
@@ -21,16 +24,15 @@ func (d *decoder) messages(list []Message, expected int64) ([]Message, error) {
 	if expected > 0 {
 		list = make([]Message, 0, min(expected, (d.end-d.read())/minMessage))
 	}
-	for kind := d.text.PeekKind(); kind != ']'; kind = d.text.PeekKind() {
-		if kind != jsontext.KindInvalid {
-			d.index = len(list)
-		}
-		m, err := d.message()
+	for d.text.PeekKind() != ']' {
+		longer, isKept, err := d.element(list)
 		if err != nil {
 			return nil, err
 		}
-		d.index = -1
-		list = append(list, m)
+		list = longer
+		if isKept {
+			return d.elements(list)
+		}
 	}
 	if _, err := d.text.ReadToken(); err != nil {
 		return nil, d.malformed(err)
@@ -38,19 +40,56 @@ func (d *decoder) messages(list []Message, expected int64) ([]Message, error) {
 	return list, nil
 }
 
+// isFull reports whether n messages are all that there may be.
+func (d *decoder) isFull(n int) bool { return d.most > 0 && n >= d.most }
+
+func (d *decoder) tooMany(offset int64) error {
+	return d.fail(TooManyMessages, offset, fmt.Sprintf("more than %d messages", d.most))
+}
+
+// element reads an element of an array. After an element that is kept, the text of the JSON decoder begins behind it.
+func (d *decoder) element(list []Message) (longer []Message, isKept bool, err error) {
+	if d.text.PeekKind() != jsontext.KindInvalid {
+		d.index = len(list)
+	}
+	m, err := d.message()
+	if err != nil {
+		longer, err = d.keepElement(list, err)
+		return longer, true, err
+	}
+	d.index = -1
+	return append(list, m), false, nil
+}
+
+// elements reads the rest of an array behind an element that was kept.
+func (d *decoder) elements(list []Message) ([]Message, error) {
+	for {
+		more, err := d.another(']')
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			return list, nil
+		}
+		if list, _, err = d.element(list); err != nil {
+			return nil, err
+		}
+	}
+}
+
 // message reads the message with the number d.index.
 func (d *decoder) message() (Message, error) {
-	kind := d.text.PeekKind()
-	if d.most > 0 && d.index >= d.most && kind != jsontext.KindInvalid {
-		return Message{}, d.fail(TooManyMessages, d.offset(), fmt.Sprintf("more than %d messages", d.most))
+	kind, start, before := d.text.PeekKind(), d.offset(), d.openValues
+	d.begun = begun{at: start, mark: d.mark()}
+	if kind != jsontext.KindInvalid && d.isFull(d.index) {
+		return Message{}, d.tooMany(start)
 	}
 	if kind != '{' {
-		return Message{}, d.wrong(d.offset(), "a message is no object")
+		return Message{}, d.wrong(start, "a message is no object")
 	}
 	if err := d.yield(); err != nil {
 		return Message{}, err
 	}
-	start, before := d.offset(), d.openValues
 	d.openValues += perMessage + messageBytes
 	d.texts.begin()
 	fields, err := d.object()

@@ -28,6 +28,9 @@ type Options struct {
 	// Lines says that the body is NDJSON: each value ends on its line, and no object is a batch.
 	Lines bool
 
+	// KeepInvalid keeps a message that is not valid, with its Failure, instead of refusing the body.
+	KeepInvalid bool
+
 	// OtherKeys lets a batch have other keys beside messages, size and uuid, and ignores them. Earlier versions did.
 	OtherKeys bool
 

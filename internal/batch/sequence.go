@@ -20,24 +20,33 @@ func (d *decoder) sequence(list []Message) ([]Message, error) {
 				return whole, err
 			}
 		}
-		var err error
-		switch {
-		case kind == '[':
-			list, err = d.messages(list, 0)
-		case isFirst && !d.lines && kind != '{':
-			err = d.wrong(at, "the body is no JSON object and no array")
-		case !isFirst && isNoValue(kind) && !bytes.HasPrefix(d.body[at:], byteOrderMark):
-			d.index = len(list)
-			err = d.fail(MalformedJSON, at, msgTrailing)
-		default:
-			list, err = d.oneMessage(list)
-			if err == nil && !isFirst && !d.lines && looksLikeBatch(list[len(list)-1].Fields) {
-				err = d.fail(WrongShape, at, msgAmong)
-			}
+		before := d.mark()
+		longer, err := d.values(list, at, kind, isFirst)
+		if failure, ok := d.canKeep(err); ok {
+			longer, err = d.keepLine(list, at, before, failure)
 		}
 		if err != nil {
 			return nil, err
 		}
+		if m := longer[len(list):]; !isFirst && !d.lines && kind == '{' && looksLikeBatch(m[0].Fields) {
+			return nil, d.fail(WrongShape, at, msgAmong)
+		}
+		list = longer
+	}
+}
+
+// values appends the messages of the value at an offset, which begins with a token of this kind.
+func (d *decoder) values(list []Message, at int64, kind jsontext.Kind, isFirst bool) ([]Message, error) {
+	switch {
+	case kind == '[':
+		return d.messages(list, 0)
+	case isFirst && !d.lines && kind != '{':
+		return nil, d.wrong(at, "the body is no JSON object and no array")
+	case !isFirst && isNoValue(kind) && !bytes.HasPrefix(d.body[at:], byteOrderMark):
+		d.index = len(list)
+		return nil, d.fail(MalformedJSON, at, msgTrailing)
+	default:
+		return d.oneMessage(list)
 	}
 }
 

@@ -9,7 +9,7 @@ const (
 	heapFactor = 6
 
 	// perMessage is the memory of a message after decoding, in bytes of the heap, whatever it holds: the event with its maps,
-	// the entry in a queue, the entry in the registry. While decoding, the list of messages takes up to 168 bytes of it for
+	// the entry in a queue, the entry in the registry. While decoding, the list of messages takes up to 180 bytes of it for
 	// each, and is not charged on its own.
 	perMessage = 1024
 
@@ -20,7 +20,7 @@ const (
 // The memory of values on the heap, in bytes, on 64-bit systems.
 const (
 	elementBytes = 16  // an interface, which every element of an array is
-	messageBytes = 56  // a Message
+	messageBytes = 56  // a Message; perMessage has the rest of it
 	listBytes    = 24  // an array without its elements
 	textBytes    = 16  // a string without its bytes
 	numberBytes  = 8   // a number; the runtime allocates none for small ones
@@ -29,6 +29,9 @@ const (
 	slotBytes    = 41  // each slot of a larger map: 33 for an entry, the rest for control bytes, tables and rounding
 	levelBytes   = 512 // of stack, for a level of recursion
 )
+
+// invalidBytes is the memory of a message that is kept though it is not valid: its empty fields, and its Error with a text.
+const invalidBytes = perMessage + messageBytes + mapBytes + 112
 
 // groupEntries is the number of entries in the first slots of a map.
 const groupEntries = 8
@@ -150,6 +153,10 @@ func (d *decoder) yield() error {
 		return nil
 	}
 	d.yieldedAt, d.yieldedCharged = at, d.charged
+	return d.step()
+}
+
+func (d *decoder) step() error {
 	d.pace.Step()
 	if d.interrupted == nil {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -207,7 +208,8 @@ func TestChargeForIgnoredKeys(t *testing.T) {
 // The announced size preallocates only as far as the body and the limit allow.
 func TestPreallocatedMessages(t *testing.T) {
 	body := []byte("[" + strings.Repeat(" ", 1<<20) + "]")
-	for most, want := range map[int]int{0: len(body) / 112, 1 << 40: len(body) / 112, 7: 7} {
+	require.EqualValues(t, messageSize, unsafe.Sizeof(Message{}))
+	for most, want := range map[int]int{0: len(body) / 160, 1 << 40: len(body) / 160, 7: 7} {
 		list, err := newDecoder(body, Options{MaxMessages: most}).messages(nil, 1<<50)
 		require.NoError(t, err)
 		require.InDelta(t, want, cap(list), 1)

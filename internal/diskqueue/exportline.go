@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/txn2/rtbeat/internal/batch"
 )
 
 // noBreaks removes line breaks from a message. They stand between values only.
@@ -33,8 +35,27 @@ func (b *ExportedBatch) AppendLine(line []byte) (_ []byte, messages int, err err
 	line = fmt.Appendf(line, `{"uuid":%s,"size":%d,"messages":[`, id, messages)
 	separator := ""
 	for i := range b.ToPublish(len(decoded.Messages)) {
-		line = append(append(line, separator...), noBreaks.Replace(string(decoded.Messages[i].Raw))...)
+		m := &decoded.Messages[i]
+		text := noBreaks.Replace(string(m.Raw))
+		if m.Failure != nil {
+			if text, err = exportInvalid(m); err != nil {
+				return nil, 0, err
+			}
+		}
+		line = append(append(line, separator...), text...)
 		separator = ","
 	}
 	return append(line, "]}\n"...), messages, nil
+}
+
+// exportInvalid returns a message that is not valid as an object, with the fields that its event has.
+func exportInvalid(m *batch.Message) (string, error) {
+	text, err := json.Marshal(map[string]any{
+		"error": map[string]string{"message": m.Failure.Error()},
+		"event": map[string]string{"original": strings.ToValidUTF8(string(m.Raw), "\uFFFD")},
+	})
+	if err != nil {
+		return "", fmt.Errorf("encoding: %w", err)
+	}
+	return string(text), nil
 }

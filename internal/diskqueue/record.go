@@ -24,6 +24,8 @@ type Record struct {
 type Header struct {
 	Origin inflight.Origin
 	Lines  bool `json:",omitempty"` // the body is NDJSON
+	// KeepInvalid is how the intake accepted messages that are not valid. What is valid depends on its limits.
+	KeepInvalid *Limits `json:",omitempty"`
 	// Identity makes the keys of the messages. Earlier versions stored none: a string uuid was the only identity.
 	Identity *batch.Identity `json:",omitempty"`
 	Messages int             // in the body
@@ -44,10 +46,27 @@ func (h *Header) ToPublish(n int) iter.Seq[int] {
 	}
 }
 
+// Limits are limits of the intake, as in batch.Options.
+type Limits struct {
+	MaxDepth    int
+	MaxKeyBytes int
+}
+
+// SetFormat says how the intake decoded the body.
+func (h *Header) SetFormat(o batch.Options) {
+	h.Lines, h.Identity = o.Lines, &o.Identity
+	if o.KeepInvalid {
+		h.KeepInvalid = &Limits{o.MaxDepth, o.MaxKeyBytes}
+	}
+}
+
 // Decode decodes the body with the highest limits. The intake checked the limits of the configuration when it stored the batch;
 // they may differ now.
 func (r *Record) Decode() (batch.Batch, error) {
 	o := batch.Options{Lines: r.Lines, MaxDepth: batch.HighestMaxDepth, MaxKeyBytes: batch.HighestMaxKeyBytes}
+	if r.KeepInvalid != nil {
+		o.KeepInvalid, o.MaxDepth, o.MaxKeyBytes = true, r.KeepInvalid.MaxDepth, r.KeepInvalid.MaxKeyBytes
+	}
 	if r.Identity != nil {
 		o.Identity = *r.Identity
 		return batch.Decode(r.Body, o)

@@ -70,3 +70,33 @@ func TestARecordWithoutAnIdentity(t *testing.T) {
 		require.Zero(t, m.Key)
 	}
 }
+
+// A batch with messages that are not valid is loaded as it was accepted, by the limits of that time.
+func TestInvalidMessagesAreStored(t *testing.T) {
+	body := []byte("{\"a\":1}\nhello\n{\"a\":[[1]]}\n{\"long\":1}\n{\"a\":{}}")
+	options := batch.Options{Lines: true, KeepInvalid: true, MaxDepth: 2, MaxKeyBytes: 3, Identity: batch.Identity{Given: "g"}}
+	accepted, err := batch.Decode(body, options)
+	require.NoError(t, err)
+	require.Len(t, accepted.Messages, 5)
+	require.NotNil(t, accepted.Messages[2].Failure)
+	require.NotNil(t, accepted.Messages[3].Failure)
+	record := Record{Body: body}
+	record.SetFormat(options)
+	value, err := record.encode(1)
+	require.NoError(t, err)
+	require.Contains(t, string(value), `"KeepInvalid":{"MaxDepth":2,"MaxKeyBytes":3}`)
+	loaded, err := decode(1, value)
+	require.NoError(t, err)
+	again, err := loaded.Decode()
+	require.NoError(t, err)
+	require.Equal(t, accepted, again)
+
+	line, n, err := (&ExportedBatch{Record: loaded}).AppendLine(nil)
+	require.NoError(t, err)
+	require.Equal(t, 5, n)
+	posted, err := batch.Decode(line, batch.Options{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]any{
+		"error": map[string]any{"message": "byte 8, line 2, message 1: unexpected character"}, "event": map[string]any{"original": "hello"},
+	}, posted.Messages[1].Fields)
+}

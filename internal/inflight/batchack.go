@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"context"
 	"time"
+
+	"github.com/txn2/rtbeat/internal/batch"
 )
 
 // BatchAck is the token of one batch. Its handler waits for it.
@@ -21,16 +23,17 @@ type BatchAck struct {
 
 	// Guarded by the registry's lock.
 	progress    Progress
-	waits       []wait        // for each message that was not delivered before, until the batch is answered
-	own         []*EventAck   // the messages that the batch publishes, and no worker has taken
-	unpublished int           // of own: no worker has taken them, and they are not withdrawn
-	published   bool          // was put in the queue
-	queueElem   *list.Element // in the queue
-	decodeSlot  *DecodeSlot   // until unpublished is 0
-	queuedAt    time.Duration // when it was put in the queue first
-	queueWait   time.Duration // from queuedAt until a worker took it first
-	takes       int           // by workers
-	run         int           // messages that a worker has taken since it took the batch
+	waits       []wait                      // for each message that was not delivered before, until the batch is answered
+	own         []*EventAck                 // the messages that the batch publishes, and no worker has taken
+	invalid     map[*EventAck]batch.Message // of own: messages that are not valid, with their bytes
+	unpublished int                         // of own: no worker has taken them, and they are not withdrawn
+	published   bool                        // was put in the queue
+	queueElem   *list.Element               // in the queue
+	decodeSlot  *DecodeSlot                 // until unpublished is 0
+	queuedAt    time.Duration               // when it was put in the queue first
+	queueWait   time.Duration               // from queuedAt until a worker took it first
+	takes       int                         // by workers
+	run         int                         // messages that a worker has taken since it took the batch
 	answered    bool
 
 	receivedAt time.Duration // the time of the request, on the registry's clock

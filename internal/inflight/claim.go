@@ -116,6 +116,14 @@ func (t *BatchAck) skipDeliveredLocked(messages []batch.Message, keys []messageK
 func (t *BatchAck) addOwnLocked(m *batch.Message, key messageKey) {
 	e := &EventAck{key: key, batch: t, size: m.Weight, fields: m.Fields, id: m.ID}
 	t.own = append(t.own, e)
+	if m.Failure != nil {
+		if t.invalid == nil {
+			t.invalid = make(map[*EventAck]batch.Message)
+		}
+		invalid := batch.Message{Failure: m.Failure, Raw: m.Raw}
+		invalid.Detach()
+		t.invalid[e] = invalid
+	}
 	if key.ok {
 		t.registry.pending[key.Key] = e
 		t.registry.mostPending = max(t.registry.mostPending, len(t.registry.pending))

@@ -152,6 +152,7 @@ func (e *EventAck) withdrawLocked() {
 	t := e.batch
 	e.forgetLocked()
 	e.fields, e.id = nil, ""
+	delete(t.invalid, e)
 	t.unpublished--
 	if t.unpublished == 0 {
 		t.own = nil

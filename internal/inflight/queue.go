@@ -63,7 +63,8 @@ func (t *BatchAck) QueueWait() (wait time.Duration, first bool) {
 	return t.queueWait, t.takes == 1
 }
 
-// Next hands the batch's next message over to the caller, who must publish it or Drop it. It returns false when no message is
+// Next hands the batch's next message over to the caller, who must publish it or Drop it. A message that is not valid has its Failure
+// and its bytes. It returns false when no message is
 // left, or when the batch went back into the queue because others wait. Then the batch is no longer the caller's.
 func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 	r := t.registry
@@ -77,7 +78,9 @@ func (t *BatchAck) Next() (m batch.Message, e *EventAck, ok bool) {
 		if e.state != unpublished {
 			continue
 		}
-		m = batch.Message{Fields: e.fields, ID: e.id}
+		invalid := t.invalid[e]
+		delete(t.invalid, e)
+		m = batch.Message{Fields: e.fields, ID: e.id, Failure: invalid.Failure, Raw: invalid.Raw}
 		e.fields, e.id = nil, "" // the pipeline owns it now
 		e.state = processing
 		t.run++

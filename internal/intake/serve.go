@@ -234,7 +234,8 @@ func (p *post) store(body []byte, messages []batch.Message) (inflight.Progress, 
 	if err != nil {
 		return progress, err
 	}
-	record := diskqueue.Record{Header: diskqueue.Header{Origin: origin, Lines: p.options.Lines, Identity: &p.options.Identity, Messages: len(messages)}, Body: body}
+	record := diskqueue.Record{Header: diskqueue.Header{Origin: origin, Messages: len(messages)}, Body: body}
+	record.SetFormat(p.options)
 	var keys []batch.Key
 	for i := range messages {
 		record.Weight += int64(messages[i].Weight)

@@ -28,7 +28,7 @@ func newShipment(a attempt, header diskqueue.Header, messages []batch.Message) *
 		if m.Key == (batch.Key{}) {
 			m.Key = storedKey(a.ref.Number, i, header.Origin.Received, m.Raw)
 		}
-		m.Raw = nil // it keeps the whole body in memory
+		m.Detach()
 	}
 	return &shipment{attempt: a, header: header, messages: messages}
 }

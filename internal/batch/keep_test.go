@@ -1,0 +1,193 @@
+package batch
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// kept decodes a body with KeepInvalid, and returns the bytes of its messages. Those that are not valid have their reason before.
+func kept(t *testing.T, body string, o Options) []string {
+	t.Helper()
+	o.KeepInvalid = true
+	b, err := Decode([]byte(body), o)
+	require.NoError(t, err)
+	var list []string
+	for i, m := range b.Messages {
+		text := string(m.Raw)
+		require.Equal(t, len(text), cap(m.Raw))
+		require.NotNil(t, m.Fields)
+		if m.Failure != nil {
+			require.Equal(t, i, m.Failure.Index)
+			require.Empty(t, m.Fields)
+			text = string(m.Failure.Reason) + " " + text
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
+func TestInvalidMessagesAreKept(t *testing.T) {
+	deep := `{"a":` + strings.Repeat("[", DefaultMaxDepth) + strings.Repeat("]", DefaultMaxDepth) + "}"
+	for name, c := range map[string]struct {
+		body  string
+		lines bool
+		want  []string
+	}{
+		"lines":                         {"{\"n\":1}\nhello\n{\"n\":3}\n", true, []string{`{"n":1}`, `malformed_json hello`, `{"n":3}`}},
+		"the first line":                {"\ufeffhello\r\n\r\n{}", true, []string{`malformed_json hello`, `{}`}},
+		"only one":                      {" hello", true, []string{`malformed_json hello`}},
+		"lines of other values":         {"17\n\"a\"\n{}", true, []string{`wrong_shape 17`, `wrong_shape "a"`, `{}`}},
+		"the rest of a line":            {"{}[{}] {\"a\":1,\"a\":2} {}\t\n{}", true, []string{`{}`, `{}`, `malformed_json {"a":1,"a":2} {}`, `{}`}},
+		"a line cut off":                {"{}\n{\"a\":", true, []string{`{}`, `malformed_json {"a":`}},
+		"an element of a line":          {"[{},{\"a\":\"\\ud83d\"},17,{}]\n{}", true, []string{`{}`, `malformed_json {"a":"\ud83d"}`, `wrong_shape 17`, `{}`, `{}`}},
+		"an array of a line":            {"{}\n[{},{\"a\":\"\\ud83d\"},{\"a\":01},{}]\n{}", true, []string{`{}`, `malformed_json [{},{"a":"\ud83d"},{"a":01},{}]`, `{}`}},
+		"an array without an end":       {"[{},\n{}]\n{}", true, []string{`malformed_json [{},`, `{}`, `malformed_json ]`, `{}`}},
+		"a byte order mark":             {"{}\n\ufeff{}\n{}", true, []string{`{}`, "malformed_json \ufeff{}", `{}`}},
+		"values":                        {"{\"a\":1}{\"a\":NaN}\n{\"a\":2}", false, []string{`{"a":1}`, `malformed_json {"a":NaN}`, `{"a":2}`}},
+		"the first value":               {"{\"a\":NaN} {\n}{}\n{\"a\":2}", false, []string{`malformed_json {"a":NaN} {`, `malformed_json }{}`, `{"a":2}`}},
+		"a line end before the error":   {"{\"a\":\n\n \"\\ud83d\",\n \"b\":1}\n{}", false, []string{"malformed_json {\"a\":\n\n \"\\ud83d\",", `wrong_shape "b":1}`, `{}`}},
+		"text":                          {"hello\nworld", false, []string{`malformed_json hello`, `malformed_json world`}},
+		"a comma between values":        {"{},{}\n{}", false, []string{`{}`, `malformed_json ,{}`, `{}`}},
+		"no batch":                      {"{\"messages\":[{}],\"a\":NaN}\n{}", false, []string{`malformed_json {"messages":[{}],"a":NaN}`, `{}`}},
+		"no batch, with an invalid one": {`{"messages":[{"a":"\ud83d"}],"a":1}`, false, []string{`malformed_json {"messages":[{"a":"\ud83d"}],"a":1}`}},
+		"elements":                      {`[{"a":1,"a":2},"\ud83d",[[]],null,` + deep + `,{}] {}`, false, []string{`malformed_json {"a":1,"a":2}`, `malformed_json "\ud83d"`, `wrong_shape [[]]`, `wrong_shape null`, `too_deep ` + deep, `{}`, `{}`}},
+		"elements of a batch":           {`{"messages":[{},{"a":1,"a":2} , {}],"size":3}`, false, []string{`{}`, `malformed_json {"a":1,"a":2}`, `{}`}},
+		"the last element":              {`{"size":2,"messages":[{},1 ] , "uuid":7}`, false, []string{`{}`, `wrong_shape 1`}},
+		"too deep for the skipping":     {`[{}]{"a":` + strings.Repeat("[", 20_000) + "\n{}", false, []string{`{}`, `too_deep {"a":` + strings.Repeat("[", 20_000), `{}`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, c.want, kept(t, c.body, Options{Lines: c.lines}))
+		})
+	}
+}
+
+// These problems are not those of one message, or the end of the message cannot be told.
+func TestBodiesThatAreRefusedAllTheSame(t *testing.T) {
+	for name, c := range map[string]struct {
+		body  string
+		lines bool
+		want  string
+	}{
+		"nothing":                    {" ", false, "the body is empty"},
+		"gzip":                       {"\x1f\x8b\n{}", true, "byte 0, line 1, message -1: the body is gzip data, which Content-Encoding must say"},
+		"a batch cut off":            {`{"uuid":"b","size":2,"messages":[{"a":1},{"a"`, false, "byte 45, message 1: the JSON text ends too soon"},
+		"a batch cut off early":      {`{"uuid":"b","si`, false, "byte 15: the JSON text ends too soon"},
+		"a batch of another size":    {`{"size":2,"messages":[{"a":"\ud83d"}]}`, false, "byte 8: size is 2, but the number of messages is 1"},
+		"a batch with a wrong size":  {`{"size":"2","messages":[{"a":1,"a":2}]}`, false, "byte 8: size is no number"},
+		"a batch and text":           {"{\"messages\":[{}]}\nhello", false, "byte 18: data after the end of the JSON value"},
+		"a batch behind":             {`{}{"messages":[]}`, false, "byte 2: a batch among other values; it must stand alone"},
+		"an invalid batch behind":    {`{}{"messages":[{"a":"\ud83d"}],"size":1}`, false, "byte 2: a batch among other values; it must stand alone"},
+		"an element without an end":  {`[{},{"a":01},{}]`, false, "byte 10, message 1: unexpected character"},
+		"an element that is no JSON": {`[{},hello,{}]`, false, "byte 4: unexpected character"},
+		"an array without a comma":   {`[{"a":1,"a":2} {}]`, false, "byte 15: unexpected character"},
+		"a comma at its end":         {`[{"a":1,"a":2},]`, false, "byte 14: unexpected character"},
+		"an array without an end":    {"[{\"a\":1,\"a\":2}\n", false, "byte 15: the JSON text ends too soon"},
+		"levels beyond all bounds":   {`[{"a":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + "}]", false, "byte 133, message 0: nested deeper than 128 levels"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Decode([]byte(c.body), Options{Lines: c.lines, KeepInvalid: true})
+			require.EqualError(t, err, strings.Replace(c.want, ", line 1, message -1", "", 1))
+		})
+	}
+	for _, body := range []string{"{}\nhello\n{}", "{}\n{}\nhello\n", "hello\nhello\nhello", `[{},{},{"a":1,"a":2}]`, "[{},1]\nhello"} {
+		_, err := Decode([]byte(body), Options{Lines: true, KeepInvalid: true, MaxMessages: 2})
+		var e *Error
+		require.ErrorAs(t, err, &e, body)
+		require.Equal(t, TooManyMessages, e.Reason)
+		require.Equal(t, 2, e.Index)
+	}
+}
+
+// A message that is not valid has the key of its bytes, and of those of all messages before it.
+func TestKeysOfInvalidMessages(t *testing.T) {
+	keys := func(body string, id Identity) (list []Key) {
+		b, err := Decode([]byte(body), Options{Lines: true, KeepInvalid: true, Identity: id})
+		require.NoError(t, err)
+		for _, m := range b.Messages {
+			list = append(list, m.Key)
+		}
+		return list
+	}
+	id := byUUID.Identity
+	first := keys("{}\nhello\n{\"uuid\":\"a\"}\nhello\n", id)
+	require.Zero(t, first[0])
+	require.NotZero(t, first[1])
+	require.NotZero(t, first[3])
+	require.NotEqual(t, first[1], first[3], "both may be meant")
+	require.Equal(t, first, keys("{}\nhello\n{\"uuid\":\"a\"}\nhello\n", id))
+	require.Equal(t, first, keys("{}\n\r\nhello\r\n{\"uuid\":\"a\"}\nhello\nmore", id)[:4], "white space does not count, nor what follows")
+	require.NotEqual(t, first[1], keys("{ }\nhello", id)[1])
+	require.NotEqual(t, first[1], keys("hello", id)[0])
+	require.NotEqual(t, first[1], keys("{}\nhello", Identity{Fields: id.Fields, Scope: "s"})[1])
+	require.Zero(t, keys("{}\nhello", Identity{Fields: id.Fields, Off: true})[1])
+	given := keys("{}\nhello\nhello", Identity{Given: "g"})
+	require.NotEqual(t, given[1], given[2])
+	require.Equal(t, given[1], keys("{ }\nhello", Identity{Given: "g"})[1], "its id comes from the request")
+}
+
+// Memory of invalid messages is charged, and work on them is linear.
+func TestInvalidMessagesTakeLinearTime(t *testing.T) {
+	n := 1 << 17
+	for name, body := range map[string]string{
+		"lines of text":           strings.Repeat("x\n", n),
+		"elements":                "[" + strings.Repeat(`"\ud83d",`, n) + "{}]",
+		"elements that are deep":  "[" + strings.Repeat(strings.Repeat("[", 1000)+strings.Repeat("]", 1000)+",", n/1000) + "{}]",
+		"objects over many lines": strings.Repeat("{\"a\":[\n", n),
+		"keys of a batch":         `{}` + strings.Repeat("{\"uuid\":\"\\udc00\",\"messages\":[\n", n/8),
+		"arrays on one line":      strings.Repeat("[{},", n),
+		"the same key twice":      strings.Repeat("{\"a\":1,\"a\":{\"b\":[\n", n/8) + strings.Repeat("]}}", n/8),
+	} {
+		for _, lines := range []bool{false, true} {
+			var charged int64
+			b, err := Decode([]byte(body), Options{Lines: lines, KeepInvalid: true, Charge: func(n int64) error { charged += n; return nil }})
+			if err != nil {
+				require.ErrorAs(t, err, new(*Error), name)
+				continue
+			}
+			var weights int64
+			for _, m := range b.Messages {
+				weights += int64(m.Weight)
+			}
+			require.GreaterOrEqual(t, int64(len(body))+charged, weights, name)
+		}
+	}
+}
+
+// The lines of many errors are counted once.
+func TestLinesOfInvalidMessages(t *testing.T) {
+	b, err := Decode(bytes.Repeat([]byte("{}\n[{},{\"a\":1,\"a\":2},{\"a\":01}]\n\nx\n"), 100), Options{Lines: true, KeepInvalid: true})
+	require.NoError(t, err)
+	require.Len(t, b.Messages, 300)
+	for i, m := range b.Messages {
+		switch i % 3 {
+		case 1:
+			require.Equal(t, i/3*4+2, m.Failure.Line)
+		case 2:
+			require.Equal(t, i/3*4+4, m.Failure.Line)
+		}
+	}
+}
+
+// What was read of a message that is not valid counts for nothing but its bytes.
+func TestInvalidMessagesLeaveNothing(t *testing.T) {
+	for _, body := range []string{
+		`[{"n":1},{"a":[1e999,{},{},[]],"b":1,"b":2},{"c":1e999}]`,
+		"[{\"n\":1},{\"a\":1e999},{\"a\":01}]\n{\"a\":[1e999,{},{}],\"b\":NaN}\n{\"c\":1e999}",
+	} {
+		var charged []int64
+		b, err := Decode([]byte(body), Options{
+			Lines: strings.Contains(body, "\n"), KeepInvalid: true, Charge: func(n int64) error { charged = append(charged, n); return nil },
+		})
+		require.NoError(t, err)
+		require.Len(t, b.Messages, 3)
+		require.Equal(t, 1, b.NumbersAsStrings)
+		excess := 0
+		for _, m := range b.Messages {
+			excess += m.Weight - len(m.Raw)
+		}
+		require.Equal(t, []int64{int64(excess)}, charged)
+	}
+}
