@@ -18,7 +18,7 @@ import (
 type receipt struct {
 	id       string // of the message
 	document string // @metadata._id
-	nameless bool   // the message has no uuid
+	nameless bool   // the message has no id
 	at       time.Time
 	passed   time.Time // the acknowledgement reached the process; zero if it never did
 	link     *link     // nil if unknown
@@ -63,7 +63,7 @@ func receiptOf(e lumbersink.Event) receipt {
 	_ = json.Unmarshal(e.Raw, &event)
 	id, message, _ := harness.MessageOf(e.Raw)
 	document, _ := harness.DocumentIDOf(e.Raw)
-	nameless := !bytes.Contains(message, []byte(`"uuid":`))
+	nameless := !bytes.Contains(message, []byte(`"uuid":`)) && !bytes.Contains(message, []byte(`"event":`)) // as feed makes them
 	return receipt{id: id, document: document, nameless: nameless, at: e.Received, life: event.Agent.Life}
 }
 

@@ -34,6 +34,9 @@ type sender struct {
 	producer string // of its messages: two senders of one producer send equal messages
 	fates    bool   // the processors drop or fail at a few of its messages, in a few attempts
 	nameless bool   // every fifth message has no uuid
+	kind     idKind // what makes its messages known
+	key      string // of the batch that is being sent, for kinds of a request; "" between two batches
+	keyed    int    // the messages of that batch
 	queue    []harness.Message
 	made     int
 
@@ -53,12 +56,12 @@ func (s *sender) run(ctx context.Context) {
 			s.empty.Store(true)
 			return
 		}
-		n := min(len(s.queue), 1+s.rng.IntN(s.maxBatch))
+		n := s.next()
 		began := time.Now()
 		a := s.post(ctx, s.queue[:n:n])
 		s.tally.Add(a)
 		if a.Err == nil && a.Code == http.StatusOK {
-			s.queue = s.queue[n:]
+			s.queue, s.key = s.queue[n:], ""
 			s.lastOK.Store(began.UnixNano())
 			harness.Pause(ctx, time.Duration(s.rng.IntN(20))*time.Millisecond)
 			continue
@@ -71,11 +74,26 @@ func (s *sender) post(ctx context.Context, b harness.Batch) harness.Answer {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	s.cancel.Store(&cancel)
-	with := harness.Attributes{By: s.name}
+	with := harness.Attributes{By: s.name, Path: s.kind.path}
+	if s.key != "" {
+		with.Header = http.Header{s.kind.header: {s.key}}
+	}
 	if s.fates {
 		with.Header, with.MayDrop = s.fate()
 	}
 	return s.ledger.PostWith(ctx, s.addr, b, with)
+}
+
+// next returns how many messages the next attempt has. A batch whose id is in a header stays as it is until its 200.
+func (s *sender) next() int {
+	n := min(len(s.queue), 1+s.rng.IntN(s.maxBatch))
+	if s.kind.header == "" {
+		return n
+	}
+	if s.key == "" {
+		s.key, s.keyed = fmt.Sprintf("%s-%d", s.name, s.made), n
+	}
+	return s.keyed
 }
 
 // feed adds messages to the queue.
@@ -85,10 +103,14 @@ func (s *sender) feed(n int) {
 		if s.nameless && s.made%5 == 4 {
 			field = harness.NameField
 		}
+		inner := ""
+		if s.kind.path != "" { // known without a uuid
+			field, inner = harness.NameField, fmt.Sprintf(`"event":{"id":%q},`, id)
+		}
 		// Every message has values that a careless decoder changes.
 		s.queue = append(s.queue, harness.Message{ID: id, Raw: json.RawMessage(fmt.Sprintf(
-			`{"seq":"%d","time":"2024-05-06T07:08:09Z",%q:%q,"producer":%q,"label":%q,"key":"k",`+
-				`"payload":{"n":%d,"big":9007199254740993,"none":null,"f":0.1}}`, s.made, field, id, s.producer, labels[s.made%len(labels)], s.made))})
+			`{"seq":"%d","time":"2024-05-06T07:08:09Z",%s%q:%q,"producer":%q,"label":%q,"key":"k",`+
+				`"payload":{"n":%d,"big":9007199254740993,"none":null,"f":0.1}}`, s.made, inner, field, id, s.producer, labels[s.made%len(labels)], s.made))})
 		s.made++
 	}
 }

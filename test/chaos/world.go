@@ -131,6 +131,7 @@ func newWorld(t testing.TB, m mode, name string, seed uint64, prepare ...func(*w
 		Sink: w.back.addr,
 		Home: t.TempDir(),
 		Rtbeat: map[string]any{
+			"sources": sourcesOfKinds(),
 			"timeout": ackTimeout.String(), "shutdown_timeout": shutdownBudget.String(), "read_timeout": "2s",
 		},
 		Output: map[string]any{
@@ -200,6 +201,9 @@ func (w *world) loadFrom(producers, senders, maxBatch int, fates bool) {
 			ledger: w.ledger, addr: w.front.addr, tally: &w.tally, maxBatch: maxBatch,
 			producer: fmt.Sprintf("%s-p%d", w.name, n%producers), fates: fates,
 			nameless: w.stored && !fates, // two senders' copies of a nameless message look alike
+		}
+		if producers == senders && !fates { // the same message of two requests with ids is two messages
+			s.kind = idKinds[(n+w.rng.IntN(2))%len(idKinds)]
 		}
 		s.feeding.Store(true)
 		w.senders = append(w.senders, s)

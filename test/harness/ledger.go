@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -52,6 +53,8 @@ func NewLedger(t testing.TB) *Ledger {
 type Attributes struct {
 	// By is the sender's name. Several senders may send equal messages.
 	By string
+	// Path is the path of a source; "" is /in.
+	Path string
 	// Header has the request headers beside the usual ones.
 	Header http.Header
 	// MayDrop says whether the processors drop a message if they see it with this Header. A 200 does not prove its delivery
@@ -66,7 +69,7 @@ func (l *Ledger) Post(ctx context.Context, addr string, b Batch) Answer {
 
 // PostWith is Post with attributes.
 func (l *Ledger) PostWith(ctx context.Context, addr string, b Batch, with Attributes) Answer {
-	return l.post(ctx, l.client, intakeURL(addr), b, with)
+	return l.post(ctx, l.client, "http://"+addr+cmp.Or(with.Path, "/in"), b, with)
 }
 
 // PostBy is Post with the caller's client, for TLS or credentials.
