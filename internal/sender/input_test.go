@@ -3,12 +3,8 @@ package sender
 import (
 	"bytes"
 	"crypto/rand"
-	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -125,26 +121,4 @@ func TestAMessageIsBounded(t *testing.T) {
 	require.NoError(t, err)
 	_, err = next()
 	require.ErrorContains(t, err, "too long", "white space is no end of the file")
-}
-
-// A pipe has no mark. Its end comes late, but the signal ends the run.
-func TestAPipe(t *testing.T) {
-	r := newRig(t)
-	name := filepath.Join(r.home, "pipe")
-	require.NoError(t, syscall.Mkfifo(name, 0o600))
-	writing := make(chan error, 1)
-	go func() {
-		file, err := os.OpenFile(name, os.O_WRONLY, 0)
-		if err == nil {
-			_, err = file.WriteString("1\n2\n3\n")
-			err = errors.Join(err, file.Close())
-		}
-		writing <- err
-	}()
-	require.NoError(t, r.Send(t.Context(), name))
-	require.NoError(t, <-writing)
-	require.Equal(t, "1\n2\n3\n", r.bodies())
-	entries, err := os.ReadDir(r.home)
-	require.NoError(t, err)
-	require.Len(t, entries, 1)
 }

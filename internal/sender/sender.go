@@ -94,7 +94,12 @@ func (s *Sender) Send(ctx context.Context, name string) (err error) {
 		var group errgroup.Group
 		for err == nil && len(round) < s.Parallel {
 			b := &batch{first: m.Lines}
-			err = s.read(b, m, next, func() error { return limiter.Wait(ctx) })
+			err = s.read(b, m, next, func() error {
+				if limiter.Wait(ctx) != nil {
+					<-ctx.Done() // Wait does not wait for a deadline that comes too early
+				}
+				return context.Cause(ctx)
+			})
 			_, _ = sum.Write(b.body) // a hash has no errors
 			b.mark = mark{m.Run, m.Lines, sum.Sum(nil)}
 			group.Go(func() error { return s.deliver(ctx, b) })
@@ -114,6 +119,9 @@ func (s *Sender) Send(ctx context.Context, name string) (err error) {
 
 // begin writes the mark before the first batch, because Run is in its key. To go on, it passes what an earlier run delivered.
 func (s *Sender) begin(path string, m *mark, sum hash.Hash, next func() ([]byte, error)) error {
+	if path == "" && s.IsResumed {
+		return errors.New("a pipe cannot be resumed; write its messages into a file")
+	}
 	text, err := os.ReadFile(path) //nolint:gosec // beside a file that the operator names
 	if path == "" || !s.IsResumed || errors.Is(err, os.ErrNotExist) {
 		return m.save(path)

@@ -264,3 +264,14 @@ func TestTheRateIsALimit(t *testing.T) {
 	require.NoError(t, r.Send(t.Context(), r.write(t, "1\n2\n3\n4\n5\n")))
 	require.GreaterOrEqual(t, time.Since(begun), 250*time.Millisecond, "two of five messages are the burst")
 }
+
+func TestAnEndBetweenMessages(t *testing.T) {
+	r := newRig(t)
+	r.Rate, r.Batch = 0.1, 1
+	cause := errors.New("the cause")
+	ctx, end := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, cause)
+	defer end()
+	require.ErrorIs(t, r.Send(ctx, r.write(t, "1\n2\n")), cause)
+	require.ErrorIs(t, context.Cause(ctx), cause, "the exit code depends on it")
+	require.Equal(t, 1, r.mark(t).Lines)
+}
