@@ -54,17 +54,21 @@ func (f *Form) HasTime() bool { return f.settings.Timestamp.Field != "" }
 // Fields returns the fields of a message's event, which owns the message's fields then. Each event has maps of its own: a processor
 // may change them.
 func (f *Form) Fields(m batch.Message, o inflight.Origin) mapstr.M {
+	tags := slices.Clone(f.settings.Tags) // libbeat appends to the list
 	var fields mapstr.M
-	if f.path == nil {
+	switch {
+	case m.Failure != nil:
+		fields, tags = invalid(m), append(tags, invalidTag)
+	case f.path == nil:
 		fields = f.atRoot(m.Fields)
-	} else {
+	default:
 		fields = make(mapstr.M)
 		put(fields, f.path, mapstr.M(m.Fields))
 	}
 	fields["type"] = f.kind
 	addOrigin(fields, o)
-	if len(f.settings.Tags) > 0 {
-		fields["tags"] = slices.Clone(f.settings.Tags) // libbeat appends to the list
+	if len(tags) > 0 {
+		fields["tags"] = tags
 	}
 	return fields
 }

@@ -73,9 +73,9 @@ func newTimeFormats(names []string) (formats []timeFormat) {
 }
 
 // Time returns the time of a message's event: of the message if the settings name its field, else the time of receipt. It is not
-// ok when the time could not be read. Call it before Fields.
+// ok when the time of a valid message could not be read. Call it before Fields.
 func (f *Form) Time(m batch.Message, received time.Time) (at time.Time, ok bool) {
-	if !f.HasTime() {
+	if !f.HasTime() || m.Failure != nil {
 		return received, true
 	}
 	value, err := mapstr.M(m.Fields).GetValue(f.settings.Timestamp.Field)

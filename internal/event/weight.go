@@ -13,13 +13,18 @@ import (
 const (
 	entryWeight = 16 // an entry of a map
 	mapWeight   = 64 // a small map: a sixth of 350 bytes
+
+	invalidWeight = 3 * mapWeight // error, event, and the tags
 )
 
 // Weight is what the form and the request add to a message's share of max_in_flight_bytes, without headers and trace. It is 0 for
 // the default form.
 func (f *Form) Weight(m batch.Message, o inflight.Origin) int {
 	weight := f.weight
-	if f.path == nil { // the map of the message may grow, and rxtxMsg have another
+	switch {
+	case m.Failure != nil: // its length counts already, as that of the original
+		weight += invalidWeight
+	case f.path == nil: // the map of the message may grow, and rxtxMsg have another
 		weight += mapWeight + entryWeight*len(m.Fields)
 	}
 	if o.Sender != "" {

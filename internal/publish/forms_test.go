@@ -14,6 +14,7 @@ import (
 	"github.com/elastic/beats/v7/libbeat/publisher"
 	"github.com/elastic/elastic-agent-libs/mapstr"
 
+	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/event"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/lumbersink"
@@ -230,5 +231,34 @@ processors:
 	for _, token := range tokens {
 		r.requireDelivered(token, inflight.Progress{Messages: 10, Acked: 10})
 	}
+	r.requireEmpty()
+}
+
+// The event of a message that is not valid says so, and the outputs can encode it. A retry of the body is deduped.
+func TestTheEventOfAnInvalidMessage(t *testing.T) {
+	output := &pipelinetest.Output{}
+	r := newRigOf(t, output, 1, 1, `{tags: [beat]}`, rigSettings{form: newForm(func(s *event.Settings) { s.Tags = []string{"hook"} })})
+	o := batch.Options{Lines: true, KeepInvalid: true}
+	const body = "{\"uuid\":\"a\"}\n{\"n\":\"\xff\"}\n"
+	token, retry := r.post(body, o), r.post(body, o)
+	good, bad := output.Next(), output.Next()
+	require.NotContains(t, good.Events()[0].Content.Fields, "error")
+	content := bad.Events()[0].Content
+	require.WithinDuration(t, r.origin.Received, content.Timestamp, time.Minute)
+	require.Len(t, content.Meta["_id"], 22)
+	text, err := codec.New("9.9.9", codec.Config{}).Encode("rtbeat", &content)
+	require.NoError(t, err)
+	require.True(t, jsontext.Value(text).IsValid(), "%s", text)
+	var sent map[string]any
+	require.NoError(t, json.Unmarshal(text, &sent))
+	require.NotContains(t, sent, "rxtxMsg")
+	require.Equal(t, map[string]any{"type": "malformed_json", "message": "byte 19, line 2, message 1: invalid UTF-8"}, sent["error"])
+	require.Equal(t, map[string]any{"original": "{\"n\":\"\uFFFD\"}"}, sent["event"])
+	require.Equal(t, []any{"hook", "_jsonparsefailure", "beat"}, sent["tags"])
+	require.Equal(t, "192.0.2.7", sent["clientIp"])
+	good.ACK()
+	bad.ACK()
+	r.requireDelivered(token, inflight.Progress{Messages: 2, Acked: 2})
+	r.requireDelivered(retry, inflight.Progress{Messages: 2, Acked: 2, DedupedInFlight: 2})
 	r.requireEmpty()
 }

@@ -126,12 +126,17 @@ func (r *rig) patient() (context.Context, context.CancelFunc) {
 
 func (r *rig) publish(messages ...string) *inflight.BatchAck {
 	r.t.Helper()
-	body := `{"messages":[` + strings.Join(messages, ",") + `]}`
+	return r.post(`{"messages":[`+strings.Join(messages, ",")+`]}`, batch.Options{})
+}
+
+func (r *rig) post(body string, o batch.Options) *inflight.BatchAck {
+	r.t.Helper()
 	reservation, err := r.admission.Open(int64(len(body)))
 	require.NoError(r.t, err)
 	require.NoError(r.t, reservation.Grow(int64(len(body))))
 	r.origin.Received = time.Now()
-	b, err := batch.Decode([]byte(body), batch.Options{Identity: batch.Identity{Fields: []string{"uuid"}}})
+	o.Identity.Fields = []string{"uuid"}
+	b, err := batch.Decode([]byte(body), o)
 	require.NoError(r.t, err)
 	token, err := r.registry.Claim(b.Messages, r.origin, reservation)
 	require.NoError(r.t, err)
