@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"slices"
 )
 
 // begun is where a message begins, and the state before it.
@@ -73,7 +74,7 @@ func (d *decoder) keep(list []Message, at, end int64, failure *Error) ([]Message
 	raw := bytes.TrimRight(d.body[at:end], whitespace)
 	d.openValues += invalidBytes
 	return append(list, Message{
-		Fields: map[string]any{}, Failure: failure, Raw: raw[:len(raw):len(raw)], Weight: d.finish(len(raw), invalidBytes),
+		Fields: map[string]any{}, Failure: failure, Raw: slices.Clip(raw), Weight: d.finish(len(raw), invalidBytes),
 	}), d.settle(end)
 }
 

@@ -92,7 +92,7 @@ func TestBodiesThatAreRefusedAllTheSame(t *testing.T) {
 			require.EqualError(t, err, strings.Replace(c.want, ", line 1, message -1", "", 1))
 		})
 	}
-	for _, body := range []string{"{}\nhello\n{}", "{}\n{}\nhello\n", "hello\nhello\nhello", `[{},{},{"a":1,"a":2}]`, "[{},1]\nhello"} {
+	for _, body := range []string{"{}\nhello\n{}", "{}\n{}\nhello\n", "one\ntwo\nthree", `[{},{},{"a":1,"a":2}]`, "[{},1]\nhello"} {
 		_, err := Decode([]byte(body), Options{Lines: true, KeepInvalid: true, MaxMessages: 2})
 		var e *Error
 		require.ErrorAs(t, err, &e, body)
@@ -123,7 +123,7 @@ func TestKeysOfInvalidMessages(t *testing.T) {
 	require.NotEqual(t, first[1], keys("hello", id)[0])
 	require.NotEqual(t, first[1], keys("{}\nhello", Identity{Fields: id.Fields, Scope: "s"})[1])
 	require.Zero(t, keys("{}\nhello", Identity{Fields: id.Fields, Off: true})[1])
-	given := keys("{}\nhello\nhello", Identity{Given: "g"})
+	given := keys("{}\nhello\n\nhello", Identity{Given: "g"})
 	require.NotEqual(t, given[1], given[2])
 	require.Equal(t, given[1], keys("{ }\nhello", Identity{Given: "g"})[1], "its id comes from the request")
 }
