@@ -84,11 +84,14 @@ func (e *endpoint) answer(w http.ResponseWriter, req *http.Request) result {
 	return e.resultOf(e.serve(w, req))
 }
 
-// methods are the methods that the source takes: POST, and the one of its preset's challenges.
+// methods are the methods that the source takes: POST, the one of its preset's challenges, and the one of preflight requests.
 func (e *endpoint) methods() []string {
 	methods := []string{http.MethodPost}
 	if e.preset != nil && e.preset.Method != "" && e.preset.Method != http.MethodPost {
 		methods = append(methods, e.preset.Method)
+	}
+	if len(e.CORS.AllowedOrigins) > 0 {
+		methods = append(methods, http.MethodOptions)
 	}
 	return methods
 }

@@ -54,7 +54,7 @@ func (s *Server) intakeRoutes(r *replier) (routes []route) {
 		if !isBelow {
 			path = e.source.Path
 		}
-		routes = append(routes, route{path, isBelow, e, e.methods(), s.track(r.handle(e, e.answer))})
+		routes = append(routes, route{path, isBelow, e, e.methods(), e.CORS.handler(s.track(r.handle(e, e.answer)))})
 	}
 	slices.SortStableFunc(routes, func(a, b route) int {
 		switch {

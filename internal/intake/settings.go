@@ -42,6 +42,9 @@ type Settings struct {
 	// MaxHeader limits the request line and the headers of a request together, between `1KiB` and `1MiB`. rtbeat answers more
 	// with 431. On HTTP/1.1, Go lets 4 KiB more pass.
 	MaxHeader setting.ByteSize `config:"max_header_bytes"`
+
+	// CORS is about browsers that send for a web page of another origin.
+	CORS CORS `config:"cors"`
 }
 
 // DefaultSettings are the settings where the file says nothing.
@@ -80,5 +83,6 @@ func (s *Settings) Check() error {
 		setting.CheckSize("rtbeat.max_body_bytes", s.MaxBody),
 		setting.CheckNumber("rtbeat.max_messages", s.MaxMessages, 1, mostMessages),
 		setting.CheckNumber("rtbeat.max_depth", s.MaxDepth, 1, batch.HighestMaxDepth),
+		s.CORS.check(),
 	)
 }

@@ -50,6 +50,7 @@ func clientAt(t testing.TB, certificates *tls.Config) *harness.Client {
 // event has the fields that the tests read.
 type event struct {
 	ClientIP string          `json:"clientIp"`
+	Sender   string          `json:"sender"`
 	Message  json.RawMessage `json:"rxtxMsg"`
 	Metadata struct {
 		ID string `json:"_id"`
