@@ -74,7 +74,7 @@ func TestWebhooks(t *testing.T) {
 				}
 				lines := len(strings.Split(d.body, "\n"))
 				for attempt := range 2 {
-					header.Set("X-Gitlab-Event-UUID", strconv.Itoa(attempt)) // GitLab makes another one for each attempt
+					header.Set("X-Gitlab-Event-Uuid", strconv.Itoa(attempt)) // GitLab makes another one for each attempt
 					a := c.PostTo(t.Context(), "https://"+b.Addr+d.path, header, []byte(d.body))
 					require.Equal(t, http.StatusOK, a.Code, "%s: %s", d.path, a)
 					require.Equal(t, lines, a.Body.Messages, "%s: %s", d.path, a)
