@@ -32,7 +32,7 @@ func TestTheEventOfAnInvalidMessage(t *testing.T) {
 		require.Equal(t, received, at)
 		got, err := json.Marshal(form.Fields(m, inflight.Origin{ClientIP: "192.0.2.7", Sender: "alice"}))
 		require.NoError(t, err)
-		require.Equal(t, want, string(got))
+		require.JSONEq(t, want, string(got))
 		require.Equal(t, 192, form.Weight(m, inflight.Origin{})-form.Weight(batch.Message{}, inflight.Origin{})+map[bool]int{true: 64}[target == ""])
 	}
 	require.Equal(t, mapstr.M{"original": ""}, event.NewForm(event.DefaultSettings()).Fields(invalid(""), inflight.Origin{})["event"])

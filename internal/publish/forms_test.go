@@ -188,8 +188,8 @@ processors: [{add_host_metadata: {netinfo.enabled: false}}]`
 // A processor changes the fields and the tags of one event only, also with several workers at once.
 func TestEventsShareNoFields(t *testing.T) {
 	output := &pipelinetest.Output{OnBatch: ackAll}
-	const messages = 2000
-	seen := make(chan string, messages)
+	const total = 2000
+	seen := make(chan string, total)
 	output.OnBatch = func(b publisher.Batch) {
 		for _, e := range b.Events() {
 			text, err := json.Marshal([]any{e.Content.Fields["fields"], e.Content.Fields["tags"]})
@@ -213,20 +213,20 @@ processors:
     else:
       - add_tags.tags: [even]`, rigSettings{form: form})
 	var tokens []*inflight.BatchAck
-	for i := range messages / 10 {
-		batch := make([]string, 10)
-		for j := range batch {
-			batch[j] = fmt.Sprintf(`{"odd":%t}`, (i+j)%2 == 1)
+	for i := range total / 10 {
+		messages := make([]string, 10)
+		for j := range messages {
+			messages[j] = fmt.Sprintf(`{"odd":%t}`, (i+j)%2 == 1)
 		}
-		tokens = append(tokens, r.publish(batch...))
+		tokens = append(tokens, r.publish(messages...))
 	}
 	counts := map[string]int{}
-	for range messages {
+	for range total {
 		counts[<-seen]++
 	}
 	require.Equal(t, map[string]int{
-		`[{"a":{"b":"c","odd":true}},["one","two","three","odd"]]`: messages / 2,
-		`[{"a":{"b":"c"}},["one","two","three","even"]]`:           messages / 2,
+		`[{"a":{"b":"c","odd":true}},["one","two","three","odd"]]`: total / 2,
+		`[{"a":{"b":"c"}},["one","two","three","even"]]`:           total / 2,
 	}, counts)
 	for _, token := range tokens {
 		r.requireDelivered(token, inflight.Progress{Messages: 10, Acked: 10})
