@@ -30,7 +30,7 @@ type sending struct {
 
 func sendFiles(t *testing.T, args ...string) *sending {
 	t.Helper()
-	s := &sending{cmd: exec.CommandContext(t.Context(), os.Getenv("RTBEAT_BINARY"), append([]string{"send"}, args...)...)} //nolint:gosec // the program under test
+	s := &sending{cmd: exec.CommandContext(t.Context(), os.Getenv("RTBEAT_BINARY"), append([]string{"send"}, args...)...)}
 	s.cmd.Dir = t.TempDir()                                                                                                // without a configuration
 	s.cmd.Stdout, s.cmd.Stderr = &s.stdout, &s.stderr
 	require.NoError(t, s.cmd.Start())
@@ -218,7 +218,7 @@ func TestSendOnTheCommandLine(t *testing.T) {
 	require.Less(t, time.Since(begun), 5*time.Second)
 
 	// Standard input that stays open.
-	s = &sending{cmd: exec.CommandContext(t.Context(), os.Getenv("RTBEAT_BINARY"), "send", "--to", to, "-")} //nolint:gosec // the program under test
+	s = &sending{cmd: exec.CommandContext(t.Context(), os.Getenv("RTBEAT_BINARY"), "send", "--to", to, "-")}
 	in, err := s.cmd.StdinPipe()
 	require.NoError(t, err)
 	defer in.Close()
