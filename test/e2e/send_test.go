@@ -31,7 +31,7 @@ type sending struct {
 func sendFiles(t *testing.T, args ...string) *sending {
 	t.Helper()
 	s := &sending{cmd: exec.CommandContext(t.Context(), os.Getenv("RTBEAT_BINARY"), append([]string{"send"}, args...)...)}
-	s.cmd.Dir = t.TempDir()                                                                                                // without a configuration
+	s.cmd.Dir = t.TempDir() // without a configuration
 	s.cmd.Stdout, s.cmd.Stderr = &s.stdout, &s.stderr
 	require.NoError(t, s.cmd.Start())
 	return s
