@@ -31,7 +31,7 @@ func shown(t *testing.T, c config.Config) map[string]string {
 const mark = "5ecret"
 
 // public are the texts that show: a directory, and settings whose checks, or whose listener, accept no secret.
-var public = []string{"rtbeat.auth.hmac.key_encoding", "rtbeat.auth.hmac.encoding", "rtbeat.sources.0.auth.hmac.key_encoding", "rtbeat.sources.0.auth.hmac.encoding", "rtbeat.host", "rtbeat.name", "rtbeat.path", "rtbeat.id.fields", "rtbeat.cors.allowed_origins", "rtbeat.preset", "rtbeat.type", "rtbeat.target", "rtbeat.timestamp.field", "rtbeat.timestamp.formats", "rtbeat.tags", "rtbeat.trusted_proxies", "rtbeat.document_id", "rtbeat.durable.path", "rtbeat.admin.host"}
+var public = []string{"rtbeat.auth.hmac.key_encoding", "rtbeat.auth.hmac.encoding", "rtbeat.sources.0.auth.hmac.key_encoding", "rtbeat.sources.0.auth.hmac.encoding", "rtbeat.host", "rtbeat.name", "rtbeat.path", "rtbeat.id.fields", "rtbeat.on_invalid", "rtbeat.cors.allowed_origins", "rtbeat.preset", "rtbeat.type", "rtbeat.target", "rtbeat.timestamp.field", "rtbeat.timestamp.formats", "rtbeat.tags", "rtbeat.trusted_proxies", "rtbeat.document_id", "rtbeat.durable.path", "rtbeat.admin.host"}
 
 // fillSettings puts a secret into every text and list of the settings below value, except those in public.
 func fillSettings(prefix string, value reflect.Value) (filled int) {

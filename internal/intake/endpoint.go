@@ -55,7 +55,7 @@ func (h *handler) newEndpoint(s Source) *endpoint {
 	e := &endpoint{
 		handler: h, source: s.Source, counters: h.counters.of(s.Name), headerNames: s.Headers(), idHeaders: s.ID.Headers(),
 		limits: batch.Options{
-			MaxMessages: h.MaxMessages, MaxDepth: h.MaxDepth, MaxKeyBytes: int(h.MaxKey),
+			KeepInvalid: s.OnInvalid == source.InvalidEvent, MaxMessages: h.MaxMessages, MaxDepth: h.MaxDepth, MaxKeyBytes: int(h.MaxKey),
 			Identity: batch.Identity{
 				Scope: s.Scope(), Fields: s.ID.Fields, Content: s.ID.Content, Off: !h.Dedupe && !h.Registry.NeedsKeys(),
 			},
@@ -81,7 +81,12 @@ func (h *handler) newEndpoint(s Source) *endpoint {
 func (e *endpoint) answer(w http.ResponseWriter, req *http.Request) result {
 	e.counters.requests.Inc()
 	defer e.counters.requests.Dec()
-	return e.resultOf(e.serve(w, req))
+	p := &post{endpoint: e, w: w, req: req, received: time.Now().UTC()}
+	res := e.resultOf(p.serve())
+	if res.detail.Messages != nil {
+		res.detail.Invalid = p.invalid
+	}
+	return res
 }
 
 // methods are the methods that the source takes: POST, the one of its preset's challenges, and the one of preflight requests.

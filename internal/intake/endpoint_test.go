@@ -114,7 +114,7 @@ func TestEachSourceHasItsSeries(t *testing.T) {
 			}
 		}
 	}
-	require.Len(t, series, 7)
+	require.Len(t, series, 8)
 	for name, sources := range series {
 		require.Equal(t, strings.Count(strings.Join(sources, " "), "one"), strings.Count(strings.Join(sources, " "), "two"), name)
 		require.Contains(t, sources, "one", name)

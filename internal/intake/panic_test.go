@@ -24,7 +24,7 @@ func TestAPanicIsA500WithItsStackInTheLog(t *testing.T) {
 			breakIt(r, req)
 			r.do(req).requireAnswer(panicked)
 			require.Contains(t, r.log.text(), "panic while serving a request")
-			require.Contains(t, r.log.text(), "(*endpoint).serve", "the stack")
+			require.Contains(t, r.log.text(), "(*post).serve", "the stack")
 			require.Len(t, r.log.about(panicked), 1)
 			require.Equal(t, 2, strings.Count(r.log.text(), "trace.id:"+aTrace), "in both lines")
 			r.requireAnswers("500 internal_error")

@@ -29,6 +29,7 @@ type detail struct {
 	Messages  *int     `json:"messages,omitempty"`
 	Coalesced *int     `json:"coalesced,omitempty"`
 	Filtered  *int     `json:"filtered,omitempty"`
+	Invalid   *int     `json:"invalid,omitempty"`
 	Acked     *int     `json:"acked,omitempty"`
 	Rejected  *int     `json:"rejected,omitempty"`
 	Processor string   `json:"processor,omitempty"` // its name in the configuration

@@ -26,8 +26,7 @@ type handler struct {
 
 // serve takes a request through its steps. Without an error, the output is done with every message of the batch, the batch is
 // on the disk, or it is empty. serve returns the progress of the batch with an error too.
-func (e *endpoint) serve(w http.ResponseWriter, req *http.Request) (inflight.Progress, error) {
-	p := &post{endpoint: e, w: w, req: req, received: time.Now().UTC()}
+func (p *post) serve() (inflight.Progress, error) {
 	defer p.release()
 	if err := p.admit(); err != nil {
 		return inflight.Progress{}, err
@@ -65,6 +64,7 @@ type post struct {
 	w        http.ResponseWriter
 	req      *http.Request
 	received time.Time
+	invalid  *int      // messages that are not valid; nil before decoding, and where such a message refuses its body
 	complete time.Time // end of the body; the timeout counts from here
 	form     form
 	options  batch.Options // of the body
@@ -183,8 +183,23 @@ func (p *post) decode(wire []byte) (body []byte, messages []batch.Message, err e
 	}
 	p.counters.batches.Inc()
 	p.counters.messages.Add(float64(len(b.Messages)))
+	p.countInvalid(b.Messages)
 	p.counters.asStrings.Add(float64(b.NumbersAsStrings))
 	return body, b.Messages, nil
+}
+
+// countInvalid counts the messages that are kept although they are not valid.
+func (p *post) countInvalid(messages []batch.Message) {
+	if !p.options.KeepInvalid {
+		return
+	}
+	p.invalid = new(0)
+	for i := range messages {
+		if failure := messages[i].Failure; failure != nil {
+			p.counters.invalid.Inc(string(failure.Reason))
+			*p.invalid++
+		}
+	}
 }
 
 // decompress undoes the content coding, and gives the reservation of the compressed bytes back.

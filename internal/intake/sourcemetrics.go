@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/batch"
 	"github.com/txn2/rtbeat/internal/metrics"
 )
 
@@ -25,6 +26,7 @@ type sourceCounters struct {
 	answers        [len(outcomes)]prometheus.Counter // nil for answers that it never gives
 	decodeFailures metrics.CounterBy
 	authFailures   metrics.CounterBy
+	invalid        metrics.CounterBy // messages
 }
 
 // of returns the counters of a source.
@@ -56,7 +58,7 @@ func (s *sourceCounters) deduped(inFlight, delivered int) {
 
 // sourceFamilies are the metrics with the label source.
 type sourceFamilies struct {
-	answers, authFailures, bytes, decodeFailures, batches, messages, deduped *prometheus.CounterVec
+	answers, authFailures, bytes, decodeFailures, batches, messages, invalid, deduped *prometheus.CounterVec
 }
 
 func declareSources(r *metrics.Registry) sourceFamilies {
@@ -101,6 +103,12 @@ func declareSources(r *metrics.Registry) sourceFamilies {
 			Moves: "Subtract `rtbeat_messages_coalesced_total`, and compare with `rtbeat_events_acked_total`. A growing difference is messages that were withdrawn or refused, " +
 				"or filtered events.",
 		}),
+		invalid: intake.CounterVec(metrics.Declaration{
+			Name: "rtbeat_messages_invalid_total", Labels: []string{"source", "reason"},
+			Help:  "Messages that are not valid and became events that say so, by source and reason.",
+			More:  "Only with `on_invalid: event`. The reasons are those of `rtbeat_decode_failures_total` that one message may have. Such messages count in `rtbeat_messages_total`, too.",
+			Moves: "A sender writes text that is no strict JSON. Its events have `error.message` and `event.original`.",
+		}),
 		deduped: intake.CounterVec(metrics.Declaration{
 			Name: "rtbeat_messages_coalesced_total", Labels: []string{"source", "state"},
 			Help:  "Deduped messages, by source: in flight already, or delivered before. They are not published again.",
@@ -117,6 +125,7 @@ func (f *sourceFamilies) of(c *counters, source string) *sourceCounters {
 		bytes: f.bytes.WithLabelValues(source), batches: f.batches.WithLabelValues(source), messages: f.messages.WithLabelValues(source),
 		dedupedInFlight: f.deduped.WithLabelValues(source, "in_flight"), dedupedDelivered: f.deduped.WithLabelValues(source, "delivered"),
 		decodeFailures: series(f.decodeFailures, source, decodeReasons()), authFailures: series(f.authFailures, source, auth.Details()),
+		invalid: series(f.invalid, source, invalidReasons),
 	}
 	for o := range outcome(len(outcomes)) {
 		if !o.health() && o != notFound && o != headerTimeout {
@@ -145,6 +154,11 @@ func series(vec *prometheus.CounterVec, source string, reasons []string) metrics
 		c[reason] = vec.WithLabelValues(source, reason)
 	}
 	return c
+}
+
+// invalidReasons are the label values of rtbeat_messages_invalid_total: the reasons of the decoder that one message may have.
+var invalidReasons = []string{
+	string(batch.MalformedJSON), string(batch.TooDeep), string(batch.KeyTooLong), string(batch.StringTooLong), string(batch.WrongShape),
 }
 
 // decodeReasons are the label values of rtbeat_decode_failures_total: the reasons of the decoder, and corrupt_encoding.

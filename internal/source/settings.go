@@ -36,6 +36,12 @@ type Settings struct {
 	// ID is what makes a message known: rtbeat [dedupes](delivery.md#retries) its retries.
 	ID ID `config:"id"`
 
+	// OnInvalid is what happens to a body with a message that is not valid: a line that is no JSON, a key twice, invalid UTF-8, half of a
+	// surrogate pair, too many levels. `reject` refuses the whole body. `event` publishes the other messages, and for this one an event
+	// with `error.type`, `error.message`, `event.original` and the tag `_jsonparsefailure`, and counts it as `invalid` in the answer. A
+	// body whose messages cannot be told apart any more is refused in both.
+	OnInvalid string `config:"on_invalid" show:"text"`
+
 	// ContentTypes are the content types that rtbeat takes beside JSON and NDJSON, such as `text/plain`, and reads as JSON. Of
 	// `application/x-www-form-urlencoded` it reads the field `payload`. A browser sends these two to any address, for any web page,
 	// without asking rtbeat first. So admit them only where a request needs a credential that browsers do not add by themselves.
@@ -50,6 +56,13 @@ type Settings struct {
 
 	Event `config:",inline"`
 }
+
+// The values of OnInvalid.
+const (
+	invalidReject = "reject"
+	// InvalidEvent makes an event of a message that is not valid.
+	InvalidEvent = "event"
+)
 
 // DefaultSettings are the settings where the file says nothing.
 func DefaultSettings() Settings { return DefaultsOf("") }
@@ -74,13 +87,16 @@ func (s *Settings) Complete(prefix string) error {
 }
 
 func defaults() Settings {
-	return Settings{Auth: auth.DefaultSettings(), ID: ID{Fields: []string{"uuid"}, IdempotencyKey: true}, Event: event.DefaultSettings()}
+	return Settings{Auth: auth.DefaultSettings(), OnInvalid: invalidReject, ID: ID{Fields: []string{"uuid"}, IdempotencyKey: true}, Event: event.DefaultSettings()}
 }
 
 // Check applies the rules of the settings. prefix is the path of the settings in the file, with the dot at its end.
 func (s *Settings) Check(prefix string) error {
 	if _, known := preset.Find(s.Preset); s.Preset != "" && !known {
 		return fmt.Errorf("%spreset is %q; it must be one of %s", prefix, s.Preset, strings.Join(preset.Names(), ", "))
+	}
+	if s.OnInvalid != invalidReject && s.OnInvalid != InvalidEvent {
+		return fmt.Errorf("%son_invalid is %q; it must be %s or %s", prefix, s.OnInvalid, invalidReject, InvalidEvent)
 	}
 	return cmp.Or(s.Auth.Check(prefix+"auth"), s.checkID(prefix+"id."), s.checkTypes(prefix+"content_types"), s.checkHeaders(prefix), s.Event.Check(prefix))
 }

@@ -5,7 +5,11 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -250,4 +254,76 @@ func TestAPresetVerifiesItsSender(t *testing.T) {
 	require.Equal(t, "{\"challenge\":\"3eZb\"}\n", string(answer.Raw))
 	require.Len(t, s.sink.Events(), 2)
 	require.Equal(t, 1, s.Answers(200, "challenge"))
+}
+
+// With on_invalid: event a message that is not valid no longer takes its batch with it. Its event says why, and holds its bytes; its
+// retry is deduped as those of the others are. By default, the body is refused.
+func TestMessagesThatAreNotValid(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/invalid/bad-*")
+	require.NoError(t, err)
+	require.Len(t, files, 9)
+	for name, durable := range map[string]bool{"memory": false, "durable": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rtbeat := map[string]any{"sources": []any{
+				map[string]any{"name": "strict", "path": "/strict"},
+				map[string]any{"name": "lenient", "path": "/lenient", "on_invalid": "event", "id.content": true},
+			}}
+			if durable {
+				rtbeat["durable"] = map[string]any{"enabled": true}
+			}
+			s := startSources(t, rtbeat)
+			invalid := 0
+			for _, file := range files {
+				body, err := os.ReadFile(file)
+				require.NoError(t, err)
+				kind := map[string]string{".json": "application/json", ".ndjson": "application/x-ndjson"}[filepath.Ext(file)]
+				require.Equal(t, 400, s.post("/strict", string(body), "Content-Type", kind).Code, file)
+				first := s.post("/lenient", string(body), "Content-Type", kind)
+				if strings.HasSuffix(file, "bad-array-broken.json") {
+					require.Equal(t, 400, first.Code, file)
+					continue
+				}
+				invalid++
+				require.Equal(t, 200, first.Code, "%s: %s", file, first)
+				require.Contains(t, string(first.Raw), `"messages":3,`, file)
+				require.Contains(t, string(first.Raw), `"invalid":1}`, file)
+				again := s.post("/lenient", string(body), "Content-Type", kind)
+				require.Contains(t, string(again.Raw), `"messages":3,"coalesced":3,"filtered":0,"invalid":1}`, file)
+			}
+			harness.Await(t, harness.ArriveWithin, "the events of all messages that are not valid", func() bool { return failures(t, s.sink) >= invalid })
+			require.Equal(t, invalid, failures(t, s.sink))
+			require.InDelta(t, 2*invalid, sumOf(s.Metrics(), `rtbeat_messages_invalid_total{`), 0)
+		})
+	}
+}
+
+// failures counts the events of messages that are not valid, and checks each.
+func failures(t *testing.T, sink *lumbersink.Sink) (n int) {
+	t.Helper()
+	for _, e := range sink.Events() {
+		var event struct {
+			Tags  []string
+			Error struct{ Type, Message string }
+			Event struct{ Original string }
+		}
+		require.NoError(t, json.Unmarshal(e.Raw, &event))
+		if slices.Contains(event.Tags, "_jsonparsefailure") {
+			require.NotEmpty(t, event.Error.Type)
+			require.Contains(t, event.Error.Message, "byte ")
+			require.NotEmpty(t, event.Event.Original)
+			n++
+		}
+	}
+	return n
+}
+
+func sumOf(samples map[string]float64, prefix string) (sum float64) {
+	for name, value := range samples {
+		if strings.HasPrefix(name, prefix) {
+			sum += value
+		}
+	}
+	return sum
 }
