@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"math/bits"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,6 +48,44 @@ func TestHeapIsTheWeight(t *testing.T) {
 			if s.dense && weights > size {
 				require.LessOrEqual(t, float64(live), 1.02*float64(here), "weighs too little")
 			}
+		})
+	}
+}
+
+// Messages that are kept though they are not valid take no more memory than was charged, at the end and meanwhile.
+func TestHeapOfInvalidMessages(t *testing.T) {
+	n := bodySize() / 16
+	for name, body := range map[string]string{
+		"lines":               strings.Repeat("x\n", n),
+		"lines that are deep": strings.Repeat(strings.Repeat("[", 100)+"\n", n/10),
+		"objects":             strings.Repeat("{\"a\":[{},{},{}],\"b\":01}\n", n),
+		"elements":            "[" + strings.Repeat(`1,`, n) + "{}]",
+		"a level of each":     "[" + strings.Repeat(strings.Repeat("[", 9000)+strings.Repeat("]", 9000)+",", n/9000) + "{}]",
+		"no batch":            `{"messages":[` + strings.Repeat(`1,`, n) + `{"":0}],"a":NaN}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var (
+				d       *decoder
+				charged int64
+				calls   int
+			)
+			before := heap()
+			d = newDecoder([]byte(body), Options{Lines: !strings.HasPrefix(body, "{"), KeepInvalid: true, Charge: func(n int64) error {
+				calls++
+				if bits.OnesCount(uint(calls)) == 1 {
+					live, paid := heap()-before, heapFactor*(d.read()+charged+chargeStep)
+					require.LessOrEqual(t, float64(live), 1.1*float64(paid)+64<<10, "charged %d after %d bytes", charged, d.read())
+				}
+				charged += n
+				return nil
+			}})
+			before += int64(len(body))
+			list, err := d.batch()
+			require.NoError(t, err)
+			live := heap() - before
+			t.Logf("%d messages, %d charged, %d on the heap", len(list), charged, live)
+			require.LessOrEqual(t, float64(live), 1.1*float64(heapFactor*(int64(len(body))+charged+chargeStep)))
+			runtime.KeepAlive(list)
 		})
 	}
 }
