@@ -31,11 +31,10 @@ func Decode(body []byte, o Options) (Batch, error) {
 	return Batch{Messages: messages, NumbersAsStrings: d.asStrings}, nil
 }
 
-// whitespace is the white space of JSON. delimiters are the characters that jsontext skips between tokens.
-const (
-	whitespace = " \t\r\n"
-	delimiters = whitespace + ",:"
-)
+// whitespace is the white space of JSON.
+const whitespace = " \t\r\n"
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
 // byteOrderMark may begin a body.
 var byteOrderMark = []byte("\uFEFF")
@@ -134,7 +133,10 @@ func (d *decoder) seek(at int64) {
 
 // next returns the offset of the next byte that is no white space. It is false at the end of the text.
 func (d *decoder) next() (at int64, ok bool) {
-	at = d.end - int64(len(bytes.TrimLeft(d.body[d.read():d.end], whitespace)))
+	at = d.read()
+	for at < d.end && isSpace(d.body[at]) {
+		at++
+	}
 	return at, at < d.end
 }
 
@@ -143,8 +145,11 @@ func (d *decoder) read() int64 {
 	return d.start + d.text.InputOffset()
 }
 
-// offset returns where the next token starts. It searches for it, so it is for rare calls.
+// offset returns where the next token starts, behind white space and the delimiters that jsontext skips.
 func (d *decoder) offset() int64 {
-	rest := d.body[d.read():d.end]
-	return d.end - int64(len(bytes.TrimLeft(rest, delimiters)))
+	at := d.read()
+	for at < d.end && (isSpace(d.body[at]) || d.body[at] == ',' || d.body[at] == ':') {
+		at++
+	}
+	return at
 }

@@ -40,18 +40,18 @@ func (d *decoder) keepElement(list []Message, err error) ([]Message, error) {
 	return d.keep(list, at, end, failure)
 }
 
-// keepLine keeps a value outside of arrays that begins at an offset, and all bytes up to the line end.
-func (d *decoder) keepLine(list []Message, at int64, before mark, failure *Error) ([]Message, error) {
-	isObject := d.body[at] == '{'
-	if d.body[at] == '[' && !d.lines {
-		return nil, failure // its messages may go on in the next line
+// keepLine keeps a value outside of arrays that begins at an offset and was refused with an error, and all bytes up to the line end.
+func (d *decoder) keepLine(list []Message, at int64, before mark, err error) ([]Message, error) {
+	failure, ok := d.canKeep(err)
+	if !ok || d.body[at] == '[' && !d.lines { // the messages of an array may go on in the next line
+		return nil, err
 	}
 	d.rewind(before)
 	end := d.end
 	if n := bytes.IndexByte(d.body[failure.Offset:end], '\n'); n >= 0 {
 		end = failure.Offset + int64(n)
 	}
-	if isObject && !d.lines {
+	if d.body[at] == '{' && !d.lines {
 		kind, err := d.look(at, end)
 		switch {
 		case err != nil:

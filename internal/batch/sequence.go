@@ -22,11 +22,10 @@ func (d *decoder) sequence(list []Message) ([]Message, error) {
 		}
 		before := d.mark()
 		longer, err := d.values(list, at, kind, isFirst)
-		if failure, ok := d.canKeep(err); ok {
-			longer, err = d.keepLine(list, at, before, failure)
-		}
 		if err != nil {
-			return nil, err
+			if longer, err = d.keepLine(list, at, before, err); err != nil {
+				return nil, err
+			}
 		}
 		if m := longer[len(list):]; !isFirst && !d.lines && kind == '{' && looksLikeBatch(m[0].Fields) {
 			return nil, d.fail(WrongShape, at, msgAmong)
