@@ -26,18 +26,17 @@ type syslogNG struct {
 	sent    []string
 }
 
-func startSyslogNG(t testing.TB, addr string) *syslogNG {
+func startSyslogNG(t testing.TB, addr string, replace ...string) *syslogNG {
 	t.Helper()
 	dir := t.TempDir()
 	watched := filepath.Join(dir, "app.log")
-	text := recipe(t, "syslog-ng", here, "http://"+addr+"/in", "/var/log/app.log", watched, `dir("/var/lib/syslog-ng")`, fmt.Sprintf("dir(%q)", dir),
-		"time-reopen(5)", "time-reopen(1)")
+	text := recipe(t, "syslog-ng", append(replace, here, "http://"+addr+"/in", "/var/log/app.log", watched,
+		`dir("/var/lib/syslog-ng")`, fmt.Sprintf("dir(%q)", dir), "time-reopen(5)", "time-reopen(1)")...)
 	path := harness.FindProgram(t, "syslog-ng")
 	file, err := os.OpenFile(watched, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, file.Close()) })
 	s := &syslogNG{t: t, log: file}
-	s.write(1)
 	s.program = harness.StartProgram(t, dir, path, "--foreground", "--stderr", "--no-caps", "-f", harness.WriteRecipe(t, dir, "syslog-ng.conf", text),
 		"--persist-file", filepath.Join(dir, "p"), "--control", harness.SocketPath(t, "control"), "--pidfile", filepath.Join(dir, "pid"))
 	return s
@@ -52,6 +51,16 @@ func (s *syslogNG) write(lines int) {
 		require.NoError(s.t, err)
 		s.sent = append(s.sent, line+`\xff`) // as syslog-ng writes it
 	}
+}
+
+// pass appends lines that syslog-ng passes on unchanged.
+func (s *syslogNG) pass(lines ...string) {
+	s.t.Helper()
+	for _, line := range lines {
+		_, err := fmt.Fprintln(s.log, line)
+		require.NoError(s.t, err)
+	}
+	s.sent = append(s.sent, lines...)
 }
 
 // requireDelivered requires every line at the sink, once, with its own id.
@@ -79,6 +88,7 @@ func TestSyslogNG(t *testing.T) {
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	b := startWith(t, sink, "", promptTimeout, "rtbeat.stall_after=3")
 	s := startSyslogNG(t, b.Addr)
+	s.write(1)
 	harness.Arrived(t, sink, 1)
 
 	sink.SetPolicy(lumbersink.Never())
@@ -109,4 +119,65 @@ func TestSyslogNG(t *testing.T) {
 func (s *syslogNG) arrives(sink *lumbersink.Sink) {
 	s.t.Helper()
 	harness.Await(s.t, 2*harness.ArriveWithin, "every line", func() bool { return sink.Acked() >= len(s.sent) })
+}
+
+// The recipe passes lines on that should be JSON. One that is not does not hold the others up.
+func TestSyslogNGPassesLines(t *testing.T) {
+	t.Parallel()
+	unchanged := []string{`body("$(format-json uuid=$UNIQID time=$ISODATE host=$HOST message=$MESSAGE)")`, strings.TrimSpace(recipe(t, "syslog-ng-json"))}
+	good := func(id string) string {
+		return fmt.Sprintf(`{"uuid":%q,"n":9007199254740993,"text":"é \"quoted\""}`, id)
+	}
+	bad := []string{`{"uuid":"b1","text":"cut`, `no JSON at all`, "{\"uuid\":\"b2\",\"text\":\"latin \xe9\"}", `{"uuid":"b3","n":NaN}`}
+
+	t.Run("by default it is stuck", func(t *testing.T) {
+		t.Parallel()
+		sink := harness.StartSink(t, lumbersink.Immediate())
+		b := startWith(t, sink, "")
+		s := startSyslogNG(t, b.Addr, unchanged...)
+		s.pass(bad[0])
+		harness.Await(t, 2*harness.ArriveWithin, "the same batch again", func() bool { return b.Answers(http.StatusBadRequest, "malformed_json") > 1 })
+		s.pass(good("g1"))
+		refused := b.Answers(http.StatusBadRequest, "malformed_json")
+		harness.Await(t, 2*harness.ArriveWithin, "once more", func() bool { return b.Answers(http.StatusBadRequest, "malformed_json") > refused })
+		require.Zero(t, sink.Received())
+	})
+	t.Run("with the recipe it is not", func(t *testing.T) {
+		t.Parallel()
+		sink := harness.StartSink(t, lumbersink.Never())
+		b := startWith(t, sink, recipe(t, "syslog-ng-json-rtbeat"), promptTimeout)
+		s := startSyslogNG(t, b.Addr, unchanged...)
+		s.pass(good("g1"), bad[0], bad[1], good("g2"), bad[2], bad[3], good("g3"))
+		harness.Await(t, harness.ArriveWithin, "a repeated 504", func() bool { return b.Answers(http.StatusGatewayTimeout, "ack_timeout") > 1 })
+		harness.RecoverSink(sink)
+		s.arrives(sink)
+		s.pass(good("g4"))
+		s.arrives(sink)
+		require.Zero(t, b.Answers(http.StatusBadRequest, "malformed_json"))
+
+		var messages, originals []string
+		for _, e := range sink.Events() {
+			var decoded struct {
+				Message json.RawMessage `json:"rxtxMsg"`
+				Tags    []string        `json:"tags"`
+				Error   struct{ Type, Message string }
+				Event   struct{ Original string }
+			}
+			require.NoError(t, json.Unmarshal(e.Raw, &decoded))
+			if decoded.Event.Original == "" {
+				messages = append(messages, canonical(t, decoded.Message))
+				continue
+			}
+			originals = append(originals, decoded.Event.Original)
+			require.Contains(t, decoded.Tags, "_jsonparsefailure")
+			require.NotEmpty(t, decoded.Error.Type)
+			require.NotEmpty(t, decoded.Error.Message)
+		}
+		var want []string
+		for _, id := range []string{"g1", "g2", "g3", "g4"} {
+			want = append(want, canonical(t, []byte(good(id))))
+		}
+		require.ElementsMatch(t, want, messages)
+		require.ElementsMatch(t, []string{bad[0], bad[1], strings.ToValidUTF8(bad[2], "\uFFFD"), bad[3]}, originals)
+	})
 }
