@@ -55,7 +55,7 @@ func modelSequence(text []byte, mayBeBatch bool) (messages []any, err error) {
 		case !isObject:
 			return nil, errors.New("the model finds no message")
 		case mayBeBatch && isModelBatch(whole):
-			if values > 0 || reader.More() {
+			if err := reader.Decode(new(any)); values > 0 || !errors.Is(err, io.EOF) {
 				return nil, errors.New("the model finds a batch among others")
 			}
 			list, _ = whole["messages"].([]any)
