@@ -9,8 +9,8 @@ import (
 
 // Settings are how long messages are remembered.
 type Settings struct {
-	// Enabled is whether rtbeat dedupes messages: a message with the uuid and the content of one that is in flight, or was
-	// delivered, is not published again. `false` publishes each attempt.
+	// Enabled is whether rtbeat dedupes messages: a message with the [id](delivery.md#what-makes-a-message-known) and the content
+	// of one that is in flight, or was delivered, is not published again. `false` publishes each attempt.
 	Enabled bool `config:"enabled"`
 
 	// Window is how long a delivered message is remembered. `0` forgets it at once, and only messages in flight are deduped.

@@ -29,10 +29,10 @@ type Settings struct {
 	Dedupe dedupe.Settings `config:"dedupe"`
 
 	// DocumentID is the source of an event's `@metadata._id`, [by which a store keeps one copy](delivery.md#the-id-of-a-document)
-	// of a message. `content` is a hash of the message as it was sent. `uuid` is the uuid of the message: it is safe only if
-	// uuids are unique over all senders, and an equal uuid means an equal message. Otherwise the store loses messages. `none`
-	// is no id. A message without a uuid has an id in durable mode only, with `content`. The elasticsearch output of Logstash
-	// needs `document_id => "%{[@metadata][_id]}"`.
+	// of a message. `content` is a hash of the message as it was sent. `uuid` is the id in one of `id.fields`: it is safe only if
+	// these ids are unique over all senders, and an equal id means an equal message. Otherwise the store loses messages. `none`
+	// is no id. A message that nothing [makes known](delivery.md#what-makes-a-message-known) has an id in durable mode only,
+	// with `content`. The elasticsearch output of Logstash needs `document_id => "%{[@metadata][_id]}"`.
 	DocumentID DocumentID `config:"document_id" show:"text"`
 }
 
@@ -55,7 +55,7 @@ func (s *Settings) Check() error {
 // DocumentID is the source of the id of an event's document.
 type DocumentID string
 
-// The sources: a hash of the message as it was sent, its uuid, or none, so that the store makes an id up.
+// The sources: a hash of the message as it was sent, the id in one of its fields, or none, so that the store makes an id up.
 const (
 	ContentID DocumentID = "content"
 	UUIDID    DocumentID = "uuid"
