@@ -147,14 +147,14 @@ func (c *canaryRig) playAll(t *testing.T) {
 		c.say(t, path(post(good, with(credentials)...)), 401)
 	}
 	for _, body := range []string{
-		"{" + canary, `{"messages":[{"` + canary + `":` + canary + `}]}`, `{"` + canary + `":[]}`, `["` + canary + `"]`,
+		"{" + canary, `{"messages":[{"` + canary + `":` + canary + `}]}`, `[{}]{"` + canary + `"`, `["` + canary + `"]`,
 		`{"size":7,"messages":[{"` + canary + `":1}]}`, `[{"` + canary + `":1,"` + canary + `":2}]`, strings.Repeat(`{"`+canary+`":`, 200),
 		"[{\"" + canary + "\":\"\xff\"}]",
 	} {
 		c.say(t, path(post(body, with(bearer)...)), 400)
 	}
 	c.say(t, post(canary, with(bearer, "Content-Encoding: gzip")...), 400)
-	c.say(t, post("a="+canary, with(bearer, "Content-Type: text/"+canary)...), 415)
+	c.say(t, post("a="+canary, with(bearer, "Content-Type: text/csv")...), 415)
 	c.say(t, post("a="+canary, with(bearer, "Content-Encoding: "+canary)...), 415)
 	c.say(t, post(`["`+strings.Repeat(canary, 1000)+`"]`, with(bearer)...), 413)
 	c.say(t, post(string(gzipped([]byte(strings.Repeat(canary, 1000)))), with(bearer, "Content-Encoding: gzip")...), 413)
