@@ -12,24 +12,24 @@ import (
 	"github.com/txn2/rtbeat/internal/contentcoding"
 )
 
-// form is how a body is to be read, as its headers say.
-type form struct {
+// format is how a body is to be read, as its headers say.
+type format struct {
 	coding contentcoding.Coding
 	lines  bool // NDJSON
-	isForm bool // the JSON is in a field of a form
+	isForm bool // the JSON is in a field of an HTML form
 }
 
-// parseForm refuses a body by its headers, before it is read.
-func (e *endpoint) parseForm(req *http.Request) (f form, err error) {
+// parseFormat reads the format of a body from the headers. It refuses a body before it is read.
+func (e *endpoint) parseFormat(req *http.Request) (f format, err error) {
 	if req.ContentLength > int64(e.MaxBody) {
-		return form{}, errBodyTooLarge
+		return format{}, errBodyTooLarge
 	}
 	if f.coding, err = contentcoding.Parse(req.Header.Values("Content-Encoding")); err != nil {
-		return form{}, err
+		return format{}, err
 	}
 	values := req.Header.Values("Content-Type")
 	if len(values) > 1 {
-		return form{}, &typeError{strings.Join(values, ", ")}
+		return format{}, &typeError{strings.Join(values, ", ")}
 	}
 	if len(values) == 0 || values[0] == "" { // JSON
 		return f, nil
@@ -37,14 +37,14 @@ func (e *endpoint) parseForm(req *http.Request) (f form, err error) {
 	media := mediaType(values[0])
 	switch {
 	case !inUTF8(values[0]):
-		return form{}, &typeError{values[0]}
+		return format{}, &typeError{values[0]}
 	case slices.Contains(lineTypes, media):
 		f.lines = true
 	case slices.Contains(jsonTypes, media), strings.HasSuffix(media, "+json"):
 	case slices.Contains(e.types, media):
 		f.isForm = media == formType
 	default:
-		return form{}, &typeError{values[0]}
+		return format{}, &typeError{values[0]}
 	}
 	return f, nil
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/txn2/rtbeat/internal/source"
 )
 
-// Source is a path that takes batches, the credentials that it wants, and the form of its events.
+// Source is a path that takes requests, with the form of its events and the credentials that it wants.
 type Source struct {
 	source.Source
 	Form          *event.Form         // nil is the default form

@@ -7,10 +7,10 @@ import (
 	"github.com/txn2/rtbeat/internal/batch"
 )
 
-// payloadField is the field of a form that holds the JSON, as GitHub and Slack name it.
+// payloadField is the field of an HTML form that holds the JSON, as GitHub and Slack name it.
 var payloadField = []byte("payload=")
 
-// payload returns the field payload of a form. It decodes the field in place, and takes no memory beyond the body.
+// payload returns the field payload of an HTML form. It decodes the field in place, and takes no memory beyond the body.
 func payload(body []byte) ([]byte, error) {
 	for start := 0; start < len(body); {
 		end := len(body)

@@ -133,8 +133,8 @@ func healthResult(o outcome, age time.Duration) result {
 	return result{outcome: o, detail: detail{Setting: settingOf[o], Age: seconds(age)}}
 }
 
-// handle makes a handler that replies with the result of serve, as endpoint e. A panic is a 500. net/http writes a 200 for a handler that writes
-// nothing; this handler always writes.
+// handle makes a handler that replies with the result of serve, as endpoint e. A panic is a 500. net/http writes a 200 for a handler
+// that writes nothing; this handler always writes.
 func (r *replier) handle(e *endpoint, serve func(http.ResponseWriter, *http.Request) result) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		began := time.Now()

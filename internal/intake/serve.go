@@ -66,7 +66,7 @@ type post struct {
 	received time.Time
 	invalid  *int      // messages that are not valid; nil before decoding, and where such a message refuses its body
 	complete time.Time // end of the body; the timeout counts from here
-	form     form
+	format   format
 	options  batch.Options // of the body
 
 	signature   auth.Pending          // to be compared with the body
@@ -105,7 +105,7 @@ func (p *post) admit() (err error) {
 		return &authError{refusal}
 	}
 	p.signature = signature
-	if p.form, err = p.parseForm(p.req); err != nil {
+	if p.format, err = p.parseFormat(p.req); err != nil {
 		return err
 	}
 	if p.requestSlot, err = p.requests.Open(0); err != nil || p.requestSlot.Grow(requestWeight(p.req.Header)) != nil {
@@ -163,7 +163,7 @@ func (p *post) decode(wire []byte) (body []byte, messages []batch.Message, err e
 	if body, err = p.decompress(ctx, wire); err != nil {
 		return nil, nil, err
 	}
-	if p.form.isForm {
+	if p.format.isForm {
 		if body, err = payload(body); err != nil {
 			return nil, nil, err
 		}
@@ -175,7 +175,7 @@ func (p *post) decode(wire []byte) (body []byte, messages []batch.Message, err e
 	}
 	p.options = p.limits
 	p.options.Identity.Given = p.given(p.req.Header)
-	p.options.Lines, p.options.Charge = p.form.lines, p.reservation.Grow
+	p.options.Lines, p.options.Charge = p.format.lines, p.reservation.Grow
 	p.options.Interrupted = func() error { return context.Cause(ctx) }
 	b, err := batch.Decode(body, p.options)
 	if err != nil {
@@ -204,10 +204,10 @@ func (p *post) countInvalid(messages []batch.Message) {
 
 // decompress undoes the content coding, and gives the reservation of the compressed bytes back.
 func (p *post) decompress(ctx context.Context, wire []byte) ([]byte, error) {
-	if p.form.coding == contentcoding.Identity {
+	if p.format.coding == contentcoding.Identity {
 		return wire, nil
 	}
-	body, err := p.decompressor.Decompress(ctx, p.form.coding, wire, int64(p.MaxBody), p.reservation.Grow)
+	body, err := p.decompressor.Decompress(ctx, p.format.coding, wire, int64(p.MaxBody), p.reservation.Grow)
 	if err != nil {
 		return nil, fmt.Errorf("decompressing the body: %w", err)
 	}

@@ -1,5 +1,5 @@
 // Package intake is the HTTP side: the server, its routes, the limits on a request, health, and the table of all answers. It takes a
-// batch through its steps: admit, read, verify, decode, claim, publish, await, reply.
+// request to a source through its steps: admit, read, verify, pin, decode, claim, publish, await, reply.
 //
 // It knows nothing of libbeat: the publisher takes batches from the registry.
 package intake
