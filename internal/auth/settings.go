@@ -55,7 +55,8 @@ type Header struct {
 // rtbeat can change them.
 type HMAC struct {
 	// Keys are the keys of [signatures](#signatures): HMAC-SHA256 over the body as it is sent. They are a list, or a group with a
-	// [name](#names-of-senders) for each. Each key is good. Empty switches signatures off.
+	// [name](#names-of-senders) for each. A signature with any of them is good. Empty
+	// switches signatures off.
 	Keys Secrets `config:"keys"`
 
 	// KeyEncoding is how the text of a key stands for its bytes. `text`: the text is the key, and rtbeat decodes nothing. `base64`:

@@ -13,16 +13,16 @@ import (
 
 // Timestamp is the field of the message that has the time of the event.
 type Timestamp struct {
-	// Field is the field of the message with the time that becomes `@timestamp`. A dot leads into a group. Without it, `@timestamp`
-	// is the time of receipt. So it is for a message whose time is missing, cannot be read, or is not in the years 1 to 9999;
-	// `rtbeat_timestamp_failures_total` counts these.
+	// Field is the field of the message with the time that becomes `@timestamp`. A dot leads into a group. Without this setting,
+	// `@timestamp` is the time of receipt. A message keeps that time if its own is missing, cannot be read, or is not in the
+	// years 1 to 9999; `rtbeat_timestamp_failures_total` counts these.
 	Field string `config:"field" show:"text"`
 
-	// Formats are the formats of the time, tried in order. `rfc3339` is as in `2006-01-02T15:04:05.999Z`. `unix`, `unix_ms`, `unix_us` and
-	// `unix_ns` are the seconds, milliseconds, microseconds and nanoseconds since 1970, as a number or a text, with a fraction
-	// or without. Any other text is a layout of [Go's reference time](https://pkg.go.dev/time#pkg-constants), such as
-	// `02/01/2006 15:04:05`; without a zone, the time is UTC. An empty list reads RFC 3339, and a number as one of the four
-	// units by its size: seconds with up to 11 digits, milliseconds with up to 14, microseconds with up to 17.
+	// Formats are the formats of the time, tried in order. `rfc3339` is as in `2006-01-02T15:04:05.999Z`. `unix`, `unix_ms`,
+	// `unix_us` and `unix_ns` are the seconds, milliseconds, microseconds and nanoseconds since 1970, as a number or a text,
+	// with a fraction or without. Any other text is a layout of [Go's reference time](https://pkg.go.dev/time#pkg-constants),
+	// such as `02/01/2006 15:04:05`; without a zone, the time is UTC. An empty list reads RFC 3339, and a number as one of the
+	// four units by its size: seconds with up to 11 digits, milliseconds with up to 14, microseconds with up to 17.
 	Formats []string `config:"formats" show:"text"`
 }
 

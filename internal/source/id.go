@@ -14,8 +14,8 @@ import (
 // ID is what makes a message known, so that a retry is deduped. In each kind the content belongs to it: the same id with other bytes
 // is another message.
 type ID struct {
-	// Fields are the fields of a message that may hold its [id](delivery.md#retries), such as `id` or `event.id`. The first that is a
-	// text, not empty, or a number counts.
+	// Fields are the fields of a message that may hold its [id](delivery.md#retries), such as `id` or `event.id`. The first field
+	// with a number, or with a text that is not empty, counts.
 	Fields []string `config:"fields" show:"text"`
 
 	// Header is a request header with the id of the request, such as `X-GitHub-Delivery`. It counts for messages without an id of

@@ -18,13 +18,13 @@ import (
 	"github.com/txn2/rtbeat/internal/setting"
 )
 
-// Event is the form of the events of a source.
+// Event is the form of the events of a source. Settings embeds it: the alias gives the field its name.
 type Event = event.Settings
 
 // Settings are the settings that each source may have of its own.
 type Settings struct {
-	// Preset is a well-known sender of webhooks: `github`,
-	// `gitlab`, `grafana`, `okta`, `shopify`, `slack`, `standard-webhooks`, `stripe` or `zoom`. It sets the [form of its signature or the header of its token](#presets), and
+	// Preset is a well-known sender of webhooks: `github`, `gitlab`, `grafana`, `okta`, `shopify`, `slack`,
+	// `standard-webhooks`, `stripe` or `zoom`. It sets the [form of its signature or the header of its token](#presets), and
 	// `id`; you give the key or the token. Settings beside it override it. Empty is none.
 	Preset string `config:"preset" show:"text"`
 
@@ -36,10 +36,10 @@ type Settings struct {
 	// ID is what makes a message known: rtbeat [dedupes](delivery.md#retries) its retries.
 	ID ID `config:"id"`
 
-	// OnInvalid is what happens to a body with a message that is not valid: a line that is no JSON, a key twice, invalid UTF-8, half of a
-	// surrogate pair, too many levels. `reject` refuses the whole body. `event` publishes the other messages, and for this one an event
-	// with `error.type`, `error.message`, `event.original` and the tag `_jsonparsefailure`, and counts it as `invalid` in the answer. A
-	// body whose messages cannot be told apart any more is refused in both.
+	// OnInvalid is what happens to a body with a message that is not valid: a line that is no JSON, a key twice, invalid UTF-8,
+	// half of a surrogate pair, too many levels. `reject` refuses the whole body. `event` publishes the other messages. The one
+	// that is not valid becomes an event with `error.type`, `error.message`, `event.original` and the tag `_jsonparsefailure`,
+	// and the answer counts it as `invalid`. Both refuse a body whose messages cannot be told apart.
 	OnInvalid string `config:"on_invalid" show:"text"`
 
 	// ContentTypes are the content types that rtbeat takes beside JSON and NDJSON, such as `text/plain`, and reads as JSON. Of
@@ -69,8 +69,10 @@ func DefaultSettings() Settings { return DefaultsOf("") }
 
 // DefaultsOf are the settings where the file names a preset and says nothing else. Check refuses a name that is not known.
 func DefaultsOf(name string) Settings {
-	s := defaults()
-	s.Preset = name
+	s := Settings{
+		Preset: name, Auth: auth.DefaultSettings(), OnInvalid: invalidReject,
+		ID: ID{Fields: []string{"uuid"}, IdempotencyKey: true}, Event: event.DefaultSettings(),
+	}
 	if p, known := preset.Find(name); known {
 		s.Auth = p.Defaults()
 		s.ID.Header, s.ID.Fields = p.IDHeader, p.IDFields
@@ -84,10 +86,6 @@ func (s *Settings) Complete(prefix string) error {
 		return p.Complete(&s.Auth, prefix) //nolint:wrapcheck // it names the setting
 	}
 	return nil
-}
-
-func defaults() Settings {
-	return Settings{Auth: auth.DefaultSettings(), OnInvalid: invalidReject, ID: ID{Fields: []string{"uuid"}, IdempotencyKey: true}, Event: event.DefaultSettings()}
 }
 
 // Check applies the rules of the settings. prefix is the path of the settings in the file, with the dot at its end.
