@@ -15,7 +15,8 @@ func (c Config) WithDurable(d diskqueue.Settings) (Config, error) {
 	return c, err
 }
 
-// Changed returns the full names of the settings that differ between c and other. It leaves out the credentials, and names ssl as a whole.
+// Changed returns the full names of the settings that differ between c and other. It leaves out the credentials, and names ssl
+// as a whole.
 func (c Config) Changed(other Config) []string {
 	return changed("rtbeat.", reflect.ValueOf(c), reflect.ValueOf(other))
 }

@@ -1,8 +1,8 @@
 // Package auth decides which requests may send batches.
 //
-// It looks at the credentials of one request: a bearer token, a user and password, a token in a header of its own, a signature over
-// the body, or the name in the sender's verified certificate. It writes no answer, reads no body and opens no connection: it returns a refusal to the
-// caller.
+// It looks at the credentials of one request: a bearer token, a user and password, a token in a header of its own, a signature
+// over the body, or the name in the sender's verified certificate. It writes no answer, reads no body and opens no connection:
+// it returns a refusal to the caller.
 //
 // # Which credential is enough
 //

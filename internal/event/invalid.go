@@ -12,7 +12,8 @@ import (
 // invalidTag is the tag of messages that are not valid, as Logstash has it.
 const invalidTag = "_jsonparsefailure"
 
-// invalid are the fields of a message that is not valid, as ECS has them. They are at the root: target is for messages that can be read.
+// invalid are the fields of a message that is not valid, as ECS has them. They are at the root: target is for messages that can
+// be read.
 func invalid(m batch.Message) mapstr.M {
 	return mapstr.M{
 		"error": mapstr.M{"type": string(m.Failure.Reason), "message": m.Failure.Error()},

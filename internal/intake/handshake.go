@@ -42,8 +42,8 @@ var handshakeErrors = []struct{ begins, ends, reason string }{
 	{"remote error: tls: ", "certificate", handshakeRejected}, // bad, unknown, expired, revoked, unsupported
 	{"remote error: tls: ", "certificate authority", handshakeRejected},
 	{"remote error: tls: ", "", handshakeProtocol},
-	// In TLS 1.3, OpenSSL (curl, Python) sends its alert about the certificate in clear text, and crypto/tls tries to decrypt it. No other
-	// known sender causes this error.
+	// In TLS 1.3, OpenSSL (curl, Python) sends its alert about the certificate in clear text, and crypto/tls tries to decrypt
+	// it. No other known sender causes this error.
 	{"local error: tls: bad record MAC", "", handshakeRejected},
 	{"local error: tls: ", "", handshakeProtocol},
 	{"tls: ", "", handshakeProtocol},

@@ -48,8 +48,8 @@ func (s *Section) CounterFunc(d Declaration, value func() float64) {
 	register(s, Counter, d, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: d.Name, Help: d.Help}, value))
 }
 
-// RenamedCounter registers the former name of a counter that value reads. It has no type: OpenMetrics has no counter whose name does not end
-// in _total.
+// RenamedCounter registers the former name of a counter that value reads. It has no type: OpenMetrics has no counter whose name
+// does not end in _total.
 func (s *Section) RenamedCounter(d Declaration, value func() float64) {
 	register(s, Untyped, d, prometheus.NewUntypedFunc(prometheus.UntypedOpts{Name: d.Name, Help: d.Help}, value))
 }

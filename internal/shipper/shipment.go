@@ -47,7 +47,8 @@ func decode(a attempt, record diskqueue.Record) (sh *shipment, err error) {
 	return newShipment(a, record.Header, b.Messages), nil
 }
 
-// storedKey is the key of a message that its sender has not made known. No other message has it, and each attempt has the same, also after a restart.
+// storedKey is the key of a message that its sender has not made known. No other message has it, and each attempt has the same,
+// also after a restart.
 func storedKey(number uint64, index int, received time.Time, raw []byte) (key batch.Key) {
 	h := sha256.New()
 	var id [24]byte
