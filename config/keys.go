@@ -54,13 +54,12 @@ func checkGroup(section *config.C, prefix string, settings reflect.Type) error {
 
 // checkGroups refuses a key in a list of groups that no field of the groups has.
 func checkGroups(section *config.C, prefix string, field Field) error {
-	list, err := section.Child(field.Key, -1)
-	if err != nil || !list.IsArray() { // checkValue refuses it
-		return nil
+	n := 0
+	if list, err := section.Child(field.Key, -1); err == nil && list.IsArray() { // else checkValue refuses it
+		n, _ = list.CountField("")
 	}
-	n, _ := list.CountField("")
 	for i := range n {
-		group, err := list.Child("", i)
+		group, err := section.Child(field.Key, i)
 		if err != nil {
 			continue
 		}

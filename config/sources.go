@@ -53,7 +53,7 @@ func begin(written *config.C, around source.Settings) source.Settings {
 // list only.
 func (c *Config) completePresets() error {
 	if len(c.Sources) == 0 {
-		return c.EachSource.Complete(outside)
+		return c.Complete(outside)
 	}
 	for i := range c.Sources {
 		if err := c.Sources[i].Complete(inList(i)); err != nil {

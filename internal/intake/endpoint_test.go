@@ -131,7 +131,7 @@ func TestTheFormOfEventsIsReserved(t *testing.T) {
 			job := r.take()
 			defer call.requireAnswer(delivered)
 			defer job.deliver()
-			require.Equal(t, "in", job.Origin.Source)
+			require.Equal(t, "in", job.Source)
 			return r.admission.Used()
 		}
 		plain := used(func(*limits) {})
@@ -155,7 +155,7 @@ func TestTheOriginNamesSenderAndPath(t *testing.T) {
 	req.URL.Path = "/hooks/a"
 	call := r.start(req)
 	job := r.take()
-	require.Equal(t, []string{"hooks", "alice", "/hooks/a"}, []string{job.Origin.Source, job.Origin.Sender, job.Origin.Path})
+	require.Equal(t, []string{"hooks", "alice", "/hooks/a"}, []string{job.Source, job.Sender, job.Path})
 	job.deliver()
 	call.requireAnswer(delivered)
 }

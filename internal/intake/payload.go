@@ -30,10 +30,10 @@ func unescape(body []byte, start, end int) ([]byte, error) {
 	value := body[start:start:end] // the decoded text is never longer
 	for i := start; i < end; i++ {
 		c := body[i]
-		switch {
-		case c == '+':
+		switch c {
+		case '+':
 			c = ' '
-		case c == '%':
+		case '%':
 			var decoded [1]byte
 			if n, err := hex.Decode(decoded[:], body[i+1:min(i+3, end)]); n != 1 || err != nil {
 				return nil, &batch.Error{Reason: batch.MalformedJSON, Index: -1, Offset: int64(i), Msg: "an invalid escape in a form"}

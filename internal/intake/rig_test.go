@@ -284,5 +284,5 @@ func requireAnswer(t *testing.T, want outcome, code int, header http.Header, bod
 
 // replier returns the replier of a server that does not drain.
 func (r *rig) replier() *replier {
-	return newReplier(&handler{Parts: Parts{Log: r.log, Registry: r.registry, Sources: r.server.handler.Sources}, counters: r.metrics.sourceCounters.counters, draining: func() bool { return false }})
+	return newReplier(&handler{Parts: Parts{Log: r.log, Registry: r.registry, Sources: r.server.handler.Sources}, counters: r.metrics.counters, draining: func() bool { return false }})
 }

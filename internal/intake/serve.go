@@ -24,6 +24,25 @@ type handler struct {
 	draining     func() bool
 }
 
+// post is a request to a source, with all that it must release.
+type post struct {
+	*endpoint
+	w        http.ResponseWriter
+	req      *http.Request
+	received time.Time
+	invalid  *int      // messages that are not valid; nil before decoding, and where such a message refuses its body
+	complete time.Time // end of the body; the timeout counts from here
+	format   format
+	options  batch.Options // of the body
+
+	signature   auth.Pending          // to be compared with the body
+	requestSlot *inflight.Reservation // of the request
+	reservation *inflight.Reservation // of its batch, until the token has it
+	unpin       func()                // lets the connection be closed again
+	decodeSlot  *inflight.DecodeSlot
+	token       *inflight.BatchAck
+}
+
 // serve takes a request through its steps. Without an error, the output is done with every message of the batch, the batch is
 // on the disk, or it is empty. serve returns the progress of the batch with an error too.
 func (p *post) serve() (inflight.Progress, error) {
@@ -56,25 +75,6 @@ func (p *post) serve() (inflight.Progress, error) {
 	}
 	p.token.Publish()
 	return p.await()
-}
-
-// post is a request to a source, with all that it must release.
-type post struct {
-	*endpoint
-	w        http.ResponseWriter
-	req      *http.Request
-	received time.Time
-	invalid  *int      // messages that are not valid; nil before decoding, and where such a message refuses its body
-	complete time.Time // end of the body; the timeout counts from here
-	format   format
-	options  batch.Options // of the body
-
-	signature   auth.Pending          // to be compared with the body
-	requestSlot *inflight.Reservation // of the request
-	reservation *inflight.Reservation // of its batch, until the token has it
-	unpin       func()                // lets the connection be closed again
-	decodeSlot  *inflight.DecodeSlot
-	token       *inflight.BatchAck
 }
 
 // release gives back everything that the request holds. The token owns the reservation after claim. After a panic the batch is

@@ -109,7 +109,7 @@ func (c *counters) answered(o outcome) (total float64) {
 
 func (e *endpoint) counts() SourceCounts {
 	counts := SourceCounts{Name: e.source.Name, Path: e.source.Path, Messages: metrics.Value(e.counters.messages), LastProblem: e.lastProblem.Load()}
-	for o, answers := range e.counters.answers {
+	for o, answers := range &e.counters.answers {
 		if answers == nil {
 			continue
 		}
