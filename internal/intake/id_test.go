@@ -42,9 +42,9 @@ func TestRetriesOfEachKindOfID(t *testing.T) {
 		"a field":            {defaults, attempt{`[{"uuid":"a"}]`, nil}, []attempt{{`[{"uuid":"a" }]`, nil}, {`[{"uuid":"b"}]`, nil}}},
 		"a number":           {defaults, attempt{`[{"uuid":7}]`, nil}, []attempt{{`[{"uuid":8}]`, nil}}},
 		"a field in a group": {source.ID{Fields: []string{"id", "event.id"}}, attempt{`[{"event":{"id":"a"}}]`, nil}, []attempt{{`[{"event":{"id":"b"}}]`, nil}, {`[{"id":"a"}]`, nil}}},
-		"a header":           {source.ID{Header: "x-delivery", IdempotencyKey: true}, attempt{`[{"n":1}]`, delivery("a")}, []attempt{{`[{"n":1}]`, delivery("b")}, {`[{"n":2}]`, delivery("a")}, {`[{"n":1}]`, nil}}},
-		"a long header":      {source.ID{Header: "X-Delivery"}, attempt{`[{"n":1}]`, delivery(strings.Repeat("x", 1000) + "a")}, []attempt{{`[{"n":1}]`, delivery(strings.Repeat("x", 1000) + "b")}}},
-		"bytes in a header":  {source.ID{Header: "X-Delivery"}, attempt{`[{"n":1}]`, delivery("\xff")}, []attempt{{`[{"n":1}]`, delivery("\xfe")}}},
+		"a header":           {source.ID{Header: []string{"X-Missing", "x-delivery"}, IdempotencyKey: true}, attempt{`[{"n":1}]`, delivery("a")}, []attempt{{`[{"n":1}]`, delivery("b")}, {`[{"n":2}]`, delivery("a")}, {`[{"n":1}]`, nil}}},
+		"a long header":      {source.ID{Header: []string{"X-Delivery"}}, attempt{`[{"n":1}]`, delivery(strings.Repeat("x", 1000) + "a")}, []attempt{{`[{"n":1}]`, delivery(strings.Repeat("x", 1000) + "b")}}},
+		"bytes in a header":  {source.ID{Header: []string{"X-Delivery"}}, attempt{`[{"n":1}]`, delivery("\xff")}, []attempt{{`[{"n":1}]`, delivery("\xfe")}}},
 		"Idempotency-Key":    {defaults, attempt{`[{"n":1}]`, key("a")}, []attempt{{`[{"n":1}]`, key("b")}, {`[{"n":1}]`, nil}}},
 		"content":            {source.ID{Content: true}, attempt{`[{"n":1}]`, key("not honoured")}, []attempt{{`[{"n":2}]`, nil}}},
 	} {

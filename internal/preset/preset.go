@@ -24,9 +24,10 @@ type Preset struct {
 	// Header is the header with its token, "" if it signs.
 	Header string
 
-	// IDHeader is the header with the id of a message, and IDFields are the fields with it, as dotted paths. Both may be empty.
-	IDHeader string
-	IDFields []string
+	// IDHeaders may have the id of a request, the first that is there counts. IDFields may have the id of a message, as dotted paths.
+	// Both may be empty.
+	IDHeaders []string
+	IDFields  []string
 
 	// Method is the method of requests that may have a challenge: GET or POST, "" for a sender without challenges.
 	Method string
@@ -39,13 +40,14 @@ type Preset struct {
 
 var presets = []Preset{
 	{
-		Name:     "github",
-		HMAC:     auth.HMAC{Header: "X-Hub-Signature-256", Prefix: "sha256="},
-		IDHeader: "X-GitHub-Delivery",
+		Name:      "github",
+		HMAC:      auth.HMAC{Header: "X-Hub-Signature-256", Prefix: "sha256="},
+		IDHeaders: []string{"X-GitHub-Delivery"},
 	}, {
-		Name:     "gitlab",
-		Header:   "X-Gitlab-Token",
-		IDHeader: "X-Gitlab-Event-UUID",
+		Name:   "gitlab",
+		Header: "X-Gitlab-Token",
+		// Only the key stays the same when GitLab sends a delivery again. Versions before 17.4 do not send it.
+		IDHeaders: []string{"Idempotency-Key", "X-Gitlab-Event-UUID"},
 	}, {
 		Name: "grafana", // a contact point may have a header for the time; it has no usual name
 		HMAC: auth.HMAC{Header: "X-Grafana-Alerting-Signature", Signed: "{timestamp}:{body}"},
@@ -56,9 +58,9 @@ var presets = []Preset{
 		Method:    http.MethodGet,
 		Challenge: answerOkta,
 	}, {
-		Name:     "shopify",
-		HMAC:     auth.HMAC{Header: "X-Shopify-Hmac-Sha256", Encoding: "base64"},
-		IDHeader: "X-Shopify-Webhook-Id",
+		Name:      "shopify",
+		HMAC:      auth.HMAC{Header: "X-Shopify-Hmac-Sha256", Encoding: "base64"},
+		IDHeaders: []string{"X-Shopify-Webhook-Id"},
 	}, {
 		Name:      "slack",
 		HMAC:      auth.HMAC{Header: "X-Slack-Signature", Prefix: "v0=", TimestampHeader: "X-Slack-Request-Timestamp", Signed: "v0:{timestamp}:{body}"},
@@ -71,7 +73,7 @@ var presets = []Preset{
 			KeyEncoding: "base64", Header: "webhook-signature", Prefix: "v1,", Separator: " ", Encoding: "base64",
 			TimestampHeader: "webhook-timestamp", Signed: "{header:webhook-id}.{timestamp}.{body}",
 		},
-		IDHeader: "webhook-id",
+		IDHeaders: []string{"webhook-id"},
 	}, {
 		Name: "stripe",
 		HMAC: auth.HMAC{

@@ -75,7 +75,7 @@ func DefaultsOf(name string) Settings {
 	}
 	if p, known := preset.Find(name); known {
 		s.Auth = p.Defaults()
-		s.ID.Header, s.ID.Fields = p.IDHeader, p.IDFields
+		s.ID.Header, s.ID.Fields = p.IDHeaders, p.IDFields
 	}
 	return s
 }
@@ -96,15 +96,11 @@ func (s *Settings) Check(prefix string) error {
 	if s.OnInvalid != invalidReject && s.OnInvalid != InvalidEvent {
 		return fmt.Errorf("%son_invalid is %q; it must be %s or %s", prefix, s.OnInvalid, invalidReject, InvalidEvent)
 	}
-	return cmp.Or(s.Auth.Check(prefix+"auth"), s.checkID(prefix+"id."), s.checkTypes(prefix+"content_types"), s.checkHeaders(prefix), s.Event.Check(prefix))
-}
-
-// checkID refuses the header of tokens as an id, too.
-func (s *Settings) checkID(prefix string) error {
-	if len(s.Auth.Header.Values) > 0 && strings.EqualFold(s.ID.Header, s.Auth.Header.Name) {
-		return fmt.Errorf("%sheader is %s, which carries tokens, and durable mode would store them; name another header", prefix, s.ID.Header)
+	tokenHeader := ""
+	if len(s.Auth.Header.Values) > 0 {
+		tokenHeader = s.Auth.Header.Name
 	}
-	return s.ID.check(prefix)
+	return cmp.Or(s.Auth.Check(prefix+"auth"), s.ID.check(prefix+"id.", tokenHeader), s.checkTypes(prefix+"content_types"), s.checkHeaders(prefix), s.Event.Check(prefix))
 }
 
 func (s *Settings) checkTypes(list string) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/txn2/rtbeat/internal/auth"
@@ -19,7 +20,7 @@ func presets() string {
 		if p.Header == "" {
 			credential, signed, time = signature(p.HMAC), signedText(p.HMAC), code(p.HMAC.TimestampHeader)
 		}
-		id := code(cmp.Or(p.IDHeader, strings.Join(p.IDFields, "`, `")))
+		id := code(strings.Join(slices.Concat(p.IDHeaders, p.IDFields), "`, `"))
 		fmt.Fprintf(&out, "| `%s` | %s | %s | %s | %s | %s |\n", name, credential, signed, time, id, p.Method)
 	}
 	return out.String()
