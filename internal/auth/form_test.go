@@ -35,6 +35,7 @@ func TestBase64Signature(t *testing.T) {
 		{"another spelling of the same bytes", otherSpelling(right), BadSignature},
 		{"short", right[:40], BadSignature},
 		{"33 bytes", strings.Repeat("A", 44), BadSignature},
+		{"31 bytes", strings.Repeat("A", 42) + "==", BadSignature},
 		{"a line break inside", right[:42] + "\n=", BadSignature},
 	} {
 		t.Run(c.name, func(t *testing.T) {

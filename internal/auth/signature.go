@@ -163,7 +163,8 @@ func (s *signer) parse(text string, into *[sha256.Size]byte) bool {
 			return false
 		}
 		n, err := strictBase64.Decode(decoded[:], []byte(text))
-		return err == nil && n == copy(into[:], decoded[:n])
+		copy(into[:], decoded[:])
+		return err == nil && n == len(into)
 	}
 	if len(text) != hex.EncodedLen(len(into)) {
 		return false
