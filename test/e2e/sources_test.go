@@ -85,7 +85,7 @@ func TestReloadOfSources(t *testing.T) {
 	require.InDelta(t, 3, s.Metric(`rtbeat_messages_total{source="a"}`), 0)
 }
 
-// Each of testdata/cases is taken, or refused, by its content type.
+// rtbeat takes or refuses a body by its content type. A source may take more types.
 func TestContentTypesOfSources(t *testing.T) {
 	t.Parallel()
 	s := startSources(t, map[string]any{"sources": []any{
@@ -134,8 +134,8 @@ func TestAWebhookThatIsSentThreeTimesArrivesOnce(t *testing.T) {
 	}
 	var sources []any
 	for _, k := range kinds {
-		for _, twin := range []string{"", "-twin"} {
-			source := map[string]any{"name": k.name + twin, "path": "/" + k.name + twin}
+		for _, other := range []string{"", "-other"} {
+			source := map[string]any{"name": k.name + other, "path": "/" + k.name + other}
 			if k.id != nil {
 				source["id"] = k.id
 			}
@@ -164,11 +164,11 @@ func TestAWebhookThatIsSentThreeTimesArrivesOnce(t *testing.T) {
 			harness.RecoverSink(sink)
 			wants := 0
 			for _, k := range kinds {
-				for _, twin := range []string{"", "-twin"} {
-					a := s.post("/"+k.name+twin, k.body, k.headers...)
+				for _, other := range []string{"", "-other"} {
+					a := s.post("/"+k.name+other, k.body, k.headers...)
 					require.Equal(t, 200, a.Code, "%s: %s", k.name, a)
 					wants += a.Body.Messages
-					if twin == "" {
+					if other == "" {
 						require.Equal(t, a.Body.Messages, a.Body.Coalesced, k.name)
 					} else {
 						require.Zero(t, a.Body.Coalesced, k.name)
@@ -260,7 +260,7 @@ func TestAPresetVerifiesItsSender(t *testing.T) {
 // retry is deduped as those of the others are. By default, the body is refused.
 func TestMessagesThatAreNotValid(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/invalid/bad-*")
+	files, err := filepath.Glob(filepath.Join(harness.RepoRoot, "internal", "batch", "testdata", "bodies", "bad-*"))
 	require.NoError(t, err)
 	require.Len(t, files, 9)
 	for name, durable := range map[string]bool{"memory": false, "durable": true} {
