@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bodies are the answers to the files in testdata/bodies, one a kind of body that senders make. NDJSON has its ending.
+// bodies are the answers to the files in testdata/bodies, one for each kind of body that senders make. NDJSON has its ending.
 var bodies = map[string]struct {
 	messages []string // of a body that is accepted
 	err      string   // of a body that is refused

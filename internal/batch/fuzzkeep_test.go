@@ -14,8 +14,8 @@ import (
 	"unsafe"
 )
 
-// FuzzKeepInvalid compares each message with a judge of its own: those that are kept are exactly those that it refuses. Every byte of
-// the body is in one message, or between messages.
+// FuzzKeepInvalid compares the decoder with isValid: the messages that are kept are exactly those that isValid refuses. Every byte
+// of the body is in one message, or between messages.
 func FuzzKeepInvalid(f *testing.F) {
 	for _, body := range []string{
 		"{\"n\":1}\nhello\n{\"n\":3}\n", "{\"a\":1}{\"a\":NaN} {}\n{}", "[{\"a\":1,\"a\":2},\"\\ud83d\",[[]],{}]{}", "[{},{\"a\":01},{}]\n{}",
@@ -48,7 +48,7 @@ func FuzzKeepInvalid(f *testing.F) {
 			}
 			checkGap(t, body[at:next], at == 0, isEnvelope(body, lines))
 			at = next + len(m.Raw)
-			if valid := judge(m.Raw, limit(o.MaxDepth, DefaultMaxDepth, HighestMaxDepth)); valid != (m.Failure == nil) {
+			if valid := isValid(m.Raw, limit(o.MaxDepth, DefaultMaxDepth, HighestMaxDepth)); valid != (m.Failure == nil) {
 				t.Fatalf("message %d, %q: valid %t, %v", i, m.Raw, valid, m.Failure)
 			}
 			if m.Failure == nil {
@@ -95,7 +95,7 @@ func checkLines(t *testing.T, body []byte, got Batch, o Options) {
 			line = bytes.TrimPrefix(line, []byte("\ufeff"))
 		}
 		line = bytes.Trim(line, " \t\r")
-		if !judge(line, limit(o.MaxDepth, DefaultMaxDepth, HighestMaxDepth)) {
+		if !isValid(line, limit(o.MaxDepth, DefaultMaxDepth, HighestMaxDepth)) {
 			continue
 		}
 		for len(list) > 0 && !bytes.Equal(list[0].Raw, line) {
@@ -110,8 +110,8 @@ func checkLines(t *testing.T, body []byte, got Batch, o Options) {
 
 var escaped = regexp.MustCompile(`\\(u[0-9a-fA-F]{4}|.)`)
 
-// judge reports whether a text is a message, by encoding/json and by looking at what encoding/json repairs.
-func judge(text []byte, depth int) bool {
+// isValid reports whether a text is a message, by encoding/json and by looking at what encoding/json repairs.
+func isValid(text []byte, depth int) bool {
 	if !json.Valid(text) || text[0] != '{' || !utf8.Valid(text) {
 		return false
 	}
@@ -128,11 +128,11 @@ func judge(text []byte, depth int) bool {
 			high = at[1]
 		}
 	}
-	return high < 0 && judgeTokens(text, depth)
+	return high < 0 && hasValidTokens(text, depth)
 }
 
-// judgeTokens looks at the depth of a JSON text, and for keys that an object has twice.
-func judgeTokens(text []byte, depth int) bool {
+// hasValidTokens reports whether a JSON text keeps to the depth, and no object has a key twice.
+func hasValidTokens(text []byte, depth int) bool {
 	reader := json.NewDecoder(bytes.NewReader(text))
 	reader.UseNumber()
 	type level struct {
