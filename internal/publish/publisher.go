@@ -154,7 +154,7 @@ func (p *Publisher) form(source string) *event.Form {
 	}
 	if source != "" {
 		p.unknown.Do(func() {
-			p.log.Errorw("a stored batch is of a source that the configuration does not have: its events have the default form", "source", source)
+			p.log.Errorw("a stored batch is of a source that the configuration does not have: its events have the default form; put the source back into rtbeat.sources for its own form", "source", source)
 		})
 	}
 	return p.settings.Form
