@@ -18,7 +18,7 @@ func (c Config) WithDurable(d diskqueue.Settings) (Config, error) {
 // Changed returns the full names of the settings that differ between c and other. It leaves out the credentials, and names ssl
 // as a whole.
 func (c Config) Changed(other Config) []string {
-	return changed("rtbeat.", reflect.ValueOf(c), reflect.ValueOf(other))
+	return changed(outside, reflect.ValueOf(c), reflect.ValueOf(other))
 }
 
 func changed(prefix string, a, b reflect.Value) (keys []string) {

@@ -32,7 +32,7 @@ const maxListed = 12
 // Shown returns the settings in effect without secrets, in the order of Config. Numbers, durations, sizes and switches show. A text
 // or a list shows as set or not set, unless its field has the tag `show:"text"`. So a new secret is hidden.
 func (c Config) Shown() []Setting {
-	settings := shown("rtbeat.", reflect.ValueOf(c))
+	settings := shown(outside, reflect.ValueOf(c))
 	for i := range c.Sources {
 		settings = append(settings, c.shownSource(i)...)
 	}
@@ -41,11 +41,10 @@ func (c Config) Shown() []Setting {
 
 // shownSource returns the settings of a source that are not as outside of the list.
 func (c *Config) shownSource(i int) (settings []Setting) {
-	own, outside := reflect.ValueOf(c.Sources[i]), reflect.ValueOf(source.Source{Settings: c.EachSource})
-	prefix := fmt.Sprintf("rtbeat.sources.%d.", i)
+	prefix, own, each := inList(i), reflect.ValueOf(c.Sources[i]), reflect.ValueOf(source.Source{Settings: c.EachSource})
 	isShown := make(map[string]bool)
 	for field := range Fields(own.Type()) {
-		isShown[field.Key] = !reflect.DeepEqual(own.FieldByIndex(field.Index).Interface(), outside.FieldByIndex(field.Index).Interface())
+		isShown[field.Key] = !reflect.DeepEqual(own.FieldByIndex(field.Index).Interface(), each.FieldByIndex(field.Index).Interface())
 	}
 	for _, s := range shown(prefix, own) {
 		key, _, _ := strings.Cut(strings.TrimPrefix(s.Key, prefix), ".")
