@@ -12,7 +12,7 @@
 //	{…}
 //	{…}{…} [{…}, {…}]
 //
-// The batch of rxtx stands alone, and not in NDJSON:
+// A body may also be one batch of rxtx, which stands alone. NDJSON has none:
 //
 //	{"uuid": "…", "size": 2, "messages": [{…}, {…}]}
 //
@@ -30,9 +30,9 @@
 //
 //   - in an array, at the end of the element, if its brackets, strings and numbers can be read; otherwise the body is refused
 //   - elsewhere, at the first line end that does not come before the error
-//   - in NDJSON at the end of the line, also for an array whose end is not known: none of its elements counts
+//   - in NDJSON, at the end of the line. An array whose end is not known is one such message: none of its elements counts
 //
-// Problems of the whole body are errors as without it. So is an object that may be the batch of rxtx cut off.
+// Problems of the whole body stay errors. So does an object that may be a batch of rxtx that was cut off.
 //
 // # Numbers
 //

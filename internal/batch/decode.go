@@ -18,7 +18,7 @@ import (
 // text of one value and about 32 KiB come on top.
 func Decode(body []byte, o Options) (Batch, error) {
 	d := newDecoder(body, o)
-	messages, err := d.batch()
+	messages, err := d.decode()
 	if err == nil {
 		err = d.identifyInvalid(messages)
 	}
@@ -104,8 +104,8 @@ func newDecoder(body []byte, o Options) *decoder {
 	return d
 }
 
-// batch reads the whole body.
-func (d *decoder) batch() ([]Message, error) {
+// decode reads the whole body.
+func (d *decoder) decode() ([]Message, error) {
 	rest := bytes.TrimPrefix(d.body, byteOrderMark)
 	if len(bytes.TrimLeft(rest, whitespace)) == 0 {
 		return nil, d.fail(EmptyBody, d.end, "the body is empty")

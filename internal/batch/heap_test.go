@@ -80,7 +80,7 @@ func TestHeapOfInvalidMessages(t *testing.T) {
 				return nil
 			}})
 			before += int64(len(body))
-			list, err := d.batch()
+			list, err := d.decode()
 			require.NoError(t, err)
 			live := heap() - before
 			t.Logf("%d messages, %d charged, %d on the heap", len(list), charged, live)
@@ -140,7 +140,7 @@ func TestHeapIsChargedMeanwhile(t *testing.T) {
 				charged += n
 				return nil
 			}})
-			_, err := d.batch()
+			_, err := d.decode()
 			require.NoError(t, err)
 			require.Less(t, d.excess-charged, int64(chargeStep), "left for the end")
 		})
@@ -157,7 +157,7 @@ func TestHeapOfARefusedCharge(t *testing.T) {
 			d := newDecoder(s.body, Options{Charge: func(int64) error { return errFull }})
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err := d.batch()
+			_, err := d.decode()
 			runtime.ReadMemStats(&after)
 			if err == nil {
 				return // not heavy enough for a step

@@ -25,7 +25,7 @@ type Identity struct {
 	// Content makes any message known by its bytes alone. Two messages that are equal on purpose count as one then.
 	Content bool `json:"content,omitempty"`
 
-	// Off spares the keys, when nobody needs them.
+	// Off makes no keys, because nobody needs them.
 	Off bool `json:"-"`
 }
 

@@ -190,7 +190,7 @@ func TestChargesAddUp(t *testing.T) {
 func TestChargeDoesNotWait(t *testing.T) {
 	before := `[{"a":"` + strings.Repeat("x", 1<<20) + `"},`
 	d := newDecoder([]byte(before+`{"a":[`+strings.Repeat(`{"":0},`, 1<<14)+`0]}]`), Options{Charge: func(int64) error { return errFull }})
-	_, err := d.batch()
+	_, err := d.decode()
 	require.ErrorIs(t, err, errFull)
 	require.Greater(t, d.read(), int64(len(before)))
 	require.Less(t, d.read(), int64(len(before)+chargeStep/4))
