@@ -19,7 +19,7 @@ var mayImport = map[string][]string{
 	"cmd":                    {"beater", "config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/lumbersink", "internal/outputs", "internal/sender"},
 	"beater":                 {"config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/event", "internal/inflight", "internal/intake", "internal/libbeatcheck", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/setting", "internal/shipper", "internal/source", "internal/status", "internal/systemd"},
 	"config":                 {"internal/auth", "internal/clientip", "internal/diskqueue", "internal/inflight", "internal/intake", "internal/listen", "internal/setting", "internal/source"},
-	"internal/source":        {"internal/auth", "internal/event", "internal/preset", "internal/setting"},
+	"internal/source":        {"internal/auth", "internal/event", "internal/inflight", "internal/preset", "internal/setting"},
 	"internal/auth":          {"internal/setting"},
 	"internal/preset":        {"internal/auth"},
 	"internal/clientip":      {"internal/setting"},

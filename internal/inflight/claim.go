@@ -18,7 +18,8 @@ type Origin struct {
 	Path     string `json:",omitempty"` // of the request; empty unless the events have it
 }
 
-// DefaultSource is the name of the source of batches that name none: those of a queue on disk that an earlier rtbeat wrote.
+// DefaultSource is the name of the source that is there without a list of sources. It is also that of batches that name none, which
+// an earlier rtbeat wrote into a queue on disk.
 const DefaultSource = "in"
 
 // Trace is the distributed trace of a batch, and the span that sent it, in hexadecimal. Both are empty without a trace.

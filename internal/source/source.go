@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/txn2/rtbeat/internal/inflight"
 )
 
 // Source is one entry of the list of sources.
@@ -19,19 +21,18 @@ type Source struct {
 	Settings `config:",inline"`
 }
 
-// defaultName and defaultPath are of the source that is there without a list of sources.
-const (
-	defaultName = "in"
-	defaultPath = "/in"
-)
+// defaultPath is the path of the source that is there without a list of sources. Its name is inflight.DefaultSource.
+const defaultPath = "/in"
 
 // Default returns the only source of a configuration without a list of sources.
-func Default(s Settings) Source { return Source{Name: defaultName, Path: defaultPath, Settings: s} }
+func Default(s Settings) Source {
+	return Source{Name: inflight.DefaultSource, Path: defaultPath, Settings: s}
+}
 
 // Scope keeps the messages of the source apart from those of others. Messages of the source "in" have no scope: their keys are the
 // same as without sources.
 func (s *Source) Scope() string {
-	if s.Name == defaultName {
+	if s.Name == inflight.DefaultSource {
 		return ""
 	}
 	return s.Name
