@@ -47,7 +47,7 @@ type rig struct {
 // limits are the settings of a rig.
 type limits struct {
 	Settings
-	Source        // the only source
+	Source        // the first of the sources
 	Others        []Source
 	Connections   Connections
 	Store         Store
