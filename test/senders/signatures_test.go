@@ -21,7 +21,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// A signer makes the requests of a vendor with openssl and curl.
+// signer makes the requests of a vendor with openssl and curl.
 type signer struct {
 	preset string
 	// secret is the setting for it, and settings are others.
@@ -35,7 +35,7 @@ type signer struct {
 	isToken, isTimed, hasID bool
 }
 
-// HMACs of standard input.
+// openssl has functions that print the HMAC of standard input.
 const openssl = `
 hex() { openssl dgst -sha256 "$@" | sed 's/.* //'; }
 base64() { openssl dgst -sha256 -binary "$@" | openssl base64 -A; }
