@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/txn2/rtbeat/internal/intake"
+	"github.com/txn2/rtbeat/internal/source"
 )
 
 func TestHeaders(t *testing.T) {
@@ -245,4 +246,12 @@ func TestSourcesInTheReport(t *testing.T) {
 			{Name: "github", Path: "/github", AnswersTotal: 7, RefusedTotal: 2, MessagesTotal: 5, LastProblem: &SourceProblem{"unauthorized", at.UTC()}},
 		}, report.Sources)
 	})
+}
+
+// No source takes a path of the page.
+func TestPathsOfThePageAreReserved(t *testing.T) {
+	for _, path := range Paths {
+		err := source.CheckAll([]source.Source{{Name: "a", Path: path}}, func(int) string { return "rtbeat.sources.0." })
+		require.ErrorContains(t, err, "a path of health, metrics or the status page", path)
+	}
 }

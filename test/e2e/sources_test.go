@@ -251,7 +251,7 @@ func TestAPresetVerifiesItsSender(t *testing.T) {
 		return s.post("/slack", body, "X-Slack-Request-Timestamp", now, "X-Slack-Signature", "v0="+signature("s-key", "v0:"+now+":"+body))
 	}
 	answer := slack(`{"type":"url_verification","challenge":"3eZb"}`)
-	require.Equal(t, "{\"challenge\":\"3eZb\"}\n", string(answer.Raw))
+	require.JSONEq(t, `{"challenge":"3eZb"}`, string(answer.Raw))
 	require.Len(t, s.sink.Events(), 2)
 	require.Equal(t, 1, s.Answers(200, "challenge"))
 }
