@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/txn2/rtbeat/internal/auth"
@@ -13,14 +12,17 @@ import (
 // presets is the table of presets in the manual.
 func presets() string {
 	var out strings.Builder
-	out.WriteString("\n| preset | signature or token | signed text | time | id | challenge |\n|---|---|---|---|---|---|\n")
+	out.WriteString("\n| preset | header of the signature or token | signed text | header of the time | id: a header or a field | challenge |\n|---|---|---|---|---|---|\n")
 	for _, name := range preset.Names() {
 		p, _ := preset.Find(name)
 		credential, signed, time := code(p.Header), "", ""
 		if p.Header == "" {
 			credential, signed, time = signature(p.HMAC), signedText(p.HMAC), code(p.HMAC.TimestampHeader)
 		}
-		id := code(strings.Join(slices.Concat(p.IDHeaders, p.IDFields), "`, `"))
+		id := code(strings.Join(p.IDHeaders, "`, `"))
+		if len(p.IDFields) > 0 {
+			id = strings.TrimPrefix(id+", field "+code(strings.Join(p.IDFields, "`, `")), ", ")
+		}
 		fmt.Fprintf(&out, "| `%s` | %s | %s | %s | %s | %s |\n", name, credential, signed, time, id, p.Method)
 	}
 	return out.String()
