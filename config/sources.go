@@ -18,7 +18,12 @@ func (c *Config) AllSources() []source.Source {
 	return c.Sources
 }
 
-// unpack reads the section over c, which has the defaults. A source begins with the settings outside of the list.
+// unpack reads the section over c, which has the defaults. The value of a setting of a source is the first of these that there is:
+//
+//   - in the source
+//   - the default, or that of the source's preset: within a group that the source has, and within auth and id if it has a preset
+//   - outside of the list
+//   - the default, or that of the preset outside of the list
 func (c *Config) unpack(section *config.C) error {
 	c.EachSource = begin(section, c.EachSource)
 	clearLists(section, reflect.ValueOf(c).Elem())
