@@ -123,7 +123,7 @@ func TestKeysOfInvalidMessages(t *testing.T) {
 	require.NotEqual(t, first[1], keys("hello", id)[0])
 	require.NotEqual(t, first[1], keys("{}\nhello", Identity{Fields: id.Fields, Scope: "s"})[1])
 	require.Zero(t, keys("{}\nhello", Identity{Fields: id.Fields, Off: true})[1])
-	given := keys("{}\nhello\n\nhello", Identity{Given: "g"})
+	given := keys("{}\nhello\n"+"\nhello", Identity{Given: "g"})
 	require.NotEqual(t, given[1], given[2])
 	require.Equal(t, given[1], keys("{ }\nhello", Identity{Given: "g"})[1], "its id comes from the request")
 }

@@ -26,7 +26,7 @@ func (r *rig) attempt(a attempt, path string) *http.Request {
 	return req
 }
 
-// A retry joins the first attempt in flight, and finds it delivered later. Other bytes, another id and another source are other
+// A retry waits for the first attempt in flight, and finds it delivered later. Other bytes, another id and another source are other
 // messages.
 func TestRetriesOfEachKindOfID(t *testing.T) {
 	key := func(value string) map[string]string { return map[string]string{"Idempotency-Key": value} }

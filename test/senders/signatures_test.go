@@ -31,7 +31,7 @@ type signer struct {
 	headers string
 	// body has %s for its id, if the id is in it.
 	body string
-	// isToken says that nothing of the body is signed, isTimed that an old request is refused, hasID that a retry is joined.
+	// isToken says that nothing of the body is signed, isTimed that an old request is refused, hasID that a retry is deduped.
 	isToken, isTimed, hasID bool
 }
 
