@@ -11,8 +11,11 @@ import (
 	conf "github.com/elastic/elastic-agent-libs/config"
 )
 
-// errAuthRemoved refuses to switch authentication off: a missing auth section is more likely a half-written file than a decision.
-var errAuthRemoved = errors.New("rtbeat.auth is in force, and the configuration has none: a reload does not admit everybody; put rtbeat.auth back, or restart to run without it")
+// authRemoved is the error of a reload that would switch authentication off: a missing auth section is more likely a half-written
+// file than a decision.
+func authRemoved(section string) error {
+	return fmt.Errorf("%s is in force, and the configuration has none: a reload does not admit everybody; put %[1]s back, or restart to run without it", section)
+}
 
 // takeHangups takes SIGHUP over from libbeat, which stops at it (HandleSignals in elastic-agent-libs, service/service.go). Ignore
 // ends libbeat's registration, and Notify registers Hangups again. Run must call it: libbeat has registered by then.
@@ -83,9 +86,9 @@ func (bt *Beater) reload(a *assembly) error {
 			continue
 		}
 		if len(next.Sources) > 0 {
-			return fmt.Errorf("source %s: %w", next.Sources[i].Name, errAuthRemoved)
+			return authRemoved("the auth of source " + next.Sources[i].Name)
 		}
-		return errAuthRemoved
+		return authRemoved("rtbeat.auth")
 	}
 	if err := bt.listeners.certificates.Reload(); err != nil {
 		return err

@@ -80,7 +80,7 @@ func TestReloadOfSources(t *testing.T) {
 	open["sources"].([]any)[1].(map[string]any)["auth"] = map[string]any{}
 	delete(open["sources"].([]any)[1].(map[string]any), "auth.bearer.tokens")
 	refused := s.reload(open, "reloading failed")
-	require.Contains(t, refused.Line, "source b: rtbeat.auth is in force, and the configuration has none")
+	require.Contains(t, refused.Line, "the auth of source b is in force, and the configuration has none")
 	require.Equal(t, []int{401, 200, 200, 401}, []int{code("/a", "five"), code("/a", "three"), code("/b", "four"), code("/b", "")})
 	require.InDelta(t, 3, s.Metric(`rtbeat_messages_total{source="a"}`), 0)
 }
