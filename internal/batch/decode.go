@@ -39,7 +39,9 @@ func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\
 // byteOrderMark may begin a body.
 var byteOrderMark = []byte("\uFEFF")
 
-// decoder is the state of one Decode.
+// decoder is the state of one Decode. decode reads the body by sequence, in NDJSON line by line. sequence reads values: the batch of
+// rxtx by batchOfRxtx, arrays by messages, and objects by oneMessage. message reads a message. An error goes up to keepElement or
+// keepLine, which keep the message if they can.
 type decoder struct {
 	account
 
