@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -37,17 +38,19 @@ func (c *Config) unpack(section *config.C) error {
 		if err := own.Unpack(&s); err != nil {
 			return err
 		}
+		s.Preset = cmp.Or(s.Preset, c.Preset)
 		c.Sources[i] = s
 	}
 	return nil
 }
 
 // begin returns the settings over which those in written are read. They are those around, but each group in written has its
-// defaults: the ones of the preset in force. A preset in written resets the groups that it knows.
+// defaults: the ones of the preset in force. A preset in written resets the groups that it knows. An empty one changes nothing: it
+// may be the value of a variable, and must not switch authentication off.
 func begin(written *config.C, around source.Settings) source.Settings {
 	s, groups := around, written.GetFields()
-	if written.HasField("preset") {
-		s.Preset, _ = written.String("preset", -1) // an error shows in Unpack
+	if preset, _ := written.String("preset", -1); preset != "" { // an error shows in Unpack
+		s.Preset = preset
 		groups = append(groups, "auth", "id")
 	}
 	resetGroups(groups, reflect.ValueOf(&s).Elem(), reflect.ValueOf(source.DefaultsOf(s.Preset)))

@@ -25,7 +25,8 @@ type Event = event.Settings
 type Settings struct {
 	// Preset is a well-known sender of webhooks: `github`, `gitlab`, `grafana`, `okta`, `shopify`, `slack`,
 	// `standard-webhooks`, `stripe` or `zoom`. It sets the [form of its signature or the header of its token](#presets), and
-	// `id`; you give the key or the token. Settings beside it override it. Empty is none.
+	// `id`; you give the key or the token. Settings beside it override it. Empty is none; in a source, it is the preset outside
+	// of the list.
 	Preset string `config:"preset" show:"text"`
 
 	// Auth is who may send batches. A request needs one of bearer, basic, header and hmac, and certificate on top of it. With
