@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"time"
@@ -103,7 +104,7 @@ func Load(section *config.C) (c Config, warnings []string, err error) {
 	if err := c.completePresets(); err != nil {
 		return Config{}, nil, err
 	}
-	if err := c.check(); err != nil {
+	if err := cmp.Or(c.check(), c.checkSecrets(section)); err != nil {
 		return Config{}, nil, err
 	}
 	return c, append(warnings, c.warnings(section, values)...), nil

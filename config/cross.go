@@ -70,6 +70,9 @@ func (c *Config) warnings(section *config.C, values map[string]any) (warnings []
 		warn("rtbeat.durable is empty, so durable mode is off; set rtbeat.durable.enabled to true, or remove it")
 	}
 	if c.IsLocal() {
+		if !c.RequiresCertificates() {
+			warnings = append(warnings, c.warnOfOpen()...)
+		}
 		return warnings
 	}
 	where := c.Host

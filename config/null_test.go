@@ -59,6 +59,9 @@ func TestNullIsNoSecret(t *testing.T) {
 		`sources: [{name: a, path: /a, auth: "${RT}"}]`:                          "sources.0.auth",
 		`sources: [{name: a, path: /a, auth.bearer: "${RT}"}]`:                   "sources.0.auth.bearer",
 		`sources: [{name: a, path: /a, auth.hmac.keys: ["${RT}"]}]`:              "sources.0.auth.hmac.keys.0",
+		`sources: [{name: a, path: /a, auth: }]`:                                 "sources.0.auth",
+		`sources: [{name: a, path: /a, auth: {bearer: }}]`:                       "sources.0.auth.bearer",
+		`sources: [{name: a, path: /a, auth: {bearer.tokens: [t], hmac: }}]`:     "sources.0.auth.hmac",
 		`trusted_proxies: ["${RT}"]`:                                             "trusted_proxies.0",
 		`include_headers: ["${RT}"]`:                                             "include_headers.0",
 	}

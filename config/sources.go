@@ -156,6 +156,17 @@ func (c *Config) checkSource(prefix string, s *source.Settings) error {
 	return nil
 }
 
+// checkSecrets refuses a group auth of a source that has settings and no secret: everybody could send. An empty group is meant.
+func (c *Config) checkSecrets(section *config.C) error {
+	for i, s := range c.Sources {
+		own, err := ownSettings(section, i).Child("auth", -1)
+		if err == nil && !s.Auth.IsSet() && len(own.GetFields()) > 0 {
+			return fmt.Errorf("%sauth has no secret, so everybody could send; set bearer.tokens, basic, header.values, hmac.keys or certificate.names there, write auth: {} to let everybody send, or remove it to have rtbeat.auth", inList(i))
+		}
+	}
+	return nil
+}
+
 // warnAboutAuth returns a warning for each section auth that is empty.
 func (c *Config) warnAboutAuth(section *config.C, values map[string]any) (warnings []string) {
 	warn := func(prefix string, section *config.C, values map[string]any) {
@@ -184,6 +195,15 @@ func (c *Config) warnInClear(section *config.C, where string) (warnings []string
 		}
 	}
 	return slices.Compact(warnings)
+}
+
+// warnOfOpen returns a warning if a source accepts every request, and others want credentials.
+func (c *Config) warnOfOpen() (warnings []string) {
+	open := c.openSources()
+	if len(open) == 0 || len(open) == len(c.AllSources()) && !c.Auth.IsSet() {
+		return nil
+	}
+	return []string{fmt.Sprintf("rtbeat has credentials for other sources, and none for %s: everybody may send there; set auth there, or rtbeat.auth for all sources", shownList(open))}
 }
 
 // openSources are the names of the sources that accept every request.

@@ -72,17 +72,23 @@ func (w *written) checkValues(prefix string, settings reflect.Type, values map[s
 var ofList = regexp.MustCompile(`^sources\.\d+\.`)
 
 // checkNull refuses a key without a value under auth and ssl, and a list of sources without a value: it would switch authentication or
-// TLS off. A group there may be empty in the file, but not because of a variable.
+// TLS off. A group there may be empty in the file, but not because of a variable. One of a source may not be null.
 func (w *written) checkNull(key string, field Field) error {
 	within, _, _ := strings.Cut(ofList.ReplaceAllString(key, ""), ".")
 	if within != "auth" && within != "ssl" && within != "sources" {
 		return nil
 	}
 	has, _ := w.section.Has(key, -1) // an error means that a single value stands for a group, which Unpack refuses
-	if !has || field.group() != nil && !w.isVariable(key) {
+	if !has || field.group() != nil && !w.isVariable(key) && (!ofList.MatchString(key) || w.isGroup(key)) {
 		return nil
 	}
 	return noValue(key)
+}
+
+// isGroup tells an empty group from null, which ucfg reads as a text too.
+func (w *written) isGroup(key string) bool {
+	_, err := w.section.String(key, -1)
+	return err != nil
 }
 
 // isVariable tells whether a group comes from a variable: Remove fails at a variable. It removes nothing, because no setting
