@@ -52,6 +52,9 @@ type decoder struct {
 	start, end int64
 	buffer     bytes.Buffer
 
+	copied  []byte // the end of the text, for seekLegible
+	copyEnd int64  // offset of its end in the body
+
 	otherKeys   bool // in a batch
 	keepInvalid bool
 	begun       begun // the last message

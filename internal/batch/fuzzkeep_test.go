@@ -8,6 +8,7 @@ import (
 	"io"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 	"unicode/utf8"
@@ -20,7 +21,7 @@ func FuzzKeepInvalid(f *testing.F) {
 	for _, body := range []string{
 		"{\"n\":1}\nhello\n{\"n\":3}\n", "{\"a\":1}{\"a\":NaN} {}\n{}", "[{\"a\":1,\"a\":2},\"\\ud83d\",[[]],{}]{}", "[{},{\"a\":01},{}]\n{}",
 		`{"messages":[{},{"a":1,"a":2} , {}],"size":3}`, `{"messages":[{"a":"\ud83d"}],"a":1}`, "\ufeff[]\n\ufeff{}", "{}{\"messages\":[]}",
-		"{\"a\":\n\"\\udc00\",\n\"b\":{}}\n{}", "{},{}\n17 {}\n[1,{}]\n[{}", "{\"a\":[[[[]]]]}\n{\"a\":\"\xff\"}\n{\"a\":\"\x01\"}", `{"uuid":"b","si`,
+		"[{\"uuid\":\"a\"},{\"a\":[NaN,-Infinity]},{\"a\":\"\x01\"},{\"uuid\":\"b\"},{\"a\":NaN}]", "{\"a\":\n\"\\udc00\",\n\"b\":{}}\n{}", "{},{}\n17 {}\n[1,{}]\n[{}", "{\"a\":[[[[]]]]}\n{\"a\":\"\xff\"}\n{\"a\":\"\x01\"}", `{"uuid":"b","si`,
 	} {
 		f.Add([]byte(body), false, uint8(0), uint8(0))
 		f.Add([]byte(body), true, uint8(3), uint8(2))
@@ -41,6 +42,8 @@ func FuzzKeepInvalid(f *testing.F) {
 		}
 		bad := 0
 		at := 0
+		hasID := slices.ContainsFunc(got.Messages, func(m Message) bool { return m.ID != "" })
+		keys := map[Key]bool{}
 		for i, m := range got.Messages {
 			next := int(uintptr(unsafe.Pointer(unsafe.SliceData(m.Raw))) - uintptr(unsafe.Pointer(unsafe.SliceData(body))))
 			if next < at {
@@ -55,9 +58,13 @@ func FuzzKeepInvalid(f *testing.F) {
 				continue
 			}
 			bad++
-			if e := m.Failure; e.Index != i || e.Offset < int64(next) || len(bytes.TrimSpace(body[at:max(int64(at), e.Offset)])) > 0 || m.Key == (Key{}) {
+			if e := m.Failure; e.Index != i || e.Offset < int64(next) || len(bytes.TrimSpace(body[at:max(int64(at), e.Offset)])) > 0 || (m.Key != Key{}) != hasID {
 				t.Fatalf("message %d from %d to %d: %+v", i, next, at, e)
 			}
+			if hasID && keys[m.Key] {
+				t.Fatalf("message %d has the key of another one that is not valid", i)
+			}
+			keys[m.Key] = true
 		}
 		checkGap(t, body[at:], at == 0, isEnvelope(body, lines))
 		if (bad > 0) != (strictErr != nil) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"hash"
 	"slices"
 )
 
@@ -28,7 +29,9 @@ func (d *decoder) keepElement(list []Message, err error) ([]Message, error) {
 	}
 	d.rewind(d.begun.mark)
 	at := d.begun.at
-	d.seekLenient(at, d.end)
+	if err := d.seekLegible(at); err != nil {
+		return nil, err
+	}
 	if skipErr := d.skip(); skipErr != nil {
 		if _, isBroken := errors.AsType[*Error](skipErr); isBroken {
 			return nil, failure
@@ -78,30 +81,34 @@ func (d *decoder) keep(list []Message, at, end int64, failure *Error) ([]Message
 	}), d.settle(end)
 }
 
-// identifyInvalid makes the keys of messages that are not valid. Such a message has no id, and equal ones may all be meant. So all
-// messages before it belong to its key: a body that is sent again has the same keys, also when messages were appended.
+// identifyInvalid makes the keys of messages that are not valid. Such a message has no id of its own: it is known by the id of the
+// request, by its content, or by the nearest message with an id and all bytes from there. A retry has both. In a body without an
+// id it has no key: equal messages may all be meant.
 func (d *decoder) identifyInvalid(list []Message) error {
-	if !d.keepInvalid || d.keys.Off {
+	isInvalid := func(m Message) bool { return m.Failure != nil }
+	hasKey := func(m Message) bool { return m.Key != Key{} }
+	if !d.keepInvalid || d.keys.Off || !slices.ContainsFunc(list, isInvalid) {
 		return nil
 	}
-	last := len(list) - 1
-	for last >= 0 && list[last].Failure == nil {
-		last--
-	}
-	all := sha256.New()
-	d.keys.begin(invalidKey)
-	_, _ = all.Write(d.keys.before) // never fails
+	nearest := slices.IndexFunc(list, hasKey) // the first, for the messages before it
+	hash := d.keys.beginHash(beforeKey, list, nearest)
 	hashed := 0
-	for i := range list[:last+1] {
+	for i := range list {
 		m := &list[i]
 		switch {
-		case d.keys.Given != "" && m.Failure != nil:
+		case d.keys.Given != "" && isInvalid(*m):
 			d.keys.identifyGiven(m, i)
-		case d.keys.Given == "":
-			_, _ = all.Write(binary.AppendUvarint(nil, uint64(len(m.Raw))))
-			_, _ = all.Write(m.Raw)
-			if m.Failure != nil {
-				copy(m.Key[:], all.Sum(nil))
+		case d.keys.Given != "" || nearest < 0 && !d.keys.Content:
+		case d.keys.Content && isInvalid(*m):
+			d.keys.begin(contentKey)
+			m.Key = d.keys.sum(m.Raw)
+		case hasKey(*m):
+			hash = d.keys.beginHash(behindKey, list, i)
+		default:
+			_, _ = hash.Write(binary.AppendUvarint(nil, uint64(len(m.Raw)))) // never fails
+			_, _ = hash.Write(m.Raw)
+			if isInvalid(*m) {
+				copy(m.Key[:], hash.Sum(nil))
 			}
 		}
 		if hashed += len(m.Raw); hashed >= yieldEvery {
@@ -112,4 +119,17 @@ func (d *decoder) identifyInvalid(list []Message) error {
 		}
 	}
 	return nil
+}
+
+// beginHash begins the hash of the messages before message i, or behind it. Message i has a key; -1 is none.
+func (k *keyMaker) beginHash(kind byte, list []Message, i int) hash.Hash {
+	if k.hash == nil {
+		k.hash = sha256.New()
+	}
+	k.hash.Reset()
+	if i >= 0 {
+		k.begin(kind)
+		_, _ = k.hash.Write(append(k.before, list[i].Key[:]...)) // never fails
+	}
+	return k.hash
 }

@@ -101,7 +101,7 @@ func TestBodiesThatAreRefusedAllTheSame(t *testing.T) {
 	}
 }
 
-// A message that is not valid has the key of its bytes, and of those of all messages before it.
+// A message that is not valid is known by the nearest message with an id, and all bytes from there.
 func TestKeysOfInvalidMessages(t *testing.T) {
 	keys := func(body string, id Identity) (list []Key) {
 		b, err := Decode([]byte(body), Options{Lines: true, KeepInvalid: true, Identity: id})
@@ -112,20 +112,45 @@ func TestKeysOfInvalidMessages(t *testing.T) {
 		return list
 	}
 	id := byUUID.Identity
-	first := keys("{}\nhello\n{\"uuid\":\"a\"}\nhello\n", id)
-	require.Zero(t, first[0])
-	require.NotZero(t, first[1])
-	require.NotZero(t, first[3])
-	require.NotEqual(t, first[1], first[3], "both may be meant")
-	require.Equal(t, first, keys("{}\nhello\n{\"uuid\":\"a\"}\nhello\n", id))
-	require.Equal(t, first, keys("{}\n\r\nhello\r\n{\"uuid\":\"a\"}\nhello\nmore", id)[:4], "white space does not count, nor what follows")
-	require.NotEqual(t, first[1], keys("{ }\nhello", id)[1])
-	require.NotEqual(t, first[1], keys("hello", id)[0])
-	require.NotEqual(t, first[1], keys("{}\nhello", Identity{Fields: id.Fields, Scope: "s"})[1])
-	require.Zero(t, keys("{}\nhello", Identity{Fields: id.Fields, Off: true})[1])
-	given := keys("{}\nhello\n"+"\nhello", Identity{Given: "g"})
+	const a, b = `{"uuid":"a"}`, `{"uuid":"b"}`
+	body := "hello\n{}\nhello\n" + a + "\nhello\nhello\n" + b + "\nhello\n"
+	first := keys(body, id)
+	seen := map[Key]bool{}
+	for i, key := range first {
+		require.Equal(t, i == 1, key == Key{}, i)
+		require.False(t, seen[key], "equal lines of a body may all be meant")
+		seen[key] = true
+	}
+	require.Equal(t, first, keys(strings.ReplaceAll(body, "\n", "\n\r\n")+"more", id)[:len(first)], "white space does not count, nor what follows")
+	require.Equal(t, first[4:], keys(a+"\nhello\nhello\n"+b+"\nhello\n", id)[1:], "nor what is before a message with an id")
+	require.NotEqual(t, first[4], keys(`{"uuid":"a" }`+"\nhello", id)[1])
+	require.NotEqual(t, first[4], keys(a+"\nhello", Identity{Fields: id.Fields, Scope: "s"})[1])
+
+	// Without an id in the body, equal bodies may both be meant.
+	require.Equal(t, make([]Key, 3), keys("hello\n{}\nhello\n", id))
+	require.Zero(t, keys(a+"\nhello", Identity{Fields: id.Fields, Off: true})[1])
+
+	given := keys(a+"\nhello\n\nhello", Identity{Fields: id.Fields, Given: "g"})
 	require.NotEqual(t, given[1], given[2])
 	require.Equal(t, given[1], keys("{ }\nhello", Identity{Given: "g"})[1], "its id comes from the request")
+	content := keys("{}\nhello\nhello\n", Identity{Content: true})
+	require.Equal(t, content[1], content[2], "equal ones are one")
+	require.Equal(t, content[1], keys("hello", Identity{Content: true})[0])
+	require.NotEqual(t, content[1], keys("hello", Identity{Content: true, Scope: "s"})[0])
+}
+
+// The end of an element can be told though a number or a string in it is none of JSON.
+func TestElementsThatAreNoJSONAreKept(t *testing.T) {
+	for body, want := range map[string][]string{
+		`[{"n":1},{"v":NaN},{"n":3}]`:                                    {`{"n":1}`, `malformed_json {"v":NaN}`, `{"n":3}`},
+		`{"messages":[{"v":[-Infinity,NaN]} , {"v":Infinity}],"size":2}`: {`malformed_json {"v":[-Infinity,NaN]}`, `malformed_json {"v":Infinity}`},
+		"[{\"a\":\"\x1d]\n\"},{\"n\":\"]NaN\"}]":                         {"malformed_json {\"a\":\"\x1d]\n\"}", `{"n":"]NaN"}`},
+		"[{\"a\":NaN}] [{},{\"a\":\"\x00\"},{}]":                         {`malformed_json {"a":NaN}`, `{}`, "malformed_json {\"a\":\"\x00\"}", `{}`},
+	} {
+		require.Equal(t, want, kept(t, body, Options{}), body)
+	}
+	lines := "[{},{\"a\":NaN},{}]\n[{\"a\":\"\t\"},{}]\n"
+	require.Equal(t, []string{`{}`, `malformed_json {"a":NaN}`, `{}`, "malformed_json {\"a\":\"\t\"}", `{}`}, kept(t, lines, Options{Lines: true}))
 }
 
 // Memory of invalid messages is charged, and work on them is linear.
@@ -138,6 +163,7 @@ func TestInvalidMessagesTakeLinearTime(t *testing.T) {
 		"objects over many lines": strings.Repeat("{\"a\":[\n", n),
 		"keys of a batch":         `{}` + strings.Repeat("{\"uuid\":\"\\udc00\",\"messages\":[\n", n/8),
 		"arrays on one line":      strings.Repeat("[{},", n),
+		"NaN in elements":         "[" + strings.Repeat(`{"a":NaN},`, n/8) + "{}]",
 		"the same key twice":      strings.Repeat("{\"a\":1,\"a\":{\"b\":[\n", n/8) + strings.Repeat("]}}", n/8),
 	} {
 		for _, lines := range []bool{false, true} {

@@ -22,9 +22,12 @@ func (k Key) ID() string {
 // The kinds of keys that hash more than the message. The kind is the first byte that is hashed. A valid message begins with a brace,
 // so no key of one kind hashes the bytes of another.
 const (
-	scopedKey  byte = 's' // the scope, the message
-	givenKey   byte = 'g' // the scope, the id of the request, the index of the message, the message
-	invalidKey byte = 'i' // the scope, each message before with its length, and the same of the message, which is not valid
+	scopedKey byte = 's' // the scope, the message
+	givenKey  byte = 'g' // the scope, the id of the request, the index of the message, the message
+	// Of messages that are not valid:
+	contentKey byte = 'c' // the scope, the message
+	beforeKey  byte = 'b' // the scope, the key of the first message with an id, each message up to this one with its length
+	behindKey  byte = 'i' // the scope, the key of the last message with an id, each message from there with its length
 )
 
 // keyMaker makes the keys of a body.

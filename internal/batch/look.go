@@ -80,6 +80,43 @@ func (d *decoder) seekLenient(at, end int64) {
 	d.text.Reset(&d.buffer, lenient...)
 }
 
+// legible has what jsontext cannot skip in a value that is not valid, and what stands for it. Both are of one length.
+var legible = [...]struct{ from, to []byte }{
+	{[]byte("-Infinity"), []byte("        0")},
+	{[]byte("Infinity"), []byte("       0")},
+	{[]byte("NaN"), []byte("  0")},
+}
+
+// seekLegible goes to an element of an array that is not valid, to find its end: in a copy of the text from there, where
+// control bytes are spaces and NaN is a number. All brackets stay, so that the end stays. seek must follow.
+func (d *decoder) seekLegible(at int64) error {
+	if d.copyEnd != d.end {
+		d.decoderOwn += allocated(int(d.end-at)) - allocated(len(d.copied))
+		if err := d.pay(); err != nil {
+			return err
+		}
+		d.copied, d.copyEnd = bytes.Clone(d.body[at:d.end]), d.end
+		for i, c := range d.copied {
+			if c < ' ' {
+				d.copied[i] = ' '
+			}
+		}
+		for _, r := range legible {
+			for rest := d.copied; ; {
+				i := bytes.Index(rest, r.from)
+				if i < 0 {
+					break
+				}
+				rest = rest[i+copy(rest[i:], r.to):]
+			}
+		}
+	}
+	d.seek(at)
+	d.buffer = *bytes.NewBuffer(d.copied[int64(len(d.copied))-(d.end-at):])
+	d.text.Reset(&d.buffer, lenient...)
+	return nil
+}
+
 // skippedLevelBytes is the memory of the JSON decoder for each level of a value that is skipped.
 const skippedLevelBytes = 64
 
