@@ -1,19 +1,31 @@
 package cmd
 
 import (
+	"bytes"
 	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
-	"net/netip"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/elastic/beats/v7/libbeat/cmd/instance"
-	"github.com/elastic/elastic-agent-libs/testing"
+	"github.com/elastic/elastic-agent-libs/logp"
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
 
 	"github.com/txn2/rtbeat/config"
@@ -22,19 +34,14 @@ import (
 
 // newTestIntakeCmd is `rtbeat test intake`, beside libbeat's "test config" and "test output".
 func newTestIntakeCmd(settings instance.Settings, diskKey *string) *cobra.Command {
-	var to connection
+	var to intakeClient
 	cmd := &cobra.Command{
 		Use:   "intake",
 		Short: "Test that a running " + settings.Name + " takes batches, by using the current settings",
 		Long: `Intake posts an empty batch to each source of the rtbeat that runs with this
 configuration, with each of the credentials in its auth. Nothing is published. The
-exit code is 1 if an answer is not 200.
-
-Without --url it connects to the configured listener, over loopback if that is on
-every address, and does not compare the name with the certificate's. Without --ca
-it trusts rtbeat.ssl.certificate_authorities, or else this machine's authorities.`,
-		Example: `  rtbeat test intake -c rtbeat.yml
-  rtbeat test intake -c rtbeat.yml --url https://rtbeat.example.com:8081 --ca ca.pem`,
+exit code is 1 if an answer is not 200. Without --url it connects to the configured
+listener, and does not compare the name in the certificate.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SilenceUsage = true
@@ -42,87 +49,165 @@ it trusts rtbeat.ssl.certificate_authorities, or else this machine's authorities
 			if err != nil {
 				return err
 			}
-			mode := tlscommon.VerifyFull
 			if to.url == "" {
-				mode = tlscommon.VerifyCertificate
-				if to.url, err = listenerURL(c); err != nil {
-					return err
-				}
+				to.url, to.tls.VerificationMode = listenerURL(c), tlscommon.VerifyCertificate
 			}
-			var authorities []string
-			if c.SSL.IsEnabled() {
-				authorities = c.SSL.CAs
+			if c.SSL.IsEnabled() && len(to.tls.CAs) == 0 {
+				to.tls.CAs = c.SSL.CAs
 			}
-			driver := testing.NewConsoleDriverWithKiller(cmd.OutOrStdout(), func() {})
 			for _, source := range c.AllSources() {
-				client, err := to.client("url", strings.TrimSuffix(source.Path, "*"), authorities, mode)
-				if err != nil {
+				client := to
+				if err := client.connect(strings.TrimSuffix(source.Path, "*")); err != nil {
 					return err
 				}
-				cmd.SilenceErrors = true // the report has the failure
-				driver.Run("intake: "+client.URL, func(driver testing.Driver) {
-					for _, credential := range credentialsOf(source.Auth) {
-						answer := client.Post(cmd.Context(), "application/json", emptyBatch, credential.set)
-						driver.Error("talk to intake"+credential.name, answer.Err())
-						err = cmp.Or(err, answer.Err())
+				headers := credentials(source.Auth)
+				for _, scheme := range slices.Sorted(maps.Keys(headers)) {
+					headers[scheme].Set("Content-Type", "application/json") // the batch would be a message in NDJSON
+					if _, err := client.post(cmd.Context(), headers[scheme], emptyBatch); err != nil {
+						return fmt.Errorf("%s with %s: %w", client.url, scheme, err)
 					}
-				})
-				if err != nil {
-					return err
+					fmt.Fprintf(cmd.OutOrStdout(), "%s with %s: OK\n", client.url, scheme)
 				}
 			}
 			return nil
 		},
 	}
-	to.flags(cmd, "url", 5*time.Second)
+	to.addFlags(cmd.Flags(), "url", 5*time.Second)
 	return cmd
+}
+
+// listenerURL is the URL of the configured listener. A host for all addresses means this machine.
+func listenerURL(c config.Config) string {
+	if path, is := c.Socket(); is {
+		return "unix://" + path
+	}
+	address := net.JoinHostPort(strings.Trim(c.Host, "[]"), strconv.Itoa(c.Port))
+	if c.SSL.IsEnabled() {
+		return "https://" + address
+	}
+	return "http://" + address
 }
 
 var emptyBatch = []byte(`{"messages":[]}`) // rtbeat publishes nothing
 
-type credential struct {
-	name string // for the report
-	set  func(*http.Request)
-}
-
-// credentialsOf returns the first secret of each scheme.
-func credentialsOf(a auth.Settings) (all []credential) {
-	add := func(scheme string, set func(*http.Request)) {
-		all = append(all, credential{" with auth." + scheme, set})
+// credentials returns the header of each.
+func credentials(a auth.Settings) map[string]http.Header {
+	all := map[string]http.Header{}
+	for i, token := range a.Bearer.Tokens {
+		all[fmt.Sprintf("auth.bearer.tokens[%d]", i)] = http.Header{"Authorization": {"Bearer " + token.Value}}
 	}
-	if len(a.Bearer.Tokens) > 0 {
-		add("bearer", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+a.Bearer.Tokens[0].Value) })
+	for i, value := range a.Header.Values {
+		all[fmt.Sprintf("auth.header.values[%d]", i)] = http.Header{http.CanonicalHeaderKey(a.Header.Name): {value.Value}}
 	}
 	if a.Basic.Username != "" {
-		add("basic", func(r *http.Request) { r.SetBasicAuth(a.Basic.Username, a.Basic.Password) })
-	}
-	if len(a.Header.Values) > 0 {
-		add("header", func(r *http.Request) { r.Header.Set(a.Header.Name, a.Header.Values[0].Value) })
+		text := base64.StdEncoding.EncodeToString([]byte(a.Basic.Username + ":" + a.Basic.Password))
+		all["auth.basic"] = http.Header{"Authorization": {"Basic " + text}}
 	}
 	if len(a.HMAC.Keys) > 0 {
-		add("hmac", func(r *http.Request) { _ = a.HMAC.Sign(r.Header, emptyBatch, time.Now()) }) // Check has refused what it cannot
+		all["auth.hmac"] = http.Header{}
+		_ = a.HMAC.Sign(all["auth.hmac"], emptyBatch, time.Now()) // Check has refused what it cannot
 	}
 	if len(all) == 0 {
-		return []credential{{"", func(*http.Request) {}}}
+		all["no credentials"] = http.Header{}
 	}
 	return all
 }
 
-// listenerURL is the URL of the configured listener.
-func listenerURL(c config.Config) (string, error) {
-	tail := "://"
-	if c.SSL.IsEnabled() {
-		tail = "s://"
+// intakeClient posts to one URL.
+type intakeClient struct {
+	url  string
+	tls  tlscommon.Config
+	http http.Client
+}
+
+func (c *intakeClient) addFlags(flags *pflag.FlagSet, target string, timeout time.Duration) {
+	flags.StringVar(&c.url, target, "", "http://host:port/path, https://host:port/path or unix:///socket")
+	flags.DurationVar(&c.http.Timeout, "timeout", timeout, "how long an attempt may take; 0 is no limit")
+	flags.StringSliceVar(&c.tls.CAs, "ca", nil, "file with the authority that signed rtbeat's certificate")
+	flags.StringVar(&c.tls.Certificate.Certificate, "certificate", "", "file with the client certificate")
+	flags.StringVar(&c.tls.Certificate.Key, "key", "", "file with the key of the client certificate")
+}
+
+// connect checks the settings. path is for a URL without one.
+func (c *intakeClient) connect(path string) error {
+	security, err := tlscommon.LoadTLSConfig(&c.tls, logp.NewNopLogger())
+	if err != nil {
+		return err
 	}
-	if path, is := c.Socket(); is {
-		return "unix" + tail + path, nil
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 64}
+	switch to, err := url.Parse(c.url); {
+	case err == nil && to.Scheme == "unix" && to.Host == "":
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", to.Path)
+		}
+		c.url = "http://localhost" + path
+	case err == nil && (to.Scheme == "http" || to.Scheme == "https") && to.Host != "" && to.User == nil:
+		transport.TLSClientConfig = security.BuildModuleClientConfig(to.Hostname())
+		if strings.Trim(to.Path, "/") == "" {
+			to.Path = path
+		}
+		c.url = to.String()
+	default: // without err, which quotes secrets of the URL
+		return errors.New("the URL must be http://host:port/path, https://host:port/path or unix:///socket, without a user")
 	}
-	if c.Port == 0 {
-		return "", errors.New(`rtbeat.port is 0, which is any free port; name the port of the log line "listening on" with --url`)
+	c.http.Transport = transport
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	log.SetOutput(io.Discard) // net/http logs bytes of a server that speaks first
+	return nil
+}
+
+// answer is rtbeat's.
+type answer struct {
+	Code                 int `json:"-"` // 0 without an answer
+	Ack, Reason, Message string
+	Offset               int // of the problem, in the body
+}
+
+// advices are for the code of an answer, and for an error, whose text may be another program's and is not shown.
+var advices = [][2]string{
+	{"401", ". Compare the credentials with rtbeat.auth of the running rtbeat"},
+	{"403", ". Name another client certificate with --certificate and --key"},
+	{"404", ". Compare the path with rtbeat.sources, and the port with rtbeat.port"},
+	{"connection refused", "connection refused: check that rtbeat listens there"},
+	{"unknown authority", "unknown authority: name the one that signed rtbeat's certificate with --ca"},
+	{"remote error: tls", "rtbeat wants another client certificate: see --certificate and --key"},
+}
+
+func advise(text string) string {
+	for _, row := range advices {
+		if strings.Contains(text, row[0]) {
+			return row[1]
+		}
 	}
-	host := strings.Trim(c.Host, "[]")
-	if addr, err := netip.ParseAddr(host); host == "" || err == nil && addr.IsUnspecified() { // for listening only
-		host = map[bool]string{true: "::1", false: "127.0.0.1"}[addr.Is6()]
+	return ""
+}
+
+// post returns an error unless rtbeat answered 200. backoff.Retry knows from the error whether and when to retry.
+func (c *intakeClient) post(ctx context.Context, header http.Header, body []byte) (a answer, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	if err != nil {
+		return a, backoff.Permanent(err)
 	}
-	return "http" + tail + net.JoinHostPort(host, strconv.Itoa(c.Port)), nil
+	req.Header = header
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return a, errors.New(cmp.Or(advise(err.Error()), "no answer: check the URL, the name in the certificate and --timeout"))
+	}
+	defer resp.Body.Close()
+	if json.NewDecoder(io.LimitReader(resp.Body, 16<<10)).Decode(&a) != nil || a.Ack+a.Reason == "" {
+		a = answer{Reason: "is no answer of rtbeat", Message: "another program or a proxy listens there"}
+	}
+	a.Code = resp.StatusCode
+	text := strconv.QuoteToGraphic(a.Reason + ": " + a.Message) // has no control characters
+	err = fmt.Errorf("%d %s%s", a.Code, text[1:len(text)-1], advise(strconv.Itoa(a.Code)))
+	seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
+	switch after := time.Duration(min(seconds, 300)) * time.Second; {
+	case a.Code == http.StatusOK && a.Ack != "":
+		return a, nil
+	case a.Code != http.StatusOK && a.Code < 500 && a.Code != http.StatusRequestTimeout && a.Code != http.StatusTooManyRequests:
+		return a, backoff.Permanent(err)
+	case after > 0:
+		err = fmt.Errorf("%w; %w", err, &backoff.RetryAfterError{Duration: after + mathrand.N(after/2)}) //nolint:gosec // no secret
+	}
+	return a, err
 }

@@ -1,30 +1,39 @@
 package cmd
 
 import (
+	"bufio"
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
+	"expvar"
 	"fmt"
 	"io"
-	"log"
-	"math"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
-	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/moby/sys/atomicwriter"
+	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/net/http/httpguts"
 	"golang.org/x/term"
+	"golang.org/x/time/rate"
+)
 
-	"github.com/elastic/elastic-agent-libs/logp"
-	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
-
-	"github.com/txn2/rtbeat/internal/sender"
+const (
+	maxBatch   = 1 << 20  // bytes after which a batch ends
+	maxMessage = 64 << 20 // bytes
 )
 
 // ExitError is an error with an exit code of its own.
@@ -33,118 +42,238 @@ type ExitError struct {
 	Code int
 }
 
-const exitUsage, exitInterrupted = 2, 3 // of `rtbeat send`
-
 // newSendCmd is `rtbeat send`. It reads no configuration file.
 func newSendCmd() *cobra.Command {
-	s, to := &sender.Sender{Answers: map[int]int{}, Begun: time.Now()}, &connection{}
-	var headers []string
-	var maxTime time.Duration
+	s, headers := sender{header: http.Header{"Content-Type": {"application/x-ndjson"}}}, []string{}
 	cmd := &cobra.Command{
 		Use:   "send FILE...",
 		Short: "Send the messages of files, and keep each batch until its 200",
-		Long: `Send posts the lines of files (NDJSON), or the elements of their JSON arrays, plain,
-gzip or zstd. - is standard input. It retries without an end after 408, 429, 5xx
-and no answer, and ends at any other answer. FILE.rtbeat-sent has how far a file
-was delivered, and --resume goes on there. No configuration file is read.
+		Long: `Send posts the messages of files: NDJSON or JSON arrays, plain, gzip or zstd. - is
+standard input. After 408, 429, 5xx and no answer it retries without an end.
+FILE.rtbeat-sent has how far a file was delivered. It reads no configuration file.
 
-The exit code is 0 if everything was delivered, 1 if rtbeat refused a message or
-a file cannot be read, 2 for a wrong command line, 3 after a signal or --max-time.`,
-		Example: "  rtbeat send --to https://rtbeat.example.com:8081/in --header @token.txt --resume app.ndjson.gz",
-		RunE: func(cmd *cobra.Command, files []string) (err error) {
-			if s.Header, err = parseHeaders(headers); err == nil {
-				s.Client, err = to.client("to", "/in", nil, tlscommon.VerifyFull)
-			}
-			if len(files) == 0 || s.Batch < 1 || s.Parallel < 1 {
+The exit code is 0 if everything was delivered, 1 after any other answer or for a
+file that cannot be read, 2 for a wrong command line, 3 after a signal.`,
+		RunE: func(cmd *cobra.Command, files []string) error {
+			err := cmp.Or(parseHeaders(s.header, headers), s.connect("/in"))
+			if len(files) == 0 || s.batch < 1 || s.parallel < 1 {
 				err = errors.New("name a file, or - for standard input; --batch and --parallel must be positive")
 			}
 			if err != nil {
-				return ExitError{err, exitUsage}
+				return ExitError{err, 2}
 			}
 			cmd.SilenceUsage = true // errors from here on are not about the command line
-			s.Log, s.IsTerminal = cmd.ErrOrStderr(), term.IsTerminal(int(os.Stderr.Fd()))
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			ctx, end := context.WithTimeoutCause(ctx, cmp.Or(maxTime, math.MaxInt64), errors.New("--max-time is over"))
-			defer end()
+			s.counts.Add("messages", 0)
 			for i := 0; i < len(files) && err == nil; i++ {
-				err = s.Send(ctx, files[i])
+				err = s.send(ctx, files[i])
 			}
-			cmd.Println(s.Summary())
+			fmt.Fprintln(cmd.OutOrStdout(), &s.counts)
 			if err != nil && ctx.Err() != nil {
-				return ExitError{err, exitInterrupted}
+				return ExitError{err, 3}
 			}
 			return err
 		},
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return ExitError{err, exitUsage} })
-	to.flags(cmd, "to", time.Minute)
-	flags := cmd.Flags()
-	flags.IntVar(&s.Batch, "batch", 500, "messages of a batch; keep it with --resume")
-	flags.IntVar(&s.Parallel, "parallel", 4, "batches at a time")
-	flags.Float64Var(&s.Rate, "rate", 0, "messages per second; 0 is no limit")
-	flags.StringVar(&s.ID, "id", "", "field that each message must have, such as the uuid by which rtbeat dedupes")
-	flags.StringArrayVar(&headers, "header", nil, "'Name: value', or @FILE with such lines, which other users cannot see")
-	flags.BoolVar(&s.IsResumed, "resume", false, "go on where the last run came to")
-	flags.DurationVar(&maxTime, "max-time", 0, "end after this time; 0 is no limit")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return ExitError{err, 2} })
+	s.addFlags(cmd.Flags(), "to", time.Minute)
+	cmd.Flags().IntVar(&s.batch, "batch", 500, "messages of a batch; keep it with --resume")
+	cmd.Flags().IntVar(&s.parallel, "parallel", 4, "batches at a time")
+	cmd.Flags().Float64Var(&s.rate, "rate", 0, "messages per second; 0 is no limit")
+	cmd.Flags().StringVar(&s.id, "id", "", "field with the id of each message, as of rtbeat.id: no Idempotency-Key is sent")
+	cmd.Flags().StringArrayVar(&headers, "header", nil, "'Name: value'; ${NAME} in it is a variable of the environment")
+	cmd.Flags().BoolVar(&s.isResumed, "resume", false, "go on where the last run came to")
 	return cmd
 }
 
-// parseHeaders does not quote a header in an error: it may be a secret.
-func parseHeaders(lines []string) (http.Header, error) {
-	headers := http.Header{}
-	for _, text := range lines {
-		if name, isFile := strings.CutPrefix(text, "@"); isFile {
-			content, err := os.ReadFile(name) //nolint:gosec // the operator names it
-			if err != nil {
-				return nil, err
-			}
-			text = strings.TrimSpace(string(content))
+func parseHeaders(header http.Header, lines []string) error {
+	for _, line := range lines {
+		name, value, _ := strings.Cut(os.ExpandEnv(line), ":")
+		value = strings.TrimSpace(value)
+		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) || value == "" {
+			return errors.New("--header must be 'Name: value'") // without the line, which may be a secret
 		}
-		for line := range strings.SplitSeq(text, "\n") {
-			name, value, isHeader := strings.Cut(line, ":")
-			value = strings.TrimSpace(value)
-			if !isHeader || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
-				return nil, errors.New("--header must be 'Name: value', or @FILE with such lines")
-			}
-			headers.Add(name, value)
+		header.Set(name, value)
+	}
+	return nil
+}
+
+// sender sends files, one after the other.
+type sender struct {
+	intakeClient
+	header          http.Header
+	batch, parallel int
+	rate            float64
+	id              string
+	isResumed       bool
+
+	limiter  *rate.Limiter
+	bar      *progressbar.ProgressBar
+	problems rate.Sometimes
+	counts   expvar.Map // messages, attempts by the code of the answer, and batches that wait for their 200
+}
+
+// batch is what one request posts.
+type batch struct {
+	first int // messages of the file before it
+	body  []byte
+	err   error // nil after the 200
+}
+
+func (b *batch) size() int { return bytes.Count(b.body, newline) }
+
+// send reads a round of batches, posts them in parallel and writes the mark, until the end of the file.
+func (s *sender) send(ctx context.Context, name string) (err error) {
+	file, m, size := os.Stdin, mark{run: rand.Text()}, int64(-1)
+	if name != "-" {
+		if file, err = os.Open(name); err != nil { //nolint:gosec // the operator names it
+			return err
+		}
+		defer file.Close() //nolint:errcheck // it was only read
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+			m.path, size = name+".rtbeat-sent", max(info.Size(), 1)
 		}
 	}
-	return headers, nil
+	s.bar = progressbar.NewOptions64(size, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetVisibility(term.IsTerminal(int(os.Stderr.Fd()))),
+		progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), // in 80 characters:
+		progressbar.OptionSetWidth(10), progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false))
+	defer s.bar.Finish() //nolint:errcheck // it was shown, or not
+	s.limiter, s.problems.Interval = rate.NewLimiter(cmp.Or(rate.Limit(s.rate), rate.Inf), s.batch), 5*time.Second
+	r, w := io.Pipe() // a read of standard input cannot be interrupted
+	go func() { _, err := io.Copy(io.MultiWriter(w, s.bar), file); _ = w.CloseWithError(err) }()
+	defer context.AfterFunc(ctx, func() { _ = r.CloseWithError(context.Cause(ctx)) })()
+	defer r.Close() //nolint:errcheck // it returns none
+
+	next, err := messages(r)
+	if err == nil {
+		err = m.begin(s.isResumed, next)
+	}
+	for err == nil {
+		var round []*batch
+		var group sync.WaitGroup
+		for end := m.messages; len(round) < s.parallel && err == nil; {
+			b := &batch{first: end}
+			b.body, err = s.read(next)
+			end += b.size()
+			group.Go(func() { b.err = s.deliver(ctx, b, m.run) })
+			round = append(round, b)
+		}
+		group.Wait()
+		for _, b := range round {
+			if b.err != nil { // the mark has no gaps
+				err = b.err
+				break
+			}
+			m.messages += b.size()
+		}
+		err = cmp.Or(m.save(), err)
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
-// connection has the flags for an HTTP client.
-type connection struct {
-	url, ca, certificate, key string
-	timeout                   time.Duration
+var asIs = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), jsontext.PreserveRawStrings(true)}
+
+// messages returns the JSON values of a file, or the elements of its arrays. Each is good until the next call.
+func messages(file io.Reader) (next func() ([]byte, error), err error) {
+	packed := bufio.NewReader(file)
+	file = packed
+	switch magic, _ := packed.Peek(4); { // an error comes again
+	case strings.HasPrefix(string(magic), "\x1f\x8b"):
+		file, err = gzip.NewReader(packed)
+	case string(magic) == "\x28\xb5\x2f\xfd":
+		file, err = zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+	}
+	limited, number := &io.LimitedReader{R: file}, 0
+	decoder := jsontext.NewDecoder(limited, asIs...)
+	return func() ([]byte, error) {
+		limited.N = maxMessage
+		number++
+		for kind := decoder.PeekKind(); kind == ']' || kind == '[' && decoder.StackDepth() == 0; kind = decoder.PeekKind() {
+			if _, err := decoder.ReadToken(); err != nil {
+				return nil, fmt.Errorf("message %d: %w", number, err)
+			}
+		}
+		value, err := decoder.ReadValue()
+		if err != nil && limited.N <= 0 {
+			err = bufio.ErrTooLong
+		}
+		if err != nil {
+			err = fmt.Errorf("message %d: %w", number, err)
+		}
+		return value, err
+	}, err
 }
 
-func (c *connection) flags(cmd *cobra.Command, name string, timeout time.Duration) {
-	flags := cmd.Flags()
-	flags.StringVar(&c.url, name, "", "http://host:port/path, https://host:port/path or unix:///socket")
-	flags.DurationVar(&c.timeout, "timeout", timeout, "how long an attempt may take")
-	flags.StringVar(&c.ca, "ca", "", "file with the authority that signed rtbeat's certificate; this machine's authorities when empty")
-	flags.StringVar(&c.certificate, "certificate", "", "file with the client certificate, where rtbeat asks for one")
-	flags.StringVar(&c.key, "key", "", "file with the key of the client certificate")
+var newline = []byte("\n")
+
+// read reads a batch. With an error, it returns the messages before as well.
+func (s *sender) read(next func() ([]byte, error)) (body []byte, err error) {
+	for n := 0; n < s.batch && len(body) < maxBatch; n++ {
+		message, err := next()
+		if err != nil {
+			return body, err
+		}
+		body, _ = jsontext.AppendFormat(body, message, asIs...) // the decoder has found no error
+		body = append(body, newline...)
+	}
+	return body, nil
 }
 
-// client returns the client. path is for a URL without one. An error does not quote the URL, which may have a secret.
-func (c *connection) client(flag, path string, authorities []string, mode tlscommon.TLSVerificationMode) (*sender.Client, error) {
-	to, err := url.Parse(c.url)
-	if err != nil || to.User != nil || c.timeout <= 0 || !slices.Contains([]string{"http", "https", "unix", "unixs"}, to.Scheme) || (to.Host == "") != strings.HasPrefix(to.Scheme, "unix") {
-		return nil, fmt.Errorf("--%s must be http://host:port/path, https://host:port/path or unix:///socket, without a user; --timeout must be positive", flag)
+// deliver posts a batch until its 200. Its attempts are equal, also in a run that goes on at the mark.
+func (s *sender) deliver(ctx context.Context, b *batch, run string) error {
+	if err := s.limiter.WaitN(ctx, b.size()); err != nil || len(b.body) == 0 {
+		return err
 	}
-	if to.Host == "" {
-		mode = tlscommon.VerifyCertificate
+	header := s.header.Clone()
+	if s.id == "" {
+		header.Set("Idempotency-Key", fmt.Sprintf("%s-%d", run, b.first))
 	}
-	if c.ca != "" {
-		authorities = []string{c.ca}
-	}
-	pair := tlscommon.CertificateConfig{Certificate: c.certificate, Key: c.key}
-	settings, err := tlscommon.LoadTLSConfig(&tlscommon.Config{VerificationMode: mode, CAs: authorities, Certificate: pair}, logp.NewNopLogger())
+	s.counts.Add("waiting", 1)
+	answer, err := backoff.Retry(ctx, func() (answer, error) {
+		a, err := s.post(ctx, header, b.body)
+		s.counts.Add(strconv.Itoa(a.Code), 1)
+		s.bar.Describe(s.counts.String())
+		return a, err
+	}, backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, _ time.Duration) {
+		s.problems.Do(func() { _ = s.bar.Clear(); fmt.Fprintln(os.Stderr, err) })
+	}))
 	if err != nil {
-		return nil, fmt.Errorf("--ca, --certificate and --key: %w", err)
+		before := b.body[:min(max(answer.Offset, 0), len(b.body))]
+		return fmt.Errorf("message %d: %w", b.first+1+bytes.Count(before, newline), err)
 	}
-	log.SetOutput(io.Discard) // net/http logs the first bytes of a server that speaks first
-	return sender.NewClient(*to, path, settings.BuildModuleClientConfig(to.Hostname()), c.timeout), nil
+	s.counts.Add("waiting", -1)
+	s.counts.Add("messages", int64(b.size()))
+	return nil
+}
+
+// mark is how far a file was delivered. The file at path says the same.
+type mark struct {
+	path     string // "" for standard input, which has none
+	run      string // begins the Idempotency-Key of each batch
+	messages int
+}
+
+// begin passes what an earlier run delivered. It writes the mark, because each run has its own.
+func (m *mark) begin(isResumed bool, next func() ([]byte, error)) error {
+	if text, err := os.ReadFile(m.path); err == nil && isResumed {
+		_, _ = fmt.Sscan(string(text), &m.run, &m.messages) // save wrote it
+	}
+	for range m.messages {
+		if _, err := next(); err != nil {
+			return fmt.Errorf("%s has more. Without --resume, all is sent: %v", m.path, err) //nolint:errorlint // io.EOF would be a success
+		}
+	}
+	return m.save()
+}
+
+// save replaces the mark. A crash leaves the old one or the new one.
+func (m *mark) save() error {
+	if m.path == "" {
+		return nil
+	}
+	return atomicwriter.WriteFile(m.path, fmt.Appendln(nil, m.run, m.messages), 0o600)
 }

@@ -16,7 +16,7 @@ const module = "github.com/txn2/rtbeat"
 // nothing of the module.
 var mayImport = map[string][]string{
 	"":                       {"cmd"},
-	"cmd":                    {"beater", "config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/lumbersink", "internal/outputs", "internal/sender"},
+	"cmd":                    {"beater", "config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/lumbersink", "internal/outputs"},
 	"beater":                 {"config", "internal/auth", "internal/clientip", "internal/diskqueue", "internal/event", "internal/inflight", "internal/intake", "internal/libbeatcheck", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/outputs", "internal/publish", "internal/setting", "internal/shipper", "internal/source", "internal/status", "internal/systemd"},
 	"config":                 {"internal/auth", "internal/clientip", "internal/diskqueue", "internal/inflight", "internal/intake", "internal/listen", "internal/setting", "internal/source"},
 	"internal/source":        {"internal/auth", "internal/event", "internal/inflight", "internal/preset", "internal/setting"},
@@ -46,7 +46,7 @@ var mayImport = map[string][]string{
 }
 
 // freeOfLibbeat lists the packages that build and test in a second, because they do not import libbeat.
-var freeOfLibbeat = []string{"config", "internal/batch", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/dedupe", "internal/diskqueue", "internal/event", "internal/pace", "internal/preset", "internal/sender", "internal/shipper", "internal/source", "internal/systemd"}
+var freeOfLibbeat = []string{"config", "internal/batch", "internal/inflight", "internal/intake", "internal/libbeatstats", "internal/listen", "internal/metrics", "internal/lumbersink", "internal/auth", "internal/clientip", "internal/contentcoding", "internal/dedupe", "internal/diskqueue", "internal/event", "internal/pace", "internal/preset", "internal/shipper", "internal/source", "internal/systemd"}
 
 // stdlibAnd lists the packages that use only the standard library, this module and the modules named.
 var stdlibAnd = map[string][]string{

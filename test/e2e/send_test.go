@@ -161,10 +161,10 @@ func TestSendOfPackedFiles(t *testing.T) {
 	require.NoError(t, zw.Close())
 
 	told := sendFiles(t, append(names, "--to", "http://"+beat.Addr)...).end(t, 0)
-	require.Contains(t, told, "3000 messages,")
+	require.Contains(t, told, `"messages": 3000`)
 	require.Zero(t, requireAll(t, sink, 3000))
 	told = sendFiles(t, append(names, "--to", "http://"+beat.Addr, "--resume")...).end(t, 0)
-	require.Contains(t, told, "0 messages,")
+	require.Contains(t, told, `"messages": 0`)
 	require.Equal(t, 3000, sink.Received())
 
 	r := harness.Command(t, beat.Home, numbered(3000, 3010), "send", "--to", "http://"+beat.Addr, "-")
@@ -176,14 +176,14 @@ func TestSendNamesTheLineThatIsRefused(t *testing.T) {
 	t.Parallel()
 	sink := harness.StartSink(t, lumbersink.Immediate())
 	beat := harness.StartBeat(t, harness.Settings{Sink: sink.Addr(), Rtbeat: map[string]any{"auth": map[string]any{"bearer": map[string]any{"tokens": []string{authToken}}}}})
-	bad := strings.Replace(numbered(0, 100), `{"n":76}`, `{"n":76`, 1)
+	bad := strings.Replace(numbered(0, 100), `{"n":76}`, `{"n":76,"n":77}`, 1)
 	name, to := file(t, bad), "http://"+beat.Addr
-	secret := "@" + file(t, "Authorization: Bearer "+authToken+"\n")
+	secret := "Authorization: Bearer " + authToken
 
 	told := sendFiles(t, "--to", to, "--batch", "10", name).end(t, 1)
 	require.Contains(t, told, "401 unauthorized")
 	told = sendFiles(t, "--to", to, "--batch", "10", "--header", secret, name).end(t, 1)
-	require.Contains(t, told, name+": line or element 77: 400 malformed_json")
+	require.Contains(t, told, name+": message 77: 400 malformed_json")
 	require.NotContains(t, told, authToken)
 
 	require.NoError(t, os.WriteFile(name, []byte(numbered(0, 100)), 0o600))
@@ -197,19 +197,17 @@ func TestSendOnTheCommandLine(t *testing.T) {
 	beat := harness.StartBeat(t, harness.Settings{Sink: sink.Addr()})
 	name, to := file(t, numbered(0, 10)), "http://"+beat.Addr
 	for want, args := range map[string][]string{
-		"--to must be http":             {name},
-		"name a file":                   {"--to", to},
-		"unknown flag: --other":         {"--to", to, "--other", name},
-		"--header must be":              {"--to", to, "--header", "x", name},
-		"--batch and --parallel":        {"--to", to, "--batch", "0", name},
-		"--ca, --certificate and --key": {"--to", to, "--ca", "nowhere.pem", name},
+		"the URL must be http":   {name},
+		"name a file":            {"--to", to},
+		"unknown flag: --other":  {"--to", to, "--other", name},
+		"--header must be":       {"--to", to, "--header", "x", name},
+		"--batch and --parallel": {"--to", to, "--batch", "0", name},
+		"nowhere.pem":            {"--to", to, "--ca", "nowhere.pem", name},
 	} {
 		require.Contains(t, sendFiles(t, args...).end(t, 2), want)
 	}
 	require.Contains(t, sendFiles(t, "--to", to, name+".other").end(t, 1), "no such file")
 
-	told := sendFiles(t, "--to", to, "--max-time", "300ms", name).end(t, 3)
-	require.Contains(t, told, "--max-time is over")
 	s := sendFiles(t, "--to", to, name)
 	harness.Pause(t.Context(), time.Second) // for the start
 	begun := time.Now()

@@ -31,6 +31,6 @@ func TestByHand(t *testing.T) {
 	m.dropIn(socket, strings.Replace(m.recipe("ListenStream=\n", `(?s)(.*)`), "10.0.0.5:443", "127.0.0.1:443", 1))
 	m.run("sh", "-ec", m.recipe("stop rtbeat.socket", `(?s)(.*)`))
 	require.Contains(t, m.run("sh", "-c", m.recipe("setpriv", `(?s)(.*)`+" test config")+" test intake --url http://127.0.0.1:443/in "+
-		m.recipe("setpriv", `test config \\\n(.*)`)), "talk to intake... OK")
+		m.recipe("setpriv", `test config \\\n(.*)`)), "/in with no credentials: OK")
 	ledger.Check(t, sink)
 }

@@ -1,15 +1,12 @@
-package sender
+package cmd
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,16 +18,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 // request is what the server of a test has seen.
 type request struct{ key, body string }
 
-// rig is a server that answers as rtbeat does, and a Sender for it.
+// rig is a server that answers as rtbeat does, and a sender for it.
 type rig struct {
-	*Sender
+	*sender
 	home string
-	log  *bytes.Buffer
 
 	mu       sync.Mutex
 	requests []request
@@ -39,7 +33,8 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{home: t.TempDir(), log: &bytes.Buffer{}, answer: func(int, request, http.ResponseWriter) bool { return false }}
+	t.Cleanup(func() { goleak.VerifyNone(t, goleak.IgnoreCurrent()) })
+	r := &rig{home: t.TempDir(), answer: func(int, request, http.ResponseWriter) bool { return false }}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
@@ -54,21 +49,19 @@ func newRig(t *testing.T) *rig {
 			fmt.Fprintf(w, `{"status":"OK","ack":"delivered","messages":%d}`, len(strings.Fields(got.body)))
 		}
 	}))
-	to, err := url.Parse(server.URL)
-	require.NoError(t, err)
-	client := NewClient(*to, "/in", nil, 10*time.Second)
+	r.sender = &sender{intakeClient: intakeClient{url: server.URL}, header: http.Header{}, batch: 2, parallel: 1}
+	require.NoError(t, r.connect("/in"))
 	t.Cleanup(func() {
 		server.Close()
-		client.http.CloseIdleConnections()
+		r.http.CloseIdleConnections()
 	})
-	r.Sender = &Sender{Client: client, Batch: 2, Parallel: 1, Log: r.log, Answers: map[int]int{}, Begun: time.Now()}
 	return r
 }
 
 // again is another run.
 func (r *rig) again() {
 	r.requests = nil
-	r.Sender = &Sender{Client: r.Client, Batch: r.Batch, Parallel: r.Parallel, IsResumed: true, Log: r.log, Answers: map[int]int{}, Begun: time.Now()}
+	r.sender = &sender{intakeClient: r.intakeClient, header: r.header, batch: r.batch, parallel: r.parallel, isResumed: true}
 }
 
 func (r *rig) write(t *testing.T, content string) string {
@@ -89,7 +82,8 @@ func (r *rig) mark(t *testing.T) (m mark) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(r.home, "file.rtbeat-sent"))
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &m))
+	_, err = fmt.Sscan(string(text), &m.run, &m.messages)
+	require.NoError(t, err)
 	return m
 }
 
@@ -102,14 +96,14 @@ func fail(w http.ResponseWriter, code int, text string) bool {
 func TestBatchesAreCutByMessagesAndBytes(t *testing.T) {
 	r := newRig(t)
 	big := `"` + strings.Repeat("x", maxBatch) + `"`
-	require.NoError(t, r.Send(t.Context(), r.write(t, "{}\n\n1\r\n"+big+"\n2\n3\n\n\n")))
+	require.NoError(t, r.send(t.Context(), r.write(t, "{}\n\n1\r\n"+big+"\n2\n3\n\n\n")))
 	var bodies []string
 	for _, request := range r.requests {
 		bodies = append(bodies, request.body)
 	}
-	require.Equal(t, []string{"{}\n\n", "1\n" + big + "\n", "2\n3\n"}, bodies, "a batch of blank lines alone is not posted")
-	require.Equal(t, 8, r.mark(t).Lines)
-	require.Contains(t, r.Summary(), "5 messages,")
+	require.Equal(t, []string{"{}\n1\n", big + "\n", "2\n3\n"}, bodies)
+	require.Equal(t, 5, r.mark(t).messages)
+	require.JSONEq(t, `{"200":3,"messages":5,"waiting":0}`, r.counts.String())
 }
 
 func TestAttemptsAreEqual(t *testing.T) {
@@ -128,56 +122,55 @@ func TestAttemptsAreEqual(t *testing.T) {
 			return false
 		}
 	}
-	require.NoError(t, r.Send(t.Context(), r.write(t, "1\n2\n3\n")))
+	require.NoError(t, r.send(t.Context(), r.write(t, "1\n2\n3\n")))
 	require.GreaterOrEqual(t, time.Since(begun), time.Second, "Retry-After")
 	require.Len(t, r.requests, 5)
 	for _, request := range r.requests[1:4] {
 		require.Equal(t, r.requests[0], request)
 	}
-	require.Equal(t, r.mark(t).Run+"-0", r.requests[0].key)
-	require.Equal(t, request{r.mark(t).Run + "-2", "3\n"}, r.requests[4])
-	require.Equal(t, map[int]int{200: 2, 429: 1, 503: 1}, r.Answers, "net/http has repeated the request without an answer")
-	require.Contains(t, r.log.String(), "in_flight_limit")
+	require.Equal(t, r.mark(t).run+"-0", r.requests[0].key)
+	require.Equal(t, request{r.mark(t).run + "-2", "3\n"}, r.requests[4])
+	require.JSONEq(t, `{"200":2,"429":1,"503":1,"messages":3,"waiting":0}`, r.counts.String(), "net/http has repeated the request without an answer")
 }
 
 // The mark is at the end of the batches that were delivered without a gap, never beyond.
 func TestTheMarkFollowsTheAnswers(t *testing.T) {
 	r := newRig(t)
-	r.Parallel = 3
+	r.parallel = 3
 	r.answer = func(_ int, got request, w http.ResponseWriter) bool {
 		if strings.Contains(got.body, "bad") {
 			return fail(w, 400, `{"reason":"malformed_json","message":"m","offset":2}`)
 		}
 		return false
 	}
-	name := r.write(t, "1\n2\n3\n4\n5\nbad\n7\n8\n")
-	err := r.Send(t.Context(), name)
-	require.ErrorContains(t, err, name+": line or element 6: 400 malformed_json: m")
-	require.Equal(t, 4, r.mark(t).Lines)
+	name := r.write(t, "1\n2\n3\n4\n5\n\"bad\"\n7\n8\n")
+	err := r.send(t.Context(), name)
+	require.ErrorContains(t, err, name+": message 6: 400 malformed_json: m")
+	require.Equal(t, 4, r.mark(t).messages)
 
 	// The next run has the same keys.
-	first := r.mark(t).Run
-	r.write(t, "1\n2\n3\n4\n5\ngood\n7\n8\n9\n")
+	first := r.mark(t).run
+	r.write(t, "1\n2\n3\n4\n5\n\"good\"\n7\n8\n9\n")
 	r.again()
-	require.NoError(t, r.Send(t.Context(), name))
-	require.ElementsMatch(t, []request{{first + "-4", "5\ngood\n"}, {first + "-6", "7\n8\n"}, {first + "-8", "9\n"}}, r.requests)
-	require.Equal(t, 9, r.mark(t).Lines)
+	require.NoError(t, r.send(t.Context(), name))
+	require.ElementsMatch(t, []request{{first + "-4", "5\n\"good\"\n"}, {first + "-6", "7\n8\n"}, {first + "-8", "9\n"}}, r.requests)
+	require.Equal(t, 9, r.mark(t).messages)
 
 	r.again()
-	require.NoError(t, r.Send(t.Context(), name))
+	require.NoError(t, r.send(t.Context(), name))
 	require.Empty(t, r.requests)
 
-	for _, changed := range []string{"1\n2\n3\n4\n5\ngood\n7\n8\n", "1\n2\n3\n4\n5\ngood\n7\n8\n9 changed\n", ""} {
-		r.write(t, changed)
+	for _, shrunk := range []string{"1\n2\n3\n4\n5\n\"good\"\n7\n8\n", ""} {
+		r.write(t, shrunk)
 		r.again()
-		require.ErrorContains(t, r.Send(t.Context(), name), "it shrank or changed")
+		require.ErrorContains(t, r.send(t.Context(), name), "file.rtbeat-sent has more")
 		require.Empty(t, r.requests)
 	}
-	r.IsResumed = false
+	r.isResumed = false
 	r.write(t, "1\n")
-	require.NoError(t, r.Send(t.Context(), name))
+	require.NoError(t, r.send(t.Context(), name))
 	require.Equal(t, "1\n", r.bodies())
-	require.NotEqual(t, first, r.mark(t).Run)
+	require.NotEqual(t, first, r.mark(t).run)
 }
 
 // At each request, the mark has no message that was not answered with 200 before.
@@ -185,8 +178,8 @@ func TestTheMarkIsNeverAhead(t *testing.T) {
 	r := newRig(t)
 	delivered := 0
 	r.answer = func(n int, got request, w http.ResponseWriter) bool {
-		if r.mark(t).Lines > delivered {
-			t.Errorf("the mark is at %d of %d", r.mark(t).Lines, delivered)
+		if r.mark(t).messages > delivered {
+			t.Errorf("the mark is at %d of %d", r.mark(t).messages, delivered)
 		}
 		if n%2 == 1 {
 			return fail(w, 503, `{"reason":"stopping"}`)
@@ -194,8 +187,8 @@ func TestTheMarkIsNeverAhead(t *testing.T) {
 		delivered += strings.Count(got.body, "\n")
 		return false
 	}
-	require.NoError(t, r.Send(t.Context(), r.write(t, "1\n2\n3\n4\n5\n")))
-	require.Equal(t, 5, r.mark(t).Lines)
+	require.NoError(t, r.send(t.Context(), r.write(t, "1\n2\n3\n4\n5\n")))
+	require.Equal(t, 5, r.mark(t).messages)
 }
 
 func TestAnEndInBoundedTime(t *testing.T) {
@@ -210,68 +203,62 @@ func TestAnEndInBoundedTime(t *testing.T) {
 		return fail(w, 503, `{"reason":"output_stalled"}`)
 	}
 	begun := time.Now()
-	require.ErrorIs(t, r.Send(ctx, r.write(t, "1\n2\n3\n")), cause)
+	require.ErrorIs(t, r.send(ctx, r.write(t, "1\n2\n3\n")), cause)
 	require.Less(t, time.Since(begun), 5*time.Second)
-	require.Equal(t, 2, r.mark(t).Lines)
+	require.Equal(t, 2, r.mark(t).messages)
 }
 
 func TestFinalAnswers(t *testing.T) {
 	for code, want := range map[int]string{
-		400: "line or element 1: 400 r: m",
+		400: "message 1: 400 r: m",
 		401: "401 r: m. Compare the credentials with rtbeat.auth",
 		403: "--certificate",
-		404: "rtbeat.admin.port",
-		413: "line or element 1: 413",
-		415: "content_types",
+		404: "rtbeat.port",
+		413: "message 1: 413",
+		415: "message 1: 415",
 	} {
 		r := newRig(t)
 		r.answer = func(_ int, _ request, w http.ResponseWriter) bool {
 			return fail(w, code, `{"reason":"r","message":"m"}`)
 		}
-		require.ErrorContains(t, r.Send(t.Context(), r.write(t, "1\n2\n3\n")), want)
+		require.ErrorContains(t, r.send(t.Context(), r.write(t, "1\n2\n3\n")), want)
 		require.Len(t, r.requests, 1)
-		require.Zero(t, r.mark(t).Lines)
+		require.Zero(t, r.mark(t).messages)
 	}
 }
 
-func TestEachMessageMustHaveTheID(t *testing.T) {
-	for message, want := range map[string]bool{
-		`{"a":{"id":"x"}}`: true,
-		`{"a":{"id":1}}`:   true,
-		`{"a":{"id":""}}`:  false,
-		`{"a":{"id":[1]}}`: false,
-		`{"a":{}}`:         false,
-		`{"a":1}`:          false,
-		`[1]`:              false,
-		`{"a":{"id":"x"}`:  false,
-	} {
-		r := newRig(t)
-		r.ID = "a.id"
-		err := r.Send(t.Context(), r.write(t, `{"a":{"id":"first"}}`+"\n"+message+"\n"))
-		if want {
-			require.NoError(t, err, message)
-			continue
-		}
-		require.ErrorContains(t, err, "line or element 2: no a.id", message)
-		require.Equal(t, 1, r.mark(t).Lines)
-	}
+func TestMessagesWithAnIDNeedNoKey(t *testing.T) {
+	r := newRig(t)
+	r.id = "uuid"
+	require.NoError(t, r.send(t.Context(), r.write(t, `{"uuid":"x"}`)))
+	require.Equal(t, []request{{"", `{"uuid":"x"}` + "\n"}}, r.requests)
 }
 
 func TestTheRateIsALimit(t *testing.T) {
 	r := newRig(t)
-	r.Rate = 10
+	r.rate = 10
 	begun := time.Now()
-	require.NoError(t, r.Send(t.Context(), r.write(t, "1\n2\n3\n4\n5\n")))
+	require.NoError(t, r.send(t.Context(), r.write(t, "1\n2\n3\n4\n5\n")))
 	require.GreaterOrEqual(t, time.Since(begun), 250*time.Millisecond, "two of five messages are the burst")
 }
 
-func TestAnEndBetweenMessages(t *testing.T) {
+func TestAnEndBetweenBatches(t *testing.T) {
 	r := newRig(t)
-	r.Rate, r.Batch = 0.1, 1
-	cause := errors.New("the cause")
-	ctx, end := context.WithTimeoutCause(t.Context(), 200*time.Millisecond, cause)
-	defer end()
-	require.ErrorIs(t, r.Send(ctx, r.write(t, "1\n2\n")), cause)
-	require.ErrorIs(t, context.Cause(ctx), cause, "the exit code depends on it")
-	require.Equal(t, 1, r.mark(t).Lines)
+	r.rate, r.batch = 0.1, 1
+	ctx, end := context.WithCancel(t.Context())
+	defer time.AfterFunc(200*time.Millisecond, end).Stop()
+	require.ErrorIs(t, r.send(ctx, r.write(t, "1\n2\n")), context.Canceled)
+	require.Equal(t, 1, r.mark(t).messages)
+}
+
+func TestHeadersOfTheCommandLine(t *testing.T) {
+	t.Setenv("TOKEN", "x")
+	headers := http.Header{}
+	require.NoError(t, parseHeaders(headers, []string{"authorization: Bearer ${TOKEN}", "X-C: 3"}))
+	require.Equal(t, http.Header{"Authorization": {"Bearer x"}, "X-C": {"3"}}, headers)
+	for _, wrong := range []string{"hidden", " hidden: x", "X-A hidden: x", "X-Hidden:", "X-A: hidden\x00"} {
+		err := parseHeaders(headers, []string{wrong})
+		require.Error(t, err, wrong)
+		require.NotContains(t, err.Error(), "hidden")
+	}
 }

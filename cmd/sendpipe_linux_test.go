@@ -1,4 +1,4 @@
-package sender
+package cmd
 
 import (
 	"errors"
@@ -24,11 +24,9 @@ func TestAPipe(t *testing.T) {
 		}
 		writing <- err
 	}()
-	require.NoError(t, r.Send(t.Context(), name))
+	require.NoError(t, r.send(t.Context(), name))
 	require.NoError(t, <-writing)
 	require.Equal(t, "1\n2\n3\n", r.bodies())
-	r.again()
-	require.ErrorContains(t, r.Send(t.Context(), os.DevNull), "cannot be resumed")
 	entries, err := os.ReadDir(r.home)
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
