@@ -76,12 +76,16 @@ listener, and does not compare the name in the certificate.`,
 	return cmd
 }
 
-// listenerURL is the URL of the configured listener. A host for all addresses means this machine.
+// listenerURL is the URL of the configured listener.
 func listenerURL(c config.Config) string {
 	if path, is := c.Socket(); is {
 		return "unix://" + path
 	}
-	address := net.JoinHostPort(strings.Trim(c.Host, "[]"), strconv.Itoa(c.Port))
+	host := strings.Trim(c.Host, "[]")
+	if host == "" || net.ParseIP(host).IsUnspecified() { // an address for listening, which an HTTP proxy would get
+		host = "localhost"
+	}
+	address := net.JoinHostPort(host, strconv.Itoa(c.Port))
 	if c.SSL.IsEnabled() {
 		return "https://" + address
 	}

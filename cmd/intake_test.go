@@ -14,9 +14,9 @@ import (
 
 func TestTheListenerHasAURL(t *testing.T) {
 	for want, change := range map[string]func(*config.Config){
-		"http://:8081":           func(c *config.Config) { c.Host = "" },
-		"http://0.0.0.0:80":      func(c *config.Config) { c.Host, c.Port = "0.0.0.0", 80 },
-		"http://[::]:8081":       func(c *config.Config) { c.Host = "[::]" },
+		"http://localhost:8081":  func(c *config.Config) { c.Host = "" },
+		"http://localhost:80":    func(c *config.Config) { c.Host, c.Port = "0.0.0.0", 80 },
+		"http://localhost:81":    func(c *config.Config) { c.Host, c.Port = "[::]", 81 },
 		"http://[fe80::1]:8081":  func(c *config.Config) { c.Host = "fe80::1" },
 		"https://localhost:8081": func(c *config.Config) { c.Host, c.SSL = "localhost", &tlscommon.ServerConfig{} },
 		"unix:///run/in.sock":    func(c *config.Config) { c.Host = "unix:///run/in.sock" },

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -67,7 +68,7 @@ func TestIntakePlain(t *testing.T) {
 	requireOK(t, r.ask(t, settings), want)
 	for _, everywhere := range []string{"", "0.0.0.0"} {
 		told := r.ask(t, map[string]any{"host": everywhere, "port": settings["port"]})
-		requireOK(t, told, strings.Replace(want, "127.0.0.1", everywhere, 1))
+		requireOK(t, told, strings.Replace(want, "127.0.0.1", "localhost", 1))
 	}
 	requireOK(t, r.ask(t, map[string]any{}, "--url", "http://"+r.beat.Addr), want)
 	require.Zero(t, r.sink.Received(), "nothing is published")
@@ -163,6 +164,8 @@ func TestIntakeOverTLSByAnotherName(t *testing.T) {
 	settings := map[string]any{"ssl": map[string]any{"certificate": certificate, "key": key, "certificate_authorities": []string{root}, "client_authentication": "none"}}
 	r := startIntake(t, settings)
 	requireOK(t, r.ask(t, settings), "https://"+r.beat.Addr+"/in with no credentials: OK\n")
+	everywhere := map[string]any{"host": "0.0.0.0", "port": settings["port"], "ssl": settings["ssl"]}
+	requireOK(t, r.ask(t, everywhere), "https://localhost:"+fmt.Sprint(settings["port"])+"/in with no credentials: OK\n")
 	requireTold(t, r.ask(t, settings, "--url", "https://"+r.beat.Addr), "the name in the certificate")
 }
 
