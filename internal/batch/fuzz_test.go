@@ -229,8 +229,8 @@ func checkFailure(t *testing.T, body []byte, o Options, got Batch, err error) {
 	case EmptyBody, MalformedJSON:
 		// A body that encoding/json accepts is malformed only where encoding/json repairs it in silence.
 		strict := e.Msg == msgDuplicate || e.Msg == msgEscape || e.Msg == msgUTF8
-		body := bytes.TrimPrefix(body, byteOrderMark)
-		if _, err := modelMessages(body, o.Lines); err == nil && len(bytes.TrimSpace(body)) > 0 && !strict {
+		trimmed := bytes.TrimPrefix(body, byteOrderMark)
+		if _, err := modelMessages(body, o.Lines); err == nil && len(bytes.TrimSpace(trimmed)) > 0 && !strict {
 			t.Fatalf("refused valid JSON: %v", e)
 		}
 	case SizeMismatch:

@@ -29,21 +29,31 @@ func (d *decoder) keepElement(list []Message, err error) ([]Message, error) {
 	}
 	d.rewind(d.begun.mark)
 	at := d.begun.at
-	if err := d.seekLegible(at); err != nil {
+	end, isTold, err := d.endOfValue(at)
+	switch {
+	case err != nil:
 		return nil, err
+	case !isTold:
+		return nil, failure
 	}
-	if skipErr := d.skip(); skipErr != nil {
-		if _, isBroken := errors.AsType[*Error](skipErr); isBroken {
-			return nil, failure
-		}
-		return nil, skipErr
-	}
-	end := d.read()
 	d.seek(end)
 	return d.keep(list, at, end, failure)
 }
 
+// endOfValue returns where a value that is not valid ends, if that can be told. seek must follow.
+func (d *decoder) endOfValue(at int64) (end int64, isTold bool, err error) {
+	if err := d.seekLegible(at, d.end); err != nil {
+		return 0, false, err
+	}
+	err = d.skip()
+	if _, isBroken := errors.AsType[*Error](err); isBroken {
+		return 0, false, nil
+	}
+	return d.read(), err == nil, err
+}
+
 // keepLine keeps a value outside of arrays that begins at an offset and was refused with an error, and all bytes up to the line end.
+// Of more bytes than an event keeps, it leaves those behind the value, if its end can be told: they may be valid messages.
 func (d *decoder) keepLine(list []Message, at int64, before mark, err error) ([]Message, error) {
 	failure, ok := d.canKeep(err)
 	if !ok || d.body[at] == '[' && !d.lines { // the messages of an array may go on in the next line
@@ -53,6 +63,15 @@ func (d *decoder) keepLine(list []Message, at int64, before mark, err error) ([]
 	end := d.end
 	if n := bytes.IndexByte(d.body[failure.Offset:end], '\n'); n >= 0 {
 		end = failure.Offset + int64(n)
+	}
+	if end-at > MaxOriginal {
+		valueEnd, isTold, err := d.endOfValue(at)
+		switch {
+		case err != nil:
+			return nil, err
+		case isTold:
+			end = min(end, valueEnd)
+		}
 	}
 	if d.body[at] == '{' && !d.lines {
 		kind, err := d.look(at, end)

@@ -153,6 +153,28 @@ func TestElementsThatAreNoJSONAreKept(t *testing.T) {
 	require.Equal(t, []string{`{}`, `malformed_json {"a":NaN}`, `{}`, "malformed_json {\"a\":\"\t\"}", `{}`}, kept(t, lines, Options{Lines: true}))
 }
 
+// The valid messages behind an invalid one are not lost where its event cannot hold them.
+func TestValidMessagesBehindALongLine(t *testing.T) {
+	many := strings.Repeat(`{"uuid":"a","text":"hello"} `, MaxOriginal/10)
+	for name, body := range map[string]string{
+		"values": `{"k":1,"k":2} ` + many, "values with NaN": `{"k":NaN} ` + many, "a line": "{\"k\":\"\x01\"}" + many + "\n{}",
+	} {
+		list := kept(t, body, Options{Lines: strings.Contains(body, "\n")})
+		require.GreaterOrEqual(t, len(list), MaxOriginal/10+1, name)
+		require.NotContains(t, list[0], "hello", name)
+		require.Contains(t, list[0], `"k"`, name)
+	}
+}
+
+// The keys of an object decide what it is, also where its values are no JSON.
+func TestObjectsThatAreNoJSONAreNoBatches(t *testing.T) {
+	for _, first := range []string{"{\"uuid\":\"a\x01b\",\"data\":1}", `{"size":NaN}`, `{"uuid":NaN,"data":1}`} {
+		require.Equal(t, []string{"malformed_json " + first, `{"b":1}`}, kept(t, first+"\n{\"b\":1}", Options{}))
+		_, err := Decode([]byte(first), Options{})
+		require.Error(t, err)
+	}
+}
+
 // Memory of invalid messages is charged, and work on them is linear.
 func TestInvalidMessagesTakeLinearTime(t *testing.T) {
 	n := 1 << 17

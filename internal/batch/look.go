@@ -24,7 +24,9 @@ const longestBatchKey = 2 + 6*len("messages")
 
 // look looks at the keys of the object between two offsets, valid or not. The error is that of a charge or an interruption.
 func (d *decoder) look(at, end int64) (objectKind, error) {
-	d.seekLenient(at, end)
+	if err := d.seekLegible(at, end); err != nil {
+		return undecided, err
+	}
 	kind, err := d.kindOfObject()
 	if _, isBroken := errors.AsType[*Error](err); isBroken {
 		return undecided, nil
@@ -73,13 +75,6 @@ func unquoted(quoted jsontext.Value) string {
 	return string(name)
 }
 
-// seekLenient goes to a value that is not valid, to look at it. seek must follow.
-func (d *decoder) seekLenient(at, end int64) {
-	d.seek(at)
-	d.buffer = *bytes.NewBuffer(d.body[at:end])
-	d.text.Reset(&d.buffer, lenient...)
-}
-
 // legible has what jsontext cannot skip in a value that is not valid, and what stands for it. Both are of one length.
 var legible = [...]struct{ from, to []byte }{
 	{[]byte("-Infinity"), []byte("        0")},
@@ -87,10 +82,16 @@ var legible = [...]struct{ from, to []byte }{
 	{[]byte("NaN"), []byte("  0")},
 }
 
-// seekLegible goes to an element of an array that is not valid, to find its end: in a copy of the text from there, where
-// control bytes are spaces and NaN is a number. All brackets stay, so that the end stays. seek must follow.
-func (d *decoder) seekLegible(at int64) error {
-	if d.copyEnd != d.end {
+// seekLegible goes to a value that is not valid, to look at it: in a copy of the text from there, where control bytes are spaces and
+// NaN is a number. All brackets and quotes stay. seek must follow. Without KeepInvalid it makes no copy: the body is refused anyhow.
+func (d *decoder) seekLegible(at, end int64) error {
+	d.seek(at)
+	if !d.keepInvalid {
+		d.buffer = *bytes.NewBuffer(d.body[at:end])
+		d.text.Reset(&d.buffer, lenient...)
+		return nil
+	}
+	if d.copyEnd != d.end || at < d.copyEnd-int64(len(d.copied)) { // the first object may be read twice
 		d.decoderOwn += allocated(int(d.end-at)) - allocated(len(d.copied))
 		if err := d.pay(); err != nil {
 			return err
@@ -111,8 +112,8 @@ func (d *decoder) seekLegible(at int64) error {
 			}
 		}
 	}
-	d.seek(at)
-	d.buffer = *bytes.NewBuffer(d.copied[int64(len(d.copied))-(d.end-at):])
+	from := int64(len(d.copied)) - (d.end - at)
+	d.buffer = *bytes.NewBuffer(d.copied[from : from+end-at])
 	d.text.Reset(&d.buffer, lenient...)
 	return nil
 }
@@ -120,7 +121,7 @@ func (d *decoder) seekLegible(at int64) error {
 // skippedLevelBytes is the memory of the JSON decoder for each level of a value that is skipped.
 const skippedLevelBytes = 64
 
-// skip reads a value that need not be valid, after seekLenient. It goes deeper than messages may.
+// skip reads a value that need not be valid, after seekLegible. It goes deeper than messages may.
 func (d *decoder) skip() error {
 	outside := d.text.StackDepth()
 	for {
