@@ -85,7 +85,8 @@ func (f *Form) atRoot(message mapstr.M) mapstr.M {
 	displaced := make(mapstr.M)
 	for name, value := range message {
 		first, _, _ := strings.Cut(name, ".")
-		if _, isTaken := f.taken[first]; isTaken {
+		_, isTaken := f.taken[first]
+		if _, isGroup := value.(map[string]any); isTaken || name == "event" && !isGroup { // stores have it as a group, as ECS does
 			displaced[name] = value
 			delete(message, name)
 		}

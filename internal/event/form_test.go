@@ -75,9 +75,10 @@ func TestTypeAndTarget(t *testing.T) {
 func TestAMessageAtTheRoot(t *testing.T) {
 	o := inflight.Origin{ClientIP: "192.0.2.7"}
 	for name, tt := range map[string]struct{ message, want string }{
-		"empty":     {`{}`, `{"clientIp":"192.0.2.7","team":"a","type":"rtbeat"}`},
-		"no clash":  {`{"a":{"type":1},"event":{"id":2},"":3}`, `{"":3,"a":{"type":1},"clientIp":"192.0.2.7","event":{"id":2},"team":"a","type":"rtbeat"}`},
-		"own names": {`{"type":"push","clientIp":null,"a":1,"tags":"x"}`, `{"a":1,"clientIp":"192.0.2.7","rxtxMsg":{"clientIp":null,"tags":"x","type":"push"},"team":"a","type":"rtbeat"}`},
+		"empty":           {`{}`, `{"clientIp":"192.0.2.7","team":"a","type":"rtbeat"}`},
+		"event as a text": {`{"event":"order.paid","event.kind":"a"}`, `{"clientIp":"192.0.2.7","event.kind":"a","rxtxMsg":{"event":"order.paid"},"team":"a","type":"rtbeat"}`},
+		"no clash":        {`{"a":{"type":1},"event":{"id":2},"":3}`, `{"":3,"a":{"type":1},"clientIp":"192.0.2.7","event":{"id":2},"team":"a","type":"rtbeat"}`},
+		"own names":       {`{"type":"push","clientIp":null,"a":1,"tags":"x"}`, `{"a":1,"clientIp":"192.0.2.7","rxtxMsg":{"clientIp":null,"tags":"x","type":"push"},"team":"a","type":"rtbeat"}`},
 		"of Beats": {
 			`{"@timestamp":"2020","@metadata":{"_id":"x"},"@metadata._id":"y","@version":1,"@t":2,"host":"h","host.name":"n","hosts":3}`,
 			`{"@t":2,"clientIp":"192.0.2.7","hosts":3,"rxtxMsg":{"@metadata":{"_id":"x"},"@metadata._id":"y","@timestamp":"2020","@version":1,"host":"h","host.name":"n"},"team":"a","type":"rtbeat"}`,
