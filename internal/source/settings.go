@@ -94,14 +94,23 @@ func (s *Settings) Check(prefix string) error {
 	if _, known := preset.Find(s.Preset); s.Preset != "" && !known {
 		return fmt.Errorf("%spreset is %q; it must be one of %s", prefix, s.Preset, strings.Join(preset.Names(), ", "))
 	}
-	if s.OnInvalid != invalidReject && s.OnInvalid != InvalidEvent {
-		return fmt.Errorf("%son_invalid is %q; it must be %s or %s", prefix, s.OnInvalid, invalidReject, InvalidEvent)
-	}
 	tokenHeader := ""
 	if len(s.Auth.Header.Values) > 0 {
 		tokenHeader = s.Auth.Header.Name
 	}
-	return cmp.Or(s.Auth.Check(prefix+"auth"), s.ID.check(prefix+"id.", tokenHeader), s.checkTypes(prefix+"content_types"), s.checkHeaders(prefix), s.Event.Check(prefix))
+	return cmp.Or(s.checkInvalid(prefix), s.Auth.Check(prefix+"auth"), s.ID.check(prefix+"id.", tokenHeader), s.checkTypes(prefix+"content_types"), s.checkHeaders(prefix), s.Event.Check(prefix))
+}
+
+func (s *Settings) checkInvalid(prefix string) error {
+	if s.OnInvalid != invalidReject && s.OnInvalid != InvalidEvent {
+		return fmt.Errorf("%son_invalid is %q; it must be %s or %s", prefix, s.OnInvalid, invalidReject, InvalidEvent)
+	}
+	for _, name := range []string{"error", "event"} {
+		if _, isSet := s.Event.Fields[name]; isSet && s.Event.FieldsUnderRoot && s.OnInvalid == InvalidEvent {
+			return fmt.Errorf("%sfields.%s would replace the same field of a message that is not valid (%[1]son_invalid: event); choose another name", prefix, name)
+		}
+	}
+	return nil
 }
 
 func (s *Settings) checkTypes(list string) error {
