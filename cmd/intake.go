@@ -119,9 +119,10 @@ func credentials(a auth.Settings) map[string]http.Header {
 
 // intakeClient posts to one URL.
 type intakeClient struct {
-	url  string
-	tls  tlscommon.Config
-	http http.Client
+	url   string
+	tls   tlscommon.Config
+	http  http.Client
+	proxy func(*http.Request) (*url.URL, error) // nil for none
 }
 
 func (c *intakeClient) addFlags(flags *pflag.FlagSet, target string, timeout time.Duration) {
@@ -138,7 +139,7 @@ func (c *intakeClient) connect(path string) error {
 	if err != nil {
 		return err
 	}
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 64}
+	transport := &http.Transport{Proxy: c.proxy, MaxIdleConnsPerHost: 64}
 	switch to, err := url.Parse(c.url); {
 	case err == nil && to.Scheme == "unix" && to.Host == "":
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -43,6 +43,15 @@ func ask(t *testing.T, timeout time.Duration, respond func(net.Conn)) (answer, e
 	return a, err
 }
 
+// The proxy of the environment would get the secrets that rtbeat test intake sends, and could answer in place of rtbeat.
+func TestTheIntakeIsTestedWithoutAProxy(t *testing.T) {
+	client := intakeClient{url: "https://192.0.2.1:8081"}
+	require.NoError(t, client.connect("/in"))
+	transport, ok := client.http.Transport.(*http.Transport)
+	require.True(t, ok)
+	require.Nil(t, transport.Proxy)
+}
+
 // requireRetried requires that backoff.Retry would retry after an error, or not.
 func requireRetried(t *testing.T, want bool, err error) {
 	t.Helper()

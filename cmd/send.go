@@ -45,6 +45,7 @@ type ExitError struct {
 // newSendCmd is `rtbeat send`. It reads no configuration file.
 func newSendCmd() *cobra.Command {
 	s, headers := sender{header: http.Header{"Content-Type": {"application/x-ndjson"}}}, []string{}
+	s.proxy = http.ProxyFromEnvironment
 	cmd := &cobra.Command{
 		Use:   "send FILE...",
 		Short: "Send the messages of files, and keep each batch until its 200",
