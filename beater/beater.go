@@ -55,6 +55,7 @@ type Options struct {
 // Beater receives batches over HTTP and answers 200 once they are delivered. libbeat runs it.
 type Beater struct {
 	config        config.Config
+	inForce       *config.Config // config with the credentials of the last reload, which alone uses it; nil before
 	options       Options
 	log           *logp.Logger
 	output        string // its name

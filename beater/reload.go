@@ -1,6 +1,7 @@
 package beater
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +74,7 @@ func (bt *Beater) reload(a *assembly) error {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}
 	// Certificate names need the ssl settings in force, which may differ from the file.
-	next, err := bt.config.WithSecrets(read)
+	next, kept, err := cmp.Or(bt.inForce, &bt.config).WithSecrets(read)
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}
@@ -93,12 +94,15 @@ func (bt *Beater) reload(a *assembly) error {
 	if err := bt.listeners.certificates.Reload(); err != nil {
 		return err
 	}
-	bt.listeners.authenticators = all
+	bt.inForce, bt.listeners.authenticators = &next, all
 	a.server.Authenticate(all)
 	for _, warning := range warnings {
 		bt.log.Warn(warning)
 	}
 	bt.log.Infow("reloaded: the certificates, tokens, passwords and keys of the files are in force", "tls", bt.listeners.certificates != nil, "auth", schemesOf(next, all))
+	if len(kept) > 0 {
+		bt.log.Warnw("reloaded, but sources that the files do not have keep their former credentials until a restart", "sources", strings.Join(kept, ", "))
+	}
 	if keys := bt.config.Changed(read); len(keys) > 0 {
 		bt.log.Warnw("reloaded, but other settings have changed: restart rtbeat to apply them", "settings", strings.Join(keys, ", "))
 	}

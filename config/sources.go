@@ -8,6 +8,8 @@ import (
 
 	"github.com/elastic/elastic-agent-libs/config"
 
+	"github.com/txn2/rtbeat/internal/auth"
+	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/source"
 )
 
@@ -216,15 +218,24 @@ func (c *Config) openSources() (names []string) {
 	return names
 }
 
-// WithSecrets returns c with the credentials of read, if the whole keeps the rules. A source that read does not have keeps its own.
-func (c Config) WithSecrets(read Config) (Config, error) {
-	c.Auth, c.Sources = read.Auth, slices.Clone(c.Sources)
-	for i := range c.Sources {
-		s := &c.Sources[i]
-		if j := slices.IndexFunc(read.Sources, func(r source.Source) bool { return r.Name == s.Name }); j >= 0 {
-			s.Auth = read.Sources[j].Auth
+// WithSecrets returns c with the credentials of read, if the whole keeps the rules. A source that read does not have keeps its own;
+// kept are the names of these.
+func (c Config) WithSecrets(read Config) (_ Config, kept []string, err error) {
+	all := read.AllSources()
+	take := func(name string, own *auth.Settings) {
+		if i := slices.IndexFunc(all, func(s source.Source) bool { return s.Name == name }); i >= 0 {
+			*own = all[i].Auth
+		} else {
+			kept = append(kept, name)
 		}
 	}
-	err := c.check()
-	return c, err
+	if len(c.Sources) == 0 {
+		take(inflight.DefaultSource, &c.Auth)
+	}
+	c.Sources = slices.Clone(c.Sources)
+	for i := range c.Sources {
+		take(c.Sources[i].Name, &c.Sources[i].Auth)
+	}
+	err = c.check()
+	return c, kept, err
 }

@@ -83,6 +83,10 @@ func TestReloadOfSources(t *testing.T) {
 	require.Contains(t, refused.Line, "the auth of source b is in force, and the configuration has none")
 	require.Equal(t, []int{401, 200, 200, 401}, []int{code("/a", "five"), code("/a", "three"), code("/b", "four"), code("/b", "")})
 	require.InDelta(t, 3, s.Metric(`rtbeat_messages_total{source="a"}`), 0)
+
+	kept := s.reload(sourcesWith("seven"), "reloaded, but sources that the files do not have keep their former credentials")
+	require.Contains(t, kept.Line, `"sources":"b"`)
+	require.Equal(t, []int{200, 200}, []int{code("/a", "seven"), code("/b", "four")})
 }
 
 // rtbeat takes or refuses a body by its content type. A source may take more types.
