@@ -5,8 +5,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxChallenge bounds the text of a challenge, and so the answer. Those of Okta, Slack and Zoom have less than 100 bytes.
@@ -28,7 +30,10 @@ func answerOkta(req *http.Request, _, _ []byte) (answer []byte, ok bool) {
 
 // answerSlack repeats the challenge of a signed body of the type url_verification.
 func answerSlack(_ *http.Request, body, _ []byte) (answer []byte, ok bool) {
-	var sent struct{ Type, Challenge string }
+	var sent struct {
+		Type      string `json:"type"`
+		Challenge string `json:"challenge"`
+	}
 	if !readChallenge(body, "url_verification", &sent) || sent.Type != "url_verification" {
 		return nil, false
 	}
@@ -41,8 +46,10 @@ func answerSlack(_ *http.Request, body, _ []byte) (answer []byte, ok bool) {
 // signature there is no answer: it would sign a text that anybody may choose.
 func answerZoom(_ *http.Request, body, key []byte) (answer []byte, ok bool) {
 	var sent struct {
-		Event   string
-		Payload struct{ PlainToken string }
+		Event   string `json:"event"`
+		Payload struct {
+			PlainToken string `json:"plainToken"`
+		} `json:"payload"`
 	}
 	if key == nil || !readChallenge(body, "endpoint.url_validation", &sent) || sent.Event != "endpoint.url_validation" {
 		return nil, false
@@ -55,7 +62,7 @@ func answerZoom(_ *http.Request, body, key []byte) (answer []byte, ok bool) {
 	}{sent.Payload.PlainToken, hex.EncodeToString(mac.Sum(nil))})
 }
 
-// readChallenge reads a body that may have a challenge. Most bodies are not read twice: they lack the mark, or are too long.
+// readChallenge reads a body that may have a challenge. Names count in their case, and once: else an event could pass for a challenge. Most bodies are not read twice: they lack the mark, or are too long.
 func readChallenge(body []byte, mark string, into any) bool {
 	return len(body) <= maxChallengeBody && bytes.Contains(body, []byte(mark)) && json.Unmarshal(body, into) == nil
 }
@@ -65,6 +72,6 @@ func answerJSON(challenge string, v any) (answer []byte, ok bool) {
 	if challenge == "" || len(challenge) > maxChallenge {
 		return nil, false
 	}
-	answer, err := json.Marshal(v)
+	answer, err := json.Marshal(v, jsontext.EscapeForHTML(true))
 	return answer, err == nil
 }

@@ -66,6 +66,9 @@ func TestSlackChallenge(t *testing.T) {
 		"a challenge as a group": `{"type":"url_verification","challenge":{}}`,
 		"a long challenge":       `{"type":"url_verification","challenge":"` + strings.Repeat("a", 1025) + `"}`,
 		"a long body":            `{"type":"url_verification","challenge":"a","more":"` + strings.Repeat("a", 8<<10) + `"}`,
+		"an event in capitals":   `{"type":"event_callback","Type":"url_verification","challenge":"a"}`,
+		"a type in capitals":     `{"TYPE":"url_verification","challenge":"a"}`,
+		"two types":              `{"type":"event_callback","type":"url_verification","challenge":"a"}`,
 		"no JSON":                `url_verification`,
 		"nothing":                "",
 	} {
@@ -94,6 +97,10 @@ func TestZoomChallenge(t *testing.T) {
 	require.False(t, ok, "a request that nobody signed")
 	_, ok = challenge(t, "zoom", http.MethodPost, nil, `{"event":"meeting.started","payload":{"plainToken":"endpoint.url_validation"}}`, key)
 	require.False(t, ok, "an event")
+	_, ok = challenge(t, "zoom", http.MethodPost, nil, `{"event":"meeting.started","Event":"endpoint.url_validation","payload":{"plainToken":"a"}}`, key)
+	require.False(t, ok, "an event in capitals")
+	_, ok = challenge(t, "zoom", http.MethodPost, nil, `{"event":"endpoint.url_validation","payload":{"plaintoken":"a"}}`, key)
+	require.False(t, ok, "another token")
 	_, ok = challenge(t, "zoom", http.MethodPost, nil, `{"event":"endpoint.url_validation","payload":{"plainToken":"`+strings.Repeat("a", 1025)+`"}}`, key)
 	require.False(t, ok, "a long token")
 }
