@@ -23,6 +23,9 @@ type part struct {
 // placeholders have the form {name}. A brace outside of them is an error.
 var placeholders = regexp.MustCompile(`\{([^{}]*)\}`)
 
+// unseparated matches a header beside a value of any length. The time is no such value: with more digits or fewer it is stale.
+var unseparated = regexp.MustCompile(`\{header:[^{}]*\}\{(header:|body\})|\{body\}\{header:`)
+
 const headerPlaceholder = "header:"
 
 // parseTemplate reads the setting `signed`. An error does not repeat the text.
@@ -60,6 +63,9 @@ func parseTemplate(text string) (t template, err error) {
 	}
 	if bodies != 1 {
 		return template{}, errors.New("must have {body} once, so that nobody can change the body")
+	}
+	if unseparated.MatchString(text) {
+		return template{}, errors.New("has {header:NAME} beside {body} or another header, so bytes could move between them under the same signature; put a character between them, such as a dot")
 	}
 	return t, nil
 }
