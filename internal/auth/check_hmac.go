@@ -94,6 +94,10 @@ func (h *HMAC) checkInUse(key string) error {
 		}
 		return nil
 	})
+	err = cmp.Or(err, h.Keys.checkOwners(key+".keys", func(value string) string {
+		decoded, _ := h.keyOf(value) // nil for a key that the error is about
+		return string(decoded)
+	}))
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,6 @@ var secretName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // check checks each secret. An error counts secrets without names from 0, as everywhere in Beats. It repeats no name of the wrong
 // form: somebody may have written a secret there.
 func (s Secrets) check(key string, checkValue func(key, value string) error) error {
-	owners := make(map[string]string) // names by their secrets
 	for i, secret := range s {
 		entry := fmt.Sprintf("%s.%d", key, i)
 		if secret.Name != "" {
@@ -76,10 +75,19 @@ func (s Secrets) check(key string, checkValue func(key, value string) error) err
 		if err := checkValue(entry, secret.Value); err != nil {
 			return err
 		}
-		if owner := owners[secret.Value]; owner != secret.Name && owner != "" {
-			return fmt.Errorf("%s is the same secret as %s.%s, so rtbeat cannot tell who sends; give each its own", entry, key, owner)
+	}
+	return s.checkOwners(key, func(value string) string { return value })
+}
+
+// checkOwners refuses a secret with two names. meaning returns what a text of a secret stands for.
+func (s Secrets) checkOwners(key string, meaning func(value string) string) error {
+	owners := make(map[string]string) // names by their secrets
+	for _, secret := range s {
+		meant := meaning(secret.Value)
+		if owner := owners[meant]; owner != secret.Name && owner != "" {
+			return fmt.Errorf("%s.%s is the same secret as %[1]s.%[3]s, so rtbeat cannot tell who sends; give each its own", key, secret.Name, owner)
 		}
-		owners[secret.Value] = secret.Name
+		owners[meant] = secret.Name
 	}
 	return nil
 }
