@@ -77,6 +77,8 @@ func (s *Settings) checkHeader(key string) error {
 	switch canonical := http.CanonicalHeaderKey(h.Name); {
 	case canonical != headerAuthorization && slices.Contains(taken, canonical):
 		return fmt.Errorf("%s is a header with another meaning; use another header, such as X-Api-Key", name)
+	case slices.Contains(recorded, canonical):
+		return fmt.Errorf("%s is a header that rtbeat logs or stores, and so the tokens; use another header, such as X-Api-Key", name)
 	case canonical == headerAuthorization && (len(s.Bearer.Tokens) > 0 || s.Basic.isSet()):
 		return fmt.Errorf("%s is Authorization, which %s.bearer or %[2]s.basic reads; use another header, or remove these", name, key)
 	case len(s.HMAC.Keys) > 0 && (strings.EqualFold(h.Name, s.HMAC.Header) || strings.EqualFold(h.Name, s.HMAC.TimestampHeader)):
@@ -110,3 +112,6 @@ var taken = []string{
 	headerAuthorization, "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Cookie", "Expect", "Host",
 	"Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
+
+// recorded are the headers that rtbeat writes into its log, its answers, events or durable storage.
+var recorded = []string{"Forwarded", "Idempotency-Key", "Traceparent", "X-Forwarded-For", "X-Request-Id"}
