@@ -123,6 +123,9 @@ func (s *Settings) checkTypes(list string) error {
 		if err != nil || len(params) > 0 || !strings.Contains(media, "/") {
 			return fmt.Errorf("%s is no content type; write type and subtype without parameters, such as text/plain", key)
 		}
+		if strings.Contains(media, "*") {
+			return fmt.Errorf("%s is %s, and a star stands for no type; name each type, such as text/plain", key, media)
+		}
 		if strings.HasPrefix(media, "multipart/") {
 			return fmt.Errorf("%s is %s, and rtbeat reads no body of several parts; remove it", key, media)
 		}
