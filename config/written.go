@@ -119,6 +119,8 @@ func (w *written) checkValue(key string, field Field, value any) (err error) {
 		return checkWhole(key, value)
 	case field.Type == reflect.TypeFor[string]():
 		return checkText(key, value)
+	case field.Type.Kind() == reflect.Map:
+		return checkNames(key, value)
 	case field.Type == reflect.TypeFor[auth.Secrets]():
 		return checkSecrets(key, value)
 	case field.IsList():
@@ -207,6 +209,14 @@ func checkList(key string, element reflect.Type, value any) error {
 		if err := checkText(key+"."+strconv.Itoa(i), e); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkNames refuses a list where names and values are wanted. Unpack would read it as none.
+func checkNames(key string, value any) error {
+	if list, isList := value.([]any); isList && len(list) > 0 {
+		return fmt.Errorf("rtbeat.%s is read as a list and not as a group of names and values; write {name: value}", key)
 	}
 	return nil
 }
