@@ -110,7 +110,7 @@ func (d *decoder) identifyInvalid(list []Message) error {
 		return nil
 	}
 	nearest := slices.IndexFunc(list, hasKey) // the first, for the messages before it
-	hash := d.keys.beginHash(beforeKey, list, nearest)
+	sum := d.keys.beginHash(beforeKey, list, nearest)
 	hashed := 0
 	for i := range list {
 		m := &list[i]
@@ -122,12 +122,12 @@ func (d *decoder) identifyInvalid(list []Message) error {
 			d.keys.begin(contentKey)
 			m.Key = d.keys.sum(m.Raw)
 		case hasKey(*m):
-			hash = d.keys.beginHash(behindKey, list, i)
+			sum = d.keys.beginHash(behindKey, list, i)
 		default:
-			_, _ = hash.Write(binary.AppendUvarint(nil, uint64(len(m.Raw)))) // never fails
-			_, _ = hash.Write(m.Raw)
+			_, _ = sum.Write(binary.AppendUvarint(nil, uint64(len(m.Raw)))) // never fails
+			_, _ = sum.Write(m.Raw)
 			if isInvalid(*m) {
-				copy(m.Key[:], hash.Sum(nil))
+				copy(m.Key[:], sum.Sum(nil))
 			}
 		}
 		if hashed += len(m.Raw); hashed >= yieldEvery {

@@ -113,7 +113,7 @@ func TestKeysOfInvalidMessages(t *testing.T) {
 	}
 	id := byUUID.Identity
 	const a, b = `{"uuid":"a"}`, `{"uuid":"b"}`
-	body := "hello\n{}\nhello\n" + a + "\nhello\nhello\n" + b + "\nhello\n"
+	body := "hello\n{}\nhello\n" + a + "\nhello\n" + "hello\n" + b + "\nhello\n"
 	first := keys(body, id)
 	seen := map[Key]bool{}
 	for i, key := range first {
@@ -122,7 +122,7 @@ func TestKeysOfInvalidMessages(t *testing.T) {
 		seen[key] = true
 	}
 	require.Equal(t, first, keys(strings.ReplaceAll(body, "\n", "\n\r\n")+"more", id)[:len(first)], "white space does not count, nor what follows")
-	require.Equal(t, first[4:], keys(a+"\nhello\nhello\n"+b+"\nhello\n", id)[1:], "nor what is before a message with an id")
+	require.Equal(t, first[4:], keys(a+"\nhello\n"+"hello\n"+b+"\nhello\n", id)[1:], "nor what is before a message with an id")
 	require.NotEqual(t, first[4], keys(`{"uuid":"a" }`+"\nhello", id)[1])
 	require.NotEqual(t, first[4], keys(a+"\nhello", Identity{Fields: id.Fields, Scope: "s"})[1])
 
@@ -130,10 +130,10 @@ func TestKeysOfInvalidMessages(t *testing.T) {
 	require.Equal(t, make([]Key, 3), keys("hello\n{}\nhello\n", id))
 	require.Zero(t, keys(a+"\nhello", Identity{Fields: id.Fields, Off: true})[1])
 
-	given := keys(a+"\nhello\n\nhello", Identity{Fields: id.Fields, Given: "g"})
+	given := keys(a+"\nhello\n"+"\nhello", Identity{Fields: id.Fields, Given: "g"})
 	require.NotEqual(t, given[1], given[2])
 	require.Equal(t, given[1], keys("{ }\nhello", Identity{Given: "g"})[1], "its id comes from the request")
-	content := keys("{}\nhello\nhello\n", Identity{Content: true})
+	content := keys("{}\nhello\n"+"hello\n", Identity{Content: true})
 	require.Equal(t, content[1], content[2], "equal ones are one")
 	require.Equal(t, content[1], keys("hello", Identity{Content: true})[0])
 	require.NotEqual(t, content[1], keys("hello", Identity{Content: true, Scope: "s"})[0])

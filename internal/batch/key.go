@@ -24,7 +24,9 @@ func (k Key) ID() string {
 const (
 	scopedKey byte = 's' // the scope, the message
 	givenKey  byte = 'g' // the scope, the id of the request, the index of the message, the message
-	// Of messages that are not valid:
+
+	// The others are of messages that are not valid.
+
 	contentKey byte = 'c' // the scope, the message
 	beforeKey  byte = 'b' // the scope, the key of the first message with an id, each message up to this one with its length
 	behindKey  byte = 'i' // the scope, the key of the last message with an id, each message from there with its length

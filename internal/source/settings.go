@@ -106,7 +106,7 @@ func (s *Settings) checkInvalid(prefix string) error {
 		return fmt.Errorf("%son_invalid is %q; it must be %s or %s", prefix, s.OnInvalid, invalidReject, InvalidEvent)
 	}
 	for _, name := range []string{"error", "event"} {
-		if _, isSet := s.Event.Fields[name]; isSet && s.Event.FieldsUnderRoot && s.OnInvalid == InvalidEvent {
+		if _, isSet := s.Fields[name]; isSet && s.FieldsUnderRoot && s.OnInvalid == InvalidEvent {
 			return fmt.Errorf("%sfields.%s would replace the same field of a message that is not valid (%[1]son_invalid: event); choose another name", prefix, name)
 		}
 	}
