@@ -79,6 +79,9 @@ func (h *handler) newEndpoint(s Source) *endpoint {
 
 // answer serves a request, and counts it while it is open.
 func (e *endpoint) answer(w http.ResponseWriter, req *http.Request) result {
+	if req.Method == http.MethodOptions { // CORS has answered preflight requests
+		return result{outcome: methodNotAllowed}
+	}
 	e.counters.requests.Inc()
 	defer e.counters.requests.Dec()
 	p := &post{endpoint: e, w: w, req: req, received: time.Now().UTC()}

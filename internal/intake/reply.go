@@ -143,9 +143,9 @@ func advise(header http.Header, res result) {
 		header.Set("Accept", strings.Join(append([]string{acceptedTypes}, res.source.types...), ", "))
 	case unsupportedEncoding: // and only then: RFC 9110, 12.5.3
 		header.Set("Accept-Encoding", contentcoding.Accepted)
-	case methodNotAllowed: // the routes know better where the method is known nowhere
+	case methodNotAllowed: // RFC 9110, 15.5.6; a path without a source has set its own
 		if header.Get("Allow") == "" {
-			header.Set("Allow", http.MethodPost)
+			header.Set("Allow", strings.Join(res.source.methods(), ", "))
 		}
 	case unauthorized: // RFC 9110, 11.6.1
 		header["Www-Authenticate"] = res.challenge
