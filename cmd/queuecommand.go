@@ -94,11 +94,13 @@ standard error. It deletes nothing.
 
 A line is a batch of rxtx, {"uuid":…,"size":…,"messages":[…]}. Post each line by
 itself to another rtbeat: the lines together are no NDJSON of messages. rtbeat
-ignores the uuid, which says when and from where the batch was received.
+ignores the uuid, which says when, from where and by which source the batch was
+received. Post it to the path of that source.
 
 Each message has its original bytes, so its event has the same id, and a store
 keeps one copy. In a message with line breaks between its values they become
-spaces, and the id changes. Export leaves out messages that are noted as
+spaces, and the id changes, as that of a message that is known by a header of
+its request. Export leaves out messages that are noted as
 delivered, or that were stored before with another batch.
 
 A line may be some hundred bytes longer than the original body. If a body was

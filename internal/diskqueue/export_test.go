@@ -352,18 +352,19 @@ func TestAppendLine(t *testing.T) {
 	line, n, err := (&ExportedBatch{Number: 17, Record: r}).AppendLine([]byte("before:"))
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
-	require.Equal(t, `before:{"uuid":{"batch":17,"received":"1970-01-01T00:00:00Z","client_ip":"192.0.2.1","headers":{"a":"\n"}},"size":2,`+
+	require.Equal(t, `before:{"uuid":{"batch":17,"source":"in","received":"1970-01-01T00:00:00Z","client_ip":"192.0.2.1","headers":{"a":"\n"}},"size":2,`+
 		`"messages":[{"u": "a\nb" },{"n":1.50}]}`+"\n", string(line))
 	posted, err := batch.Decode(bytes.TrimPrefix(line, []byte("before:")), batch.Options{})
 	require.NoError(t, err)
 	require.Len(t, posted.Messages, 2, "it is a batch")
 
 	r = record("{\"messages\":[{\n\"a\":\r\n1}]}")
-	r.Origin.ClientIP = ""
+	r.Origin.ClientIP, r.Origin.Source = "", "github"
 	line, _, err = (&ExportedBatch{Record: r}).AppendLine(nil)
 	require.NoError(t, err)
 	require.Contains(t, string(line), `"messages":[{ "a":  1}]}`)
 	require.NotContains(t, string(line), "client_ip")
+	require.Regexp(t, `^{"uuid":{"batch":[0-9]*,"source":"github",`, string(line), "as docs/durable.md has it")
 	_, _, err = (&ExportedBatch{Record: record("no JSON")}).AppendLine(nil)
 	require.Error(t, err)
 }

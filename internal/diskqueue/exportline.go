@@ -1,12 +1,14 @@
 package diskqueue
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/txn2/rtbeat/internal/batch"
+	"github.com/txn2/rtbeat/internal/inflight"
 )
 
 // noBreaks removes line breaks from a message. They stand between values only.
@@ -15,6 +17,7 @@ var noBreaks = strings.NewReplacer("\n", " ", "\r", " ")
 // exportID is the uuid of an exported batch. An object with further keys would be no batch, and a uuid may be anything.
 type exportID struct {
 	Batch    uint64            `json:"batch"` // its number, by which the log names it
+	Source   string            `json:"source"`
 	Received time.Time         `json:"received"`
 	ClientIP string            `json:"client_ip,omitempty"`
 	Headers  map[string]string `json:"headers,omitempty"`
@@ -28,7 +31,7 @@ func (b *ExportedBatch) AppendLine(line []byte) (_ []byte, messages int, err err
 		return nil, 0, fmt.Errorf("decoding: %w", err)
 	}
 	messages = len(decoded.Messages) - len(b.Skip)
-	id, err := json.Marshal(exportID{b.Number, b.Origin.Received, b.Origin.ClientIP, b.Origin.Headers})
+	id, err := json.Marshal(exportID{b.Number, cmp.Or(b.Origin.Source, inflight.DefaultSource), b.Origin.Received, b.Origin.ClientIP, b.Origin.Headers})
 	if err != nil {
 		return nil, 0, fmt.Errorf("encoding: %w", err)
 	}
