@@ -40,7 +40,7 @@ type Config struct {
 
 	EachSource `config:",inline"`
 
-	// Sources are the paths that take requests, each with a `name` and a `path`. Each may have its own `preset`, `auth`, `id`,
+	// Sources are the paths that take requests, 100 at most, each with a `name` and a `path`. Each may have its own `preset`, `auth`, `id`,
 	// `on_invalid`, `content_types`, `include_headers`, `include_path`, `type`, `target`, `timestamp`, `fields`,
 	// `fields_under_root` and `tags`. The settings of these names outside of the list are the defaults of each source. A group
 	// or a list in a source replaces the one outside as a whole. Without `sources` there is one, `{name: in, path: /in}`.

@@ -192,6 +192,21 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	}
 }
 
+// Each source has its own lines in /metrics.
+func TestSourcesAreBounded(t *testing.T) {
+	list := func(n int) *conf.C {
+		yaml := "rtbeat:\n  sources:\n"
+		for i := range n {
+			yaml += fmt.Sprintf("    - {name: s%d, path: /s%[1]d}\n", i)
+		}
+		return sectionOf(t, yaml)
+	}
+	_, _, err := config.Load(list(100))
+	require.NoError(t, err)
+	_, _, err = config.Load(list(101))
+	require.EqualError(t, err, "rtbeat.sources has 101 sources; there may be 100 at most, because each has its own metrics: let one take several paths, with /* at its end")
+}
+
 // A section loads twice: Load changes the form of durations in it, and nothing else.
 func TestLoadTwice(t *testing.T) {
 	yaml, _ := parted(cases(t, "testdata/accepted.txt")["everything"])

@@ -57,9 +57,15 @@ var (
 	paths = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*(/|/\*)?$`)
 )
 
+// maxSources bounds the sources: each has some 4 KiB of lines in /metrics.
+const maxSources = 100
+
 // CheckAll applies the rules of names and paths. keys returns the beginning of the keys of source i. The settings of each source have
 // Check.
 func CheckAll(sources []Source, keys func(i int) string) error {
+	if len(sources) > maxSources {
+		return fmt.Errorf("rtbeat.sources has %d sources; there may be %d at most, because each has its own metrics: let one take several paths, with /* at its end", len(sources), maxSources)
+	}
 	for i := range sources {
 		s, before := &sources[i], sources[:i]
 		prefix := keys(i)
