@@ -41,7 +41,8 @@ var bodyForms = []bodyForm{
 	{"arrays behind each other", "", func(m []string) string { return "[" + m[0] + "][]\n[" + strings.Join(m[1:], ",") + "]" }},
 	{"a byte order mark", "", func(m []string) string { return "\uFEFF" + batchOf(m...) }},
 	{"ndjson with arrays", typeNDJSON, func(m []string) string {
-		return "\uFEFF[" + m[0] + "," + m[1] + "] " + strings.Join(m[2:], "") + "\n[]"
+		few := min(2, len(m))
+		return "\uFEFF[" + strings.Join(m[:few], ",") + "] " + strings.Join(m[few:], "") + "\n[]"
 	}},
 	{"x-ndjson", typeNDJSON, lines("\n", "\n")},
 	{"ndjson", "Content-Type: application/ndjson", lines("\n", "\n")},
