@@ -192,6 +192,17 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	}
 }
 
+// A variable is text to ucfg, or a list, but no list of groups.
+func TestSourcesInAVariable(t *testing.T) {
+	t.Setenv("LIST", "[{name: a, path: /a}]")
+	t.Setenv("GROUP", "{name: a, path: /a}")
+	t.Setenv("PAIRS", "name: a, path: /a")
+	for _, sources := range []string{"${LIST}", "['${LIST}']", "['${GROUP}']", "${GROUP}", "['${PAIRS}']", "${PAIRS}"} {
+		_, _, err := config.Load(sectionOf(t, "rtbeat.sources: "+sources))
+		require.ErrorContains(t, err, "a variable can be the value of one setting", sources)
+	}
+}
+
 // Each source has its own lines in /metrics.
 func TestSourcesAreBounded(t *testing.T) {
 	list := func(n int) *conf.C {

@@ -65,7 +65,7 @@ func checkGroups(section *config.C, prefix string, field Field) error {
 		}
 		key := prefix + field.Key + "." + strconv.Itoa(i)
 		if group.IsArray() {
-			return unknown(key+".0", field.Type.Elem())
+			return noGroup(key, kindList)
 		}
 		if err := checkGroup(group, key+".", field.Type.Elem()); err != nil {
 			return err

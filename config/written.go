@@ -102,6 +102,11 @@ func noValue(key string) error {
 	return fmt.Errorf("rtbeat.%s has no value: it is null, or its variable is null, [] or {}; give it a value, or remove it", key)
 }
 
+// noGroup is the error for an element of a list of groups. A variable cannot be one: ucfg reads it as a text or as a list.
+func noGroup(key, kind string) error {
+	return fmt.Errorf("%s is read as %s and not as a group of settings; write its settings into the file, such as {name: github, path: /github}: a variable can be the value of one setting", key, kind)
+}
+
 func (w *written) checkValue(key string, field Field, value any) (err error) {
 	switch group := field.group(); {
 	case group != nil:
@@ -145,7 +150,7 @@ func (w *written) checkGroups(key string, field Field, value any) error {
 		case element == nil:
 			return noValue(key)
 		case !isGroup:
-			return fmt.Errorf("rtbeat.%s is read as %s and not as a group of settings", key, kindOf(element))
+			return noGroup("rtbeat."+key, kindOf(element))
 		}
 		if err := w.checkValues(key+".", field.Type.Elem(), group); err != nil {
 			return err
@@ -252,14 +257,17 @@ func hasValues(value any) bool {
 	return false
 }
 
-const kindGroup = "a group of settings"
+const (
+	kindGroup = "a group of settings"
+	kindList  = "a list"
+)
 
 func kindOf(value any) string {
 	switch value.(type) {
 	case map[string]any:
 		return kindGroup
 	case []any:
-		return "a list"
+		return kindList
 	case bool:
 		return "true or false"
 	case string:
