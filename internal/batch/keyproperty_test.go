@@ -11,7 +11,7 @@ import (
 
 // Whatever makes messages known, two messages have one key if they have one scope, one id and the same bytes, and only then.
 func TestKeysAreEqualForRetriesOnly(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same run each time
+	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(texts ...string) string { return texts[random.IntN(len(texts))] }
 	known := map[Key]string{}
 	for range 20_000 {
