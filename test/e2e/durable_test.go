@@ -128,14 +128,15 @@ func TestDurableDeliversInOrderAfterAnOutage(t *testing.T) {
 	sink := startSinkAt(t, addr)
 	requireAllArrive(t, l, sink)
 	l.CheckOnce(t, sink)
-	const underWay = 64
+	// 64 batches are under way. While the scheduler stops a worker with one of them, as many again may pass it.
+	const passing = 2 * 64
 	position := make(map[string]int)
 	for i, id := range arrivals(t, sink) {
 		position[id] = i
 	}
 	for n, a := range l.Attempts() {
 		for i, id := range a.IDs {
-			require.InDelta(t, n*10+i, position[id], underWay*10, "%s", id)
+			require.InDelta(t, n*10+i, position[id], passing*10, "%s", id)
 			require.True(t, i == 0 || position[id] > position[a.IDs[i-1]], "%s", id)
 		}
 	}
