@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -168,11 +167,15 @@ type answer struct {
 	Offset               int // of the problem, in the body
 }
 
-// advices are for the code of an answer, and for an error, whose text may be another program's and is not shown.
+// codeAdvices are for the code of an answer.
+var codeAdvices = map[int]string{
+	http.StatusUnauthorized: ". Compare the credentials with rtbeat.auth of the running rtbeat",
+	http.StatusForbidden:    ". Name another client certificate with --certificate and --key",
+	http.StatusNotFound:     ". Compare the path with rtbeat.sources, and the port with rtbeat.port",
+}
+
+// advices are for an error. Its text may be another program's, and is not shown.
 var advices = [][2]string{
-	{"401", ". Compare the credentials with rtbeat.auth of the running rtbeat"},
-	{"403", ". Name another client certificate with --certificate and --key"},
-	{"404", ". Compare the path with rtbeat.sources, and the port with rtbeat.port"},
 	{"connection refused", "connection refused: check that rtbeat listens there"},
 	{"unknown authority", "unknown authority: name the one that signed rtbeat's certificate with --ca"},
 	{"remote error: tls", "rtbeat wants another client certificate: see --certificate and --key"},
@@ -184,7 +187,7 @@ func advise(text string) string {
 			return row[1]
 		}
 	}
-	return ""
+	return "no answer: check the URL, the name in the certificate and --timeout"
 }
 
 // post returns an error unless rtbeat answered 200. backoff.Retry knows from the error whether and when to retry.
@@ -196,7 +199,7 @@ func (c *intakeClient) post(ctx context.Context, header http.Header, body []byte
 	req.Header = header
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return a, errors.New(cmp.Or(advise(err.Error()), "no answer: check the URL, the name in the certificate and --timeout"))
+		return a, errors.New(advise(err.Error()))
 	}
 	defer resp.Body.Close()
 	if json.NewDecoder(io.LimitReader(resp.Body, 16<<10)).Decode(&a) != nil || a.Ack+a.Reason == "" {
@@ -204,7 +207,7 @@ func (c *intakeClient) post(ctx context.Context, header http.Header, body []byte
 	}
 	a.Code = resp.StatusCode
 	text := strconv.QuoteToGraphic(a.Reason + ": " + a.Message) // has no control characters
-	err = fmt.Errorf("%d %s%s", a.Code, text[1:len(text)-1], advise(strconv.Itoa(a.Code)))
+	err = fmt.Errorf("%d %s%s", a.Code, text[1:len(text)-1], codeAdvices[a.Code])
 	seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
 	switch after := time.Duration(min(seconds, 300)) * time.Second; {
 	case a.Code == http.StatusOK && a.Ack != "":

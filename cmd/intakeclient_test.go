@@ -52,6 +52,14 @@ func TestTheIntakeIsTestedWithoutAProxy(t *testing.T) {
 	require.Nil(t, transport.Proxy)
 }
 
+// An address with the digits of a code is no answer with that code.
+func TestDigitsOfAnAddressAreNoCode(t *testing.T) {
+	client := intakeClient{url: "unix:///tmp/404/no.sock"}
+	require.NoError(t, client.connect("/in"))
+	_, err := client.post(t.Context(), http.Header{}, []byte("{}"))
+	require.ErrorContains(t, err, "no answer")
+}
+
 // requireRetried requires that backoff.Retry would retry after an error, or not.
 func requireRetried(t *testing.T, want bool, err error) {
 	t.Helper()
