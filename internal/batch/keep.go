@@ -71,6 +71,8 @@ func (d *decoder) keepLine(list []Message, at int64, before mark, err error) ([]
 			return nil, err
 		case isTold:
 			end = min(end, valueEnd)
+		case bytes.IndexByte(d.body[at+MaxOriginal:end], '{') >= 0: // its event would lose what may be messages
+			return nil, failure
 		}
 	}
 	if d.body[at] == '{' && !d.lines {

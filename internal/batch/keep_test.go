@@ -166,6 +166,19 @@ func TestValidMessagesBehindALongLine(t *testing.T) {
 	}
 }
 
+// A body is refused where the event of an invalid message would lose what may be messages.
+func TestALongLineThatMayHoldMessagesIsRefused(t *testing.T) {
+	many := strings.Repeat(`{"uuid":"a","text":"hello"}`, MaxOriginal/10)
+	for _, body := range []string{`{"a":tru}` + many, "oops" + many, "[" + strings.ReplaceAll(many, "}{", "},{") + `,{"a":tru}]`} {
+		for _, lines := range []bool{false, true} {
+			_, err := Decode([]byte(body), Options{Lines: lines, KeepInvalid: true})
+			require.ErrorAs(t, err, new(*Error))
+		}
+	}
+	text := strings.Repeat("a line of a log ", MaxOriginal)
+	require.Equal(t, []string{"malformed_json " + strings.TrimSpace(text), "{}"}, kept(t, text+"\n{}", Options{Lines: true}))
+}
+
 // The keys of an object decide what it is, also where its values are no JSON.
 func TestObjectsThatAreNoJSONAreNoBatches(t *testing.T) {
 	for _, first := range []string{"{\"uuid\":\"a\x01b\",\"data\":1}", `{"size":NaN}`, `{"uuid":NaN,"data":1}`} {
