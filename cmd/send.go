@@ -9,6 +9,8 @@ import (
 	"errors"
 	"expvar"
 	"fmt"
+	"hash"
+	"hash/fnv"
 	"io"
 	"net/http"
 	"os"
@@ -126,7 +128,7 @@ func (b *batch) size() int { return bytes.Count(b.body, newline) }
 
 // send reads a round of batches, posts them in parallel and writes the mark, until the end of the file.
 func (s *sender) send(ctx context.Context, name string) (err error) {
-	file, m, size := os.Stdin, mark{run: rand.Text()}, int64(-1)
+	file, m, size := os.Stdin, mark{run: rand.Text(), sum: fnv.New64a()}, int64(-1)
 	if name != "-" {
 		if file, err = os.Open(name); err != nil { //nolint:gosec // the operator names it
 			return err
@@ -166,7 +168,7 @@ func (s *sender) send(ctx context.Context, name string) (err error) {
 				err = b.err
 				break
 			}
-			m.messages += b.size()
+			m.add(b.body)
 		}
 		err = cmp.Or(m.save(), err)
 	}
@@ -218,10 +220,15 @@ func (s *sender) read(next func() ([]byte, error)) (body []byte, err error) {
 		if err != nil {
 			return body, err
 		}
-		body, _ = jsontext.AppendFormat(body, message, asIs...) // the decoder has found no error
-		body = append(body, newline...)
+		body = append(body, lineOf(message)...)
 	}
 	return body, nil
+}
+
+// lineOf returns a message without white space between its parts, and a line end.
+func lineOf(message []byte) []byte {
+	line, _ := jsontext.AppendFormat(nil, message, asIs...) // the decoder has found no error
+	return append(line, newline...)
 }
 
 // deliver posts a batch until its 200. Its attempts are equal, also in a run that goes on at the mark.
@@ -256,17 +263,31 @@ type mark struct {
 	path     string // "" for standard input, which has none
 	run      string // begins the Idempotency-Key of each batch
 	messages int
+	sum      hash.Hash64 // of the messages
+}
+
+func (m *mark) add(body []byte) {
+	m.messages += bytes.Count(body, newline)
+	_, _ = m.sum.Write(body) // a hash has no errors
 }
 
 // begin passes what an earlier run delivered. It writes the mark, because each run has its own.
 func (m *mark) begin(isResumed bool, next func() ([]byte, error)) error {
+	delivered, sum := 0, uint64(0)
 	if text, err := os.ReadFile(m.path); err == nil && isResumed {
-		_, _ = fmt.Sscan(string(text), &m.run, &m.messages) // save wrote it
+		if _, err := fmt.Sscan(string(text), &m.run, &delivered, &sum); err != nil {
+			return fmt.Errorf("%s is no mark; remove it to send all", m.path)
+		}
 	}
-	for range m.messages {
-		if _, err := next(); err != nil {
+	for range delivered {
+		message, err := next()
+		if err != nil {
 			return fmt.Errorf("%s has more. Without --resume, all is sent: %v", m.path, err) //nolint:errorlint // io.EOF would be a success
 		}
+		m.add(lineOf(message))
+	}
+	if delivered > 0 && sum != m.sum.Sum64() {
+		return fmt.Errorf("%s has other messages. Without --resume, all is sent", m.path)
 	}
 	return m.save()
 }
@@ -276,5 +297,5 @@ func (m *mark) save() error {
 	if m.path == "" {
 		return nil
 	}
-	return atomicwriter.WriteFile(m.path, fmt.Appendln(nil, m.run, m.messages), 0o600)
+	return atomicwriter.WriteFile(m.path, fmt.Appendln(nil, m.run, m.messages, m.sum.Sum64()), 0o600)
 }

@@ -166,6 +166,15 @@ func TestTheMarkFollowsTheAnswers(t *testing.T) {
 		require.ErrorContains(t, r.send(t.Context(), name), "file.rtbeat-sent has more")
 		require.Empty(t, r.requests)
 	}
+	// A log that was rotated has the name of the former one.
+	r.write(t, strings.Repeat("0\n", 20))
+	r.again()
+	require.ErrorContains(t, r.send(t.Context(), name), "file.rtbeat-sent has other messages")
+	require.NoError(t, os.WriteFile(name+".rtbeat-sent", make([]byte, 20), 0o600))
+	r.again()
+	require.ErrorContains(t, r.send(t.Context(), name), "file.rtbeat-sent is no mark")
+	require.Empty(t, r.requests)
+
 	r.isResumed = false
 	r.write(t, "1\n")
 	require.NoError(t, r.send(t.Context(), name))
