@@ -138,7 +138,7 @@ var shapes = sync.OnceValue(func() []shape {
 		all = append(all, shape{name: name, body: []byte("[" + strings.Repeat(message, 200) + "{}]")})
 		all = append(all, shape{name: name + ", and little", body: []byte("[" + strings.Repeat(message+`{"a":"ab"},{"a":1},`, 200) + "{}]")})
 	}
-	// A batch that turns out to be a message.
+	// An object with the keys of a batch, and another one.
 	all = append(all, shape{name: "messages and other keys", body: []byte(`{"messages":[` + strings.Repeat(`{"":0},`, 1<<14) + `{}],` + object(20_000, "0")[1:])})
 	return all
 })

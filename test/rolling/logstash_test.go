@@ -13,7 +13,7 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// With a ttl, one rtbeat sends to each Logstash behind a balancer of connections in turn. Each event arrives once.
+// With a ttl, one rtbeat sends to each Logstash behind a balancer of connections. Each event arrives once.
 func TestATTLReachesEveryLogstashBehindABalancer(t *testing.T) {
 	t.Parallel()
 	path := harness.FindProgram(t, "haproxy")
