@@ -59,8 +59,8 @@ The exit code is 0 if everything was delivered, 1 after any other answer or for 
 file that cannot be read, 2 for a wrong command line, 3 after a signal.`,
 		RunE: func(cmd *cobra.Command, files []string) error {
 			err := cmp.Or(parseHeaders(s.header, headers), s.connect("/in"))
-			if len(files) == 0 || s.batch < 1 || s.parallel < 1 {
-				err = errors.New("name a file, or - for standard input; --batch and --parallel must be positive")
+			if len(files) == 0 || s.batch < 1 || s.parallel < 1 || s.rate < 0 {
+				err = errors.New("name a file, or - for standard input; --batch and --parallel must be positive, and --rate not negative")
 			}
 			if err != nil {
 				return ExitError{err, 2}

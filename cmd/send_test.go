@@ -271,3 +271,15 @@ func TestHeadersOfTheCommandLine(t *testing.T) {
 		require.NotContains(t, err.Error(), "hidden")
 	}
 }
+
+// With a negative rate, a run would wait without an end.
+func TestTheRateIsNotNegative(t *testing.T) {
+	cmd := newSendCmd()
+	cmd.SetArgs([]string{"--to", "http://127.0.0.1:1/in", "--rate", "-5", "file"})
+	cmd.SetOut(io.Discard)
+	cmd.SetErr(io.Discard)
+	var exit ExitError
+	require.ErrorAs(t, cmd.Execute(), &exit)
+	require.Equal(t, 2, exit.Code)
+	require.ErrorContains(t, exit, "--rate")
+}
