@@ -242,7 +242,18 @@ chart: build # Check the Helm chart the same way, and compare it with the manife
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) \
 		go test -tags manifests -count=1 -timeout 20m -v -run '^TestChart' ./test/manifests
 
+# RUN chooses tests. RTBEAT_CLUSTER_RUNS in the environment is the number of rollouts in a row.
+RUN ?=
+
+.PHONY: cluster
+cluster: # Run the manifests on a real Kubernetes of two nodes (Linux, root; minutes, and at the first time ten more to build it)
+	@$(IMAGE_BINARIES)
+	@scripts/manifests.sh helm
+	@scripts/provide.sh cluster
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/image/$(firstword $(IMAGE_PLATFORMS))/rtbeat" RTBEAT_REQUIRE=1 \
+		RTBEAT_IMAGE_FOLDER="$(CURDIR)/$(OUT)/image" go test -tags cluster -count=1 -timeout 40m -v ./test/cluster $(if $(RUN),-run '$(RUN)')
+
 .PHONY: ship-test ship-short
-ship-test: ship-short release-check ## release: Run the tests that `make test-all` leaves out: a booted system, the image, the chart, a release
+ship-test: ship-short cluster release-check ## release: Run the tests that `make test-all` leaves out: a booted system, the image, the chart, a cluster, a release
 ship-short: # The same without the release, which compiles libbeat for six platforms (ten minutes)
 	@for suite in systemd image-test chart; do $(MAKE) $$suite REQUIRE=$(REQUIRE) || exit 1; done

@@ -1,0 +1,151 @@
+//go:build cluster
+
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// stock is what a cluster must not change on the machine.
+type stock struct {
+	mounts, interfaces, cgroups, sysctls []string
+}
+
+// takeStock reads the machine's state.
+func takeStock() (*stock, error) {
+	s := &stock{}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	s.mounts = strings.Split(string(mounts), "\n")
+	found, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range found {
+		s.interfaces = append(s.interfaces, i.Name)
+	}
+	s.cgroups, err = cgroupFolders()
+	for _, name := range slices.Sorted(keysOf(kubeletSysctls)) {
+		value, readErr := os.ReadFile("/proc/sys/" + name)
+		s.sysctls = append(s.sysctls, name+" = "+strings.TrimSpace(string(value)))
+		err = errors.Join(err, readErr)
+	}
+	return s, err
+}
+
+// compare returns an error for each difference, and for each process of the cluster that still runs.
+func (s *stock) compare() error {
+	// The kernel removes the interfaces of a dead network namespace a little later.
+	var now *stock
+	var err error
+	for range 50 {
+		if now, err = takeStock(); err != nil {
+			return err
+		}
+		if slices.Equal(s.interfaces, now.interfaces) {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	for _, part := range []struct {
+		name        string
+		before, now []string
+	}{
+		{"mounts", s.mounts, now.mounts},
+		{"interfaces", s.interfaces, now.interfaces},
+		{"cgroups", s.cgroups, now.cgroups},
+		{"sysctls", s.sysctls, now.sysctls},
+	} {
+		if more := without(part.now, part.before); len(more) > 0 {
+			err = errors.Join(err, fmt.Errorf("the cluster has left %s behind: %q", part.name, more))
+		}
+	}
+	return errors.Join(err, running())
+}
+
+// running names the processes whose program is one of the cluster's.
+func running() (err error) {
+	programs, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, link := range programs {
+		program, readErr := os.Readlink(link)
+		if readErr != nil {
+			continue // a kernel thread, or it has ended
+		}
+		if name := filepath.Base(program); strings.HasPrefix(name, "kube") || strings.HasPrefix(name, "containerd") || name == "etcd" || name == "coredns" {
+			err = errors.Join(err, fmt.Errorf("the cluster has left %s running", program))
+		}
+	}
+	return err
+}
+
+// without has the elements of a that are not in b.
+func without(a, b []string) (more []string) {
+	for _, x := range a {
+		if !slices.Contains(b, x) {
+			more = append(more, x)
+		}
+	}
+	return more
+}
+
+const cgroupRoot = "/sys/fs/cgroup"
+
+// cgroupFolders lists the groups of clusters, also of those that containerd and the kubelet make without a configuration.
+func cgroupFolders() (found []string, err error) {
+	for _, name := range []string{"rtbeat-cluster-*", "kubepods*", "k8s.io"} {
+		for _, controller := range controllers() {
+			more, globErr := filepath.Glob(filepath.Join(controller, name))
+			found, err = append(found, more...), errors.Join(err, globErr)
+		}
+	}
+	return found, err
+}
+
+// cgroupName is the name of the group that has the nodes' groups.
+func cgroupName(work string) string { return filepath.Base(work) }
+
+// controllers are the folders of cgroup v1's hierarchies, or the single one of version 2.
+func controllers() []string {
+	if _, err := os.Stat(cgroupRoot + "/cgroup.controllers"); err == nil {
+		return []string{cgroupRoot}
+	}
+	all, _ := filepath.Glob(cgroupRoot + "/*")
+	return slices.DeleteFunc(all, func(path string) bool {
+		_, err := os.Stat(filepath.Join(path, "cgroup.procs"))
+		return err != nil
+	})
+}
+
+// removeCgroups removes the groups that the kubelets made. They are empty when their processes have ended.
+func removeCgroups(work string) (err error) {
+	for _, controller := range controllers() {
+		var folders []string
+		_ = filepath.WalkDir(filepath.Join(controller, cgroupName(work)), func(path string, d fs.DirEntry, walkErr error) error {
+			if walkErr == nil && d.IsDir() {
+				folders = append(folders, path)
+			}
+			return nil
+		})
+		slices.Reverse(folders)
+		for _, folder := range folders {
+			// A process that was killed may need a moment.
+			removed := os.Remove(folder)
+			for n := 0; removed != nil && n < 50; n++ {
+				time.Sleep(100 * time.Millisecond)
+				removed = os.Remove(folder)
+			}
+			err = errors.Join(err, removed)
+		}
+	}
+	return err
+}

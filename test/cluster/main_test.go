@@ -1,0 +1,75 @@
+//go:build cluster
+
+// Package cluster runs the manifests and the chart on a real Kubernetes: two nodes with a kubelet, containerd and kube-proxy each,
+// and a control plane. Senders and the Logstash stand-in are in the test, so a ledger compares their answers and events.
+//
+// The test program runs itself again in new namespaces, and everything else is a child of that second process. None of it reaches
+// a network outside, and the kernel ends all of it with the second process.
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// insideEnv is set in the second process.
+const insideEnv = "RTBEAT_CLUSTER_WORK"
+
+func TestMain(m *testing.M) {
+	if work := os.Getenv(insideEnv); work != "" {
+		os.Exit(inside(m, work))
+	}
+	if err := outside(); err != nil {
+		fmt.Fprintln(os.Stderr, "cluster:", err)
+		os.Exit(1)
+	}
+}
+
+// outside runs this program again in namespaces of its own, and then looks for what it left behind.
+func outside() error {
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		return errors.New("only root on Linux can make the namespaces")
+	}
+	// Not /tmp: containerd needs a file system that overlayfs can use.
+	work, err := os.MkdirTemp("/var/tmp", "rtbeat-cluster-")
+	if err != nil {
+		return err
+	}
+	before, err := takeStock()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("unshare", append([]string{ //nolint:noctx // it ends with the tests
+		"--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc", "--propagation", "private",
+		// The shell is process 1: it gets the orphans, whose end this program would not notice.
+		"sh", "-c", `"$0" "$@"; exit $?`, os.Args[0],
+	}, os.Args[1:]...)...)
+	cmd.Env = append(os.Environ(), insideEnv+"="+work)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	// A killed `go test` takes the cluster along. The kernel watches the thread.
+	runtime.LockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	failed := cmd.Run()
+	return errors.Join(failed, removeCgroups(work), os.RemoveAll(work), before.compare())
+}
+
+// inside starts the cluster, and runs the tests.
+func inside(m *testing.M, work string) int {
+	if err := start(work); err != nil {
+		fmt.Fprintln(os.Stderr, "cluster:", err)
+		dumpLogs(work)
+		return 1
+	}
+	code := harness.Run(m)
+	if code != 0 {
+		dumpLogs(work)
+	}
+	return code
+}

@@ -1,0 +1,185 @@
+//go:build cluster
+
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/lumbersink"
+	"github.com/txn2/rtbeat/test/harness"
+)
+
+// Senders post as those of the field do: a small batch often, and again after a pause when it fails.
+const (
+	batchSize  = 10
+	interval   = 50 * time.Millisecond
+	retryAfter = 200 * time.Millisecond
+)
+
+// sender posts one batch after the other from its own address, each until it is answered 200.
+type sender struct {
+	name   string
+	client *harness.Client
+	close  func()
+}
+
+// newSender makes the nth sender. It keeps its connection, or makes one for each request.
+func newSender(n int, keeps bool) *sender {
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(senderNet + strconv.Itoa(n))}, Timeout: 3 * time.Second}
+	transport := &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: !keeps}
+	return &sender{name: fmt.Sprintf("s%d", n), client: harness.NewClientOver(once{transport}), close: transport.CloseIdleConnections}
+}
+
+// once prevents net/http's own retries: each retry is the sender's.
+type once struct{ http.RoundTripper }
+
+func (o once) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.GetBody = nil
+	return o.RoundTripper.RoundTrip(r)
+}
+
+// fleet is a number of senders at work, and what they were answered.
+type fleet struct {
+	t      testing.TB
+	ledger *harness.Ledger
+	sink   *lumbersink.Sink
+	stop   context.CancelFunc
+	wait   sync.WaitGroup
+
+	mu sync.Mutex
+	// failed counts attempts without a 200, by answer.
+	failed  map[string]int
+	batches int
+	// last is the time of the last 200 of each sender, and longest its longest wait for one.
+	last    map[string]time.Time
+	longest time.Duration
+}
+
+// listen starts the sink behind the Service logstash.
+func listen(t testing.TB) *lumbersink.Sink {
+	t.Helper()
+	sink, err := lumbersink.Listen(logstash)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, sink.Close()) })
+	return sink
+}
+
+// send starts senders that keep their connections, and others that make one for each request.
+func send(t testing.TB, sink *lumbersink.Sink, url string, kept, fresh int) *fleet {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	f := &fleet{t: t, ledger: harness.NewLedger(t), sink: sink, stop: stop, failed: map[string]int{}, last: map[string]time.Time{}}
+	for n := 1; n <= kept+fresh; n++ {
+		s := newSender(n, n <= kept)
+		f.wait.Go(func() {
+			defer s.close()
+			f.run(ctx, s, url)
+		})
+	}
+	t.Cleanup(func() { f.stop(); f.wait.Wait() })
+	return f
+}
+
+// run posts until ctx ends, and then until the last batch is delivered.
+func (f *fleet) run(ctx context.Context, s *sender, url string) {
+	work := context.WithoutCancel(ctx) // the client's timeout bounds each attempt
+	for n := 1; ctx.Err() == nil; n++ {
+		b := harness.NewBatch(fmt.Sprintf("%s-%s-%d", f.t.Name(), s.name, n), batchSize)
+		began := time.Now()
+		for {
+			a := f.ledger.PostBy(work, s.client, url, nil, b)
+			f.count(s, a, began)
+			if a.Err == nil && a.Code == http.StatusOK {
+				break
+			}
+			harness.Pause(work, retryAfter)
+		}
+		harness.Pause(ctx, interval)
+	}
+}
+
+func (f *fleet) count(s *sender, a harness.Answer, began time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if a.Err == nil && a.Code == http.StatusOK {
+		f.batches++
+		f.last[s.name] = a.At
+		f.longest = max(f.longest, a.At.Sub(began))
+		return
+	}
+	f.failed[kind(a)]++
+}
+
+// kind is an answer, or the kind of its error.
+func kind(a harness.Answer) string {
+	if a.Err == nil {
+		return fmt.Sprintf("%d %s", a.Code, a.Body.Reason)
+	}
+	text := a.Err.Error()
+	for _, known := range []string{"refused", "reset", "EOF", "i/o timeout", "no route"} {
+		if strings.Contains(text, known) {
+			return known
+		}
+	}
+	return text
+}
+
+// failures are the attempts that failed so far.
+func (f *fleet) failures() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.failed)
+}
+
+// awaitBatches waits for this many batches with a 200 more.
+func (f *fleet) awaitBatches(more int) {
+	f.t.Helper()
+	now := func() int {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.batches
+	}
+	want := now() + more
+	harness.Await(f.t, time.Minute, "batches with a 200", func() bool { return now() >= want })
+}
+
+// end stops the senders, checks that each 200 was true and nothing is lost, and reports. It returns the number of copies.
+func (f *fleet) end(what string) (copies int) {
+	f.t.Helper()
+	f.stop()
+	f.wait.Wait()
+	f.ledger.Check(f.t, f.sink)
+	count := map[string]int{}
+	for _, e := range f.sink.Events() {
+		id, _, err := harness.MessageOf(e.Raw)
+		require.NoError(f.t, err)
+		if count[id] > 0 {
+			copies++
+		}
+		count[id]++
+	}
+	failed := "none"
+	if len(f.failed) > 0 {
+		var parts []string
+		for _, k := range slices.Sorted(maps.Keys(f.failed)) {
+			parts = append(parts, fmt.Sprintf("%d × %s", f.failed[k], k))
+		}
+		failed = strings.Join(parts, ", ")
+	}
+	f.t.Logf("RESULT | %s | failed attempts: %s | lost 0 of %d | copies %d | longest wait %s",
+		what, failed, f.ledger.Sent(), copies, f.longest.Round(10*time.Millisecond))
+	return copies
+}
