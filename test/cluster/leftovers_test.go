@@ -43,8 +43,8 @@ func takeStock() (*stock, error) {
 	return s, err
 }
 
-// compare returns an error for each difference, and for each process of the cluster that still runs.
-func (s *stock) compare() error {
+// compare returns an error for what is there now and was not before, and for each process of the cluster that still runs.
+func (s *stock) compare(work string) error {
 	// The kernel removes the interfaces of a dead network namespace a little later.
 	var now *stock
 	var err error
@@ -70,20 +70,19 @@ func (s *stock) compare() error {
 			err = errors.Join(err, fmt.Errorf("the cluster has left %s behind: %q", part.name, more))
 		}
 	}
-	return errors.Join(err, running())
+	return errors.Join(err, running(work))
 }
 
-// running names the processes whose program is one of the cluster's.
-func running() (err error) {
-	programs, _ := filepath.Glob("/proc/[0-9]*/exe")
-	for _, link := range programs {
-		program, readErr := os.Readlink(link)
-		if readErr != nil {
-			continue // a kernel thread, or it has ended
+// running names the processes of the cluster. Each has inherited the variable with its folder.
+func running(work string) (err error) {
+	environments, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range environments {
+		environment, readErr := os.ReadFile(path)
+		if readErr != nil || !strings.Contains(string(environment), insideEnv+"="+work) {
+			continue // it has ended, or is another program
 		}
-		if name := filepath.Base(program); strings.HasPrefix(name, "kube") || strings.HasPrefix(name, "containerd") || name == "etcd" || name == "coredns" {
-			err = errors.Join(err, fmt.Errorf("the cluster has left %s running", program))
-		}
+		command, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		err = errors.Join(err, fmt.Errorf("the cluster has left a process running: %q", command))
 	}
 	return err
 }

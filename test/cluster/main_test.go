@@ -57,7 +57,7 @@ func outside() error {
 	runtime.LockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	failed := cmd.Run()
-	return errors.Join(failed, removeCgroups(work), os.RemoveAll(work), before.compare())
+	return errors.Join(failed, removeCgroups(work), os.RemoveAll(work), before.compare(work))
 }
 
 // inside starts the cluster, and runs the tests.
