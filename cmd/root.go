@@ -78,6 +78,7 @@ func New(fieldsYML string) (*libbeatcmd.BeatsRootCmd, error) {
 	root.AddCommand(newSinkCmd(), newSendCmd(), newQueueCmd(settings, &options.LibbeatDiskKey))
 	root.TestCmd.AddCommand(newTestIntakeCmd(settings, &options.LibbeatDiskKey))
 
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return setFromEnvironment(c.Flags()) }
 	for _, c := range []*cobra.Command{&root.Command, root.RunCmd} { // the root command is an alias of run
 		c.PreRun = func(*cobra.Command, []string) {
 			options.Run = true

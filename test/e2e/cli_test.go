@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -40,6 +42,35 @@ func TestSubcommands(t *testing.T) {
 	require.Contains(t, output, "OK")
 	require.NotContains(t, output, "ERROR")
 	require.Zero(t, sink.Received(), "a test of the output sends nothing")
+}
+
+// The image and the manifests set these variables, so that a command typed into a container needs no flags.
+func TestFlagsFromTheEnvironment(t *testing.T) {
+	home := t.TempDir()
+	for name, text := range map[string]string{
+		"first.yml":  "rtbeat: {timeout: 6s, port: 1}\noutput.logstash.hosts: [a]\n",
+		"second.yml": "rtbeat.timeout: 7s\n",
+		"third.yml":  "# A file without a setting.\n",
+		"other.yml":  "rtbeat.timeout: 8s\n",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(home, name), []byte(text), 0o600))
+	}
+	t.Setenv("BEAT_CONFIG", "first.yml,second.yml,third.yml")
+	t.Setenv("BEAT_PATH_CONFIG", home)
+	t.Setenv("BEAT_PATH_DATA", filepath.Join(home, "elsewhere"))
+	require.Contains(t, succeed(t, home, "", "test", "config").Stdout, "Config OK")
+	exported := succeed(t, home, "", "export", "config").Stdout
+	for _, want := range []string{"timeout: 7s", "port: 1", "config: " + home, "data: " + filepath.Join(home, "data")} {
+		require.Contains(t, exported, want)
+	}
+	exported = succeed(t, home, "", "export", "config", "-c", "other.yml").Stdout
+	require.Contains(t, exported, "timeout: 8s")
+	require.NotContains(t, exported, "port: 1", "-c replaces the files of the environment")
+
+	t.Setenv("BEAT_ENVIRONMENT", "moon")
+	r := harness.Command(t, home, "", "test", "config")
+	require.Equal(t, 1, r.Code)
+	require.Contains(t, r.Stderr, "BEAT_ENVIRONMENT")
 }
 
 // An operator tests the next config while the service runs, on the same port.
