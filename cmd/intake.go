@@ -3,6 +3,7 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -40,7 +41,7 @@ func newTestIntakeCmd(settings instance.Settings, diskKey *string) *cobra.Comman
 		Long: `Intake posts an empty batch to each source of the rtbeat that runs with this
 configuration, with each of the credentials in its auth. Nothing is published. The
 exit code is 1 if an answer is not 200. Without --url it connects to the configured
-listener, and does not compare the name in the certificate.`,
+listener, trusts the configured certificate alone, and says what senders find in it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cmd.SilenceUsage = true
@@ -48,10 +49,13 @@ listener, and does not compare the name in the certificate.`,
 			if err != nil {
 				return err
 			}
-			if to.url == "" {
-				to.url, to.tls.VerificationMode = listenerURL(c), tlscommon.VerifyCertificate
-			}
-			if c.SSL.IsEnabled() && len(to.tls.CAs) == 0 {
+			var own []*x509.Certificate
+			switch {
+			case to.url == "":
+				if own, err = to.connectToListener(c); err != nil {
+					return err
+				}
+			case c.SSL.IsEnabled() && len(to.tls.CAs) == 0:
 				to.tls.CAs = c.SSL.CAs
 			}
 			for _, source := range c.AllSources() {
@@ -67,6 +71,9 @@ listener, and does not compare the name in the certificate.`,
 					}
 					fmt.Fprintf(cmd.OutOrStdout(), "%s with %s: OK\n", client.url, scheme)
 				}
+			}
+			if own != nil {
+				fmt.Fprintln(cmd.OutOrStdout(), describeChain(own, nil))
 			}
 			return nil
 		},
@@ -120,6 +127,7 @@ func credentials(a auth.Settings) map[string]http.Header {
 type intakeClient struct {
 	url   string
 	tls   tlscommon.Config
+	own   bool // trusts the certificate of rtbeat.ssl alone
 	http  http.Client
 	proxy func(*http.Request) (*url.URL, error) // nil for none
 }
@@ -130,6 +138,25 @@ func (c *intakeClient) addFlags(flags *pflag.FlagSet, target string, timeout tim
 	flags.StringSliceVar(&c.tls.CAs, "ca", nil, "file with the authority that signed rtbeat's certificate")
 	flags.StringVar(&c.tls.Certificate.Certificate, "certificate", "", "file with the client certificate")
 	flags.StringVar(&c.tls.Certificate.Key, "key", "", "file with the key of the client certificate")
+}
+
+// connectToListener makes the client connect to the configured listener. It returns the listener's certificates, which are nil
+// without TLS. The certificate has the senders' name and not the listener's, and may be signed by an authority of theirs. It is in
+// the configuration, so it is the only one to trust, unless --ca names an authority.
+func (c *intakeClient) connectToListener(settings config.Config) ([]*x509.Certificate, error) {
+	c.url = listenerURL(settings)
+	if !strings.HasPrefix(c.url, "https:") {
+		return nil, nil
+	}
+	own, err := readChain(settings.SSL.Certificate.Certificate)
+	if err != nil {
+		return nil, fmt.Errorf("reading rtbeat.ssl.certificate: %w", err)
+	}
+	c.tls.VerificationMode = tlscommon.VerifyCertificate
+	if len(c.tls.CAs) == 0 {
+		c.tls.CAs, c.own = []string{inPEM(own[0])}, true
+	}
+	return own, nil
 }
 
 // connect checks the settings. path is for a URL without one.
@@ -199,6 +226,9 @@ func (c *intakeClient) post(ctx context.Context, header http.Header, body []byte
 	req.Header = header
 	resp, err := c.http.Do(req)
 	if err != nil {
+		if text := err.Error(); c.own && strings.Contains(text, "unknown authority") {
+			return a, errors.New("rtbeat serves another certificate than rtbeat.ssl.certificate has: its log says why it did not read that one")
+		}
 		return a, errors.New(advise(err.Error()))
 	}
 	defer resp.Body.Close()

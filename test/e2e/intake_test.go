@@ -3,12 +3,14 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -137,7 +139,7 @@ func TestIntakeOverTLS(t *testing.T) {
 		return []string{"--certificate", file(name+".pem", certificate), "--key", file(name+".key", key)}
 	}
 	at := "https://" + r.beat.Addr + "/in"
-	requireOK(t, r.ask(t, settings, client(ca, "sender")...), at+" with no credentials: OK\n")
+	requireOKOverTLS(t, r.ask(t, settings, client(ca, "sender")...), at, "server, 127.0.0.1")
 
 	requireTold(t, r.ask(t, settings), "--certificate and --key")
 	requireTold(t, r.ask(t, settings, client(harness.NewAuthority(t), "sender")...), "--certificate and --key")
@@ -163,10 +165,44 @@ func TestIntakeOverTLSByAnotherName(t *testing.T) {
 	root := ca.PEM
 	settings := map[string]any{"ssl": map[string]any{"certificate": certificate, "key": key, "certificate_authorities": []string{root}, "client_authentication": "none"}}
 	r := startIntake(t, settings)
-	requireOK(t, r.ask(t, settings), "https://"+r.beat.Addr+"/in with no credentials: OK\n")
+	requireOKOverTLS(t, r.ask(t, settings), "https://"+r.beat.Addr+"/in", "logs.example.com")
 	everywhere := map[string]any{"host": "0.0.0.0", "port": settings["port"], "ssl": settings["ssl"]}
-	requireOK(t, r.ask(t, everywhere), "https://localhost:"+fmt.Sprint(settings["port"])+"/in with no credentials: OK\n")
+	requireOKOverTLS(t, r.ask(t, everywhere), "https://localhost:"+fmt.Sprint(settings["port"])+"/in", "logs.example.com")
 	requireTold(t, r.ask(t, settings, "--url", "https://"+r.beat.Addr), "the name in the certificate")
+}
+
+// The certificate of the configuration is trusted, whoever signed it, and no other: not one of the same authority either.
+func TestIntakeOverTLSTrustsItsOwnCertificate(t *testing.T) {
+	t.Parallel()
+	signed := harness.NewAuthority(t)
+	for name, pair := range map[string]tls.Certificate{
+		"self-signed":       new(harness.Authority).Issue(t, harness.CertificateFor("logs.example.com")),
+		"private authority": signed.Issue(t, harness.CertificateFor("logs.example.com")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			certificate, key := harness.InPEM(t, pair)
+			settings := map[string]any{"ssl": map[string]any{"certificate": certificate, "key": key}}
+			r := startIntake(t, settings)
+			told := r.ask(t, settings)
+			require.Zero(t, told.Code, "stdout:\n%s\nstderr:\n%s", told.Stdout, told.Stderr)
+			require.Contains(t, told.Stdout, "signed by no authority that this machine knows")
+			requireTold(t, r.ask(t, settings, "--url", "https://"+r.beat.Addr), "unknown authority", "--ca")
+
+			certificate, key = harness.InPEM(t, signed.Issue(t, harness.CertificateFor("logs.example.com")))
+			other := map[string]any{"port": settings["port"], "ssl": map[string]any{"certificate": certificate, "key": key}}
+			requireTold(t, r.ask(t, other), "another certificate than rtbeat.ssl.certificate has")
+		})
+	}
+}
+
+// requireOKOverTLS requires one source without credentials, and the names of the certificate in the verdict.
+func requireOKOverTLS(t *testing.T, r harness.Result, url, names string) {
+	t.Helper()
+	require.Zero(t, r.Code, "stdout:\n%s\nstderr:\n%s", r.Stdout, r.Stderr)
+	want := "^" + regexp.QuoteMeta(url+" with no credentials: OK\ncertificate for "+names+", until ") +
+		`\S+, signed by no authority that this machine knows: senders need its authority\n$`
+	require.Regexp(t, want, r.Stdout)
 }
 
 func TestIntakeOverAUnixSocket(t *testing.T) {
