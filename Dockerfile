@@ -22,12 +22,19 @@ COPY --chmod=0644 rtbeat.yml rtbeat.reference.yml /etc/rtbeat/
 COPY --chown=10001:0 --chmod=0775 deploy/image/var /var
 COPY --chmod=0755 ${TARGETPLATFORM}/rtbeat /usr/bin/rtbeat
 
-# Mounted files belong to whoever the platform says; who may write to them is not for rtbeat to judge here.
-ENV BEAT_STRICT_PERMS=false \
+# The defaults of every command, also of one that `docker exec` or `kubectl exec` starts: those lack the arguments of ENTRYPOINT.
+# The environment container sends the log to stderr. Mounted files belong to the user that the platform chooses.
+ENV PATH=/usr/bin \
+    BEAT_ENVIRONMENT=container \
+    BEAT_PATH_HOME=/usr/share/rtbeat \
+    BEAT_PATH_CONFIG=/etc/rtbeat \
+    BEAT_PATH_DATA=/var/lib/rtbeat \
+    BEAT_PATH_LOGS=/var/lib/rtbeat/logs \
+    BEAT_STRICT_PERMS=false \
     LIBBEAT_MONITORING_CGROUPS_HIERARCHY_OVERRIDE=/
 
 USER 10001:0
 EXPOSE 8081/tcp
 STOPSIGNAL SIGTERM
-# container: the log goes to stderr. Arguments follow: `test config`, or `-c` with another file below /etc/rtbeat.
-ENTRYPOINT ["/usr/bin/rtbeat", "--environment", "container", "--path.home", "/usr/share/rtbeat", "--path.config", "/etc/rtbeat", "--path.data", "/var/lib/rtbeat", "--path.logs", "/var/lib/rtbeat/logs"]
+# Arguments follow: `test config`, or `-c` with another file below /etc/rtbeat.
+ENTRYPOINT ["/usr/bin/rtbeat"]

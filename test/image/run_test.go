@@ -4,8 +4,10 @@ package image
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,6 +94,39 @@ func TestCommand(t *testing.T) {
 	c := start(t, options{uid: openShiftUser, readOnly: true, args: []string{"test", "config"}})
 	require.Zero(t, c.wait(time.Minute), "exit code")
 	require.Contains(t, c.stderr.String(), "Config OK")
+}
+
+// kubectl exec has the container's environment, and not the arguments of ENTRYPOINT. A command of the program's name alone finds the
+// configuration and the folders, and leaves the running process and the disk alone.
+func TestCommandsInTheRunningContainer(t *testing.T) {
+	sink := harness.StartSink(t, lumbersink.Immediate())
+	host, port, err := net.SplitHostPort(harness.DeadAddress(t))
+	require.NoError(t, err)
+	configuration := fmt.Sprintf("rtbeat:\n  host: %s\n  port: %s\noutput.logstash.hosts: [%q]\n", host, port, sink.Addr())
+	c := start(t, options{uid: openShiftUser, readOnly: true, config: configuration})
+	address := c.address()
+	for command, want := range map[string]string{
+		"test config":   "Config OK",
+		"test output":   "talk to server... OK",
+		"test intake":   "http://" + address + "/in with no credentials: OK",
+		"export config": "data: /var/lib/rtbeat",
+		"version":       "rtbeat version",
+	} {
+		out := must(t, "runc", append([]string{"--root", c.root, "exec", c.id, "rtbeat"}, strings.Fields(command)...)...)
+		require.Contains(t, out, want, command)
+	}
+	out, err := command(nil, "runc", "--root", c.root, "exec", c.id, "rtbeat", "queue", "status")
+	require.ErrorContains(t, err, "no queue in /var/lib/rtbeat/queue", out)
+	require.ElementsMatch(t, []string{"meta.json", "rtbeat.lock"}, names(t, c.proc()+"/root/var/lib/rtbeat"))
+	c.terminate()
+	require.Zero(t, c.wait(10*time.Second), "exit code")
+}
+
+// An argument -c replaces the image's file.
+func TestAnotherConfiguration(t *testing.T) {
+	c := start(t, options{uid: openShiftUser, readOnly: true, args: []string{"export", "config", "-c", "rtbeat.reference.yml"}})
+	require.Zero(t, c.wait(time.Minute), "exit code")
+	require.Contains(t, c.stderr.String(), "max_in_flight_bytes")
 }
 
 func names(t testing.TB, folder string) []string {

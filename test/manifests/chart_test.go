@@ -89,6 +89,7 @@ func specs(t testing.TB, s set) map[string]any {
 			for _, part := range pod["containers"].([]any) {
 				c := part.(map[string]any)
 				delete(c, "args")
+				delete(c, "env") // the base has its files in BEAT_CONFIG
 				if from := yamlText(t, c["envFrom"]); strings.Contains(from, "optional: true") {
 					delete(c, "envFrom")
 				}

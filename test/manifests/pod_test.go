@@ -45,6 +45,7 @@ type podSpec struct {
 type container struct {
 	Image string
 	Args  []string
+	Env   []struct{ Name, Value string }
 	Ports []struct {
 		Name          string
 		ContainerPort int `yaml:"containerPort"`
@@ -105,8 +106,8 @@ func restricted(t testing.TB, templates ...any) string {
 	return out
 }
 
-// arguments are the container's arguments that name configuration files, with those files as the pod has them: below home, with
-// the files of the ConfigMap, and with a certificate for the Secret.
+// arguments are the container's arguments. It sets the variable that names the configuration files, and makes those files as the pod
+// has them: below home, with the files of the ConfigMap, and with a certificate for the Secret.
 func arguments(t testing.TB, s set, w workload) (home string, args []string) {
 	t.Helper()
 	home = t.TempDir()
@@ -122,6 +123,10 @@ func arguments(t testing.TB, s set, w workload) (home string, args []string) {
 		case v.Secret != nil:
 			writeCertificate(t, certificates)
 		}
+	}
+	t.Setenv("BEAT_CONFIG", "") // the image's default, without a variable
+	for _, variable := range pod.Containers[0].Env {
+		t.Setenv(variable.Name, variable.Value)
 	}
 	return home, pod.Containers[0].Args
 }
