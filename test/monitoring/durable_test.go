@@ -46,7 +46,7 @@ func newDurable(t *testing.T, sink *lumbersink.Sink, processors ...any) *durable
 		Processors: processors,
 	})
 	d.story = story{t: t, time: make(map[phase][2]time.Time), p: startPrometheus(t, []scrape{{openMetrics, newWay(t, d.beat.Health, "").addr}},
-		[]string{deploy(t, "prometheus/rules.yml"), fastRules(t)})}
+		[]string{harness.Deploy(t, "prometheus/rules.yml"), fastRules(t)})}
 	return d
 }
 
@@ -156,7 +156,7 @@ func TestDurableModeShowsWhatIsOnDisk(t *testing.T) {
 	require.Zero(t, m["rtbeat_queue_bytes"])
 	require.Zero(t, m["rtbeat_queue_oldest_seconds"])
 
-	d.p.healthy()
+	d.p.Healthy()
 	for _, q := range panels(t) {
 		d.holds(q.key, q.expr, onDisk[q.key])
 	}
@@ -223,7 +223,7 @@ func TestDurableModeShowsWhatFails(t *testing.T) {
 	require.NotContains(t, d.p.alerts(), "RtbeatDurableQueueFull fast "+openMetrics)
 	stop()
 	harness.Await(t, happensWithin, "one batch left", func() bool { return d.beat.Metric("rtbeat_queue_batches") == 1 })
-	d.p.healthy()
+	d.p.Healthy()
 	d.beat.Stop()
 	d.ledger.Check(t, sink)
 }

@@ -85,10 +85,10 @@ func TestEveryQueryShowsWhatHappens(t *testing.T) {
 		Processors: []any{map[string]any{"drop_event": map[string]any{"when": map[string]any{"equals": map[string]any{"rxtxMsg.label": "drop"}}}}},
 	})
 	open, text := newWay(t, beat.Health, ""), newWay(t, beat.Health, "text/plain;version=0.0.4")
-	p := startPrometheus(t, []scrape{{openMetrics, open.addr}, {textFormat, text.addr}}, []string{deploy(t, "prometheus/rules.yml"), fastRules(t)})
+	p := startPrometheus(t, []scrape{{openMetrics, open.addr}, {textFormat, text.addr}}, []string{harness.Deploy(t, "prometheus/rules.yml"), fastRules(t)})
 	binary := newWay(t, beat.Health, "")
 	native := &story{t: t, time: make(map[phase][2]time.Time), p: startPrometheus(t, []scrape{{"native", binary.addr}},
-		[]string{deploy(t, "prometheus/rules.yml")}, "--enable-feature=native-histograms")}
+		[]string{harness.Deploy(t, "prometheus/rules.yml")}, "--enable-feature=native-histograms")}
 	s := &story{t: t, p: p, time: make(map[phase][2]time.Time)}
 	load := newSenders(t, beat.Addr, pool)
 
@@ -135,7 +135,7 @@ func TestEveryQueryShowsWhatHappens(t *testing.T) {
 	beat.Stop()
 	s.phase(gone, func() { s.alert("RtbeatDown fast ", v1.AlertStateFiring) })
 
-	p.healthy()
+	p.Healthy()
 	require.Equal(t, []string{"application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"}, open.spoke(), "Prometheus's Accept header")
 	for _, format := range text.spoke() {
 		require.True(t, strings.HasPrefix(format, "text/plain; version=0.0.4"), format)
@@ -155,7 +155,7 @@ func TestEveryQueryShowsWhatHappens(t *testing.T) {
 func (s *story) quantiles() {
 	s.t.Helper()
 	during := s.time[well]
-	require.Empty(s.t, s.p.series("rtbeat_ack_duration_seconds_bucket", during[0], during[1]), "the test needs native histograms")
+	require.Empty(s.t, s.p.Series("rtbeat_ack_duration_seconds_bucket", during[0], during[1]), "the test needs native histograms")
 	asked := 0
 	for _, q := range panels(s.t) {
 		if strings.Contains(q.expr, "histogram_quantile") {
@@ -164,7 +164,7 @@ func (s *story) quantiles() {
 		}
 	}
 	require.Equal(s.t, 7, asked)
-	for name, expr := range shippedRules(s.t).records() {
+	for name, expr := range harness.ShippedRules(s.t).Records() {
 		if strings.Contains(expr, "histogram_quantile") {
 			asked++
 			s.holds(name, name, recorded[name])
@@ -182,7 +182,7 @@ func (s *story) queries() {
 	for _, q := range all {
 		if strings.HasPrefix(q.key, "Queue on disk / ") { // TestDurableModeShowsWhatIsOnDisk
 			require.Contains(s.t, onDisk, q.key)
-			require.Empty(s.t, s.p.series(q.expr, s.time[well][0], s.time[gone][1]), "%s: this is memory mode", q.key)
+			require.Empty(s.t, s.p.Series(q.expr, s.time[well][0], s.time[gone][1]), "%s: this is memory mode", q.key)
 			continue
 		}
 		keys = append(keys, q.key)
@@ -196,7 +196,7 @@ func (s *story) queries() {
 // recordings checks the recording rules, for each way of scraping.
 func (s *story) recordings() {
 	s.t.Helper()
-	records := shippedRules(s.t).records()
+	records := harness.ShippedRules(s.t).Records()
 	require.ElementsMatch(s.t, slices.Collect(maps.Keys(recorded)), slices.Collect(maps.Keys(records)))
 	for _, name := range slices.Sorted(maps.Keys(records)) {
 		if strings.HasPrefix(name, "job:") {
@@ -214,7 +214,7 @@ func (s *story) holds(name, expr string, wants []want) {
 	for _, w := range wants {
 		during, known := s.time[w.in]
 		require.True(s.t, known, "%s: no phase %s", name, w.in)
-		least, most, ok := w.holds(s.p.series(expr, during[0], during[1]))
+		least, most, ok := w.holds(s.p.Series(expr, during[0], during[1]))
 		s.t.Logf("%-55s %-8s %14.6g %14.6g", name, w.in, least, most)
 		if !ok {
 			s.wrong = append(s.wrong, fmt.Sprintf("%s, while %s: from %g to %g, wanted the least in [%g, %g] and the most in [%g, %g]: %s",
