@@ -80,7 +80,6 @@ func TestADeadlockEndsTheFeedingOfTheWatchdog(t *testing.T) {
 		"registry":              lockOf(t, a.registry),
 		"admission":             lockOf(t, a.admission),
 		"connections":           lockOf(t, bt.listeners.connections),
-		"requests being served": lockOf(t, a.server, "serving"),
 		"admission of requests": lockOf(t, a.server, "handler", "requests"),
 	} {
 		lock.Lock()

@@ -73,7 +73,8 @@ type Shutdown struct {
 	ShutdownTimeout time.Duration `config:"shutdown_timeout"`
 
 	// ShutdownDelay is how long rtbeat serves after the signal, with `/readyz` at 503, so that load balancers notice before the
-	// port closes. It is a part of `shutdown_timeout` and must be shorter. `0` closes at once.
+	// port closes. Meanwhile [each answer ends its connection](http-api.md#when-rtbeat-stops), so that senders move as well. It is
+	// a part of `shutdown_timeout` and must be shorter. `0` closes at once.
 	ShutdownDelay time.Duration `config:"shutdown_delay"`
 }
 

@@ -240,7 +240,7 @@ func TestRequestsAreBounded(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, slot.Grow(weight))
 		}
-		h.draining, h.Admission, h.MaxBody = func() bool { return false }, r.admission, 1000
+		h.leaving, h.Admission, h.MaxBody = func() bool { return false }, r.admission, 1000
 		p := &post{endpoint: &endpoint{handler: h}, req: r.request(messages(1))}
 		require.Equal(t, inFlightLimit, outcomeOf(p.admit()))
 	})

@@ -249,7 +249,7 @@ func TestABodyOverTheLimitEndsTheConnection(t *testing.T) {
 func TestASenderOfABodyThatIsNotReadGetsItsAnswer(t *testing.T) {
 	for want, refuse := range map[outcome]func(*rig){
 		bodyTooLarge: func(*rig) {},
-		stopping:     func(r *rig) { r.server.advance(phaseDraining) },
+		stopping:     func(r *rig) { r.server.Leave(); r.server.abort(errStopping) },
 	} {
 		t.Run(outcomes[want].reason, func(t *testing.T) {
 			r := newRig(t)

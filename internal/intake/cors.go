@@ -44,9 +44,9 @@ func isOrigin(origin string) bool {
 // preflightAge is how long a browser remembers what a source allows. Browsers bound it themselves, to ten minutes or to two hours.
 const preflightAge = 10 * time.Minute
 
-// handler answers preflight requests, and lets the pages of allowed origins read the answers of next. It allows no credentials of
-// the browser: a page that has a token sends it in a header.
-func (c *CORS) handler(next http.Handler) http.Handler {
+// handler answers preflight requests, which it prepares first, and lets the pages of allowed origins read the answers of next. It
+// allows no credentials of the browser: a page that has a token sends it in a header.
+func (c *CORS) handler(next http.Handler, prepare http.HandlerFunc) http.Handler {
 	if len(c.AllowedOrigins) == 0 {
 		return next
 	}
@@ -58,11 +58,8 @@ func (c *CORS) handler(next http.Handler) http.Handler {
 		MaxAge:         int(preflightAge.Seconds()),
 	}).Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.Method == http.MethodOptions { // reply does the same for other requests
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
-			if !req.ProtoAtLeast(1, 1) {
-				w.Header().Set("Connection", "close")
-			}
+		if req.Method == http.MethodOptions {
+			prepare(w, req)
 		}
 		handler.ServeHTTP(w, req)
 	})

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"context"
-	"math"
 	"net/http"
 	"time"
 )
@@ -11,56 +10,73 @@ import (
 // answers to the requests that Drain cut short.
 const abortGrace = 250 * time.Millisecond
 
-// closeAfter is how long idle connections stay open from the beginning of Drain. rtbeat answers a request within that time with
-// 503 and Connection: close; HTTP/1 has no other way to tell the sender. A request that arrives while its connection is closed
-// gets no answer, which on HTTP/1 is rare, but cannot be ruled out (RFC 9112, 9.5).
+// closeAfter is how long idle connections stay open from the beginning of Drain. A request within that time is served like any
+// other, and its answer closes the connection. A request that arrives while its connection is closed gets no answer, which on
+// HTTP/1 is rare, but cannot be ruled out (RFC 9112, 9.5).
 const closeAfter = 500 * time.Millisecond
 
-// Drain closes the listener, refuses new batches on open connections, and waits for the requests to sources that are being served.
-// Connections in the socket's backlog are not accepted any more. Another process that holds the socket accepts them. Open
-// connections may carry one more request until closeAfter.
+// Drain closes the listener, closes idle connections after closeAfter, and waits for the requests to sources that are being served.
+// Connections in the socket's backlog are not accepted any more. Another process that holds the socket accepts them. An open HTTP/1
+// connection may carry one more request until closeAfter, and each answer closes its connection.
 //
 // When ctx ends first, Drain answers the waiting requests with 503, closes connections that are not done within abortGrace, and
 // returns the cause of ctx. http.Server.Shutdown alone would close a connection on which a sender is writing, without an answer.
 func (s *Server) Drain(ctx context.Context) error {
 	s.advance(phaseDraining)
-	idle, cancel := context.WithTimeout(ctx, closeAfter)
-	defer cancel()
+	defer s.abort(errStopping)
 	s.mu.Lock()
 	s.drained = true
 	if s.listener != nil {
 		_ = s.listener.Close() // an error means that it is closed already
 	}
 	s.mu.Unlock()
+
+	idle, cancel := context.WithTimeout(ctx, closeAfter)
+	defer cancel()
+	s.handler.Connections.CloseIdle(idle)
 	err := s.awaitServed(ctx)
-	if err == nil {
-		s.handler.Connections.CloseIdle(idle)
+	if err == nil && s.shutDown() == nil {
+		return nil
 	}
 	s.abort(errStopping)
-
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortGrace)
-	defer cancel()
-	if s.http.Shutdown(grace) != nil {
+	if s.shutDown() != nil {
 		_ = s.http.Close() // its errors are of closing connections
 	}
 	return err
 }
 
-// track counts the requests that next serves, until Drain waits for them.
+// shutDown sends GOAWAY on HTTP/2, and waits for abortGrace until the connections are closed. A request that has just begun on an
+// HTTP/2 connection may end in that time.
+func (s *Server) shutDown() error {
+	grace, cancel := context.WithTimeout(context.Background(), abortGrace)
+	defer cancel()
+	return s.http.Shutdown(grace)
+}
+
+// track counts the requests that next serves.
 func (s *Server) track(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if s.serving.TryAcquire(1) {
-			defer s.serving.Release(1)
-		}
+		s.served.Add(1)
+		defer func() {
+			if s.served.Add(-1) == 0 {
+				select {
+				case s.quiet <- struct{}{}:
+				default: // awaitServed has not received the last one
+				}
+			}
+		}()
 		next.ServeHTTP(w, req)
 	})
 }
 
-// awaitServed waits until every request that began before it has ended (nil), or ctx ends (its cause).
+// awaitServed waits until no request to a source is being served (nil), or ctx ends (its cause).
 func (s *Server) awaitServed(ctx context.Context) error {
-	if s.serving.Acquire(ctx, math.MaxInt64) != nil {
-		return context.Cause(ctx)
+	for s.served.Load() > 0 {
+		select {
+		case <-s.quiet:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	s.serving.Release(math.MaxInt64) // for another Drain
 	return nil
 }

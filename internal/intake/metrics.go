@@ -105,7 +105,7 @@ func (s *Server) registerGauges(r *metrics.Registry) {
 	r.Section(sectionProcess).OneOf(metrics.Declaration{
 		Name: "rtbeat_phase", Labels: []string{"phase"},
 		Help:  "1 for the phase of rtbeat: starting, serving, leaving, draining.",
-		More:  "`leaving` still takes batches for `shutdown_delay`, `draining` refuses them.",
+		More:  "`leaving` still accepts connections for `shutdown_delay`. `draining` serves the open ones, and ends idle ones.",
 		Moves: "`leaving` and `draining` follow the signal. With `admin.port` set, scrapes show them to the end.",
 	}, phases[:], s.Phase)
 }

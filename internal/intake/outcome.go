@@ -207,7 +207,7 @@ var outcomes = [...]struct {
 	},
 	stopping: {
 		503, fail, "stopping", "rtbeat is stopping. Send the batch again, to another instance or later", quiet, true, true,
-		"rtbeat is stopping.",
+		"`shutdown_timeout` is over, and the batch is not acknowledged. Messages of the batch may be delivered.",
 	},
 	clientGone: {
 		statusClientGone, "", ReasonClientGone, "", quiet, false, true,

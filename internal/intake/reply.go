@@ -66,8 +66,7 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 
 	encoded := r.encode(res)
 	header := w.Header()
-	// net/http ignores the Transfer-Encoding of an HTTP/1.0 request. It may then read the body as the next request (RFC 9112, 6.1).
-	last := o.close || r.draining() || !req.ProtoAtLeast(1, 1)
+	last := o.close || r.closes(req)
 	writeHead(header, id, res, len(encoded), last)
 	control := http.NewResponseController(w) // a test's recorder knows no deadlines
 	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
@@ -75,7 +74,14 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 		_ = control.SetReadDeadline(time.Now().Add(lingerTimeout))
 	}
 	w.WriteHeader(o.status)
-	_, _ = w.Write(encoded) //nolint:gosec // numbers and fixed phrases, as JSON; an error means that the sender left, or does not read
+	_, _ = w.Write(encoded) // an error means that the sender left, or does not read
+}
+
+// closes tells whether the answer to a request closes its connection, whatever the answer is. On HTTP/2 net/http makes a GOAWAY of
+// Connection: close.
+func (h *handler) closes(req *http.Request) bool {
+	// net/http ignores the Transfer-Encoding of an HTTP/1.0 request. It may then read the body as the next request (RFC 9112, 6.1).
+	return h.leaving() || !req.ProtoAtLeast(1, 1)
 }
 
 // replyTo answers on a connection whose headers did not arrive in time. net/http closes the connection next.

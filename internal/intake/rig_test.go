@@ -260,6 +260,15 @@ func (c *call) requireAnswer(want outcome) string {
 	return c.recorder.Body.String()
 }
 
+// requireLastAnswer checks that the request ended with this outcome, and that its connection is to be closed.
+func (c *call) requireLastAnswer(want outcome) {
+	c.t.Helper()
+	c.wait()
+	require.Nil(c.t, c.panicked)
+	requireAnswer(c.t, want, c.recorder.Code, c.recorder.Header(), c.recorder.Body.String())
+	require.Equal(c.t, "close", c.recorder.Header().Get("Connection"))
+}
+
 // requireAnswer checks the status, headers and fields of an answer with this outcome.
 func requireAnswer(t *testing.T, want outcome, code int, header http.Header, body string) {
 	t.Helper()
@@ -282,7 +291,7 @@ func requireAnswer(t *testing.T, want outcome, code int, header http.Header, bod
 	require.Equal(t, o.retry, header.Get("Retry-After") != "", "Retry-After")
 }
 
-// replier returns the replier of a server that does not drain.
+// replier returns the replier of a server that does not leave.
 func (r *rig) replier() *replier {
-	return newReplier(&handler{Parts: Parts{Log: r.log, Registry: r.registry, Sources: r.server.handler.Sources}, counters: r.metrics.counters, draining: func() bool { return false }})
+	return newReplier(&handler{Parts: Parts{Log: r.log, Registry: r.registry, Sources: r.server.handler.Sources}, counters: r.metrics.counters, leaving: func() bool { return false }})
 }

@@ -34,13 +34,13 @@ func (s *Server) routes(r *replier) (in, admin http.Handler) {
 	health := []route{
 		{"/livez", false, r.nowhere, get, r.handle(r.nowhere, livez)},
 		{"/readyz", false, r.nowhere, get, r.handle(r.nowhere, readyz)},
-		{"/metrics", false, r.nowhere, get, withWriteTimeout(h.Metrics.Handler())},
+		{"/metrics", false, r.nowhere, get, h.passing(h.Metrics.Handler())},
 	}
 	intake := s.intakeRoutes(r)
 	if h.Admin {
 		var status []route
 		for _, path := range h.StatusPaths {
-			status = append(status, route{path, false, r.nowhere, get, withWriteTimeout(h.Status)})
+			status = append(status, route{path, false, r.nowhere, get, h.passing(h.Status)})
 		}
 		return r.router(intake), r.router(slices.Concat(health, status))
 	}
@@ -54,7 +54,7 @@ func (s *Server) intakeRoutes(r *replier) (routes []route) {
 		if !isBelow {
 			path = e.source.Path
 		}
-		routes = append(routes, route{path, isBelow, e, e.methods(), e.CORS.handler(s.track(r.handle(e, e.answer)))})
+		routes = append(routes, route{path, isBelow, e, e.methods(), e.CORS.handler(s.track(r.handle(e, e.answer)), r.prepare)})
 	}
 	slices.SortStableFunc(routes, func(a, b route) int {
 		switch {
@@ -155,9 +155,18 @@ func (r *replier) recovered(serve func(http.ResponseWriter, *http.Request) resul
 	return serve(w, req)
 }
 
-func withWriteTimeout(next http.Handler) http.Handler {
+// passing makes a handler of one that writes its answers itself.
+func (h *handler) passing(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+		h.prepare(w, req)
 		next.ServeHTTP(w, req)
 	})
+}
+
+// prepare sets what reply sets for all answers, for an answer that reply does not write.
+func (h *handler) prepare(w http.ResponseWriter, req *http.Request) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+	if h.closes(req) {
+		w.Header().Set("Connection", "close")
+	}
 }

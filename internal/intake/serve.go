@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -21,7 +22,7 @@ type handler struct {
 	requests     *inflight.Admission // bounds the memory of requests beside their batches
 	gates        gates
 	decompressor *contentcoding.Decompressor
-	draining     func() bool
+	leaving      func() bool // each answer closes its connection
 }
 
 // post is a request to a source, with all that it must release.
@@ -97,7 +98,7 @@ func (p *post) release() {
 
 // admit refuses a request before its body is read.
 func (p *post) admit() (err error) {
-	if p.draining() {
+	if p.leaving() && errors.Is(context.Cause(p.req.Context()), errStopping) { // shutdown_timeout is over
 		return errStopping
 	}
 	signature, refusal := p.authenticator.Load().Check(p.req)

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -18,7 +17,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"github.com/txn2/rtbeat/internal/auth"
@@ -97,8 +95,8 @@ type phase int32
 const (
 	phaseStarting phase = iota
 	phaseServing
-	phaseLeaving  // serves, but is not ready for load balancers
-	phaseDraining // refuses new batches
+	phaseLeaving  // serves, but is not ready for load balancers, and each answer closes its connection
+	phaseDraining // has no listener any more, and serves the requests on open connections
 )
 
 const (
@@ -122,8 +120,9 @@ type Server struct {
 	born      time.Time
 	phase     atomic.Int32
 	leftAt    atomic.Int64            // when the phase became phaseLeaving or more, in nanoseconds after born; 0 before
-	serving   *semaphore.Weighted     // holds 1 for each request to a source
-	abort     context.CancelCauseFunc // ends the requests that wait
+	served    atomic.Int64            // requests to a source that are being served
+	quiet     chan struct{}           // has a value after served became 0
+	abort     context.CancelCauseFunc // ends the requests that wait, and refuses new ones
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -133,12 +132,12 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(settings Settings, parts Parts) *Server {
 	base, abort := context.WithCancelCause(context.Background())
-	s := &Server{abort: abort, born: time.Now(), serving: semaphore.NewWeighted(math.MaxInt64)}
+	s := &Server{abort: abort, born: time.Now(), quiet: make(chan struct{}, 1)}
 	h := &handler{
 		Settings:     settings,
 		Parts:        parts,
 		counters:     newCounters(parts.Metrics, parts.Sources),
-		draining:     func() bool { return s.at(phaseDraining) },
+		leaving:      func() bool { return s.at(phaseLeaving) },
 		requests:     inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
 		gates:        newGates(parts.Registry),
 		decompressor: contentcoding.New(max(1, runtime.GOMAXPROCS(0)/2)),
@@ -227,7 +226,7 @@ func (s *Server) ServeAdmin(listener net.Listener) error {
 // CloseAdmin ends ServeAdmin, and its connections.
 func (s *Server) CloseAdmin() { _ = s.admin.Close() } // its errors are of closing connections
 
-// Leave turns /readyz to 503, while batches are still taken.
+// Leave turns /readyz to 503, while batches are still taken. From then on each answer closes its connection.
 func (s *Server) Leave() { s.advance(phaseLeaving) }
 
 // Authenticate sets the Authenticator of each source, in the order of Parts.Sources, for all later requests, on open connections
@@ -238,11 +237,8 @@ func (s *Server) Authenticate(all []*auth.Authenticator) {
 	}
 }
 
-// TouchLocks takes and releases each lock of the server that every request takes. It blocks while one of them is held.
-func (s *Server) TouchLocks() {
-	s.serving.TryAcquire(0) // holds nothing
-	s.handler.requests.Used()
-}
+// TouchLocks takes and releases the lock of the server that every request takes. It blocks while the lock is held.
+func (s *Server) TouchLocks() { s.handler.requests.Used() }
 
 // phases are the names of the phases, in their order.
 var phases = [...]string{phaseStarting: "starting", phaseServing: "serving", phaseLeaving: "leaving", phaseDraining: "draining"}

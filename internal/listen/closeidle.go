@@ -14,8 +14,8 @@ const (
 )
 
 // CloseIdle waits for the open connections to close, until ctx ends. Then it closes the connections without a request, and
-// waits for at most endTimeout until they are closed. net/http still reads a request that has arrived already. HTTP/2 connections
-// stay open: they have GOAWAY.
+// waits for at most endTimeout until they are closed. net/http still reads a request that has arrived already. A connection whose
+// request has begun stays open, also while its body is on its way. HTTP/2 connections stay open: they have GOAWAY.
 func (b *Bound) CloseIdle(ctx context.Context) {
 	b.awaitClosed(ctx)
 	b.endReads()
@@ -40,8 +40,9 @@ func (b *Bound) endReads() {
 	defer b.mu.Unlock()
 	for _, idle := range []*list.List{&b.waiting, &b.answered} {
 		for element := idle.Front(); element != nil; element = element.Next() {
-			c, _ := element.Value.(*conn)
-			c.endRead()
+			if c, _ := element.Value.(*conn); !c.isActive.Load() {
+				c.endRead()
+			}
 		}
 	}
 }

@@ -111,3 +111,12 @@ func TestEndReadsSkipsACompleteRequest(t *testing.T) {
 	require.False(t, bounded(conn).lastReadDue.Load())
 	done()
 }
+
+// endReads does not touch a connection whose request has begun: its body is on its way.
+func TestEndReadsSkipsARequestThatHasBegun(t *testing.T) {
+	b := newBench(t, 1)
+	_, conn := b.accept()
+	b.bound.ConnState(conn, http.StateActive)
+	b.bound.endReads()
+	require.False(t, bounded(conn).lastReadDue.Load())
+}

@@ -16,6 +16,7 @@ type conn struct {
 
 	lastReadDue atomic.Bool // see endRead
 	isHTTP2     atomic.Bool
+	isActive    atomic.Bool // HTTP/1: carries a request whose headers have been read
 
 	// net/http ends its background read with a deadline in the past. The client has not caused such a timeout.
 	deadlineIsPast atomic.Bool

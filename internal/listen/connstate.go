@@ -23,11 +23,15 @@ func (b *Bound) ConnContext(ctx context.Context, outer net.Conn) context.Context
 // in net/http/server.go): then it counts as waiting. An HTTP/2 connection becomes idle while the last frame is still in its
 // buffer (wroteFrame in net/http/h2_bundle.go). So it counts as waiting only answerGrace after its last request is done.
 func (b *Bound) ConnState(outer net.Conn, state http.ConnState) {
-	if state != http.StateIdle {
+	if state != http.StateIdle && state != http.StateActive {
 		return
 	}
 	c := bounded(outer)
 	if c == nil {
+		return
+	}
+	c.isActive.Store(state == http.StateActive)
+	if state == http.StateActive {
 		return
 	}
 	if isHTTP2(outer) {

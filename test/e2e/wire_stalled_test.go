@@ -181,12 +181,15 @@ func playStopping(t *testing.T, g *rig) {
 		"timeout": 30, "shutdown_timeout": 5, "shutdown_delay": 2, "admin": map[string]any{"host": "127.0.0.1", "port": freePort(t)},
 	})
 	m := g.message()
-	waits, body, idle := newLine(t, g.connect(t, "")), newLine(t, g.connect(t, "")), newLine(t, g.connect(t, ""))
+	waits, body := newLine(t, g.connect(t, "")), newLine(t, g.connect(t, ""))
+	idle, longer := newLine(t, g.connect(t, "")), newLine(t, g.connect(t, ""))
 	t.Run("stopping: a batch before", func(t *testing.T) {
 		g.hits.count()
-		first := g.message()
-		idle.write(post(batchOf(first)))
-		g.hear(t, &exchange{}, ok(first), idle.read(t, "POST"))
+		for _, l := range []*line{idle, longer} {
+			first := g.message()
+			l.write(post(batchOf(first)))
+			g.hear(t, &exchange{}, ok(first), l.read(t, "POST"))
+		}
 		g.settle(t)
 	})
 	g.sink.SetPolicy(lumbersink.Never())
@@ -197,17 +200,19 @@ func playStopping(t *testing.T, g *rig) {
 
 	t.Run("stopping: health during shutdown_delay", func(t *testing.T) {
 		g.hits.count()
-		l := newLine(t, g.connect(t, "admin"))
 		harness.Await(t, answerWithin, "/readyz at 503", func() bool { return g.beat.Get("/readyz").Code == 503 })
-		l.write(request("GET /readyz HTTP/1.1"))
-		g.hear(t, &exchange{}, reply{health: "/readyz", reason: "stopping"}, l.read(t, "GET"))
-		l.write(request("GET /livez HTTP/1.1"))
-		g.hear(t, &exchange{}, reply{health: "/livez"}, l.read(t, "GET"))
+		for _, want := range []reply{{health: "/readyz", reason: "stopping"}, {health: "/livez"}} {
+			l := newLine(t, g.connect(t, "admin"))
+			l.write(request("GET " + want.health + " HTTP/1.1"))
+			g.hear(t, &exchange{}, want.last(), l.read(t, "GET"))
+			l.requireEnd(t)
+		}
 	})
 	t.Run("stopping: batches during shutdown_delay", func(t *testing.T) {
 		g.hits.count()
 		idle.write(post("[]"))
-		g.hear(t, &exchange{}, ok(), idle.read(t, "POST"))
+		g.hear(t, &exchange{}, ok().last(), idle.read(t, "POST"))
+		idle.requireEnd(t)
 	})
 	t.Run("stopping: an open connection afterwards", func(t *testing.T) {
 		g.hits.count()
@@ -218,9 +223,9 @@ func playStopping(t *testing.T, g *rig) {
 			}
 			return err != nil
 		})
-		idle.write(post(batchOf(g.message())))
-		g.hear(t, &exchange{}, no("stopping"), idle.read(t, "POST"))
-		idle.requireEnd(t)
+		longer.write(post("[]"))
+		g.hear(t, &exchange{}, ok().last(), longer.read(t, "POST"))
+		longer.requireEnd(t)
 	})
 	t.Run("stopping: who waits when the time is up", func(t *testing.T) {
 		g.hits.count()

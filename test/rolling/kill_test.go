@@ -45,19 +45,20 @@ func TestKill(t *testing.T) {
 // redispatch is the line of HAProxy's configuration.
 const redispatch = "option redispatch 1"
 
-// Without shutdown_delay the port closes before HAProxy notices, and requests fail. This is the reason for the delay, and shows
-// that the other tests would find it missing.
+// Without shutdown_delay the port closes before HAProxy notices, and HAProxy connects to a closed port, or to one that is being
+// closed. This is the reason for the delay, and shows that the other tests would find it missing.
 func TestWithoutShutdownDelay(t *testing.T) {
 	t.Parallel()
 	w := build(t, variant{delay: "0s"})
 	w.post(senders)
-	restarts := 0
-	for ; w.failures() == 0 && restarts < instances*rounds; restarts++ {
+	restarts, redispatched := 0, "0"
+	for ; redispatched == "0" && w.failures() == 0 && restarts < instances*rounds; restarts++ {
 		w.restart(w.beats[restarts%instances])
+		redispatched = w.proxy.Row("rtbeat", "BACKEND")["wredis"]
 	}
 	f := w.finish()
-	t.Logf("%d restarts without shutdown_delay", restarts)
-	require.Positive(t, f.retried.sum, "every attempt was answered 200 without the delay")
+	t.Logf("%d restarts without shutdown_delay, %s requests sent to another instance", restarts, redispatched)
+	require.True(t, redispatched != "0" || f.retried.sum > 0, "HAProxy never met a closed port without the delay")
 }
 
 // nginx has no health checks, and notices a stop by a closed port. It costs attempts, and nothing else.

@@ -40,3 +40,25 @@ func TestRollout(t *testing.T) {
 	require.Positive(t, f.joined, "no retry was deduped, so the copies prove nothing")
 	w.requireAffinity()
 }
+
+// byConnections makes HAProxy balance connections, as a Kubernetes Service does: senders keep their connections to an instance.
+var byConnections = []string{
+	"mode http", "mode tcp", "balance source", "balance roundrobin", "    hash-type consistent\n", "", "    timeout http-request 30s\n", "",
+	"    option forwardfor\n", "", "    http-request del-header Forwarded\n", "",
+}
+
+// Senders with kept connections are told to connect again while the instance still serves: no attempt fails.
+func TestRolloutOfKeptConnections(t *testing.T) {
+	t.Parallel()
+	w := build(t, variant{haproxy: byConnections})
+	w.post(senders)
+	for range rounds {
+		for _, i := range w.beats {
+			require.True(t, w.restart(i), "%s ended before HAProxy had taken it out", i.name)
+		}
+	}
+	w.logHAProxy()
+	f := w.finish()
+	require.Zero(t, f.failed.sum, "requests that failed after one retry")
+	require.Zero(t, f.retried.sum, "first attempts that failed")
+}

@@ -36,7 +36,7 @@ func TestSocketActivation(t *testing.T) {
 	ledger.RequireDocumentIDs(t, sink.Events())
 }
 
-// TestRestarts restarts the service during traffic without a pause. The senders see only 200 and 503.
+// TestRestarts restarts the service during traffic without a pause. The senders see only 200.
 func TestRestarts(t *testing.T) {
 	m := boot(t)
 	m.install("current.deb")

@@ -11,7 +11,7 @@ import (
 )
 
 // TestUpgrade upgrades a running service during traffic: then it runs the new file with the operator's configuration, and the
-// senders saw only 200 and 503. A stopped service stays stopped.
+// senders saw only 200. A stopped service stays stopped.
 func TestUpgrade(t *testing.T) {
 	const config, edited = "/etc/rtbeat/rtbeat.yml", "# the operator's own line"
 	m := boot(t)

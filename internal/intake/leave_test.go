@@ -1,0 +1,73 @@
+package intake
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/internal/listen"
+)
+
+// From Leave on, each answer closes its connection, whoever writes it.
+func TestEachAnswerClosesItsConnectionFromLeaveOn(t *testing.T) {
+	r := newRig(t, quick, func(l *limits) { l.CORS.AllowedOrigins = []string{"*"} })
+	r.deliverAll()
+	addr := r.serve()
+	ask := func(w *wire, request string) (code int, closes bool) {
+		w.send(request)
+		got := w.receive()
+		return got.code, got.closes
+	}
+	requests := map[string]int{
+		postOf(messages(1)): http.StatusOK,
+		postOf("{"):         http.StatusBadRequest,
+		postOf("[{}]", "Content-Type: text/plain"):                                                            http.StatusUnsupportedMediaType,
+		"POST /nowhere HTTP/1.1\r\nHost: a\r\n\r\n":                                                           http.StatusNotFound,
+		"PUT /in HTTP/1.1\r\nHost: a\r\n\r\n":                                                                 http.StatusMethodNotAllowed,
+		"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n":                                                              http.StatusOK,
+		"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n":                                                            http.StatusOK,
+		"OPTIONS /in HTTP/1.1\r\nHost: a\r\nOrigin: https://a\r\nAccess-Control-Request-Method: POST\r\n\r\n": http.StatusNoContent,
+	}
+	kept := make(map[string]*wire)
+	for request, want := range requests {
+		kept[request] = dial(t, addr)
+		code, closes := ask(kept[request], request)
+		require.Equal(t, want, code, request)
+		require.False(t, closes, "before Leave: %s", request)
+	}
+	r.server.Leave()
+	for request, want := range requests {
+		code, closes := ask(kept[request], request)
+		require.Equal(t, want, code, request)
+		require.True(t, closes, "after Leave: %s", request)
+		kept[request].requireClosed()
+	}
+}
+
+// Leave closes no connection, and ends no request.
+func TestConnectionsGoOnUntilTheirNextAnswer(t *testing.T) {
+	r := newRig(t, quick, func(l *limits) { l.Connections = listen.NewBound(10); l.ReadTimeout = patience })
+	addr := r.serve()
+	waits, body, idle := dial(t, addr), dial(t, addr), dial(t, addr)
+	idle.requireReusable(r)
+	waits.send(postOf(messages(1)))
+	job := r.take()
+	batch := postOf(messages(1))
+	body.send(batch[:len(batch)-5])
+	require.Eventually(t, func() bool { return number(r.metrics.requests) == 2 }, patience, time.Millisecond)
+
+	r.server.Leave()
+	job.deliver()
+	waits.requireLastAnswer(delivered)
+	body.send(batch[len(batch)-5:])
+	r.take().deliver()
+	body.requireLastAnswer(delivered)
+	late := dial(t, addr)
+	for _, w := range []*wire{idle, late} {
+		w.send(batch)
+		r.take().deliver()
+		w.requireLastAnswer(delivered)
+	}
+}
