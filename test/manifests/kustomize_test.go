@@ -35,6 +35,10 @@ func TestKustomize(t *testing.T) {
 			hold(t, schemas, s)
 			_, w := s.theWorkload(t)
 			require.Equal(t, "ghcr.io/txn2/rtbeat:"+version(t), w.Spec.Template.Spec.Containers[0].Image)
+			if w.Kind == "Deployment" {
+				require.Nil(t, w.Spec.Replicas, "the overlay applied next, which lists none, would go down to one pod")
+				require.Len(t, s.all("HorizontalPodAutoscaler"), 1, "nothing else keeps two pods")
+			}
 		})
 	}
 }
@@ -57,8 +61,18 @@ func TestKustomizeOverlayOfYourOwn(t *testing.T) {
 	require.Equal(t, []any{"logs-1.example:5044", "logs-2.example:5044"}, config.at("output", "logstash", "hosts"), "the overlay's hosts alone")
 	require.Equal(t, 8082, config.at("rtbeat", "admin", "port"), "the manifests' part stays")
 	require.Equal(t, "HOME/tls/tls.crt", config.at("rtbeat", "ssl", "certificate"))
-	require.NotEmpty(t, s.all("HorizontalPodAutoscaler"))
+	require.Nil(t, s.all("HorizontalPodAutoscaler")[0].at("spec", "behavior", "scaleUp"), "the autoscaler scales")
 	require.NotEmpty(t, s.all("NetworkPolicy"))
+}
+
+// Without the component the autoscaler keeps two pods, and leaves other numbers alone.
+func TestKustomizeScalesWithTheComponentAlone(t *testing.T) {
+	for folder, policy := range map[string]any{"base": "Disabled", "overlays/tls": "Disabled", "overlays/production": nil} {
+		scaler := kustomize(t, folder).all("HorizontalPodAutoscaler")[0]
+		for _, direction := range []string{"scaleUp", "scaleDown"} {
+			require.Equal(t, policy, scaler.at("spec", "behavior", direction, "selectPolicy"), "%s of %s", direction, folder)
+		}
+	}
 }
 
 // In durable mode each pod keeps its disk, also when the set is scaled or deleted.
@@ -71,6 +85,8 @@ func holdDurable(t *testing.T, s set) {
 	t.Helper()
 	raw, w := s.theWorkload(t)
 	require.Equal(t, "StatefulSet", w.Kind)
+	require.NotNil(t, w.Spec.Replicas)
+	require.Equal(t, 2, *w.Spec.Replicas)
 	require.Equal(t, "data", raw.at("spec", "volumeClaimTemplates").([]any)[0].(map[string]any)["metadata"].(map[string]any)["name"])
 	for _, v := range w.Spec.Template.Spec.Volumes {
 		require.NotEqual(t, "data", v.Name, "an emptyDir would be lost with the pod")
