@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The comment above a code block says whether a test runs it, and names it.
+// The comment above a code block says whether a test runs it, and names it, or why no test can.
 var (
 	runMark    = regexp.MustCompile(`^<!-- run: ([a-z0-9-]+) -->$`)
-	notRunMark = "<!-- not run -->"
+	notRunMark = regexp.MustCompile(`^<!-- not run(: .+)? -->$`)
 )
 
 // Page is a page of the docs with configurations that tests run.
@@ -93,7 +93,7 @@ func (p *Page) read() (blocks map[string]string, unmarked []string, err error) {
 			inside, block, name = true, nil, ""
 			if mark := runMark.FindStringSubmatch(last); mark != nil {
 				name = mark[1]
-			} else if last != notRunMark {
+			} else if !notRunMark.MatchString(last) {
 				unmarked = append(unmarked, line)
 			}
 		}

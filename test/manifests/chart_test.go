@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 const chart = "deploy/helm/rtbeat"
@@ -35,7 +37,8 @@ func TestChart(t *testing.T) {
 	files, err := filepath.Glob(values(t, "*.yaml"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
-	for _, given := range append(files, repo(t, chart+"/values.yaml")) {
+	documented := harness.WriteRecipe(t, t.TempDir(), "my-values.yaml", page.Recipe(t, "helm-values"))
+	for _, given := range append(files, repo(t, chart+"/values.yaml"), documented) {
 		t.Run(filepath.Base(given), func(t *testing.T) {
 			out, said, err := command(nil, tool(t, "helm"), "lint", "--strict", "--values", given, repo(t, chart))
 			require.NoError(t, err, out+said)

@@ -5,10 +5,13 @@ package manifests
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // kustomize is the output for a folder below deploy/kubernetes.
@@ -41,6 +44,15 @@ func TestKustomize(t *testing.T) {
 			}
 		})
 	}
+}
+
+// page has a mark at every block: the suite cluster runs the commands, in the order of the page.
+var page = &harness.Page{File: "docs/kubernetes.md"}
+
+func TestEveryBlockIsMarked(t *testing.T) {
+	page.RequireMarks(t)
+	names := regexp.MustCompile(`(?m)^<!-- run: (.*) -->$`).FindAllString(file(t, page.File), -1)
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(names))), len(names), "a name is a block's alone")
 }
 
 // docs/kubernetes.md recommends an overlay like this one, and any combination of components.
