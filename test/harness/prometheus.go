@@ -25,10 +25,10 @@ type Prometheus struct {
 	api v1.API
 }
 
-// StartPrometheus runs Prometheus until the test ends.
-func StartPrometheus(t testing.TB, scrapes []map[string]any, ruleFiles []string, flags ...string) *Prometheus {
+// StartPrometheus runs the program at path until the test ends.
+func StartPrometheus(t testing.TB, path string, scrapes []map[string]any, ruleFiles []string, flags ...string) *Prometheus {
 	t.Helper()
-	path, home := FindProgram(t, "prometheus"), t.TempDir()
+	home := t.TempDir()
 	text, err := json.MarshalIndent(map[string]any{ // JSON is YAML
 		"global":         map[string]any{"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
 		"rule_files":     ruleFiles,

@@ -55,7 +55,7 @@ func newWorld(t *testing.T, settings map[string]any) *world {
 	w.beat = harness.StartBeat(t, harness.Settings{Rtbeat: rtbeat, Sink: w.sink.Addr(), Output: map[string]any{
 		"backoff": map[string]any{"init": "200ms", "max": "1s"},
 	}})
-	w.p = startPrometheus(t, []scrape{{instance, w.beat.Health}}, []string{harness.Deploy(t, "prometheus/rules.yml"), fastRules(t)})
+	w.p = startPrometheus(t, []scrape{{instance, w.beat.Health}}, []string{deploy(t, "prometheus/rules.yml"), fastRules(t)})
 
 	load, endLoad := context.WithCancel(context.Background())
 	w.endLoad = endLoad

@@ -46,7 +46,7 @@ func newDurable(t *testing.T, sink *lumbersink.Sink, processors ...any) *durable
 		Processors: processors,
 	})
 	d.story = story{t: t, time: make(map[phase][2]time.Time), p: startPrometheus(t, []scrape{{openMetrics, newWay(t, d.beat.Health, "").addr}},
-		[]string{harness.Deploy(t, "prometheus/rules.yml"), fastRules(t)})}
+		[]string{deploy(t, "prometheus/rules.yml"), fastRules(t)})}
 	return d
 }
 

@@ -30,13 +30,7 @@ func startPrometheus(t testing.TB, scrapes []scrape, ruleFiles []string, flags .
 			"relabel_configs": []any{map[string]any{"target_label": "job", "replacement": "rtbeat"}, map[string]any{"target_label": "instance", "replacement": s.name}},
 		})
 	}
-	return &prometheus{harness.StartPrometheus(t, configs, ruleFiles, flags...)}
-}
-
-// fastRules has alerts that a story of seconds sees fire and end.
-func fastRules(t testing.TB) string {
-	t.Helper()
-	return harness.FastRules(t, harness.Fast{For: "2s", Gauge: "3s", Counter: "10s", Starts: "30m"})
+	return &prometheus{harness.StartPrometheus(t, harness.FindProgram(t, "prometheus"), configs, ruleFiles, flags...)}
 }
 
 // alerts has the pending and firing alerts: name, variant and instance, with their state.

@@ -24,16 +24,16 @@ func promtool(t testing.TB, stdin []byte, args ...string) string {
 }
 
 func TestPromtoolAcceptsTheRules(t *testing.T) {
-	promtool(t, nil, "check", "rules", "--lint-fatal", harness.Deploy(t, "prometheus/rules.yml"))
+	promtool(t, nil, "check", "rules", "--lint-fatal", deploy(t, "prometheus/rules.yml"))
 }
 
 func TestPromtoolAcceptsTheExampleConfiguration(t *testing.T) {
-	out := promtool(t, nil, "check", "config", "--lint-fatal", harness.Deploy(t, "prometheus/scrape.yml"))
+	out := promtool(t, nil, "check", "config", "--lint-fatal", deploy(t, "prometheus/scrape.yml"))
 	require.Contains(t, out, "1 rule files found", "the example must load the rules")
 }
 
 func TestAlertsFireWhenTheyShould(t *testing.T) {
-	files, err := filepath.Glob(harness.Deploy(t, "prometheus/tests/*.yml"))
+	files, err := filepath.Glob(deploy(t, "prometheus/tests/*.yml"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	t.Log(promtool(t, nil, append([]string{"test", "rules"}, files...)...))

@@ -85,10 +85,10 @@ func TestEveryQueryShowsWhatHappens(t *testing.T) {
 		Processors: []any{map[string]any{"drop_event": map[string]any{"when": map[string]any{"equals": map[string]any{"rxtxMsg.label": "drop"}}}}},
 	})
 	open, text := newWay(t, beat.Health, ""), newWay(t, beat.Health, "text/plain;version=0.0.4")
-	p := startPrometheus(t, []scrape{{openMetrics, open.addr}, {textFormat, text.addr}}, []string{harness.Deploy(t, "prometheus/rules.yml"), fastRules(t)})
+	p := startPrometheus(t, []scrape{{openMetrics, open.addr}, {textFormat, text.addr}}, []string{deploy(t, "prometheus/rules.yml"), fastRules(t)})
 	binary := newWay(t, beat.Health, "")
 	native := &story{t: t, time: make(map[phase][2]time.Time), p: startPrometheus(t, []scrape{{"native", binary.addr}},
-		[]string{harness.Deploy(t, "prometheus/rules.yml")}, "--enable-feature=native-histograms")}
+		[]string{deploy(t, "prometheus/rules.yml")}, "--enable-feature=native-histograms")}
 	s := &story{t: t, p: p, time: make(map[phase][2]time.Time)}
 	load := newSenders(t, beat.Addr, pool)
 
@@ -164,7 +164,7 @@ func (s *story) quantiles() {
 		}
 	}
 	require.Equal(s.t, 7, asked)
-	for name, expr := range harness.ShippedRules(s.t).Records() {
+	for name, expr := range shippedRules(s.t).records() {
 		if strings.Contains(expr, "histogram_quantile") {
 			asked++
 			s.holds(name, name, recorded[name])
@@ -196,7 +196,7 @@ func (s *story) queries() {
 // recordings checks the recording rules, for each way of scraping.
 func (s *story) recordings() {
 	s.t.Helper()
-	records := harness.ShippedRules(s.t).Records()
+	records := shippedRules(s.t).records()
 	require.ElementsMatch(s.t, slices.Collect(maps.Keys(recorded)), slices.Collect(maps.Keys(records)))
 	for _, name := range slices.Sorted(maps.Keys(records)) {
 		if strings.HasPrefix(name, "job:") {
