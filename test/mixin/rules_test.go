@@ -126,7 +126,7 @@ func TestRulesSelectTheJobAndKnownNames(t *testing.T) {
 func TestRecordingRulesAreNamedAsUsual(t *testing.T) {
 	records, _ := rulesOf(t)
 	for _, r := range records {
-		require.Regexp(t, `^(instance|instance_code|job):rtbeat_[a-z0-9_]+:[a-z0-9_]+$`, r.Record)
+		require.Regexp(t, `^(instance|instance_code|job|job_namespace):rtbeat_[a-z0-9_]+:[a-z0-9_]+$`, r.Record)
 	}
 }
 
@@ -147,7 +147,7 @@ func TestAlertsAreNamedAndExplained(t *testing.T) {
 // TestAlertsOutliveAFailedScrape finds a name without a range: a failed scrape removes its sample.
 func TestAlertsOutliveAFailedScrape(t *testing.T) {
 	_, alerting := rulesOf(t)
-	ranges := regexp.MustCompile(`_over_time\([^\[]*\[\d+m\]|(rate|increase|changes)\([^\[]*\[\d+m\]|instance:[a-z0-9_:]+_rate5m`)
+	ranges := regexp.MustCompile(`_over_time\([^\[]*\[\d+[md]\]|(rate|increase|changes)\([^\[]*\[\d+m\]|instance:[a-z0-9_:]+_rate5m`)
 	for _, r := range alerting {
 		if r.Alert == "RtbeatDown" || r.Alert == "RtbeatAbsent" { // these alerts are about a failed scrape
 			continue
