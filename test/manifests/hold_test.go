@@ -49,6 +49,9 @@ func holdTimes(t *testing.T, w workload, config object) {
 		return n
 	}
 	timeout, delay, budget := seconds("timeout"), seconds("shutdown_delay"), seconds("shutdown_timeout")
+	if output := config.at("output", "logstash"); output != nil {
+		require.Equal(t, "10s", config.at("output", "logstash", "timeout"), "connecting to a Logstash pod that is gone; not less, for a slow Logstash")
+	}
 	pod := w.Spec.Template.Spec
 	c := pod.Containers[0]
 	require.Nil(t, c.Lifecycle, "shutdown_delay takes the place of a preStop hook")
