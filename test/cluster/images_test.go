@@ -11,11 +11,14 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-const (
-	image = "localhost/rtbeat:dev"
-	// imageFolderEnv names the folder with the binary for the image.
-	imageFolderEnv = "RTBEAT_IMAGE_FOLDER"
-)
+// imageFolderEnv names the folder with the binary for the image.
+const imageFolderEnv = "RTBEAT_IMAGE_FOLDER"
+
+// image is the name in the manifests and the chart.
+func image() (string, error) {
+	version, err := os.ReadFile(filepath.Join(harness.RepoRoot, "VERSION"))
+	return "ghcr.io/txn2/rtbeat:" + strings.TrimSpace(string(version)), err
+}
 
 // buildImages writes rtbeat's image, made by the script of `make image`, and the image of the sandboxes, as archives.
 func buildImages() error {
@@ -28,13 +31,17 @@ func buildImages() error {
 	if err != nil {
 		return err
 	}
-	build := exec.Command(script, os.Getenv(imageFolderEnv), image, "linux/"+architecture()) //nolint:noctx // the script's commands end
+	name, err := image()
+	if err != nil {
+		return err
+	}
+	build := exec.Command(script, os.Getenv(imageFolderEnv), name, "linux/"+architecture()) //nolint:noctx // the script's commands end
 	build.Env = append(os.Environ(), "ENGINE=buildah "+strings.Join(store, " "))
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return err
 	}
-	if err := buildah("push", image, "docker-archive:"+file("rtbeat.tar")+":"+image); err != nil {
+	if err := buildah("push", name, "docker-archive:"+file("rtbeat.tar")+":"+name); err != nil {
 		return err
 	}
 	busybox, err := exec.LookPath("busybox")

@@ -8,17 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// settings is the rtbeat.yml of most tests.
-const settings = `
-rtbeat.timeout: 5
-output.logstash:
-  hosts: ["logstash:5044"]
-  backoff.init: 500ms
-  backoff.max: 4s
-`
-
 func TestInstall(t *testing.T) {
-	s := install(t, "install", settings, "base")
+	s := install(t, "install", "", "base")
 	pods := s.pods()
 	require.Len(t, pods, 2)
 	require.NotEqual(t, pods[0].node, pods[1].node, "the nodes of the pods")

@@ -113,8 +113,7 @@ func (s *space) overlay(rtbeat string, parts ...string) string {
 			text += "  - " + filepath.Join(deploy, part) + "\n"
 		}
 	}
-	name, tag, _ := strings.Cut(image, ":")
-	text += components + "images:\n  - {name: ghcr.io/txn2/rtbeat, newName: " + name + ", newTag: " + tag + "}\n"
+	text += components
 	if rtbeat != "" {
 		text += "configMapGenerator:\n  - {name: rtbeat, behavior: merge, files: [rtbeat.yml]}\n"
 		require.NoError(s.t, os.WriteFile(filepath.Join(dir, "rtbeat.yml"), []byte(rtbeat), 0o600))

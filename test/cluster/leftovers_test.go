@@ -20,7 +20,7 @@ type stock struct {
 }
 
 // takeStock reads the machine's state.
-func takeStock() (*stock, error) {
+func takeStock(work string) (*stock, error) {
 	s := &stock{}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -34,7 +34,7 @@ func takeStock() (*stock, error) {
 	for _, i := range found {
 		s.interfaces = append(s.interfaces, i.Name)
 	}
-	s.cgroups, err = cgroupFolders()
+	s.cgroups, err = cgroupFolders(work)
 	for _, name := range slices.Sorted(keysOf(kubeletSysctls)) {
 		value, readErr := os.ReadFile("/proc/sys/" + name)
 		s.sysctls = append(s.sysctls, name+" = "+strings.TrimSpace(string(value)))
@@ -49,7 +49,7 @@ func (s *stock) compare(work string) error {
 	var now *stock
 	var err error
 	for range 50 {
-		if now, err = takeStock(); err != nil {
+		if now, err = takeStock(work); err != nil {
 			return err
 		}
 		if slices.Equal(s.interfaces, now.interfaces) {
@@ -99,9 +99,9 @@ func without(a, b []string) (more []string) {
 
 const cgroupRoot = "/sys/fs/cgroup"
 
-// cgroupFolders lists the groups of clusters, also of those that containerd and the kubelet make without a configuration.
-func cgroupFolders() (found []string, err error) {
-	for _, name := range []string{"rtbeat-cluster-*", "kubepods*", "k8s.io"} {
+// cgroupFolders lists the cluster's groups, also those that containerd and the kubelet make without a configuration.
+func cgroupFolders(work string) (found []string, err error) {
+	for _, name := range []string{cgroupName(work), "kubepods*", "k8s.io"} {
 		for _, controller := range controllers() {
 			more, globErr := filepath.Glob(filepath.Join(controller, name))
 			found, err = append(found, more...), errors.Join(err, globErr)

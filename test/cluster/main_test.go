@@ -15,8 +15,6 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
-
-	"github.com/txn2/rtbeat/test/harness"
 )
 
 // insideEnv is set in the second process.
@@ -42,7 +40,7 @@ func outside() error {
 	if err != nil {
 		return err
 	}
-	before, err := takeStock()
+	before, err := takeStock(work)
 	if err != nil {
 		return err
 	}
@@ -67,7 +65,7 @@ func inside(m *testing.M, work string) int {
 		dumpLogs(work)
 		return 1
 	}
-	code := harness.Run(m)
+	code := page.Run(m)
 	if code != 0 {
 		dumpLogs(work)
 	}

@@ -3,7 +3,9 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"net"
@@ -54,6 +56,7 @@ func (o once) RoundTrip(r *http.Request) (*http.Response, error) {
 // fleet is a number of senders at work, and what they were answered.
 type fleet struct {
 	t      testing.TB
+	name   string // begins the ids of its messages
 	ledger *harness.Ledger
 	sink   *lumbersink.Sink
 	stop   context.CancelFunc
@@ -81,7 +84,7 @@ func listen(t testing.TB) *lumbersink.Sink {
 func send(t testing.TB, sink *lumbersink.Sink, url string, kept, fresh int) *fleet {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	f := &fleet{t: t, ledger: harness.NewLedger(t), sink: sink, stop: stop, failed: map[string]int{}, last: map[string]time.Time{}}
+	f := &fleet{t: t, name: rand.Text(), ledger: harness.NewLedger(t), sink: sink, stop: stop, failed: map[string]int{}, last: map[string]time.Time{}}
 	for n := 1; n <= kept+fresh; n++ {
 		s := newSender(n, n <= kept)
 		f.wait.Go(func() {
@@ -97,7 +100,7 @@ func send(t testing.TB, sink *lumbersink.Sink, url string, kept, fresh int) *fle
 func (f *fleet) run(ctx context.Context, s *sender, url string) {
 	work := context.WithoutCancel(ctx) // the client's timeout bounds each attempt
 	for n := 1; ctx.Err() == nil; n++ {
-		b := harness.NewBatch(fmt.Sprintf("%s-%s-%d", f.t.Name(), s.name, n), batchSize)
+		b := harness.NewBatch(fmt.Sprintf("%s-%s-%d", f.name, s.name, n), batchSize)
 		began := time.Now()
 		for {
 			a := f.ledger.PostBy(work, s.client, url, nil, b)
@@ -120,7 +123,11 @@ func (f *fleet) count(s *sender, a harness.Answer, began time.Time) {
 		f.longest = max(f.longest, a.At.Sub(began))
 		return
 	}
-	f.failed[kind(a)]++
+	k := kind(a)
+	if f.failed[k] == 0 {
+		f.t.Logf("%s: %s for the first time, to %s: %s", a.At.Format("15:04:05.000"), k, s.name, a)
+	}
+	f.failed[k]++
 }
 
 // kind is an answer, or the kind of its error.
@@ -156,14 +163,22 @@ func (f *fleet) awaitBatches(more int) {
 	harness.Await(f.t, time.Minute, "batches with a 200", func() bool { return now() >= want })
 }
 
+// events are those of the fleet's messages: a sink outlives a fleet.
+func (f *fleet) events() []lumbersink.Event {
+	return slices.DeleteFunc(f.sink.Events(), func(e lumbersink.Event) bool { return !bytes.Contains(e.Raw, []byte(f.name)) })
+}
+
 // end stops the senders, checks that each 200 was true and nothing is lost, and reports. It returns the number of copies.
 func (f *fleet) end(what string) (copies int) {
 	f.t.Helper()
 	f.stop()
 	f.wait.Wait()
-	f.ledger.Check(f.t, f.sink)
+	events := f.events()
+	if broken := f.ledger.Violations(events); len(broken) > 0 {
+		require.FailNow(f.t, "the contract was broken", "%s", f.ledger.Report(broken, events, nil))
+	}
 	count := map[string]int{}
-	for _, e := range f.sink.Events() {
+	for _, e := range events {
 		id, _, err := harness.MessageOf(e.Raw)
 		require.NoError(f.t, err)
 		if count[id] > 0 {
