@@ -13,6 +13,7 @@ import (
 	"github.com/txn2/rtbeat/internal/dedupe"
 	"github.com/txn2/rtbeat/internal/inflight"
 	"github.com/txn2/rtbeat/internal/metrics"
+	"github.com/txn2/rtbeat/internal/source"
 )
 
 // BenchmarkHandler is a POST from its headers to its answer, without network and events. The output acknowledges at once.
@@ -27,7 +28,9 @@ func benchmarkHandler(b *testing.B, n int) {
 	registry := inflight.NewRegistry(inflight.Settings{Dedupe: dedupe.Settings{Enabled: true, Window: time.Hour, MaxEntries: 1 << 18}})
 	server := New(Settings{
 		Timeout: time.Minute, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxBody: 16 << 20, MaxHeader: 8 << 10,
+		MaxMessages: 1000, MaxDepth: 20,
 	}, Parts{
+		Sources:   []Source{{Source: source.Default(source.DefaultSettings())}},
 		Admission: inflight.NewAdmission(1 << 30), Registry: registry, Metrics: metrics.NewRegistry(),
 		Connections: anyConnections{}, Log: &fakeLog{quiet: true},
 	})
