@@ -30,6 +30,7 @@ type listeners struct {
 // newListeners checks the settings and reads the certificates. It binds nothing.
 func newListeners(c config.Config, log *logp.Logger) (*listeners, error) {
 	l := &listeners{connections: listen.NewBound(listen.Affordable(c.MaxConnections))}
+	l.connections.MaxAge = c.MaxConnectionAge
 	var err error
 	if l.authenticators, err = authenticators(c); err != nil {
 		return nil, err

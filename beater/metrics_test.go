@@ -41,7 +41,7 @@ func TestEverySeriesIsThereFromTheStart(t *testing.T) {
 	require.NoError(t, DeclareMetrics(r))
 	values := gather(t, r)
 	for _, name := range []string{
-		"rtbeat_connections", "rtbeat_connections_limit", "rtbeat_connections_displaced_total", "rtbeat_tls_certificate_expiry_timestamp_seconds",
+		"rtbeat_connections", "rtbeat_connections_limit", "rtbeat_connections_accepted_total", "rtbeat_connections_displaced_total", "rtbeat_tls_certificate_expiry_timestamp_seconds",
 		"rtbeat_in_flight_requests", "rtbeat_in_flight_requests_limit", "rtbeat_received_bytes_total source=in", "rtbeat_batches_total source=in", "rtbeat_batches_received",
 		"rtbeat_messages_total source=in", "rtbeat_messages_parsed", "rtbeat_numbers_as_strings_total", "rtbeat_ack_duration_seconds", "rtbeat_timeout_seconds",
 		"rtbeat_messages_coalesced_total source=in state=in_flight", "rtbeat_messages_coalesced_total source=in state=delivered",

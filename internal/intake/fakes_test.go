@@ -125,6 +125,7 @@ type anyConnections struct{}
 func (anyConnections) ConnState(net.Conn, http.ConnState)                          {}
 func (anyConnections) ConnContext(ctx context.Context, _ net.Conn) context.Context { return ctx }
 func (anyConnections) CloseIdle(context.Context)                                   {}
+func (anyConnections) IsOld(context.Context, time.Time) bool                       { return false }
 func (anyConnections) HeadersTimedOut(net.Conn) bool                               { return false }
 func (anyConnections) Complete(context.Context) (done func(), ok bool)             { return func() {}, true }
 

@@ -1,7 +1,9 @@
 package intake
 
 import (
+	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,4 +72,34 @@ func TestConnectionsGoOnUntilTheirNextAnswer(t *testing.T) {
 		r.take().deliver()
 		w.requireLastAnswer(delivered)
 	}
+}
+
+// aged says that the connections of some requests are old.
+type aged struct {
+	anyConnections
+	isOld *atomic.Bool
+}
+
+func (a aged) IsOld(_ context.Context, at time.Time) bool {
+	return a.isOld.Load() && time.Since(at) < brief
+}
+
+// The next success on an old connection ends it, whoever writes the answer. Any other answer leaves it to the retry.
+func TestTheNextSuccessOnAnOldConnectionEndsIt(t *testing.T) {
+	var isOld atomic.Bool
+	r := newRig(t, quick, func(l *limits) { l.Connections = aged{isOld: &isOld} })
+	addr := r.serve()
+	w, scrape := dial(t, addr), dial(t, addr)
+	w.requireReusable(r)
+	scrape.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+	require.False(t, scrape.receive().closes)
+	isOld.Store(true)
+	w.send(postOf("{"))
+	require.False(t, w.requireAnswer(malformedJSON), "Connection: close")
+	w.send(postOf(messages(1)))
+	r.take().deliver()
+	w.requireLastAnswer(delivered)
+	scrape.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+	require.True(t, scrape.receive().closes)
+	scrape.requireClosed()
 }

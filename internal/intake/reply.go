@@ -66,12 +66,14 @@ func (r *replier) reply(w http.ResponseWriter, req *http.Request, res result) {
 
 	encoded := r.encode(res)
 	header := w.Header()
-	last := o.close || r.closes(req)
+	now := time.Now()
+	// An old connection ends with a success only: after any other answer, the retry meets the instance that knows the batch.
+	last := o.close || r.closes(req) || o.word == ok && r.Connections.IsOld(req.Context(), now)
 	writeHead(header, id, res, len(encoded), last)
 	control := http.NewResponseController(w) // a test's recorder knows no deadlines
-	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = control.SetWriteDeadline(now.Add(writeTimeout))
 	if last || o.word != ok { // net/http reads up to 256 KiB of the rest of the body before it answers or closes
-		_ = control.SetReadDeadline(time.Now().Add(lingerTimeout))
+		_ = control.SetReadDeadline(now.Add(lingerTimeout))
 	}
 	w.WriteHeader(o.status)
 	_, _ = w.Write(encoded) // an error means that the sender left, or does not read

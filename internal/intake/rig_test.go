@@ -293,5 +293,5 @@ func requireAnswer(t *testing.T, want outcome, code int, header http.Header, bod
 
 // replier returns the replier of a server that does not leave.
 func (r *rig) replier() *replier {
-	return newReplier(&handler{Parts: Parts{Log: r.log, Registry: r.registry, Sources: r.server.handler.Sources}, counters: r.metrics.counters, leaving: func() bool { return false }})
+	return newReplier(&handler{Parts: Parts{Log: r.log, Registry: r.registry, Sources: r.server.handler.Sources, Connections: anyConnections{}}, counters: r.metrics.counters, leaving: func() bool { return false }})
 }

@@ -165,8 +165,9 @@ func (h *handler) passing(next http.Handler) http.Handler {
 
 // prepare sets what reply sets for all answers, for an answer that reply does not write.
 func (h *handler) prepare(w http.ResponseWriter, req *http.Request) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
-	if h.closes(req) {
+	now := time.Now()
+	_ = http.NewResponseController(w).SetWriteDeadline(now.Add(writeTimeout))
+	if h.closes(req) || h.Connections.IsOld(req.Context(), now) {
 		w.Header().Set("Connection", "close")
 	}
 }

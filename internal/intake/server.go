@@ -59,6 +59,8 @@ type Connections interface {
 	// Complete says that a request is complete: until done is called, its connection is not displaced. It fails if the
 	// connection was closed already.
 	Complete(ctx context.Context) (done func(), ok bool)
+	// IsOld tells whether the connection of a request is so old at this time that it is to end.
+	IsOld(ctx context.Context, at time.Time) bool
 	// CloseIdle waits for the connections to close, until ctx ends. Then it closes those without a request.
 	CloseIdle(ctx context.Context)
 }

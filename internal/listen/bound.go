@@ -25,12 +25,16 @@ const answerGrace = time.Second
 //
 // The http.Server must have ConnContext and ConnState as its hooks. All methods may be called from any goroutine.
 type Bound struct {
+	// MaxAge is how long a connection is kept, a tenth more or less; 0 without a limit. See IsOld. Set it before the first Accept.
+	MaxAge time.Duration
+
 	max   int
-	start time.Time // conn.since counts from it
+	start time.Time // conn.since and conn.oldFrom count from it
 
 	mu        sync.Mutex
 	freed     sync.Cond // Accept waits for it at the limit, and so does CloseIdle
 	open      int
+	accepted  uint64
 	displaced uint64
 	// Both lists hold a *conn each, in the order of conn.since. A connection that carries a complete request is in neither.
 	waiting  list.List
@@ -91,10 +95,17 @@ func (b *Bound) Displaced() uint64 {
 	return b.displaced
 }
 
+// Accepted returns how many connections were accepted.
+func (b *Bound) Accepted() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.accepted
+}
+
 // admit counts an accepted connection. At the limit it closes another connection, or waits while all carry complete requests.
 // When the listener is closed meanwhile, it admits the last connection over the limit, so that its sender gets an answer.
 func (b *Bound) admit(l *listener, accepted net.Conn) *conn {
-	c := &conn{Conn: accepted, bound: b}
+	c := &conn{Conn: accepted, bound: b, oldFrom: b.oldFrom()}
 	b.mu.Lock()
 	var victim *conn
 	for b.max > 0 && b.open >= b.max && victim == nil && !l.closed {
@@ -107,6 +118,7 @@ func (b *Bound) admit(l *listener, accepted net.Conn) *conn {
 		b.displaced++
 	}
 	b.open++
+	b.accepted++
 	b.push(&b.waiting, c)
 	b.mu.Unlock()
 	if victim != nil {

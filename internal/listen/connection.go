@@ -14,6 +14,8 @@ type conn struct {
 	net.Conn
 	bound *Bound
 
+	oldFrom time.Duration // after bound.start; 0 for never
+
 	lastReadDue atomic.Bool // see endRead
 	isHTTP2     atomic.Bool
 	isActive    atomic.Bool // HTTP/1: carries a request whose headers have been read

@@ -20,6 +20,11 @@ func (b *Bound) Register(r *metrics.Registry) {
 		Moves: "Raise the limit of open files (`LimitNOFILE`) when it is lower than configured.",
 	}, func() float64 { return float64(b.Limit()) })
 	senders.CounterFunc(metrics.Declaration{
+		Name:  "rtbeat_connections_accepted_total",
+		Help:  "Connections of senders that rtbeat accepted.",
+		Moves: "Its rate is one for each request of senders that keep no connection, and one in `max_connection_age` for each kept connection. With TLS each costs a handshake.",
+	}, func() float64 { return float64(b.Accepted()) })
+	senders.CounterFunc(metrics.Declaration{
 		Name:  "rtbeat_connections_displaced_total",
 		Help:  "Connections that rtbeat closed for another one, idle or with an incomplete request.",
 		Moves: "Grows: too many senders for `max_connections`, or somebody opens connections without use.",

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/elastic/elastic-agent-libs/transport/tlscommon"
@@ -34,6 +35,11 @@ type Settings struct {
 	// connection that has waited longest without a complete request. rtbeat never closes a connection whose request has arrived
 	// in whole.
 	MaxConnections int `config:"max_connections"`
+
+	// MaxConnectionAge is how long a connection is kept, at random a tenth more or less. After that time its next 200 [ends the
+	// connection](http-api.md#kept-connections), so that [kept connections spread](scaling.md#kept-connections) over all instances
+	// again. No request fails by it, and an idle connection stays open until `idle_timeout`. `0` is no limit.
+	MaxConnectionAge time.Duration `config:"max_connection_age"`
 }
 
 // Admin is where probes and scrapers connect, in plain HTTP without authentication.
@@ -78,7 +84,11 @@ func (s *Settings) Check() error {
 	if s.Port < 0 || s.Port > maxPort {
 		return fmt.Errorf("rtbeat.port is %d; it must be between 1 and %d, or 0 for any free port", s.Port, maxPort)
 	}
-	return cmp.Or(s.checkSSL(), setting.CheckNumber("rtbeat.max_connections", s.MaxConnections, 1, maxConnections))
+	return cmp.Or(
+		s.checkSSL(),
+		setting.CheckNumber("rtbeat.max_connections", s.MaxConnections, 1, maxConnections),
+		setting.CheckDuration("rtbeat.max_connection_age", s.MaxConnectionAge, 0),
+	)
 }
 
 func (s *Settings) checkSocket(file string) error {

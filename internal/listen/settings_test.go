@@ -43,6 +43,7 @@ func TestCheckRefuses(t *testing.T) {
 			ssl(func(s *tlscommon.ServerConfig) { s.ClientAuth, s.CAs = &required, nil }), []string{"rtbeat.ssl.certificate_authorities", "client_authentication"},
 		},
 		"no connections": {Settings{}, []string{"rtbeat.max_connections is 0"}},
+		"no age":         {Settings{MaxConnections: 1, MaxConnectionAge: -1}, []string{"rtbeat.max_connection_age is -1ns", "zero or a positive duration"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := c.settings.Check()

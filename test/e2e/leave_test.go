@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os/exec"
@@ -28,13 +29,14 @@ type leaver struct {
 	messages int
 }
 
-func startLeaver(t *testing.T, secure bool, delay string) *leaver {
+func startLeaver(t *testing.T, secure bool, more map[string]any) *leaver {
 	t.Helper()
 	p := &leaver{sink: harness.StartSink(t, lumbersink.Immediate())}
 	settings := map[string]any{
-		"timeout": 8, "shutdown_delay": delay, "shutdown_timeout": 15,
+		"timeout": 8, "shutdown_timeout": 15,
 		"admin": map[string]any{"host": "127.0.0.1", "port": freePort(t)},
 	}
+	maps.Copy(settings, more)
 	if secure {
 		p.ca = harness.NewAuthority(t)
 		certificate, key := harness.InPEM(t, p.ca.Issue(t, harness.CertificateFor("server")))
@@ -93,7 +95,7 @@ func TestEachConnectionEndsWithAnAnswerAfterSIGTERM(t *testing.T) {
 	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := startLeaver(t, secure, "2s")
+			p := startLeaver(t, secure, map[string]any{"shutdown_delay": 2})
 			kept := func() *line {
 				l := newLine(t, p.dial(t))
 				l.write(post(p.batch()))
@@ -140,7 +142,7 @@ func TestEachConnectionEndsWithAnAnswerAfterSIGTERM(t *testing.T) {
 // On HTTP/2 the next answer comes with GOAWAY. The open streams are answered, and then the connection ends.
 func TestHTTP2ConnectionsGoAwayAfterSIGTERM(t *testing.T) {
 	t.Parallel()
-	p := startLeaver(t, true, "4s")
+	p := startLeaver(t, true, map[string]any{"shutdown_delay": 4})
 	l, idle := newLine2(t, p.dial(t, "h2")), newLine2(t, p.dial(t, "h2"))
 	for _, c := range []*line2{l, idle} {
 		require.Equal(t, http.StatusOK, c.answer(t, c.send(t, p.batch())).code)
@@ -174,7 +176,7 @@ func TestHTTP2ConnectionsGoAwayAfterSIGTERM(t *testing.T) {
 func TestCurlConnectsAgainAfterSIGTERM(t *testing.T) {
 	t.Parallel()
 	path := harness.FindProgram(t, "curl")
-	p := startLeaver(t, false, "2s")
+	p := startLeaver(t, false, map[string]any{"shutdown_delay": 2})
 	connects := func() string {
 		args := []string{
 			"--silent", "--show-error", "--max-time", "10", "--json", p.batch(), "--output", "/dev/null", "--output", "/dev/null",

@@ -3,9 +3,13 @@
 package rolling
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 const (
@@ -61,4 +65,51 @@ func TestRolloutOfKeptConnections(t *testing.T) {
 	f := w.finish()
 	require.Zero(t, f.failed.sum, "requests that failed after one retry")
 	require.Zero(t, f.retried.sum, "first attempts that failed")
+}
+
+// keptAt counts the senders with kept connections that an instance has had messages of since a time.
+func (w *world) keptAt(i *instance, since time.Time) int {
+	w.t.Helper()
+	kept := make(map[string]bool)
+	for n, s := range w.senders {
+		kept[s.ip] = n%2 == 0
+	}
+	seen := make(map[string]bool)
+	for _, e := range w.sink.Events() {
+		if a := decode(w.t, e); e.Received.After(since) && a.Agent.Name == i.name {
+			if ip, _, _ := strings.Cut(a.Message.UUID, "-"); kept[ip] {
+				seen[ip] = true
+			}
+		}
+	}
+	return len(seen)
+}
+
+// An instance that is new to a balancer of connections gets kept connections too, when connections have an age. Without an age it
+// gets none.
+func TestKeptConnectionsSpread(t *testing.T) {
+	t.Parallel()
+	const age = time.Second
+	for name, v := range map[string]variant{"as documented": {age: age.String()}, "without": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v.haproxy, v.patient = byConnections, true
+			w := build(t, v)
+			w.post(2 * senders)
+			w.restart(w.beats[0])
+			back := time.Now()
+			if v.age == "" {
+				harness.Pause(t.Context(), 3*age)
+				require.Zero(t, w.keptAt(w.beats[0], back))
+			} else {
+				harness.Await(t, harness.ArriveWithin, "kept connections at the new instance", func() bool {
+					return w.keptAt(w.beats[0], back) >= senders/instances
+				})
+			}
+			f := w.finish()
+			require.Zero(t, f.failed.sum, "requests that failed after one retry")
+			require.Zero(t, f.retried.sum, "first attempts that failed")
+			require.Zero(t, f.copies)
+		})
+	}
 }

@@ -3,6 +3,7 @@
 package rolling
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -56,6 +57,10 @@ type variant struct {
 	haproxy []string
 	// delay is the shutdown_delay. The default here is 700ms, a seventh of the documented one; checks are ten times as frequent.
 	delay string
+	// age is the max_connection_age, by default none.
+	age string
+	// patient senders never give up, and keep their connections.
+	patient bool
 	// repeats says whether HAProxy sends requests again.
 	repeats bool
 	// nginx replaces HAProxy.
@@ -70,9 +75,7 @@ func build(t testing.TB, v variant) *world {
 		program = "nginx"
 	}
 	path := harness.FindProgram(t, program)
-	if v.delay == "" {
-		v.delay = "700ms"
-	}
+	v.delay = cmp.Or(v.delay, "700ms")
 	w := &world{t: t, variant: v, sink: harness.StartSink(t, lumbersink.Delay(ackAfter)), ledger: harness.NewLedger(t)}
 	block := page.Recipe(t, "rtbeat", "shutdown_delay: 5s", "shutdown_delay: "+v.delay, "10.0.0.10", "127.0.0.1")
 	front, _ := harness.FreeAddress(t)
@@ -89,6 +92,9 @@ func build(t testing.TB, v variant) *world {
 			"-c", base.WriteConfig(t, home), "-c", harness.WriteRecipe(t, home, "block.yml", block),
 			"-E", "rtbeat.port=" + port, "-E", "name=" + name,
 		}}
+		if v.age != "" {
+			w.beats[i].args = append(w.beats[i].args, "-c", harness.WriteRecipe(t, home, "age.yml", page.Recipe(t, "age", "60s", v.age)))
+		}
 		replace = append(replace, fmt.Sprintf("10.0.0.1%d:8081", i+1), addr)
 		w.start(w.beats[i])
 	}
@@ -156,6 +162,7 @@ func (w *world) post(senders int) {
 	w.t.Cleanup(func() { cancel(); w.running.Wait() })
 	for n := range senders {
 		s := newSender(w.t, n)
+		s.impatient = s.impatient && !w.variant.patient
 		w.senders = append(w.senders, s)
 		w.running.Go(func() { s.run(ctx, w.ledger, w.url) })
 	}
