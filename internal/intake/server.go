@@ -106,6 +106,8 @@ const (
 	// least: with the default, 4,096 requests with few headers.
 	requestsShare = 4
 	minRequests   = 1 << 20
+	// perDecompressor is how many bytes may be in flight for each decompressor. One keeps up to 9 MiB, the window of a zstd body.
+	perDecompressor = 4 << 20
 	// maxStreams is how many requests an HTTP/2 connection may have open. Each counts against the limit of requests.
 	maxStreams = 32
 	// maxAdminHeaderBytes bounds the headers of a request to the admin listener.
@@ -142,7 +144,7 @@ func New(settings Settings, parts Parts) *Server {
 		leaving:      func() bool { return s.at(phaseLeaving) },
 		requests:     inflight.NewAdmission(max(parts.Admission.Limit()/requestsShare, minRequests)),
 		gates:        newGates(parts.Registry),
-		decompressor: contentcoding.New(max(1, runtime.GOMAXPROCS(0)/2)),
+		decompressor: contentcoding.New(int(min(int64(runtime.GOMAXPROCS(0)/2), parts.Admission.Limit()/perDecompressor))),
 	}
 	for _, source := range parts.Sources {
 		s.endpoints = append(s.endpoints, h.newEndpoint(source))
