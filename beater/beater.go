@@ -55,6 +55,7 @@ type Options struct {
 // Beater receives batches over HTTP and answers 200 once they are delivered. libbeat runs it.
 type Beater struct {
 	config        config.Config
+	memory        config.Memory  // its defaults fit in
 	inForce       *config.Config // config with the credentials of the last reload, which alone uses it; nil before
 	options       Options
 	log           *logp.Logger
@@ -73,11 +74,13 @@ type Beater struct {
 // New reads the configuration, binds the listeners and guards the pipeline. A wrong configuration and a port in use are
 // errors of New, so that they appear on the command line.
 func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
-	c, warnings, err := LoadConfig(section, options.Root, options.LibbeatDiskKey)
+	log := b.Info.Logger.Named("rtbeat")
+	memory := limitMemory(memlimit.FromCgroup, log)
+	c, warnings, err := loadWithin(section, options.Root, options.LibbeatDiskKey, memory)
 	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
-	log := b.Info.Logger.Named("rtbeat")
+	logMemory(c, memory, log)
 	for _, warning := range warnings {
 		log.Warn(warning)
 	}
@@ -101,7 +104,7 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
 	bt := &Beater{
-		config: c, options: options, log: log, listeners: listeners, output: output, unconfirmed: unconfirmed, stopped: make(chan struct{}),
+		config: c, memory: memory, options: options, log: log, listeners: listeners, output: output, unconfirmed: unconfirmed, stopped: make(chan struct{}),
 		libbeat: libbeatstats.New(b.Monitoring.StatsRegistry()),
 		build:   build{version: b.Info.Version, commit: version.Commit(), libbeat: version.GetDefaultVersion()},
 	}
@@ -112,8 +115,7 @@ func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	if err := checkLibbeatEvents(c); err != nil {
 		return nil, err
 	}
-	limitMemory(c, memlimit.FromCgroup, log)
-	raiseHeap()
+	raiseHeap(memory)
 	if err := listeners.open(c, log); err != nil {
 		return nil, err
 	}

@@ -9,7 +9,12 @@ import (
 // LoadConfig reads the rtbeat section. diskKey is the key of the settings of libbeat's disk queue in root, the whole configuration.
 // They become the settings of durable mode. diskKey is empty without them.
 func LoadConfig(section, root *conf.C, diskKey string) (c config.Config, warnings []string, err error) {
-	if c, warnings, err = config.Load(section); err != nil || diskKey == "" {
+	return loadWithin(section, root, diskKey, 0)
+}
+
+// loadWithin is LoadConfig for a process with this much memory.
+func loadWithin(section, root *conf.C, diskKey string, memory config.Memory) (c config.Config, warnings []string, err error) {
+	if c, warnings, err = config.LoadWithin(section, memory); err != nil || diskKey == "" {
 		return c, warnings, err
 	}
 	c, more, err := fromLibbeatDiskQueue(c, root, diskKey)

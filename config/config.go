@@ -93,15 +93,21 @@ func Default() Config {
 // Load reads the rtbeat section over the defaults. The warnings are for the log. An error names the setting that is wrong, or
 // unknown, and never a secret. Durations in the section have a unit afterwards.
 func Load(section *config.C) (c Config, warnings []string, err error) {
+	return LoadWithin(section, 0)
+}
+
+// LoadWithin is Load for a process with this much memory, which lowers defaults.
+func LoadWithin(section *config.C, memory Memory) (c Config, warnings []string, err error) {
 	values, err := read(section)
 	if err != nil {
 		return Config{}, nil, err
 	}
-	c = Default()
+	c = DefaultWithin(memory)
 	if err := c.unpack(section); err != nil {
 		return Config{}, nil, fmt.Errorf("reading the rtbeat section: %w", err)
 	}
 	warnings = c.normalize(values)
+	c.fitBodies(values)
 	if err := c.completePresets(); err != nil {
 		return Config{}, nil, err
 	}

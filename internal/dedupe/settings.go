@@ -17,7 +17,8 @@ type Settings struct {
 	Window time.Duration `config:"window"`
 
 	// MaxEntries limits the delivered messages that are remembered. Over it, the oldest are forgotten before `dedupe.window`
-	// has passed. Each takes 65 to 90 bytes of memory. Messages in flight are always known; `max_in_flight_bytes` bounds them.
+	// has passed. Each takes 65 to 90 bytes of memory. Messages in flight are always known; `max_in_flight_bytes` bounds them. The
+	// default is [lower with little memory](operations.md#memory).
 	MaxEntries int `config:"max_entries"`
 }
 

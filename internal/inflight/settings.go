@@ -14,9 +14,10 @@ type Settings struct {
 	// it, rtbeat answers a request with 503 and Retry-After before it publishes anything of the request, until an eighth is
 	// free again. A batch that takes more than all of it is answered 413. `/readyz` is 503 from nine tenths of it until three
 	// quarters. Memory is a multiple of it, because decoded messages are larger than their text: see
-	// [operations.md](operations.md#memory).
+	// [operations.md](operations.md#memory). With a memory limit of less than 456 MiB the default is lower, and rtbeat logs it at
+	// the start.
 	//
-	// The default keeps rtbeat below 512 MiB, and holds two bodies of the default of max_body_bytes.
+	// The default holds two bodies of the default of max_body_bytes.
 	MaxInFlight setting.ByteSize `config:"max_in_flight_bytes"`
 
 	// StallAfter is how long the output may go without an acknowledgement, with something in flight, until it counts as

@@ -167,7 +167,7 @@ var outcomes = [...]struct {
 	},
 	bodyTooLarge: {
 		413, fail, "body_too_large", "the body, or what it decompresses to, is larger than rtbeat.max_body_bytes. Send smaller batches or raise the limit", failure, false, true,
-		"More than `max_body_bytes`, on the wire or decompressed. rtbeat reads no further.",
+		"More than `max_body_bytes`, on the wire or decompressed. rtbeat reads no further. [Little memory](operations.md#memory) lowers the limit.",
 	},
 	tooManyMessages: {
 		413, fail, "too_many_messages", "the batch has more messages than rtbeat.max_messages. Send smaller batches or raise the limit", failure, false, false,

@@ -24,7 +24,8 @@ type Settings struct {
 	IdleTimeout time.Duration `config:"idle_timeout"`
 
 	// MaxBody is the largest body, as it comes over the wire and again after decompression. rtbeat answers a larger body with
-	// 413. A sender such as rxtx that repeats a refused batch is stuck until this is raised.
+	// 413. A sender such as rxtx that repeats a refused batch is stuck until this is raised. The default is half of
+	// `max_in_flight_bytes` where [that is lower](operations.md#memory) for lack of memory.
 	MaxBody setting.ByteSize `config:"max_body_bytes"`
 
 	// MaxMessages limits the messages of a batch, between 1 and 16777216. rtbeat answers a batch with more messages with 413.

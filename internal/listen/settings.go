@@ -33,7 +33,7 @@ type Settings struct {
 
 	// MaxConnections limits the open connections of senders, between 1 and 1048576. A further connection displaces the
 	// connection that has waited longest without a complete request. rtbeat never closes a connection whose request has arrived
-	// in whole.
+	// in whole. The default is [lower with little memory](operations.md#memory).
 	MaxConnections int `config:"max_connections"`
 
 	// MaxConnectionAge is how long a connection is kept, at random a tenth more or less. After that time its next 200 [ends the

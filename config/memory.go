@@ -1,0 +1,76 @@
+package config
+
+import "github.com/txn2/rtbeat/internal/setting"
+
+// Memory is how many bytes Go may use in the process. 0 is any number.
+type Memory int64
+
+const (
+	// memoryAtRest is the memory of rtbeat with nothing in flight, and of what is large and has no setting: the decompressor with a
+	// window of 8 MiB, and the buffers of the output.
+	memoryAtRest = 24 << 20
+	// memoryFactor is how many bytes of memory go with a byte in flight at most: its messages decoded, garbage, and the same share of
+	// connections and of dedupe. docs/operations.md has the measurements.
+	memoryFactor = 12
+	// leastConnections is the least default of max_connections. A connection takes 35 KiB at most with TLS, and 20 KiB without.
+	leastConnections = 128
+	// leastPart is the least part of a default, as a divisor. rtbeat warns where not even that fits.
+	leastPart = 20
+	// roundTo makes the sizes short numbers.
+	roundTo = 256 << 10
+)
+
+// Needs is how much memory rtbeat may need with this many bytes in flight.
+func Needs(inFlight setting.ByteSize) Memory { return memoryAtRest + memoryFactor*Memory(inFlight) }
+
+// Part is the part of a default, a size or a number, that fits in the memory. All of it fits where the default of
+// max_in_flight_bytes does.
+func (m Memory) Part(whole int64) int64 {
+	enough := Needs(Default().MaxInFlight)
+	if m == 0 || m >= enough {
+		return whole
+	}
+	return max(whole*int64(m-memoryAtRest)/int64(enough-memoryAtRest), whole/leastPart)
+}
+
+// DefaultWithin returns the settings where the file says nothing, for a process with this much memory.
+func DefaultWithin(m Memory) Config {
+	c := Default()
+	c.MaxInFlight = setting.ByteSize(m.Part(int64(c.MaxInFlight)) / roundTo * roundTo)
+	c.MaxConnections = max(int(m.Part(int64(c.MaxConnections))), leastConnections)
+	c.Dedupe.MaxEntries = int(m.Part(int64(c.Dedupe.MaxEntries)))
+	return c
+}
+
+// fitBodies makes max_in_flight_bytes hold two bodies of max_body_bytes, as it does by default, and as durable mode must have it.
+// A value of the file stays.
+func (c *Config) fitBodies(values map[string]any) {
+	switch defaults := Default(); {
+	case values["max_in_flight_bytes"] != nil:
+	case values["max_body_bytes"] != nil:
+		c.MaxInFlight = max(c.MaxInFlight, min(2*c.MaxBody, defaults.MaxInFlight))
+	default:
+		c.MaxBody = min(c.MaxBody, c.MaxInFlight/2)
+	}
+}
+
+// Lowered returns the settings of c that are below their default because of the memory.
+func (c Config) Lowered(m Memory) (lowered []Setting) {
+	within := DefaultWithin(m)
+	within.fitBodies(nil)
+	low, usual := valuesByKey(within), valuesByKey(Default())
+	for _, s := range c.Shown() {
+		if s.Value == low[s.Key] && s.Value != usual[s.Key] {
+			lowered = append(lowered, s)
+		}
+	}
+	return lowered
+}
+
+func valuesByKey(c Config) map[string]string {
+	values := make(map[string]string)
+	for _, s := range c.Shown() {
+		values[s.Key] = s.Value
+	}
+	return values
+}
