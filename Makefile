@@ -109,8 +109,8 @@ browser: build ## suite: Test the status page of the real binary with Chromium
 abuse: build ## suite: Attack the real binary, and measure the latency of good senders (Linux, root; ten minutes)
 	@scripts/provide.sh abuse
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags abuse -count=1 -timeout 30m -v -run TestAbuse ./test/abuse
-abuse-memory: build # Measure the memory of a byte in flight, for hostile and ordinary bodies
-	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags abuse -count=1 -timeout 20m -v -run TestMemory ./test/abuse
+abuse-memory: build # Measure the memory of a byte in flight, and try memory limits from 64 to 512 MiB (root; ten minutes)
+	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" go test -tags abuse -count=1 -timeout 30m -v -run 'TestMemory|TestLimits' ./test/abuse
 
 .PHONY: deps
 deps: # Install a C compiler and libc's headers for the race detector

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -62,31 +63,43 @@ func wide(most int) []byte {
 // rxtxLike is a message as rxtx sends it. It has no uuid, so that it is never deduped.
 const rxtxLike = `{"seq":"20261101-000000000017","time":"2026-11-01T12:00:00.123456789Z","producer":"gateway-17","label":"meter","key":"meter-000017","payload":{"reading":1234.5678,"unit":"kWh","quality":"good","tariff":2,"valid":true,"location":{"lat":52.520008,"lon":13.404954},"note":null,"counter":9007199254740993,"serial":"0000-4711-0815-2342"}}`
 
-// bodies are named for the attacks and for the measurement of memory.
-var bodies = map[string]func() body{
-	"rxtx":           func() body { return body{"", messages(rxtxLike, 500, mib)} },
-	"rxtx-large":     func() body { return body{"", messages(rxtxLike, 50_000, 15*mib)} },
-	"empty-objects":  func() body { return body{"", messages(`{}`, 50_000, 16*mib)} },
-	"tiny-objects":   func() body { return body{"", messages(`{"":0}`, 50_000, 16*mib)} },
-	"objects-in-one": func() body { return body{"", fill(`{"":0}`, 16*mib)} },
-	"lists-in-one":   func() body { return body{"", fill(`[]`, 16*mib)} },
-	"numbers":        func() body { return body{"", fill(`1e5`, 16*mib)} },
-	"nests":          func() body { return body{"", messages(nest(128), 50_000, 16*mib)} },
-	"too-deep":       func() body { return body{"", []byte(`{"messages":[{"a":` + strings.Repeat("[", 16*mib-64))} },
-	"deep-ignored":   func() body { return body{"", []byte(`{"x":` + strings.Repeat("[", 16*mib-64))} },
-	"wide":           func() body { return body{"", wide(16 * mib)} },
-	"wide-4":         func() body { return body{"", wide(4 * mib)} },
-	"strings":        func() body { return body{"", messages(`{"a":"`+strings.Repeat("x", 64<<10)+`"}`, 200, 15*mib)} },
-	"one-string":     func() body { return body{"", messages(`{"a":"`+strings.Repeat("x", 15*mib)+`"}`, 1, 17*mib)} },
-	"escapes":        func() body { return body{"", messages(`{"a":"`+strings.Repeat(`\u0001`, 2*mib)+`"}`, 1, 17*mib)} },
-	"blank":          func() body { return body{"", bytes.Repeat([]byte(" "), 16*mib-1)} },
-	"lines-blank":    func() body { return body{"", bytes.Repeat([]byte("\n"), 16*mib-1)} },
-	"gzip-rxtx":      func() body { return body{"gzip", gzipped(messages(rxtxLike, 500, mib))} },
-	"gzip-bomb":      func() body { return body{"gzip", gzipped(make([]byte, 256*mib))} },
-	"gzip-fits":      func() body { return body{"gzip", gzipped(bytes.Repeat([]byte(" "), 16*mib-1))} },
-	"gzip-objects":   func() body { return body{"gzip", gzipped(fill(`{"":0}`, 16*mib))} },
-	"zstd-bomb":      func() body { return body{"zstd", zstded(make([]byte, 256*mib), 8*mib)} },
-	"zstd-window":    func() body { return body{"zstd", zstded(bytes.Repeat([]byte(rxtxLike), 12*mib/len(rxtxLike)), 8*mib)} },
+// fullBody is the default of max_body_bytes.
+const fullBody = 16 * mib
+
+// bodies are named for the attacks and for the measurement of memory. Their text has most bytes or less, except the bombs, which
+// decompress to more.
+var bodies = map[string]func(most int) body{
+	"rxtx":           func(most int) body { return body{"", messages(rxtxLike, 500, most)} },
+	"rxtx-large":     func(most int) body { return body{"", messages(rxtxLike, 50_000, most/16*15)} },
+	"empty-objects":  func(most int) body { return body{"", messages(`{}`, 50_000, most)} },
+	"tiny-objects":   func(most int) body { return body{"", messages(`{"":0}`, 50_000, most)} },
+	"objects-in-one": func(most int) body { return body{"", fill(`{"":0}`, most)} },
+	"lists-in-one":   func(most int) body { return body{"", fill(`[]`, most)} },
+	"numbers":        func(most int) body { return body{"", fill(`1e5`, most)} },
+	"nests":          func(most int) body { return body{"", messages(nest(128), 50_000, most)} },
+	"too-deep":       func(most int) body { return body{"", []byte(`{"messages":[{"a":` + strings.Repeat("[", most-64))} },
+	"deep-ignored":   func(most int) body { return body{"", []byte(`{"x":` + strings.Repeat("[", most-64))} },
+	"wide":           func(most int) body { return body{"", wide(most)} },
+	"wide-4":         func(most int) body { return body{"", wide(most / 4)} },
+	"strings": func(most int) body {
+		return body{"", messages(`{"a":"`+strings.Repeat("x", most/256)+`"}`, 200, most/16*15)}
+	},
+	"one-string": func(most int) body {
+		return body{"", messages(`{"a":"`+strings.Repeat("x", most/16*15)+`"}`, 1, 2*most)}
+	},
+	"escapes": func(most int) body {
+		return body{"", messages(`{"a":"`+strings.Repeat(`\u0001`, most/8)+`"}`, 1, 2*most)}
+	},
+	"blank":        func(most int) body { return body{"", bytes.Repeat([]byte(" "), most-1)} },
+	"lines-blank":  func(most int) body { return body{"", bytes.Repeat([]byte("\n"), most-1)} },
+	"gzip-rxtx":    func(most int) body { return body{"gzip", gzipped(messages(rxtxLike, 500, most))} },
+	"gzip-bomb":    func(most int) body { return body{"gzip", gzipped(make([]byte, 16*most))} },
+	"gzip-fits":    func(most int) body { return body{"gzip", gzipped(bytes.Repeat([]byte(" "), most-1))} },
+	"gzip-objects": func(most int) body { return body{"gzip", gzipped(fill(`{"":0}`, most))} },
+	"zstd-bomb":    func(most int) body { return body{"zstd", zstded(make([]byte, 16*most), 8*mib)} },
+	"zstd-window": func(most int) body {
+		return body{"zstd", zstded(bytes.Repeat([]byte(rxtxLike), most/4*3/len(rxtxLike)), 8*mib)}
+	},
 }
 
 func gzipped(plain []byte) []byte {
@@ -119,6 +132,11 @@ func exchange(target string, request []byte) int {
 	if err != nil {
 		return 0
 	}
+	return exchangeOn(c, request)
+}
+
+// exchangeOn sends a request on a connection, and closes it.
+func exchangeOn(c net.Conn, request []byte) int {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(15 * time.Second))
 	go func() { _, _ = c.Write(request) }() // the answer may arrive before the whole request is sent
@@ -136,7 +154,7 @@ func bodyFlood(perSecond float64, at int, names ...string) func(context.Context,
 	return func(ctx context.Context, target string) string {
 		var requests [][]byte
 		for _, name := range names {
-			requests = append(requests, bodies[name]().request())
+			requests = append(requests, bodies[name](fullBody).request())
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attackTime) // making the bodies took time
 		defer cancel()

@@ -37,7 +37,7 @@ func TestMemory(t *testing.T) {
 
 func fillUp(t *testing.T, name string) string {
 	t.Helper()
-	b := bodies[name]()
+	b := bodies[name](fullBody)
 	request := b.request()
 	r := start(t, attack{})
 	r.sink.SetPolicy(lumbersink.Never())
@@ -74,7 +74,7 @@ func fillUp(t *testing.T, name string) string {
 		<-finished
 	}
 	<-done
-	peak, isKilled := r.figures().peak, killed(t, r.cgroup)
+	peak, isKilled := r.figures().peak, r.cgroup.killed()
 	factor := float64(peak-base) / (32 << 20)
 	line := fmt.Sprintf("| %s | %d | %.1f MiB | %d | %d | %.1f | %v |\n", name, len(b.bytes), inFlight/mib, base>>20, peak>>20, factor, answers.String())
 	t.Log(line)
