@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// variables are the environment variables that set a flag of every command. They are named as libbeat's own BEAT_STRICT_PERMS for
-// --strict.perms. An image or a pod sets them once, and a command that is typed into its container needs no flags.
+// variables are the environment variables that set a flag of every command. An image or a pod sets them once, so a command that is
+// typed into its container needs no flags. The names follow libbeat's own BEAT_STRICT_PERMS, which sets --strict.perms.
 var variables = []struct{ flag, variable string }{
 	{"c", "BEAT_CONFIG"}, // files, with commas between them
 	{"environment", "BEAT_ENVIRONMENT"},

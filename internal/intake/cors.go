@@ -44,8 +44,8 @@ func isOrigin(origin string) bool {
 // preflightAge is how long a browser remembers what a source allows. Browsers bound it themselves, to ten minutes or to two hours.
 const preflightAge = 10 * time.Minute
 
-// handler answers preflight requests, which it prepares first, and lets the pages of allowed origins read the answers of next. It
-// allows no credentials of the browser: a page that has a token sends it in a header.
+// handler answers preflight requests, and lets the pages of allowed origins read the answers of next. It allows no credentials of
+// the browser: a page that has a token sends it in a header. The answers to preflights are not reply's, so prepare comes before them.
 func (c *CORS) handler(next http.Handler, prepare http.HandlerFunc) http.Handler {
 	if len(c.AllowedOrigins) == 0 {
 		return next

@@ -45,8 +45,8 @@ func (s *Server) Drain(ctx context.Context) error {
 	return err
 }
 
-// shutDown sends GOAWAY on HTTP/2, and waits for abortGrace until the connections are closed. A request that has just begun on an
-// HTTP/2 connection may end in that time.
+// shutDown sends GOAWAY on HTTP/2, and waits for at most abortGrace until the connections are closed. A request that has just begun
+// on an HTTP/2 connection may end in that time.
 func (s *Server) shutDown() error {
 	grace, cancel := context.WithTimeout(context.Background(), abortGrace)
 	defer cancel()
@@ -56,11 +56,11 @@ func (s *Server) shutDown() error {
 // track counts the requests that next serves.
 func (s *Server) track(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		s.served.Add(1)
+		s.serving.Add(1)
 		defer func() {
-			if s.served.Add(-1) == 0 {
+			if s.serving.Add(-1) == 0 {
 				select {
-				case s.quiet <- struct{}{}:
+				case s.noneServed <- struct{}{}:
 				default: // awaitServed has not received the last one
 				}
 			}
@@ -71,9 +71,9 @@ func (s *Server) track(next http.Handler) http.Handler {
 
 // awaitServed waits until no request to a source is being served (nil), or ctx ends (its cause).
 func (s *Server) awaitServed(ctx context.Context) error {
-	for s.served.Load() > 0 {
+	for s.serving.Load() > 0 {
 		select {
-		case <-s.quiet:
+		case <-s.noneServed:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -34,13 +34,13 @@ func (s *Server) routes(r *replier) (in, admin http.Handler) {
 	health := []route{
 		{"/livez", false, r.nowhere, get, r.handle(r.nowhere, livez)},
 		{"/readyz", false, r.nowhere, get, r.handle(r.nowhere, readyz)},
-		{"/metrics", false, r.nowhere, get, h.passing(h.Metrics.Handler())},
+		{"/metrics", false, r.nowhere, get, h.prepared(h.Metrics.Handler())},
 	}
 	intake := s.intakeRoutes(r)
 	if h.Admin {
 		var status []route
 		for _, path := range h.StatusPaths {
-			status = append(status, route{path, false, r.nowhere, get, h.passing(h.Status)})
+			status = append(status, route{path, false, r.nowhere, get, h.prepared(h.Status)})
 		}
 		return r.router(intake), r.router(slices.Concat(health, status))
 	}
@@ -155,15 +155,15 @@ func (r *replier) recovered(serve func(http.ResponseWriter, *http.Request) resul
 	return serve(w, req)
 }
 
-// passing makes a handler of one that writes its answers itself.
-func (h *handler) passing(next http.Handler) http.Handler {
+// prepared calls prepare before a handler that writes its answers itself.
+func (h *handler) prepared(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		h.prepare(w, req)
 		next.ServeHTTP(w, req)
 	})
 }
 
-// prepare sets what reply sets for all answers, for an answer that reply does not write.
+// prepare sets the deadline and the end of the connection, as reply does, for an answer that reply does not write.
 func (h *handler) prepare(w http.ResponseWriter, req *http.Request) {
 	now := time.Now()
 	_ = http.NewResponseController(w).SetWriteDeadline(now.Add(writeTimeout))

@@ -124,9 +124,10 @@ type Server struct {
 	born      time.Time
 	phase     atomic.Int32
 	leftAt    atomic.Int64            // when the phase became phaseLeaving or more, in nanoseconds after born; 0 before
-	served    atomic.Int64            // requests to a source that are being served
-	quiet     chan struct{}           // has a value after served became 0
+	serving   atomic.Int64            // requests to a source that are being served
 	abort     context.CancelCauseFunc // ends the requests that wait, and refuses new ones
+	// noneServed has a value after serving became 0. It may be an old one.
+	noneServed chan struct{}
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -136,7 +137,7 @@ type Server struct {
 // New returns a server that does not listen yet.
 func New(settings Settings, parts Parts) *Server {
 	base, abort := context.WithCancelCause(context.Background())
-	s := &Server{abort: abort, born: time.Now(), quiet: make(chan struct{}, 1)}
+	s := &Server{abort: abort, born: time.Now(), noneServed: make(chan struct{}, 1)}
 	h := &handler{
 		Settings:     settings,
 		Parts:        parts,

@@ -20,7 +20,7 @@ func (b *Bound) oldFrom() time.Duration {
 }
 
 // IsOld tells whether the connection of a request has reached MaxAge at this time. The caller then ends the connection with an
-// answer. ctx is the context of the request. Without Bound.ConnContext or a bound, no connection is old.
+// answer. ctx is the context of the request. A connection that the bound does not count is never old.
 func (b *Bound) IsOld(ctx context.Context, at time.Time) bool {
 	if b.MaxAge <= 0 {
 		return false
