@@ -28,7 +28,7 @@ func TestPromtoolAcceptsTheRules(t *testing.T) {
 }
 
 func TestPromtoolAcceptsTheExampleConfiguration(t *testing.T) {
-	// Debian's promtool does not know kubernetes.yml; test/cluster runs it.
+	// Debian's promtool is built without the discovery of kubernetes.yml. test/cluster runs that file.
 	out := promtool(t, nil, "check", "config", "--lint-fatal", deploy(t, "prometheus/scrape.yml"))
 	require.Contains(t, out, "1 rule files found", "the example must load the rules")
 }

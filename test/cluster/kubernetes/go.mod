@@ -1,4 +1,4 @@
-// The Kubernetes of the tests has a module of its own: what it links is no matter of rtbeat's.
+// The Kubernetes of the tests has a module of its own, so that its dependencies stay out of rtbeat's.
 module github.com/txn2/rtbeat/test/cluster/kubernetes
 
 go 1.26
