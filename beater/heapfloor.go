@@ -1,7 +1,7 @@
 package beater
 
 import (
-	"sync"
+	"sync/atomic"
 
 	"github.com/txn2/rtbeat/config"
 )
@@ -10,15 +10,16 @@ import (
 // little in flight rtbeat's live heap is 5 MB, and four senders would cause sixty collections a second: a tenth of the processor.
 const heapFloor = 32 << 20
 
-var (
-	raised  sync.Once
-	ballast []byte // keeps the floor
-)
+// ballast keeps the floor.
+var ballast atomic.Pointer[[]byte]
 
 // raiseHeap allocates the floor once in a process, and keeps it. The allocation counts as live, so the heap may double from it.
 // It is never written to, so the kernel gives it no memory. But it counts for GOMEMLIMIT, so a small limit has a part of it.
 func raiseHeap(memory config.Memory) {
-	raised.Do(func() { ballast = newHeapFloor(int(memory.Part(heapFloor))) })
+	if ballast.Load() == nil {
+		floor := newHeapFloor(int(memory.Part(heapFloor)))
+		ballast.CompareAndSwap(nil, &floor)
+	}
 }
 
 func newHeapFloor(size int) []byte {

@@ -34,7 +34,7 @@ func limitMemory(container memlimit.Provider, log *logp.Logger) config.Memory {
 	}
 	if _, isSet := os.LookupEnv("GOMEMLIMIT"); isSet && os.Getenv("AUTOMEMLIMIT") != "off" {
 		if within, err := memlimit.ApplyRatio(inside, memoryShare)(); err == nil {
-			limit = min(limit, int64(min(within, math.MaxInt64))) //nolint:gosec // bounded
+			limit = min(limit, int64(min(within, math.MaxInt64)))
 		}
 	}
 	if limit <= 0 || limit == math.MaxInt64 {
