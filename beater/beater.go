@@ -55,7 +55,7 @@ type Options struct {
 // Beater receives batches over HTTP and answers 200 once they are delivered. libbeat runs it.
 type Beater struct {
 	config        config.Config
-	memory        config.Memory  // its defaults fit in
+	memory        config.Memory  // the defaults of config are for this much
 	inForce       *config.Config // config with the credentials of the last reload, which alone uses it; nil before
 	options       Options
 	log           *logp.Logger

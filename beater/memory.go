@@ -25,6 +25,7 @@ const (
 func limitMemory(container memlimit.Provider, log *logp.Logger) config.Memory {
 	inside := func() (uint64, error) {
 		limit, err := container()
+		// memlimit multiplies with memoryShare, so the division makes the result limit - outsideGo.
 		return min(limit, uint64(float64(limit-min(limit/2, outsideGo))/memoryShare)), err
 	}
 	limit, err := memlimit.Set(memlimit.WithProvider(inside), memlimit.WithRatio(memoryShare))
@@ -58,7 +59,7 @@ func logMemory(c config.Config, memory config.Memory, log *logp.Logger) {
 	}
 	log.Info(line)
 	if need := config.Needs(c.MaxInFlight); memory < need {
-		log.Warnf("rtbeat may take %s of memory with rtbeat.max_in_flight_bytes at %s, and the container has %s; lower the setting, or raise the limit of the container (docs/operations.md)",
+		log.Warnf("rtbeat may take %s of memory with rtbeat.max_in_flight_bytes at %s, and GOMEMLIMIT is %s; lower the setting, or raise the memory limit (docs/operations.md#memory)",
 			size(int64(need)), size(int64(c.MaxInFlight)), size(int64(memory)))
 	}
 }

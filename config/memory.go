@@ -2,20 +2,20 @@ package config
 
 import "github.com/txn2/rtbeat/internal/setting"
 
-// Memory is how many bytes Go may use in the process. 0 is any number.
+// Memory is how many bytes Go may use in the process. 0 is no limit.
 type Memory int64
 
 const (
 	// memoryAtRest is the memory of rtbeat with nothing in flight, and of what is large and has no setting: the decompressor with a
 	// window of 8 MiB, and the buffers of the output.
 	memoryAtRest = 24 << 20
-	// memoryFactor is how many bytes of memory go with a byte in flight at most: its messages decoded, garbage, and the same share of
-	// connections and of dedupe. docs/operations.md has the measurements.
+	// memoryFactor is the most memory for a byte in flight: its decoded messages, garbage, and the same share of connections and
+	// dedupe. docs/operations.md has the measurements.
 	memoryFactor = 12
 	// leastConnections is the least default of max_connections. A connection takes 35 KiB at most with TLS, and 20 KiB without.
 	leastConnections = 128
-	// leastPart is the least part of a default, as a divisor. rtbeat warns where not even that fits.
-	leastPart = 20
+	// maxDivisor bounds how far a default is lowered. rtbeat warns where not even that part fits.
+	maxDivisor = 20
 	// roundTo makes the sizes short numbers.
 	roundTo = 256 << 10
 )
@@ -23,14 +23,14 @@ const (
 // Needs is how much memory rtbeat may need with this many bytes in flight.
 func Needs(inFlight setting.ByteSize) Memory { return memoryAtRest + memoryFactor*Memory(inFlight) }
 
-// Part is the part of a default, a size or a number, that fits in the memory. All of it fits where the default of
-// max_in_flight_bytes does.
+// Part returns the part of a default, a size or a number, that fits in the memory. The whole fits where the default of
+// max_in_flight_bytes fits.
 func (m Memory) Part(whole int64) int64 {
 	enough := Needs(Default().MaxInFlight)
 	if m == 0 || m >= enough {
 		return whole
 	}
-	return max(whole*int64(m-memoryAtRest)/int64(enough-memoryAtRest), whole/leastPart)
+	return max(whole*int64(m-memoryAtRest)/int64(enough-memoryAtRest), whole/maxDivisor)
 }
 
 // DefaultWithin returns the settings where the file says nothing, for a process with this much memory.

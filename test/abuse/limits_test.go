@@ -32,8 +32,8 @@ const (
 	answerAgain = 20 * time.Second // until a good sender has its 200 after the load
 )
 
-// ofFiles is what the group should leave for pages of files. Those of the binary are in another group, that of the first reader, or
-// in this one.
+// ofFiles is what the group should leave for pages of files. The binary's may count for this group: they count for the group that
+// read them first.
 const ofFiles = 16 * mib
 
 // load is what senders do to rtbeat in a memory cgroup.

@@ -53,5 +53,5 @@ func TestLittleMemoryLowersTheLimits(t *testing.T) {
 	settings.Rtbeat["max_in_flight_bytes"] = "32MiB"
 	told = succeed(t, home, "", "test", "config", "-e", "-c", settings.WriteConfig(t, home)).Stderr
 	require.NotContains(t, told, "rtbeat.max_in_flight_bytes is")
-	require.Contains(t, told, "rtbeat may take 408 MiB of memory with rtbeat.max_in_flight_bytes at 32 MiB, and the container has 76 MiB")
+	require.Contains(t, told, "rtbeat may take 408 MiB of memory with rtbeat.max_in_flight_bytes at 32 MiB, and GOMEMLIMIT is 76 MiB")
 }
