@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/txn2/rtbeat/test/harness"
@@ -35,7 +36,7 @@ func buildImages() error {
 	if err != nil {
 		return err
 	}
-	build := exec.Command(script, os.Getenv(imageFolderEnv), name, "linux/"+architecture()) //nolint:noctx // the script's commands end
+	build := exec.Command(script, os.Getenv(imageFolderEnv), name, "linux/"+runtime.GOARCH) //nolint:noctx // the script's commands end
 	build.Env = append(os.Environ(), "ENGINE=buildah "+strings.Join(store, " "))
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +15,6 @@ import (
 
 	"github.com/txn2/rtbeat/test/harness"
 )
-
-func architecture() string { return runtime.GOARCH }
 
 // kubectl runs kubectl as the cluster's administrator, with a text on standard input.
 func kubectl(stdin string, args ...string) (string, error) {

@@ -14,6 +14,11 @@ import (
 	"time"
 )
 
+// kubeletSysctls are what a kubelet sets for the whole machine. testdata/node.sh gives its namespaces files in their place.
+var kubeletSysctls = []string{
+	"kernel/keys/root_maxbytes", "kernel/keys/root_maxkeys", "kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory", "vm/panic_on_oom",
+}
+
 // stock is what a cluster must not change on the machine.
 type stock struct {
 	mounts, interfaces, cgroups, sysctls []string
@@ -35,7 +40,7 @@ func takeStock(work string) (*stock, error) {
 		s.interfaces = append(s.interfaces, i.Name)
 	}
 	s.cgroups, err = cgroupFolders(work)
-	for _, name := range slices.Sorted(keysOf(kubeletSysctls)) {
+	for _, name := range kubeletSysctls {
 		value, readErr := os.ReadFile("/proc/sys/" + name)
 		s.sysctls = append(s.sysctls, name+" = "+strings.TrimSpace(string(value)))
 		err = errors.Join(err, readErr)

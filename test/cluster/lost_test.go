@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,14 +32,15 @@ func TestKill(t *testing.T) {
 // signal sends a signal to the process of a pod.
 func (s *space) signal(p pod, signal string) {
 	s.t.Helper()
-	n := cluster.nodes[int(p.node[len("node")]-'1')]
+	i := slices.IndexFunc(cluster.nodes, func(n *node) bool { return nodeName(n.n) == p.node })
+	require.GreaterOrEqual(s.t, i, 0, "%s has no node", p.name)
+	n, uid := cluster.nodes[i], s.get("pod/"+p.name, "{.metadata.uid}")
 	pids, err := output(n.inside("pgrep", "--full", "^/usr/bin/rtbeat")...)
 	require.NoError(s.t, err)
 	for pid := range strings.FieldsSeq(pids) {
 		// Pods of other namespaces may still be on the node.
 		group, err := output(n.inside("cat", "/proc/"+pid+"/cgroup")...)
 		require.NoError(s.t, err)
-		uid := s.get("pod/"+p.name, "{.metadata.uid}")
 		if strings.Contains(group, "pod"+uid) {
 			_, err := output(n.inside("kill", "-"+signal, pid)...)
 			require.NoError(s.t, err)

@@ -5,6 +5,9 @@
 //
 // The test program runs itself again in new namespaces, and everything else is a child of that second process. None of it reaches
 // a network outside, and the kernel ends all of it with the second process.
+//
+// "make cluster RUN=TestDrain" runs one test. TestMain is the beginning, start_test.go makes the cluster, kubectl_test.go installs
+// rtbeat in a namespace for each test, and sender_test.go posts to it.
 package cluster
 
 import (

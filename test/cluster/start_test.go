@@ -5,7 +5,6 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"os"
 	"os/exec"
@@ -26,12 +25,6 @@ const (
 	logstash  = controlIP + ":5044"
 )
 
-// kubeletSysctls are values that a kubelet sets for the whole machine. Its namespaces have files with these values instead.
-var kubeletSysctls = map[string]string{
-	"vm/overcommit_memory": "1", "vm/panic_on_oom": "0", "kernel/panic": "10", "kernel/panic_on_oops": "1",
-	"kernel/keys/root_maxkeys": "1000000", "kernel/keys/root_maxbytes": "25000000",
-}
-
 // programs is the folder with Kubernetes' programs.
 var programs string
 
@@ -43,9 +36,8 @@ var cluster struct {
 	proxies []*exec.Cmd
 }
 
-func keysOf(m map[string]string) iter.Seq[string] { return maps.Keys(m) }
-
-// start makes the network, the control plane and the nodes, and returns when the nodes are ready.
+// start makes the network, the control plane and the nodes, and returns when the nodes are ready. The images and the control plane are
+// made at the same time: each takes about as long as the other.
 func start(work string) (err error) {
 	began := time.Now()
 	if programs, err = filepath.Abs(filepath.Join(harness.RepoRoot, "build", "kubernetes")); err != nil {
@@ -65,11 +57,9 @@ func start(work string) (err error) {
 		}
 		cluster.nodes = append(cluster.nodes, node)
 	}
-	// The images take as long as the control plane.
 	images := make(chan error, 1)
 	go func() { images <- buildImages() }()
-	control := controlPlane()
-	if err := errors.Join(control, <-images); err != nil {
+	if err := errors.Join(controlPlane(), <-images); err != nil {
 		return err
 	}
 	var wait sync.WaitGroup
