@@ -24,7 +24,7 @@ var variables = []struct{ flag, variable string }{
 func setFromEnvironment(flags *pflag.FlagSet) error {
 	for _, row := range variables {
 		f, value := flags.Lookup(row.flag), os.Getenv(row.variable)
-		if f.Changed || value == "" {
+		if f.Changed {
 			continue
 		}
 		values := []string{value}
@@ -32,7 +32,10 @@ func setFromEnvironment(flags *pflag.FlagSet) error {
 			values = strings.Split(value, ",")
 		}
 		for _, v := range values {
-			if err := f.Value.Set(strings.TrimSpace(v)); err != nil {
+			if v = strings.TrimSpace(v); v == "" { // unset, or a comma too many
+				continue
+			}
+			if err := f.Value.Set(v); err != nil {
 				return fmt.Errorf("setting --%s from %s: %w", row.flag, row.variable, err)
 			}
 		}

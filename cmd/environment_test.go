@@ -23,6 +23,8 @@ func TestSetFromEnvironment(t *testing.T) {
 		"files and a path":            {map[string]string{"BEAT_CONFIG": "a.yml, b.yml", "BEAT_PATH_DATA": "/data"}, nil, []string{"a.yml", "b.yml"}, "/data"},
 		"the command line replaces":   {map[string]string{"BEAT_CONFIG": "a.yml,b.yml", "BEAT_PATH_DATA": "/data"}, []string{"-c", "c.yml", "--path.data=/d"}, []string{"c.yml"}, "/d"},
 		"an empty variable is unset":  {map[string]string{"BEAT_CONFIG": "", "BEAT_PATH_DATA": ""}, nil, []string{"rtbeat.yml"}, ""},
+		"a blank variable is unset":   {map[string]string{"BEAT_CONFIG": " , ", "BEAT_PATH_DATA": " "}, nil, []string{"rtbeat.yml"}, ""},
+		"a comma too many":            {map[string]string{"BEAT_CONFIG": "a.yml,,b.yml,"}, nil, []string{"a.yml", "b.yml"}, ""},
 		"the command line has others": {map[string]string{"BEAT_CONFIG": "a.yml"}, []string{"--path.data=/d"}, []string{"a.yml"}, "/d"},
 	} {
 		t.Run(name, func(t *testing.T) {
