@@ -39,6 +39,11 @@ func (p *post) read() (body []byte, err error) {
 	_ = control.SetReadDeadline(deadline) // not supported by a test's recorder
 
 	stop := func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }
+	defer context.AfterFunc(p.req.Context(), func() {
+		if errors.Is(context.Cause(p.req.Context()), errStopping) { // net/http does not end the read of a body
+			stop()
+		}
+	})()
 	p.requestSlot.BeginRead(stop)
 	p.reservation.BeginRead(stop)
 	defer func() {

@@ -19,7 +19,7 @@ const closeAfter = 500 * time.Millisecond
 // Connections in the socket's backlog are not accepted any more. Another process that holds the socket accepts them. An open HTTP/1
 // connection may carry one more request until closeAfter, and each answer closes its connection.
 //
-// When ctx ends first, Drain answers the waiting requests with 503, closes connections that are not done within abortGrace, and
+// When ctx ends first, Drain answers the open requests with 503, closes connections that are not done within abortGrace, and
 // returns the cause of ctx. http.Server.Shutdown alone would close a connection on which a sender is writing, without an answer.
 func (s *Server) Drain(ctx context.Context) error {
 	s.advance(phaseDraining)
