@@ -232,14 +232,24 @@ func largeBatches(ctx context.Context, l *loaded) string {
 	return l.repeat(ctx, stalled, requests)
 }
 
+type connections []net.Conn
+
+func (all connections) close() {
+	for _, c := range all {
+		_ = c.Close()
+	}
+}
+
 // manyConnections opens more connections than rtbeat takes. Half of them are used once. Then it sends batches.
 func manyConnections(ctx context.Context, l *loaded) string {
+	var open connections
+	defer func() { open.close() }()
 	for i := range l.connections * 5 / 4 {
 		c, err := l.dial(ctx)
 		if err != nil {
 			break
 		}
-		defer c.Close()
+		open = append(open, c)
 		if i%2 == 0 {
 			_, _ = c.Write([]byte(emptyPost))
 		} else {
@@ -262,12 +272,14 @@ func (l *loaded) manySenders(ctx context.Context) string {
 
 // manyStreams opens as many connections of HTTP/2 as rtbeat takes, with requests whose bodies do not end. Then it sends batches.
 func manyStreams(ctx context.Context, l *loaded) string {
+	var open connections
+	defer func() { open.close() }()
 	for i := range l.connections * 5 / 4 {
 		raw, err := dial(ctx, l.Addr)
 		if err != nil {
 			break
 		}
-		defer raw.Close()
+		open = append(open, raw)
 		c, err := connect2(ctx, raw)
 		if err != nil {
 			continue
