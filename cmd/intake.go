@@ -205,6 +205,7 @@ var codeAdvices = map[int]string{
 var advices = [][2]string{
 	{"connection refused", "connection refused: check that rtbeat listens there"},
 	{"unknown authority", "unknown authority: name the one that signed rtbeat's certificate with --ca"},
+	{"certificate has expired", "rtbeat's certificate is expired or not yet valid: renew it, or check this machine's clock"},
 	{"remote error: tls", "rtbeat wants another client certificate: see --certificate and --key"},
 }
 

@@ -3,17 +3,21 @@ package cmd
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 // ask posts to a server that calls answer for each connection.
@@ -134,6 +138,21 @@ func TestAddressesWithoutRtbeat(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		requireRetried(t, true, err)
 	}
+}
+
+func TestAnExpiredCertificateIsNamed(t *testing.T) {
+	authority := harness.NewAuthority(t)
+	expired := harness.CertificateFor("logs.example.com")
+	expired.NotAfter = time.Now().Add(-time.Minute)
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{authority.Issue(t, expired)}, MinVersion: tls.VersionTLS12}
+	server.StartTLS()
+	defer server.Close()
+	client := intakeClient{url: server.URL}
+	client.tls.CAs = []string{authority.PEM}
+	require.NoError(t, client.connect("/in"))
+	_, err := client.post(t.Context(), http.Header{}, emptyBatch)
+	require.ErrorContains(t, err, "certificate is expired or not yet valid")
 }
 
 func TestCodesThatAreRetried(t *testing.T) {
