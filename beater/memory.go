@@ -28,6 +28,9 @@ func limitMemory(container memlimit.Provider, log *logp.Logger) config.Memory {
 		// memlimit multiplies with memoryShare, so the division makes the result limit - outsideGo.
 		return min(limit, uint64(float64(limit-min(limit/2, outsideGo))/memoryShare)), err
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		_ = os.Unsetenv("GOMEMLIMIT") // memlimit takes an empty one as a limit, and Go does not
+	}
 	limit, err := memlimit.Set(memlimit.WithProvider(inside), memlimit.WithRatio(memoryShare))
 	if err != nil {
 		log.Debugw("the container's memory limit is not known", "error.message", err.Error())

@@ -66,6 +66,18 @@ func TestMemoryFollowsTheContainer(t *testing.T) {
 	}
 }
 
+// Go's runtime takes an empty GOMEMLIMIT as unset, and a template may leave one behind.
+func TestAnEmptyGOMEMLIMITIsUnset(t *testing.T) {
+	const mib = 1 << 20
+	before := debug.SetMemoryLimit(math.MaxInt64)
+	t.Cleanup(func() { debug.SetMemoryLimit(before) })
+	t.Setenv("GOMEMLIMIT", "")
+	log, _ := logptest.NewTestingLoggerWithObserver(t, "")
+	got := limitMemory(func() (uint64, error) { return 96 * mib, nil }, log)
+	require.InDelta(t, 76*mib, int64(got), 16)
+	require.InDelta(t, 76*mib, debug.SetMemoryLimit(-1), 16)
+}
+
 // One line has the settings that are lower. A warning says when those of the file need more memory.
 func TestTheStartLogsTheMemory(t *testing.T) {
 	const mib = 1 << 20
