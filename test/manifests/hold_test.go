@@ -5,6 +5,7 @@ package manifests
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -83,6 +84,10 @@ func holdPorts(t *testing.T, s set, w workload, config object) {
 		require.Contains(t, c.portNames(), ports[0].TargetPort)
 		if ports[0].TargetPort == "http" {
 			require.Equal(t, "ClientIP", service.at("spec", "sessionAffinity"), "a retry must reach the pod of the first attempt")
+			age, err := time.ParseDuration(config.at("rtbeat", "max_connection_age").(string))
+			require.NoError(t, err)
+			remembered := decode[int](t, service.at("spec", "sessionAffinityConfig", "clientIP", "timeoutSeconds"))
+			require.Less(t, float64(remembered), 0.9*age.Seconds(), "a kept connection must not return to its pod each time")
 		}
 	}
 	for _, policy := range s.all("NetworkPolicy") {
