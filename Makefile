@@ -242,7 +242,8 @@ chart: build # Check the Helm chart the same way, and compare it with the manife
 	RTBEAT_BINARY="$(CURDIR)/$(OUT)/rtbeat" RTBEAT_REQUIRE=$(REQUIRE) \
 		go test -tags manifests -count=1 -timeout 20m -v -run '^TestChart' ./test/manifests
 
-# RUN chooses tests. RTBEAT_CLUSTER_RUNS in the environment is the number of rollouts in a row.
+# RUN chooses tests. In the environment, RTBEAT_CLUSTER_RUNS is the number of rollouts in a row, and RTBEAT_CLUSTER_MEASURE=1 compares
+# affinities.
 RUN ?=
 
 .PHONY: cluster

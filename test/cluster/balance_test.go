@@ -4,6 +4,9 @@ package cluster
 
 import (
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,38 +15,37 @@ import (
 	"github.com/txn2/rtbeat/test/harness"
 )
 
-// balance is each pod's share of the messages of ten seconds, in percent.
-func (s *space) balance() map[string]int {
+// scale sets the number of pods, and waits until they are ready.
+func (s *namespace) scale(pods int) {
 	s.t.Helper()
-	pods := s.pods()
-	before := make([]float64, len(pods))
-	for i, p := range pods {
-		before[i] = p.messages(s.t)
+	s.must("", "scale", "deployment/rtbeat", "--replicas="+strconv.Itoa(pods))
+	s.rolledOut()
+}
+
+// shares are the pods' shares of the load's messages that arrived since then, in percent, in ascending order.
+func (f *load) shares(pods []pod, since time.Time) []int {
+	f.t.Helper()
+	count, all := map[string]int{}, 0
+	for _, e := range f.events() {
+		if e.Received.After(since) {
+			ip, _, _ := strings.Cut(e.Conn, ":")
+			count[ip]++
+			all++
+		}
 	}
-	time.Sleep(10 * time.Second)
-	var all float64
-	more := make([]float64, len(pods))
+	shares := make([]int, len(pods))
 	for i, p := range pods {
-		more[i] = p.messages(s.t) - before[i]
-		all += more[i]
+		shares[i] = 100 * count[p.ip] / max(all, 1)
 	}
-	shares := map[string]int{}
-	for i, p := range pods {
-		shares[p.name] = int(100*more[i]/all + 0.5)
-	}
+	slices.Sort(shares)
 	return shares
 }
 
-// busiest is the pod with the most messages of ten seconds.
-func (s *space) busiest() (busiest pod) {
+// busiest is the pod that has accepted the most messages.
+func (s *namespace) busiest() pod {
 	s.t.Helper()
-	shares := s.balance()
-	for _, p := range s.pods() {
-		if busiest.name == "" || shares[p.name] > shares[busiest.name] {
-			busiest = p
-		}
-	}
-	return busiest
+	pods := s.pods()
+	return slices.MaxFunc(pods, func(a, b pod) int { return int(a.messages(s.t) - b.messages(s.t)) })
 }
 
 // messages is the pod's count of accepted messages.

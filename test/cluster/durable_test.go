@@ -63,7 +63,7 @@ func TestDurable(t *testing.T) {
 }
 
 // awaitStored stops the senders, and waits until each message is at the sink: a 200 of durable mode comes before.
-func (f *fleet) awaitStored() {
+func (f *load) awaitStored() {
 	f.t.Helper()
 	f.stop()
 	f.wait.Wait()

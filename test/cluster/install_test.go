@@ -3,9 +3,13 @@
 package cluster
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/txn2/rtbeat/test/harness"
 )
 
 func TestInstall(t *testing.T) {
@@ -17,4 +21,21 @@ func TestInstall(t *testing.T) {
 	f.awaitBatches(200)
 	require.Zero(t, f.end("8 kept and 8 new connections, nothing else"))
 	require.Empty(t, f.failures())
+}
+
+// A setting that rtbeat refuses stops the rollout. The pods with the old one serve on.
+func TestRefusedSetting(t *testing.T) {
+	s := install(t, "refused", "", "base")
+	f := send(t, listen(t), s.url(), 4, 4)
+	before := s.pods()
+	s.must("", "apply", "-k", s.overlay("rtbeat.timeout: soon\noutput.logstash.hosts: [\"logstash:5044\"]\n", "base"))
+	harness.Await(t, time.Minute, "a pod that has ended", func() bool {
+		return strings.Contains(s.get("pods", "{.items[*].status.containerStatuses[0].lastState.terminated.reason}"), "Error")
+	})
+	f.awaitBatches(200)
+	require.Zero(t, f.end("a configuration that rtbeat refuses"))
+	require.Empty(t, f.failures())
+	require.Subset(t, s.pods(), before)
+	logs := s.must("", "logs", "--selector", "app.kubernetes.io/name=rtbeat", "--tail", "5")
+	require.Contains(t, logs, "rtbeat.timeout")
 }

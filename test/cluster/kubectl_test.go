@@ -29,19 +29,19 @@ func kubectl(stdin string, args ...string) (string, error) {
 	return string(out), nil
 }
 
-// space is a namespace of one test, with a Service logstash, which is a sink of the test.
-type space struct {
+// namespace is one test's namespace in the cluster. Its Service logstash is a sink of the test.
+type namespace struct {
 	t    testing.TB
 	name string
 }
 
 // kubectl runs kubectl in the namespace.
-func (s *space) kubectl(stdin string, args ...string) (string, error) {
+func (s *namespace) kubectl(stdin string, args ...string) (string, error) {
 	return kubectl(stdin, append([]string{"--namespace", s.name}, args...)...)
 }
 
 // must is kubectl, and fails the test on an error.
-func (s *space) must(stdin string, args ...string) string {
+func (s *namespace) must(stdin string, args ...string) string {
 	s.t.Helper()
 	out, err := s.kubectl(stdin, args...)
 	require.NoError(s.t, err)
@@ -49,15 +49,15 @@ func (s *space) must(stdin string, args ...string) string {
 }
 
 // get reads one value of an object.
-func (s *space) get(object, path string) string {
+func (s *namespace) get(object, path string) string {
 	s.t.Helper()
 	return s.must("", "get", object, "--output", "jsonpath="+path)
 }
 
 // install makes the namespace, applies the parts of deploy/kubernetes with this rtbeat.yml, and waits until the pods are ready.
-func install(t testing.TB, name, rtbeat string, parts ...string) *space {
+func install(t testing.TB, name, rtbeat string, parts ...string) *namespace {
 	t.Helper()
-	s := &space{t: t, name: name}
+	s := &namespace{t: t, name: name}
 	_, err := kubectl(fmt.Sprintf(`{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": %q, "labels": {
 		"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}}}`, name), "apply", "-f", "-")
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ endpoints: [{addresses: ["` + controlIP + `"]}]
 `
 
 // overlay writes a kustomization with the base and these components, as a user does, and returns its folder.
-func (s *space) overlay(rtbeat string, parts ...string) string {
+func (s *namespace) overlay(rtbeat string, parts ...string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	deploy, err := filepath.Abs(filepath.Join(harness.RepoRoot, "deploy", "kubernetes"))
@@ -120,7 +120,7 @@ func (s *space) overlay(rtbeat string, parts ...string) string {
 }
 
 // apply applies parts of deploy/kubernetes, and waits for the rollout.
-func (s *space) apply(rtbeat string, parts ...string) {
+func (s *namespace) apply(rtbeat string, parts ...string) {
 	s.t.Helper()
 	s.must("", "apply", "-k", s.overlay(rtbeat, parts...))
 	harness.Await(s.t, time.Minute, "the HorizontalPodAutoscaler asks for the second pod", func() bool {
@@ -130,13 +130,13 @@ func (s *space) apply(rtbeat string, parts ...string) {
 }
 
 // workload is the Deployment, or the StatefulSet of durable mode.
-func (s *space) workload() string {
+func (s *namespace) workload() string {
 	s.t.Helper()
 	return strings.TrimSpace(s.must("", "get", "deployment,statefulset", "--selector", "app.kubernetes.io/name=rtbeat", "--output", "name"))
 }
 
 // rolledOut waits until all pods are the current ones, and ready.
-func (s *space) rolledOut() {
+func (s *namespace) rolledOut() {
 	s.t.Helper()
 	s.must("", "rollout", "status", s.workload(), "--timeout=120s")
 }
@@ -145,7 +145,7 @@ func (s *space) rolledOut() {
 type pod struct{ name, ip, node string }
 
 // pods are the pods of rtbeat that do not stop.
-func (s *space) pods() (pods []pod) {
+func (s *namespace) pods() (pods []pod) {
 	s.t.Helper()
 	out := s.must("", "get", "pods", "--selector", "app.kubernetes.io/name=rtbeat", "--output",
 		`jsonpath={range .items[*]}{.metadata.name},{.status.podIP},{.spec.nodeName},{.metadata.deletionTimestamp}{"\n"}{end}`)
@@ -159,7 +159,7 @@ func (s *space) pods() (pods []pod) {
 }
 
 // describe prints what a reader of a failure wants to see.
-func (s *space) describe() {
+func (s *namespace) describe() {
 	for _, args := range [][]string{
 		{"get", "pods,events", "--output", "wide"},
 		{"logs", "--selector", "app.kubernetes.io/name=rtbeat", "--prefix", "--tail", "20"},
@@ -170,7 +170,7 @@ func (s *space) describe() {
 }
 
 // url is the address of the Service for senders.
-func (s *space) url() string {
+func (s *namespace) url() string {
 	s.t.Helper()
 	return "http://" + s.get("service/rtbeat", "{.spec.clusterIP}") + ":8081/in"
 }

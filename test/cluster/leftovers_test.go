@@ -130,6 +130,20 @@ func controllers() []string {
 	})
 }
 
+// remove removes what a cluster keeps on the machine while it runs.
+func remove(work string) error { return errors.Join(removeCgroups(work), os.RemoveAll(work)) }
+
+// removeKilled does that for the runs that were killed.
+func removeKilled() (err error) {
+	folders, _ := filepath.Glob(filepath.Join(workParent, workPrefix+"*"))
+	for _, work := range folders {
+		if running(work) == nil {
+			err = errors.Join(err, remove(work))
+		}
+	}
+	return err
+}
+
 // removeCgroups removes the groups that the kubelets made. They are empty when their processes have ended.
 func removeCgroups(work string) (err error) {
 	for _, controller := range controllers() {

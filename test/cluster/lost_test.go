@@ -30,7 +30,7 @@ func TestKill(t *testing.T) {
 }
 
 // signal sends a signal to the process of a pod.
-func (s *space) signal(p pod, signal string) {
+func (s *namespace) signal(p pod, signal string) {
 	s.t.Helper()
 	i := slices.IndexFunc(cluster.nodes, func(n *node) bool { return nodeName(n.n) == p.node })
 	require.GreaterOrEqual(s.t, i, 0, "%s has no node", p.name)

@@ -11,17 +11,24 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"syscall"
 	"testing"
 )
 
-// insideEnv is set in the second process.
-const insideEnv = "RTBEAT_CLUSTER_WORK"
+const (
+	// insideEnv is set in the second process, to its folder.
+	insideEnv = "RTBEAT_CLUSTER_WORK"
+	// Not /tmp: containerd needs a file system that overlayfs can use.
+	workParent = "/var/tmp"
+	workPrefix = "rtbeat-cluster-"
+)
 
 func TestMain(m *testing.M) {
 	if work := os.Getenv(insideEnv); work != "" {
@@ -38,8 +45,10 @@ func outside() error {
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
 		return errors.New("only root on Linux can make the namespaces")
 	}
-	// Not /tmp: containerd needs a file system that overlayfs can use.
-	work, err := os.MkdirTemp("/var/tmp", "rtbeat-cluster-")
+	if err := removeKilled(); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(workParent, workPrefix)
 	if err != nil {
 		return err
 	}
@@ -57,8 +66,14 @@ func outside() error {
 	// A killed `go test` takes the cluster along. The kernel watches the thread.
 	runtime.LockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	failed := cmd.Run()
-	return errors.Join(failed, removeCgroups(work), os.RemoveAll(work), before.compare(work))
+	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	defer context.AfterFunc(interrupted, func() { _ = cmd.Process.Kill() })()
+	failed := cmd.Wait()
+	return errors.Join(failed, remove(work), before.compare(work))
 }
 
 // inside starts the cluster, and runs the tests.

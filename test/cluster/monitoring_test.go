@@ -76,7 +76,7 @@ func TestMonitoring(t *testing.T) {
 }
 
 // scraped says whether Prometheus scrapes exactly this number of pods, and those that Kubernetes has.
-func (s *space) scraped(p *prometheus, number int) bool {
+func (s *namespace) scraped(p *prometheus, number int) bool {
 	s.t.Helper()
 	pods := s.pods()
 	if len(pods) != number || p.value(`count(up{job="rtbeat"})`) != float64(number) {
@@ -91,7 +91,7 @@ func (s *space) scraped(p *prometheus, number int) bool {
 }
 
 // breakThree breaks three of four pods in three ways, and mends them.
-func (s *space) breakThree(p *prometheus, sink *lumbersink.Sink) {
+func (s *namespace) breakThree(p *prometheus, sink *lumbersink.Sink) {
 	s.t.Helper()
 	began, pods := time.Now(), s.pods()
 	// A pod without senders does not stall.
@@ -125,7 +125,7 @@ func (s *space) breakThree(p *prometheus, sink *lumbersink.Sink) {
 }
 
 // stall leads the pod's connections to a second sink, which acknowledges nothing, until mend is called.
-func (s *space) stall(p pod, sink *lumbersink.Sink) (mend func()) {
+func (s *namespace) stall(p pod, sink *lumbersink.Sink) (mend func()) {
 	s.t.Helper()
 	silent, err := lumbersink.Listen(controlIP+":0", harness.SinkTimes(lumbersink.WithPolicy(lumbersink.Never()))...)
 	require.NoError(s.t, err)
@@ -149,7 +149,7 @@ func (s *space) stall(p pod, sink *lumbersink.Sink) (mend func()) {
 }
 
 // ready are the addresses to which the Service for senders leads.
-func (s *space) ready() []string {
+func (s *namespace) ready() []string {
 	s.t.Helper()
 	return strings.Fields(s.must("", "get", "endpointslices", "--selector", "kubernetes.io/service-name=rtbeat", "--output",
 		`jsonpath={range .items[*].endpoints[?(@.conditions.ready==true)]}{.addresses[0]}{"\n"}{end}`))

@@ -20,7 +20,7 @@ func TestOverlaysOverEachOther(t *testing.T) {
 	_, err := kubectl(monitoringKinds, "apply", "-f", "-")
 	require.NoError(t, err)
 	addVolumes(t, "overlays", 1)
-	s := newReader(t).remove("rtbeat")
+	s := newReader(t).deleteAtEnd("rtbeat")
 	deploy, err := filepath.Abs(filepath.Join(harness.RepoRoot, "deploy", "kubernetes"))
 	require.NoError(t, err)
 	apply := func(overlay string) {
@@ -66,7 +66,7 @@ func TestOverlaysOverEachOther(t *testing.T) {
 }
 
 // watchReplicas follows the Deployment's number of replicas. wanted ends that, and returns the least one.
-func (s *space) watchReplicas() (wanted func() int) {
+func (s *namespace) watchReplicas() (wanted func() int) {
 	s.t.Helper()
 	cmd := exec.CommandContext(s.t.Context(), program("kubectl"), "--kubeconfig="+file("admin.kubeconfig"), "--namespace", s.name,
 		"get", "deployments", "--watch", "--output", `jsonpath={.spec.replicas}{"\n"}`)

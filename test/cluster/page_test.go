@@ -64,15 +64,15 @@ func (r *reader) run(name string) string {
 	return string(out)
 }
 
-// remove deletes a namespace of the page with the test.
-func (r *reader) remove(namespace string) *space {
+// deleteAtEnd deletes a namespace of the page with the test.
+func (r *reader) deleteAtEnd(name string) *namespace {
 	r.t.Helper()
-	s := &space{t: r.t, name: namespace}
+	s := &namespace{t: r.t, name: name}
 	r.t.Cleanup(func() {
 		if r.t.Failed() {
 			s.describe()
 		}
-		_, err := kubectl("", "delete", "namespace", namespace, "--wait=false")
+		_, err := kubectl("", "delete", "namespace", name, "--wait=false")
 		require.NoError(r.t, err)
 	})
 	return s
@@ -88,7 +88,7 @@ func TestPageOverlay(t *testing.T) {
 	certificate, key := harness.InPEM(t, authority.Issue(t, harness.CertificateFor("rtbeat.logging.svc")))
 	r.write("tls.crt", certificate)
 	r.write("tls.key", key)
-	s := r.remove("logging")
+	s := r.deleteAtEnd("logging")
 	r.run("overlay")
 	s.must(sinkService, "apply", "-f", "-")
 	sink := listen(t)
@@ -119,7 +119,7 @@ func TestPageOverlay(t *testing.T) {
 func TestPageHelm(t *testing.T) {
 	r := newReader(t)
 	r.write("my-values.yaml", r.block("helm-values", "logs-1.example", "logstash", "logs-2.example", "logstash"))
-	s := r.remove("rtbeat")
+	s := r.deleteAtEnd("rtbeat")
 	r.run("helm")
 	s.must(sinkService, "apply", "-f", "-")
 	listen(t)
@@ -131,7 +131,7 @@ func TestPageDurable(t *testing.T) {
 	addVolumes(t, "page", 4)
 	for _, block := range []string{"durable", "durable-helm"} {
 		r := newReader(t)
-		s := r.remove("rtbeat-" + block)
+		s := r.deleteAtEnd("rtbeat-" + block)
 		r.run(block)
 		s.must(sinkService, "apply", "-f", "-")
 		_, err := s.kubectl("", "exec", "statefulset/rtbeat", "--", "rtbeat", "queue", "status")

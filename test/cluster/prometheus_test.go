@@ -37,7 +37,7 @@ type prometheus struct {
 }
 
 // prometheus starts one outside of the cluster. It has the rights of deploy/prometheus/kubernetes-role.yml and no others.
-func (s *space) prometheus() *prometheus {
+func (s *namespace) prometheus() *prometheus {
 	s.t.Helper()
 	for _, args := range [][]string{{"create", "namespace", "monitoring"}, {"-n", "monitoring", "create", "serviceaccount", "prometheus"}} {
 		_, err := kubectl("", args...)

@@ -37,8 +37,11 @@ type sender struct {
 	close  func()
 }
 
-// newSender makes the nth sender. It keeps its connection, or makes one for each request.
+// newSender makes the nth sender that keeps its connection, or that makes one for each request.
 func newSender(n int, keeps bool) *sender {
+	if !keeps {
+		n += senders / 2
+	}
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(senderNet + strconv.Itoa(n))}, Timeout: 3 * time.Second}
 	transport := &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: !keeps}
 	return &sender{name: fmt.Sprintf("s%d", n), client: harness.NewClientOver(once{transport}), close: transport.CloseIdleConnections}
@@ -53,14 +56,18 @@ func (o once) RoundTrip(r *http.Request) (*http.Response, error) {
 	return o.RoundTripper.RoundTrip(r)
 }
 
-// fleet is a number of senders at work, and what they were answered.
-type fleet struct {
+// load is a number of senders at work, and what they were answered.
+type load struct {
 	t      testing.TB
 	name   string // begins the ids of its messages
 	ledger *harness.Ledger
 	sink   *lumbersink.Sink
-	stop   context.CancelFunc
-	wait   sync.WaitGroup
+	size   int // messages in a batch
+	// stop ends each sender after its batch is delivered, and halt ends them now.
+	stop context.CancelFunc
+	work context.Context //nolint:containedctx // it bounds the attempts of all senders
+	halt context.CancelFunc
+	wait sync.WaitGroup
 
 	mu sync.Mutex
 	// failed counts attempts without a 200, by answer.
@@ -81,40 +88,59 @@ func listen(t testing.TB) *lumbersink.Sink {
 }
 
 // send starts senders that keep their connections, and others that make one for each request.
-func send(t testing.TB, sink *lumbersink.Sink, url string, kept, fresh int) *fleet {
+func send(t testing.TB, sink *lumbersink.Sink, url string, kept, fresh int) *load {
+	t.Helper()
+	return sendBatches(t, sink, url, kept, fresh, batchSize)
+}
+
+// sendBatches is send with another number of messages in a batch.
+func sendBatches(t testing.TB, sink *lumbersink.Sink, url string, kept, fresh, size int) *load {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	f := &fleet{t: t, name: rand.Text(), ledger: harness.NewLedger(t), sink: sink, stop: stop, failed: map[string]int{}, last: map[string]time.Time{}}
-	for n := 1; n <= kept+fresh; n++ {
-		s := newSender(n, n <= kept)
+	work, halt := context.WithCancel(context.Background())
+	f := &load{t: t, name: rand.Text(), size: size, work: work, halt: halt, ledger: harness.NewLedger(t), sink: sink, stop: stop, failed: map[string]int{}, last: map[string]time.Time{}}
+	var all []*sender
+	for n := range kept {
+		all = append(all, newSender(n+1, true))
+	}
+	for n := range fresh {
+		all = append(all, newSender(n+1, false))
+	}
+	for _, s := range all {
 		f.wait.Go(func() {
 			defer s.close()
 			f.run(ctx, s, url)
 		})
 	}
-	t.Cleanup(func() { f.stop(); f.wait.Wait() })
+	t.Cleanup(func() {
+		f.stop()
+		f.wait.Wait()
+		f.halt()
+	})
 	return f
 }
 
 // run posts until ctx ends, and then until the last batch is delivered.
-func (f *fleet) run(ctx context.Context, s *sender, url string) {
-	work := context.WithoutCancel(ctx) // the client's timeout bounds each attempt
-	for n := 1; ctx.Err() == nil; n++ {
-		b := harness.NewBatch(fmt.Sprintf("%s-%s-%d", f.name, s.name, n), batchSize)
+func (f *load) run(ctx context.Context, s *sender, url string) {
+	for n := 1; ctx.Err() == nil && f.work.Err() == nil; n++ {
+		b := harness.NewBatch(fmt.Sprintf("%s-%s-%d", f.name, s.name, n), f.size)
 		began := time.Now()
-		for {
-			a := f.ledger.PostBy(work, s.client, url, nil, b)
+		for f.work.Err() == nil {
+			a := f.ledger.PostBy(f.work, s.client, url, nil, b)
+			if f.work.Err() != nil {
+				return
+			}
 			f.count(s, a, began)
 			if a.Err == nil && a.Code == http.StatusOK {
 				break
 			}
-			harness.Pause(work, retryAfter)
+			harness.Pause(f.work, retryAfter)
 		}
 		harness.Pause(ctx, interval)
 	}
 }
 
-func (f *fleet) count(s *sender, a harness.Answer, began time.Time) {
+func (f *load) count(s *sender, a harness.Answer, began time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if a.Err == nil && a.Code == http.StatusOK {
@@ -145,14 +171,14 @@ func kind(a harness.Answer) string {
 }
 
 // failures are the attempts that failed so far.
-func (f *fleet) failures() map[string]int {
+func (f *load) failures() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.failed)
 }
 
 // awaitBatches waits for this many batches with a 200 more.
-func (f *fleet) awaitBatches(more int) {
+func (f *load) awaitBatches(more int) {
 	f.t.Helper()
 	now := func() int {
 		f.mu.Lock()
@@ -163,13 +189,13 @@ func (f *fleet) awaitBatches(more int) {
 	harness.Await(f.t, time.Minute, "batches with a 200", func() bool { return now() >= want })
 }
 
-// events are those of the fleet's messages: a sink outlives a fleet.
-func (f *fleet) events() []lumbersink.Event {
+// events are those of the load's messages: a sink outlives a load.
+func (f *load) events() []lumbersink.Event {
 	return slices.DeleteFunc(f.sink.Events(), func(e lumbersink.Event) bool { return !bytes.Contains(e.Raw, []byte(f.name)) })
 }
 
 // end stops the senders, checks that each 200 was true and nothing is lost, and reports. It returns the number of copies.
-func (f *fleet) end(what string) (copies int) {
+func (f *load) end(what string) (copies int) {
 	f.t.Helper()
 	f.stop()
 	f.wait.Wait()
