@@ -234,6 +234,7 @@ func playStopping(t *testing.T, g *rig) {
 	})
 	t.Run("stopping: who still sends when the time is up", func(t *testing.T) {
 		g.hits.count()
+		g.hear(t, &exchange{}, no("stopping"), body.read(t, "POST"))
 		body.requireEnd(t)
 	})
 	code, _ := g.beat.WaitExit(answerWithin)
