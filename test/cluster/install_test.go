@@ -39,3 +39,16 @@ func TestRefusedSetting(t *testing.T) {
 	logs := s.must("", "logs", "--selector", "app.kubernetes.io/name=rtbeat", "--tail", "5")
 	require.Contains(t, logs, "rtbeat.timeout")
 }
+
+// The pods are on different nodes also where one node has more free, and where nodes have no zone.
+func TestPodsAreSpread(t *testing.T) {
+	name, err := image()
+	require.NoError(t, err)
+	_, err = kubectl(`{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "busy"}, "spec": {"nodeName": "node2", "containers": [
+		{"name": "busy", "image": "`+name+`", "args": ["sink"], "resources": {"requests": {"cpu": "1200m"}}}]}}`, "apply", "-f", "-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = kubectl("", "delete", "pod", "busy", "--wait=false") })
+	pods := install(t, "spread", "", "base").pods()
+	require.Len(t, pods, 2)
+	require.NotEqual(t, pods[0].node, pods[1].node, "the nodes of the pods")
+}

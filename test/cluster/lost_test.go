@@ -57,6 +57,8 @@ func TestPartition(t *testing.T) {
 	s := install(t, "partition", "", "base")
 	f := send(t, sink, s.url(), 8, 8)
 	f.awaitBatches(200)
+	pods := s.pods()
+	require.NotEqual(t, pods[0].node, pods[1].node, "the nodes of the pods")
 	away := cluster.nodes[1]
 	_, err := output("ip", "link", "set", away.link(), "down")
 	require.NoError(t, err)
