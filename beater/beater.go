@@ -76,11 +76,11 @@ type Beater struct {
 func New(b *beat.Beat, section *conf.C, options Options) (*Beater, error) {
 	log := b.Info.Logger.Named("rtbeat")
 	memory := limitMemory(memlimit.FromCgroup, log)
-	c, warnings, err := loadWithin(section, options.Root, options.LibbeatDiskKey, memory)
+	c, usual, warnings, err := loadWithin(section, options.Root, options.LibbeatDiskKey, memory)
 	if err != nil {
 		return nil, fmt.Errorf("checking the configuration: %w", err)
 	}
-	logMemory(c, memory, log)
+	logMemory(c, usual, memory, log)
 	for _, warning := range warnings {
 		log.Warn(warning)
 	}

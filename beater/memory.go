@@ -48,12 +48,12 @@ func limitMemory(container memlimit.Provider, log *logp.Logger) config.Memory {
 }
 
 // logMemory logs the settings that are lower because of the memory, and warns when others need more than there is.
-func logMemory(c config.Config, memory config.Memory, log *logp.Logger) {
+func logMemory(c, usual config.Config, memory config.Memory, log *logp.Logger) {
 	if memory == 0 {
 		return
 	}
 	var lower []string
-	for _, s := range c.Lowered(memory) {
+	for _, s := range c.Lowered(usual) {
 		lower = append(lower, s.Key+" is "+s.Value)
 	}
 	line := "GOMEMLIMIT is " + size(int64(memory))

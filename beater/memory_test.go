@@ -93,21 +93,39 @@ func TestTheStartLogsTheMemory(t *testing.T) {
 			"rtbeat.max_body_bytes is 2.1 MiB, rtbeat.max_in_flight_bytes is 4.3 MiB, rtbeat.dedupe.max_entries is 35498 (docs/operations.md#memory)"},
 		{memory: 76 * mib, yaml: "max_in_flight_bytes: 32MiB", warns: true, line: "GOMEMLIMIT is 76 MiB. Settings without a value in the configuration are lower than usual: " +
 			"rtbeat.max_connections is 138, rtbeat.dedupe.max_entries is 35498 (docs/operations.md#memory)"},
+		{memory: 76 * mib, yaml: "max_body_bytes: 8MiB", warns: true, line: "GOMEMLIMIT is 76 MiB. Settings without a value in the configuration are lower than usual: " +
+			"rtbeat.max_connections is 138, rtbeat.max_in_flight_bytes is 16 MiB, rtbeat.dedupe.max_entries is 35498 (docs/operations.md#memory)"},
+		{memory: 76 * mib, yaml: "{max_in_flight_bytes: 4456448, max_body_bytes: 2228224}", line: "GOMEMLIMIT is 76 MiB. Settings without a value in the configuration are lower than usual: " +
+			"rtbeat.max_connections is 138, rtbeat.dedupe.max_entries is 35498 (docs/operations.md#memory)"},
 		{memory: 30 * mib, warns: true, yaml: "{max_connections: 100, dedupe.max_entries: 100}", line: "GOMEMLIMIT is 30 MiB. Settings without a value in the configuration are lower than usual: " +
 			"rtbeat.max_body_bytes is 768 KiB, rtbeat.max_in_flight_bytes is 1.5 MiB (docs/operations.md#memory)"},
 	} {
 		section, err := conf.NewConfigWithYAML([]byte(test.yaml), "")
 		require.NoError(t, err)
-		c, _, err := loadWithin(section, nil, "", test.memory)
+		c, usual, _, err := loadWithin(section, nil, "", test.memory)
 		require.NoError(t, err)
 		log, lines := logptest.NewTestingLoggerWithObserver(t, "")
-		logMemory(c, test.memory, log)
+		logMemory(c, usual, test.memory, log)
 		var told []string
 		for _, line := range lines.FilterLevelExact(zapcore.InfoLevel).All() {
 			told = append(told, line.Message)
 		}
 		require.Equal(t, test.line, strings.Join(told, "\n"))
 		require.Equal(t, test.warns, lines.FilterLevelExact(zapcore.WarnLevel).Len() == 1)
+	}
+}
+
+// A file that starts with little memory starts with more, and is right for commands, which know no memory.
+func TestMemoryDoesNotDecideWhetherAFileIsRight(t *testing.T) {
+	for _, test := range []struct{ rtbeat, diskKey string }{{rtbeat: "durable.max_bytes: 32MiB"}, {diskKey: "queue.disk"}} {
+		section, err := conf.NewConfigWithYAML([]byte(test.rtbeat), "")
+		require.NoError(t, err)
+		root, err := conf.NewConfigWithYAML([]byte("queue.disk.max_size: 32MiB"), "")
+		require.NoError(t, err)
+		for _, memory := range []config.Memory{0, 76 << 20} {
+			_, _, _, err = loadWithin(section, root, test.diskKey, memory)
+			require.ErrorContains(t, err, "it must be at least 4 times rtbeat.max_body_bytes, which is 16777216", "%d", memory)
+		}
 	}
 }
 

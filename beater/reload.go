@@ -69,7 +69,7 @@ func (bt *Beater) reload(a *assembly) error {
 			return fmt.Errorf("reading the rtbeat section: %w", err)
 		}
 	}
-	read, warnings, err := loadWithin(section, root, diskKey, bt.memory)
+	read, _, warnings, err := loadWithin(section, root, diskKey, bt.memory)
 	if err != nil {
 		return fmt.Errorf("checking the configuration: %w", err)
 	}

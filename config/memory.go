@@ -54,23 +54,16 @@ func (c *Config) fitBodies(values map[string]any) {
 	}
 }
 
-// Lowered returns the settings of c that are below their default because of the memory.
-func (c Config) Lowered(m Memory) (lowered []Setting) {
-	within := DefaultWithin(m)
-	within.fitBodies(nil)
-	low, usual := valuesByKey(within), valuesByKey(Default())
+// Lowered returns the settings of c that have another value in usual, which is the same file without a memory limit.
+func (c Config) Lowered(usual Config) (lowered []Setting) {
+	values := make(map[string]string)
+	for _, s := range usual.Shown() {
+		values[s.Key] = s.Value
+	}
 	for _, s := range c.Shown() {
-		if s.Value == low[s.Key] && s.Value != usual[s.Key] {
+		if s.Value != values[s.Key] {
 			lowered = append(lowered, s)
 		}
 	}
 	return lowered
-}
-
-func valuesByKey(c Config) map[string]string {
-	values := make(map[string]string)
-	for _, s := range c.Shown() {
-		values[s.Key] = s.Value
-	}
-	return values
 }

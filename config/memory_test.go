@@ -63,12 +63,15 @@ func TestMemoryLowersNoSetting(t *testing.T) {
 			require.Equal(t, want, [2]setting.ByteSize{c.MaxInFlight, c.MaxBody})
 		})
 	}
-	c, _, err := config.LoadWithin(sectionOf(t, "rtbeat: {max_connections: 2000, dedupe.max_entries: 1000000}"), memory)
+	section := sectionOf(t, "rtbeat: {max_connections: 2000, dedupe.max_entries: 1000000}")
+	usual, _, err := config.Load(section)
+	require.NoError(t, err)
+	c, _, err := config.LoadWithin(section, memory)
 	require.NoError(t, err)
 	require.Equal(t, 2000, c.MaxConnections)
 	require.Equal(t, 1_000_000, c.Dedupe.MaxEntries)
 	require.Equal(t, []config.Setting{
 		{Key: "rtbeat.max_body_bytes", Value: "2.1 MiB"}, {Key: "rtbeat.max_in_flight_bytes", Value: "4.3 MiB"},
-	}, c.Lowered(memory))
-	require.Empty(t, c.Lowered(0))
+	}, c.Lowered(usual))
+	require.Empty(t, usual.Lowered(usual))
 }
