@@ -7,7 +7,9 @@ set -eu
 cd "$(dirname "$0")/../test/cluster/kubernetes"
 
 version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
-folder=${RTBEAT_KUBERNETES:-${XDG_CACHE_HOME:-$HOME/.cache}/rtbeat/kubernetes-$version}
+# Other versions are other folders.
+sum=$(cat go.mod coredns/main.go ../prometheus/go.mod | cksum | cut -d ' ' -f 1)
+folder=${RTBEAT_KUBERNETES:-${XDG_CACHE_HOME:-$HOME/.cache}/rtbeat/kubernetes-$version-$sum}
 mkdir -p "$folder"
 
 # Kubernetes refuses to start without a version, which its own build sets.
