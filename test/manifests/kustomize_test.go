@@ -114,6 +114,21 @@ func holdDurable(t *testing.T, s set) {
 	require.Empty(t, s.all("HorizontalPodAutoscaler"))
 }
 
+// Names in other objects follow a prefix and a suffix.
+func TestKustomizePrefix(t *testing.T) {
+	out, said, err := command(nil, tool(t, "kustomize"), "build", repo(t, "test/manifests/testdata/prefixed"))
+	require.NoError(t, err, said)
+	s := parse(t, out)
+	_, w := s.theWorkload(t)
+	var services []any
+	for _, service := range s.all("Service") {
+		services = append(services, service.at("metadata", "name"))
+	}
+	require.ElementsMatch(t, []any{"blue-rtbeat-east", "blue-rtbeat-admin-east"}, services)
+	require.Equal(t, "blue-rtbeat-admin-east", w.Spec.ServiceName)
+	require.Contains(t, s.text, "name: "+s.all("ConfigMap")[0].at("metadata", "name").(string)+"\n")
+}
+
 // The rules of this package find mistakes.
 func TestKustomizeMistakesAreSeen(t *testing.T) {
 	schemas := schemas(t)
