@@ -151,5 +151,5 @@ var recorded = map[string][]want{
 	"instance:rtbeat_connections:ratio":               {share(trouble, 0.4)},
 	"instance:rtbeat_dedupe_entries:ratio":            {share(well, 0)},
 	"job:rtbeat_up:sum":                               {{well, 1, 2, 2, 2}, always(gone, 0, 0)},
-	"job_namespace:rtbeat_up:count":                   {always(well, 2, 2), always(gone, 2, 2)},
+	"job_namespace:rtbeat_up:count":                   {{well, 1, 2, 2, 2}, always(gone, 2, 2)},
 }
