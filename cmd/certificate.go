@@ -18,7 +18,7 @@ import (
 func readChain(setting string) ([]*x509.Certificate, error) {
 	r, err := tlscommon.NewPEMReader(setting)
 	if at, is := errors.AsType[*fs.PathError](err); is {
-		return nil, at.Err // without the path: it may be a key in the wrong place
+		return nil, at.Err // without the path, which may be a key that was put here by mistake
 	}
 	if err != nil {
 		return nil, err

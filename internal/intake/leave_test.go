@@ -12,7 +12,7 @@ import (
 	"github.com/txn2/rtbeat/internal/listen"
 )
 
-// From Leave on, each answer closes its connection, whoever writes it.
+// From Leave on, each answer closes its connection, also an answer that reply does not write.
 func TestEachAnswerClosesItsConnectionFromLeaveOn(t *testing.T) {
 	r := newRig(t, quick, func(l *limits) { l.CORS.AllowedOrigins = []string{"*"} })
 	r.deliverAll()
